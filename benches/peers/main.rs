@@ -1,0 +1,2 @@
+//! Ratios against the peers.
+fn main() {}

@@ -1,0 +1,2 @@
+//! What is process 1 of a container.
+#![no_std]

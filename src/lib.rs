@@ -1,0 +1,1 @@
+//! `supervise`: everything around process 1. The process itself is the crate `supervise-init`.

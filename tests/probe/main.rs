@@ -1,0 +1,2 @@
+//! The payload of the end-to-end tests.
+fn main() {}
