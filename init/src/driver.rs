@@ -14,7 +14,7 @@ use log::{debug, warn};
 use crate::core::{
     Action, Child, Event, Left, Machine, Outcome, Pace, Scope, Signal, StartError, Status, Terminal, Time,
 };
-use crate::sys::{self, Change, Errno, Pid, Placement, Program, Reaped, Rest, SigSet};
+use crate::sys::{self, Change, Errno, Pages, Pid, Placement, Program, Reaped, Rest, SigSet};
 
 /// Whom a forwarded signal reaches.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -50,6 +50,8 @@ pub struct World<'a> {
     held: Option<Time>,
     deadline: Option<Time>,
     outcome: Option<Outcome>,
+    /// What the first sleep gives back: the start is over, and most of it is never needed again.
+    unneeded: Option<Pages>,
 }
 
 /// While a round of reaping is this long, signals are looked for in between.
@@ -57,8 +59,15 @@ const ROUND: u32 = 64;
 
 /// Runs until the machine says how to end. From the first start on, nothing else ends it.
 pub fn run(machine: &mut impl Machine, slots: &mut [Slot], scope: Scope) -> Outcome {
-    let mut world =
-        World { slots, rest: Rest(scope), pace: Pace::default(), held: None, deadline: None, outcome: None };
+    let mut world = World {
+        slots,
+        rest: Rest(scope),
+        pace: Pace::default(),
+        held: None,
+        deadline: None,
+        outcome: None,
+        unneeded: Pages::of_the_program(),
+    };
     world.deliver(machine, Event::Begin);
     if world.outcome.is_none() {
         settle();
@@ -78,16 +87,13 @@ fn settle() {
     if let Err(errno) = sys::change_dir_to_root() {
         warn!("cannot change to /: {errno}; the working directory stays in use");
     }
-    if let Err(errno) = sys::give_back_what_was_read() {
-        debug!("cannot give memory back: {errno}");
-    }
 }
 
 impl World<'_> {
     fn turn(&mut self, machine: &mut impl Machine) {
         let wake = earliest(self.held, self.deadline);
         let set = if self.held.is_some() { SigSet::ALL.without(Signal::CHLD) } else { SigSet::ALL };
-        match sys::wait_signal(set, wake.map(|wake| wake.since(sys::now()))) {
+        match sys::wait_signal(set, wake.map(|wake| wake.since(sys::now())), self.unneeded.take()) {
             // SIGCHLD does not queue: one may stand for many exits.
             Some(received) if received.signal == Signal::CHLD => {
                 self.held = self.pace.hold_until(sys::now());
@@ -130,13 +136,13 @@ impl World<'_> {
         };
         self.pace.reaped(sys::now());
         if left == Left::None {
-            debug!(event = "empty"; "nothing is left");
+            debug!(event = "empty"; "no child is left");
         }
         self.deliver(machine, Event::Reaped(left));
     }
 
     fn take_signals(&mut self, machine: &mut impl Machine) {
-        while let Some(received) = sys::wait_signal(SigSet::ALL.without(Signal::CHLD), Some(Duration::ZERO)) {
+        while let Some(received) = sys::wait_signal(SigSet::ALL.without(Signal::CHLD), Some(Duration::ZERO), None) {
             self.deliver(machine, Event::Signalled(received));
         }
     }
