@@ -52,13 +52,17 @@ pub(crate) struct Sandbox {
 }
 
 impl Sandbox {
-    /// `data` is the directory for all that is too large for memory.
-    pub(crate) fn enter(data: &Path) -> Result<Self, Trouble> {
+    /// Says what this machine lacks, if anything, before it is changed.
+    pub(crate) fn check() -> Result<(), Trouble> {
         let uid = std::fs::metadata("/proc/self").map_err(failed)?.uid();
         if uid != 0 {
             return Err(Trouble::Missing("container engines are started by hand, which needs root".into()));
         }
-        need(&["unshare", "nsenter", "timeout", "tini", "mount"])?;
+        need(&["unshare", "nsenter", "timeout", "tini", "mount"])
+    }
+
+    /// `data` is the directory for all that is too large for memory.
+    pub(crate) fn enter(data: &Path) -> Result<Self, Trouble> {
         let mut unshare = Command::new("unshare")
             .args(["--mount", "--pid", "--fork", "--kill-child", "sh", "-c", SETUP, "sh"])
             .arg(data)

@@ -44,6 +44,7 @@ impl World {
     /// The namespaces that everything runs in.
     pub(crate) fn sandbox(&self) -> Result<Rc<Sandbox>, Trouble> {
         let start = || {
+            Sandbox::check()?;
             remove_stale_runs();
             fs::create_dir_all(scratch()).map_err(failed)?;
             // A copy, because the path of the original may be hidden in there.
