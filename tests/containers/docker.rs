@@ -47,6 +47,7 @@ impl Docker {
             .spawn()
             .map_err(failed)?;
         let docker = Self { sandbox, config: config.display().to_string(), containers: Cell::new(0) };
+        // It is not waited for: it ends with the sandbox, after everything that could do so.
         let begin = Instant::now();
         // Each try starts a process, which is all the pause that this needs.
         while succeed(&mut docker.command(["version"])).is_err() {
