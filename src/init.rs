@@ -2,7 +2,7 @@
 
 use std::ffi::CStr;
 
-use log::{LevelFilter, error, warn};
+use log::{LevelFilter, debug, error, warn};
 use supervise_init::core::{Group, JobControl, OnSignalDeath, Outcome, Policy, Scope, Signal, Single, StartError};
 use supervise_init::driver::{self, ForwardTo, Slot};
 use supervise_init::sys::{
@@ -95,7 +95,7 @@ pub(crate) fn run(
     environment: Environment,
     entry: Entry,
     surroundings: &Surroundings,
-    options: &Options,
+    options: Options,
 ) -> u8 {
     let level = options.level.unwrap_or_else(|| surroundings.level());
     // Why nothing was started is always said.
@@ -119,8 +119,8 @@ pub(crate) fn run(
         placement: place.placement,
     };
     let mut machine = Single::new(Policy {
-        forwarding: options.forwarding.clone(),
-        exit_map: options.exit_map.clone(),
+        forwarding: options.forwarding,
+        exit_map: options.exit_map,
         group: place.group,
         job_control: place.job_control,
         scope: place.scope,
@@ -155,10 +155,11 @@ fn follow_parent(signal: Signal, ourselves: Pid) {
         return;
     }
     // It waits behind our mask until the command runs.
-    if parent() != before
-        && let Err(errno) = sys::send_from_parent(ourselves, signal)
-    {
-        warn!("our parent has died, but {signal} cannot be sent to ourselves: {errno}");
+    if parent() != before {
+        debug!(event = "orphaned"; "our parent has died already; acting as if {signal} had come");
+        if let Err(errno) = sys::send_from_parent(ourselves, signal) {
+            warn!("our parent has died already, but {signal} cannot be sent to ourselves: {errno}; going on without");
+        }
     }
 }
 

@@ -93,12 +93,13 @@ pub fn run(machine: &mut impl Machine, slots: &mut [Slot], scope: Scope) -> Outc
         held: None,
         deadline: None,
         outcome: None,
-        unneeded: Pages::of_the_program(),
+        unneeded: None,
         deaf: false,
     };
     world.deliver(machine, Event::Begin);
     if world.outcome.is_none() {
         settle();
+        world.unneeded = Pages::of_the_program();
     }
     loop {
         if let Some(outcome) = world.outcome {

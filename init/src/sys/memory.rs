@@ -13,8 +13,9 @@ const PAGE: usize = 4096;
 /// How far down the stack has been used: by a child's stack of 16 kB, and what called it.
 const DEPTH: usize = 16 * PAGE;
 
-/// What lies this close below the stack pointer may be in use (the red zone of the x86_64 ABI has 128 bytes).
-const RED_ZONE: usize = 512;
+/// What lies this close below a local of the caller may be in use: the rest of its frame, and the red zone that the
+/// x86_64 ABI allows below it. Both are far smaller.
+const IN_USE: usize = PAGE;
 
 /// Pages that can be given back.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -46,7 +47,7 @@ impl Pages {
     /// The stack below the caller's frame, `here` being in that frame.
     #[inline(always)]
     pub(super) fn of_the_stack_below(here: usize) -> Pages {
-        let end = here.saturating_sub(RED_ZONE) & !(PAGE - 1);
+        let end = here.saturating_sub(IN_USE) & !(PAGE - 1);
         Pages { start: end.saturating_sub(DEPTH), length: DEPTH }
     }
 
