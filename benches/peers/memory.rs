@@ -1,6 +1,8 @@
 //! Memory at the first sleep: what the init keeps while its payload runs and nothing happens, as PID 1.
 
-use crate::error::Result;
+use std::fs::File;
+
+use crate::error::{Doing, Result};
 use crate::inits::Init;
 use crate::payload::Kind;
 use crate::proc::{Memory, memory, sleep_of};
@@ -11,6 +13,8 @@ const LOOKS: u32 = 15;
 
 /// What `init` holds once it sleeps for good.
 pub(crate) fn at_first_sleep(init: &Init) -> Result<Memory> {
+    // The pages of a file that was just built count as dirty in each process that maps them, until they are on disk.
+    File::open(&init.path).and_then(|file| file.sync_all()).doing("write back", init.path.display())?;
     let talking = Talking::ready(Some(init), Place::First, Kind::Sleep)?;
     let pid = talking.running.pid;
     let mut last = 0;
