@@ -1,7 +1,8 @@
 //! Who is measured: the peers in the order of the table, then `supervise`.
 //!
 //! Four peers come from Debian's packages. `dumb-init-musl` is what its project publishes, a static musl build; it is
-//! rebuilt once from PyPI's source distribution with the flags of its Makefile, and kept in `target/bench`.
+//! rebuilt once from PyPI's source distribution with the flags of its Makefile, and kept in `bench` beside the build
+//! profiles' directories.
 
 use std::env;
 use std::fs;

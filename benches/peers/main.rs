@@ -105,7 +105,7 @@ impl Scale {
             return None;
         }
         let (starts, forwards, reapings, orphans, exact) =
-            if short { (60, 1000, 3, 500, 3) } else { (600, 10_000, 11, 1000, 5) };
+            if short { (60, 5000, 3, 500, 3) } else { (600, 20_000, 21, 1000, 5) };
         let idle = Duration::from_secs(if short { 2 } else { 10 });
         Some(Self { short, only, starts, forwards, reapings, orphans, exact, idle })
     }
@@ -253,10 +253,9 @@ fn judge(scale: &Scale, rows: &[Row]) -> ExitCode {
                 failed = true;
             }
             Verdict::Missed(how) => eprintln!("peers: warning: missed, timed on a busy machine: {}: {how}", row.what),
-            // Without a figure of our own nothing was reached; a peer may be missing outside CI.
-            Verdict::Unjudged => failed |= row.empty().any(|name| name == inits::OURS),
-            Verdict::Told | Verdict::Met(_) => {}
+            Verdict::Told | Verdict::Met(_) | Verdict::Unjudged => {}
         }
+        // Without a figure of our own nothing was reached; a peer may be missing outside CI.
         for name in row.empty() {
             eprintln!("peers: {}: {name} was not measured", row.what);
             failed |= ci || name == inits::OURS;
