@@ -1,9 +1,10 @@
-//! Which CPU runs what, for the rows that the placement of processes would otherwise decide.
+//! Which CPU runs what, and before whom, for the rows that the scheduler would otherwise decide.
 
 use nix::sched::{CpuSet, sched_getaffinity, sched_setaffinity};
 use nix::unistd::Pid;
 
 use crate::error::{Doing, Result};
+use crate::sys::{Class, schedule};
 
 const OURSELVES: Pid = Pid::from_raw(0);
 
@@ -35,6 +36,27 @@ impl Drop for Pinned {
     fn drop(&mut self) {
         // The worst that can come of a failure is that later rows are measured on one CPU as well.
         let _ = sched_setaffinity(OURSELVES, &self.allowed);
+    }
+}
+
+/// Puts the bench, and what it starts, before all ordinary processes until dropped.
+#[derive(Debug)]
+pub(crate) struct Ahead;
+
+impl Ahead {
+    /// Goes on as an ordinary process where the kernel refuses.
+    pub(crate) fn of_others() -> Self {
+        if let Err(cause) = schedule(Class::RealTime) {
+            eprintln!("peers: warning: cannot go ahead of other processes: {cause}; what they do shows in the figures");
+        }
+        Self
+    }
+}
+
+impl Drop for Ahead {
+    fn drop(&mut self) {
+        // Leaving the real-time class is never refused.
+        let _ = schedule(Class::Ordinary);
     }
 }
 

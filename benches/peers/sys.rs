@@ -1,12 +1,14 @@
-//! What std and nix cannot do safely: work between fork and exec, fork itself, and leaving without clean-up.
+//! What std and nix cannot do safely: work between fork and exec, fork itself, leaving without clean-up; and the
+//! scheduling class.
 //!
 //! The bench and its payload are single-threaded; every block below rests on that.
-#![expect(unsafe_code, reason = "fork, exec hooks and _exit have no safe form")]
+#![expect(unsafe_code, reason = "fork, exec hooks and _exit have no safe form, sched_setscheduler no wrapper")]
 
 use std::io;
 use std::os::unix::process::CommandExt;
 use std::process::Command;
 
+use nix::errno::Errno;
 use nix::mount::{MsFlags, mount};
 use nix::sched::{CloneFlags, unshare};
 use nix::sys::ptrace;
@@ -43,6 +45,26 @@ fn take(step: Step) -> nix::Result<()> {
         Step::MountRun => mount(Some("tmpfs"), "/run", Some("tmpfs"), MsFlags::empty(), Some("size=1m")),
         Step::TraceMe => ptrace::traceme(),
     }
+}
+
+/// The scheduling class of this process and of what it starts.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Class {
+    Ordinary,
+    /// The lowest real-time priority: before every ordinary process.
+    RealTime,
+}
+
+/// Moves this process to `class`.
+pub(crate) fn schedule(class: Class) -> nix::Result<()> {
+    let (policy, priority) = match class {
+        Class::Ordinary => (libc::SCHED_OTHER, 0),
+        Class::RealTime => (libc::SCHED_FIFO, 1),
+    };
+    // The raw call, because musl's function of this name only answers ENOSYS.
+    // SAFETY: the kernel reads one int from the pointer, and `priority` lives until the call returns.
+    let answer = unsafe { libc::syscall(libc::SYS_sched_setscheduler, 0, policy, &raw const priority) };
+    Errno::result(answer).map(drop)
 }
 
 /// Forks; the child runs `work` and exits with what it returns.

@@ -2,6 +2,10 @@
 //! a round is the unit that figures are paired by. The order is shuffled anew for each: a subject starts faster after a
 //! small one than after a large one, and in a fixed order the same binary in two columns differs by a tenth.
 //!
+//! Bench, inits and payloads are of the real-time class meanwhile. As ordinary processes on a busy machine they wait
+//! for others, and not equally long: dumb-init makes a session, which the kernel's autogroups count as another user;
+//! its start came out anywhere between 1.2 and 5 times the figure of a quiet machine.
+//!
 //! **Added start time** is the time from just before the spawn of the init to the first instruction of its payload,
 //! which reads the clock itself, less the same time of the payload alone in the same round. It is what a container's
 //! user waits for: the exec of the init, its preparation, its fork and the payload's exec. What the init still does
@@ -25,7 +29,7 @@ use nix::time::{ClockId, clock_gettime};
 use crate::error::{Doing, Result};
 use crate::inits::Init;
 use crate::payload::Kind;
-use crate::place::Pinned;
+use crate::place::{Ahead, Pinned};
 use crate::proc::{children, cpu_time};
 use crate::run::{Place, Talking, Watch, command, nanoseconds, poll_until, read_by_deadline, start};
 use crate::table::Columns;
@@ -84,6 +88,7 @@ fn split(mut columns: Columns) -> Result<Compared> {
 
 /// Microseconds to the payload's first instruction, and until the init is reaped.
 pub(crate) fn starts(inits: &[Option<Init>], rounds: usize) -> Result<(Compared, Compared)> {
+    let _ahead = Ahead::of_others();
     let payload = tiny::stamp()?;
     let mut wholes: Columns = (0..=inits.len()).map(|_| Some(Ok(Vec::new()))).collect();
     let columns = interleave(inits.len() + 1, rounds, |which| {
@@ -129,7 +134,7 @@ fn start_once(init: Option<&Init>, payload: &Path) -> Result<(f64, f64)> {
 
 /// Microseconds from a signal to the init until its payload has it; bare is a signal straight to the payload.
 pub(crate) fn forwards(inits: &[Option<Init>], rounds: usize) -> Result<Compared> {
-    let _here = Pinned::here()?;
+    let (_here, _ahead) = (Pinned::here()?, Ahead::of_others());
     let bare = std::iter::once(Some(Talking::ready(None, Place::First, Kind::Echo)));
     let rest = inits.iter().map(|init| Some(Talking::ready(Some(init.as_ref()?), Place::First, Kind::Echo)));
     let mut subjects: Vec<Option<Result<Talking>>> = bare.chain(rest).collect();
@@ -152,7 +157,7 @@ fn forward_once(talking: &mut Talking) -> Result<f64> {
 
 /// Microseconds of the init's CPU time per orphan of `kind`, as PID 1.
 pub(crate) fn reaping(inits: &[Option<Init>], rounds: usize, kind: Kind, orphans: usize) -> Result<Columns> {
-    let here = Pinned::here()?;
+    let (here, _ahead) = (Pinned::here()?, Ahead::of_others());
     Ok(interleave(inits.len(), rounds, |which| Some(reap_once(inits[which].as_ref()?, kind, orphans, &here))))
 }
 
