@@ -84,11 +84,11 @@ pub struct World<'a> {
 const ROUND: u32 = 64;
 
 /// Runs until the machine says how to end. From the first start on, nothing else ends it.
-pub fn run(machine: &mut impl Machine, slots: &mut [Slot], scope: Scope) -> Outcome {
+pub fn run(machine: &mut impl Machine, slots: &mut [Slot], scope: Scope, ourselves: Pid) -> Outcome {
     let mut world = World {
         slots,
         rest: Rest(scope),
-        sleep: Sleep::new(),
+        sleep: Sleep::new(ourselves),
         pace: Pace::default(),
         held: None,
         deadline: None,

@@ -107,8 +107,8 @@ pub struct Sleep {
 
 impl Sleep {
     /// Before the first one.
-    pub fn new() -> Sleep {
-        Sleep { ourselves: this_process(), unneeded: None }
+    pub const fn new(ourselves: Pid) -> Sleep {
+        Sleep { ourselves, unneeded: None }
     }
 
     /// The next sleep gives these pages of the program back, and with them the stack that the start has used.
@@ -170,12 +170,6 @@ impl Sleep {
     }
 }
 
-impl Default for Sleep {
-    fn default() -> Sleep {
-        Sleep::new()
-    }
-}
-
 /// kill(2) of one process.
 ///
 /// # Errors
@@ -233,6 +227,10 @@ pub fn die_of(signal: Signal) {
 }
 
 fn kill(target: i32, signal: Signal) -> Result<(), Errno> {
+    let arguments = [target as usize, usize::from(signal.number()), 0, 0];
     // SAFETY: takes two integers and touches no memory of ours.
-    cerr(i64::from(unsafe { libc::kill(target, i32::from(signal.number())) })).map(|_| ())
+    match unsafe { system_call(libc::SYS_kill, arguments) } {
+        0 => Ok(()),
+        refused => Err(Errno(-refused as i32)),
+    }
 }
