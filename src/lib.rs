@@ -1,1 +1,46 @@
-//! `supervise`: everything around process 1. The process itself is the crate `supervise-init`.
+//! `supervise`: an init for containers and shells. What is process 1 itself is the crate `supervise-init`; this one
+//! reads the command line, prepares what allocates before the payload starts, and says what went wrong.
+//!
+//! `cli` turns words into checked types, [`run`] puts the parts together, `diagnose` explains a program that does not
+//! start.
+
+mod cli;
+mod diagnose;
+mod end;
+mod init;
+
+use log::{LevelFilter, error};
+use supervise_init::sys::{Environment, Format, Words, block_all, install_log};
+
+/// Everything from `main` on; returns the exit code, unless we die of the signal that main died of.
+pub fn run(words: Words, mut environment: Environment) -> u8 {
+    // First of all: a signal that finds no mask is lost, and a PID 1 would never know.
+    let entry = block_all();
+    let surroundings = init::Surroundings::take(&mut environment);
+    install_log(LevelFilter::Warn, surroundings.format());
+    let entry = match entry {
+        Ok(entry) => entry,
+        Err(errno) => {
+            error!("cannot block signals: {errno} (a seccomp filter?); nothing was started");
+            return cli::exit::FAILURE;
+        }
+    };
+    match cli::parse(&words) {
+        Ok(cli::Request::Run(options)) => init::run(words, environment, entry, &surroundings, &options),
+        Ok(cli::Request::Help) => cli::help::print(),
+        Ok(cli::Request::Version) => cli::help::print_version(),
+        Err(wrong) => {
+            error!("{wrong}");
+            cli::exit::FAILURE
+        }
+    }
+}
+
+/// What `SUPERVISE_LOG_FORMAT` and `--log-format` take.
+fn format_named(word: &str) -> Option<Format> {
+    match word {
+        "text" => Some(Format::Text),
+        "json" => Some(Format::Json),
+        _ => None,
+    }
+}

@@ -1,0 +1,98 @@
+//! How a process ended, and what that makes of our own end.
+
+use super::signal::Signal;
+
+/// How a process ended (wait(2)).
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Status {
+    /// It called `_exit` with this code.
+    Exited(u8),
+    /// This signal ended it.
+    Signaled(Signal),
+}
+
+impl Status {
+    /// The code that a shell gives it: its own, or 128 + the signal's number.
+    pub const fn shell_code(self) -> u8 {
+        match self {
+            Status::Exited(code) => code,
+            Status::Signaled(signal) => 128 + signal.number(),
+        }
+    }
+}
+
+/// How we end.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Outcome {
+    /// With this code.
+    Code(u8),
+    /// Of this signal, so that our caller sees what main's caller would have seen.
+    Signal(Signal),
+    /// Main never ran.
+    NotStarted(super::StartError),
+}
+
+/// `--exit-map`: codes and signals that become another code.
+#[derive(Clone, Debug)]
+pub struct ExitMap {
+    codes: [Option<u8>; 256],
+    signals: [Option<u8>; 65],
+}
+
+impl ExitMap {
+    /// Maps nothing.
+    pub const NONE: ExitMap = ExitMap { codes: [None; 256], signals: [None; 65] };
+
+    /// Whoever ends with `code`, by itself or as 128 + a signal, is taken to have ended with `to`.
+    pub fn map_code(&mut self, code: u8, to: u8) {
+        if let Some(entry) = self.codes.get_mut(usize::from(code)) {
+            *entry = Some(to);
+        }
+    }
+
+    /// Whoever dies of `signal` is taken to have ended with `to`, whatever is said of 128 + its number.
+    pub fn map_signal(&mut self, signal: Signal, to: u8) {
+        if let Some(entry) = self.signals.get_mut(usize::from(signal.number())) {
+            *entry = Some(to);
+        }
+    }
+
+    /// What the map says of `status`, if anything.
+    pub fn get(&self, status: Status) -> Option<u8> {
+        let by_signal = match status {
+            Status::Signaled(signal) => self.signals.get(usize::from(signal.number())).copied().flatten(),
+            Status::Exited(_) => None,
+        };
+        by_signal.or_else(|| self.codes.get(usize::from(status.shell_code())).copied().flatten())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{ExitMap, Status};
+    use crate::core::Signal;
+
+    #[test]
+    fn a_code_in_the_map_also_means_the_signal_that_a_shell_shows_so() {
+        let mut map = ExitMap::NONE;
+        map.map_code(143, 0);
+        assert_eq!(map.get(Status::Exited(143)), Some(0));
+        assert_eq!(map.get(Status::Signaled(Signal::TERM)), Some(0));
+        assert_eq!(map.get(Status::Signaled(Signal::INT)), None);
+    }
+
+    #[test]
+    fn a_signal_in_the_map_means_that_signal_only_and_wins() {
+        let mut map = ExitMap::NONE;
+        map.map_code(143, 1);
+        map.map_signal(Signal::TERM, 0);
+        assert_eq!(map.get(Status::Signaled(Signal::TERM)), Some(0));
+        assert_eq!(map.get(Status::Exited(143)), Some(1));
+    }
+
+    #[test]
+    fn the_highest_signal_still_has_a_code() {
+        let highest = Signal::new(64).map(|signal| Status::Signaled(signal).shell_code());
+        assert_eq!(highest, Some(192));
+    }
+}

@@ -1,0 +1,185 @@
+//! The words that machines and the driver share: events are past facts, actions are orders.
+
+use core::fmt;
+use core::time::Duration;
+
+use super::actions::Actions;
+use super::exit::{Outcome, Status};
+use super::signal::Signal;
+
+/// A moment of the monotonic clock, counted from an arbitrary start.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct Time(Duration);
+
+impl Time {
+    /// The moment `since` after the clock's start.
+    pub const fn from_start(since: Duration) -> Time {
+        Time(since)
+    }
+
+    /// The moment `wait` after this one.
+    pub const fn after(self, wait: Duration) -> Time {
+        Time(self.0.saturating_add(wait))
+    }
+
+    /// How long it is from `earlier` to this moment; zero if it is not earlier.
+    pub const fn since(self, earlier: Time) -> Duration {
+        self.0.saturating_sub(earlier.0)
+    }
+}
+
+/// One of the programs that a machine starts, by its place in the driver's table.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct Child(pub u8);
+
+/// Where a signal came from.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Sender {
+    /// The kernel: a terminal, a timer, a limit.
+    Kernel,
+    /// A process that our PID namespace does not show: docker, a kubelet, the host's administrator.
+    Outside,
+    /// We ourselves, by writing to a pipe that nobody reads.
+    Ourselves,
+    /// A process that we can see.
+    Process {
+        /// Its number in our namespace.
+        pid: i32,
+        /// Its real user in our namespace.
+        uid: u32,
+    },
+}
+
+/// A signal that reached us.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct Received {
+    /// Which.
+    pub signal: Signal,
+    /// From whom.
+    pub sender: Sender,
+}
+
+/// What of a start failed.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Step {
+    /// fork(2) or clone(2).
+    Fork,
+    /// execve(2) of the program, wherever in PATH it was looked for.
+    Exec,
+    /// execve(2) of an ELF file that this machine cannot run.
+    ExecForeign,
+    /// execve(2) of /bin/sh for a script that names no interpreter.
+    ExecShell,
+}
+
+/// Why a program could not be started.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct StartError {
+    /// What failed.
+    pub step: Step,
+    /// The kernel's reason, as in errno(3).
+    pub errno: i32,
+}
+
+/// Whether any child is left after a round of reaping.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Left {
+    /// At least one.
+    Some,
+    /// None: nothing that came from us is alive.
+    None,
+}
+
+/// Whether we have a controlling terminal, from which job control is done.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Terminal {
+    /// Yes.
+    Controlling,
+    /// No.
+    None,
+}
+
+/// What has happened.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Event {
+    /// The driver is ready to obey.
+    Begin,
+    /// The program could not be started.
+    NotStarted(Child, StartError),
+    /// A signal reached us.
+    Signalled(Received),
+    /// A program of ours has ended and is reaped.
+    Ended(Child, Status),
+    /// A program of ours was stopped by this signal.
+    Stopped(Child, Signal, Terminal),
+    /// A round of reaping is over.
+    Reaped(Left),
+    /// The time that was armed has come, and what was to be reaped by then is.
+    Deadline,
+}
+
+/// What is to be done.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Action {
+    /// Start the program.
+    Spawn(Child),
+    /// Send the signal to the program, or to its group if it is placed in one to be signalled as a whole.
+    Signal(Child, Signal),
+    /// Tell everything that is left to end: TERM, CONT for what is stopped, HUP for interactive shells.
+    TellRest,
+    /// Send the signal to everything that is left.
+    SignalRest(Signal),
+    /// Kill everything that is left.
+    KillRest,
+    /// Say by name what could not be killed.
+    NameRest,
+    /// Stop ourselves as the program was stopped, giving the terminal back for as long.
+    StopOurselves(Child),
+    /// Deliver [`Event::Deadline`] at that time, and forget an earlier one.
+    Arm(Time),
+    /// Say why the signal goes nowhere.
+    Drop(Signal, Note),
+    /// End so. The last action.
+    Exit(Outcome),
+}
+
+/// Why a signal goes nowhere.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Note {
+    /// The table says so.
+    Ignored,
+    /// Main is in our group and has it from the terminal already.
+    SentToGroup,
+    /// It is our own.
+    OurOwn,
+    /// There is no main to get it.
+    MainHasEnded,
+}
+
+impl fmt::Display for Note {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Note::Ignored => "it is to be ignored",
+            Note::SentToGroup => "the kernel sent it to the whole process group",
+            Note::OurOwn => "it is our own",
+            Note::MainHasEnded => "the main program has ended",
+        })
+    }
+}
+
+impl fmt::Display for Sender {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Sender::Kernel => f.write_str("the kernel"),
+            Sender::Outside => f.write_str("outside the container"),
+            Sender::Ourselves => f.write_str("ourselves"),
+            Sender::Process { pid, uid } => write!(f, "pid {pid} (uid {uid})"),
+        }
+    }
+}
+
+/// A pure state machine: it is told what has happened and when, and says what is to be done.
+pub trait Machine {
+    /// One event. The driver obeys the actions in their order before it tells of the next event.
+    fn on(&mut self, now: Time, event: Event) -> Actions;
+}

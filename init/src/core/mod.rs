@@ -1,0 +1,22 @@
+//! The decisions of process 1, pure: an event and the time go in, actions come out.
+//!
+//! A machine is one `match (state, event)`. What it needs of the world reaches it as events, what it wants done
+//! leaves it as actions, and [`crate::driver`] stands between it and the kernel.
+
+mod actions;
+mod exit;
+mod forwarding;
+mod machine;
+mod pace;
+mod signal;
+mod single;
+#[cfg(test)]
+mod single_tests;
+
+pub use actions::Actions;
+pub use exit::{ExitMap, Outcome, Status};
+pub use forwarding::{Forwarding, Rule};
+pub use machine::{Action, Child, Event, Left, Machine, Note, Received, Sender, StartError, Step, Terminal, Time};
+pub use pace::Pace;
+pub use signal::Signal;
+pub use single::{Group, JobControl, OnSignalDeath, Policy, Scope, Single};

@@ -1,0 +1,322 @@
+//! The loop of process 1: wait, ask the machine, obey. Nothing is decided here.
+//!
+//! One turn: signals, then reaping until nothing is left, then (when there are any) pipes from children and requests,
+//! then deadlines. A deadline that races with the exit it waits for must lose.
+//!
+//! 1. Children are reaped in one place, and a pid is signalled only between its start and its reaping.
+//! 2. The loop sleeps until something happens: no tick, no poll.
+//! 3. Signals other than SIGCHLD are delivered at once, also while a storm of exits is reaped.
+
+use core::time::Duration;
+
+use log::{debug, warn};
+
+use crate::core::{
+    Action, Child, Event, Left, Machine, Outcome, Pace, Scope, Signal, StartError, Status, Terminal, Time,
+};
+use crate::sys::{self, Change, Errno, Pid, Placement, Program, Reaped, Rest, SigSet};
+
+/// Whom a forwarded signal reaches.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum ForwardTo {
+    /// The program alone.
+    Main,
+    /// Its process group.
+    Group,
+}
+
+/// A program that the machine may start, and whether it runs.
+#[derive(Clone, Copy, Debug)]
+pub struct Slot {
+    program: Program,
+    forward_to: ForwardTo,
+    pid: Option<Pid>,
+}
+
+impl Slot {
+    /// A program that does not run yet.
+    pub const fn new(program: Program, forward_to: ForwardTo) -> Slot {
+        Slot { program, forward_to, pid: None }
+    }
+}
+
+/// What the machine acts on: its programs, and what else is left in the scope.
+#[derive(Debug)]
+pub struct World<'a> {
+    slots: &'a mut [Slot],
+    rest: Rest,
+    pace: Pace,
+    /// A child has ended, but is not to be reaped before this time.
+    held: Option<Time>,
+    deadline: Option<Time>,
+    outcome: Option<Outcome>,
+}
+
+/// While a round of reaping is this long, signals are looked for in between.
+const ROUND: u32 = 64;
+
+/// Runs until the machine says how to end. From the first start on, nothing else ends it.
+pub fn run(machine: &mut impl Machine, slots: &mut [Slot], scope: Scope) -> Outcome {
+    let mut world =
+        World { slots, rest: Rest(scope), pace: Pace::default(), held: None, deadline: None, outcome: None };
+    world.deliver(machine, Event::Begin);
+    if world.outcome.is_none() {
+        settle();
+    }
+    loop {
+        if let Some(outcome) = world.outcome {
+            world.give_terminal_back();
+            return outcome;
+        }
+        world.turn(machine);
+    }
+}
+
+/// Lets go of what is not ours to hold while the payload runs.
+fn settle() {
+    sys::close_from_3();
+    if let Err(errno) = sys::change_dir_to_root() {
+        warn!("cannot change to /: {errno}; the working directory stays in use");
+    }
+    if let Err(errno) = sys::give_back_what_was_read() {
+        debug!("cannot give memory back: {errno}");
+    }
+}
+
+impl World<'_> {
+    fn turn(&mut self, machine: &mut impl Machine) {
+        let wake = earliest(self.held, self.deadline);
+        let set = if self.held.is_some() { SigSet::ALL.without(Signal::CHLD) } else { SigSet::ALL };
+        match sys::wait_signal(set, wake.map(|wake| wake.since(sys::now()))) {
+            // SIGCHLD does not queue: one may stand for many exits.
+            Some(received) if received.signal == Signal::CHLD => {
+                self.held = self.pace.hold_until(sys::now());
+                if self.held.is_none() {
+                    self.reap(machine);
+                }
+            }
+            Some(received) => self.deliver(machine, Event::Signalled(received)),
+            None => {}
+        }
+        if let Some(wake) = wake
+            && self.outcome.is_none()
+            && sys::now() >= wake
+        {
+            self.held = None;
+            self.reap(machine);
+            self.reach_deadline(machine);
+        }
+    }
+
+    fn reach_deadline(&mut self, machine: &mut impl Machine) {
+        if self.outcome.is_none() && self.deadline.is_some_and(|deadline| sys::now() >= deadline) {
+            self.deadline = None;
+            self.deliver(machine, Event::Deadline);
+        }
+    }
+
+    /// A round: everything that has ended, then what that leaves.
+    fn reap(&mut self, machine: &mut impl Machine) {
+        let mut count = 0_u32;
+        let left = loop {
+            match sys::reap() {
+                Reaped::Nothing(left) => break left,
+                Reaped::Child(pid, change) => self.child_changed(machine, pid, change),
+            }
+            count = count.wrapping_add(1);
+            if count.is_multiple_of(ROUND) {
+                self.take_signals(machine);
+            }
+        };
+        self.pace.reaped(sys::now());
+        if left == Left::None {
+            debug!(event = "empty"; "nothing is left");
+        }
+        self.deliver(machine, Event::Reaped(left));
+    }
+
+    fn take_signals(&mut self, machine: &mut impl Machine) {
+        while let Some(received) = sys::wait_signal(SigSet::ALL.without(Signal::CHLD), Some(Duration::ZERO)) {
+            self.deliver(machine, Event::Signalled(received));
+        }
+    }
+
+    fn child_changed(&mut self, machine: &mut impl Machine, pid: Pid, change: Change) {
+        let child = self.slots.iter_mut().zip(0..).find(|(slot, _)| slot.pid == Some(pid));
+        match (child, change) {
+            (Some((slot, index)), Change::Ended(status)) => {
+                slot.pid = None;
+                log_end("the main program", pid, status);
+                self.deliver(machine, Event::Ended(Child(index), status));
+            }
+            (Some((_, index)), Change::Stopped(by)) => {
+                debug!(event = "stopped", pid = pid.number(), signal = by.number(); "the main program (pid {pid}) was stopped by {by}");
+                let terminal = if sys::controls_a_terminal() { Terminal::Controlling } else { Terminal::None };
+                self.deliver(machine, Event::Stopped(Child(index), by, terminal));
+            }
+            (None, Change::Ended(status)) => log_end("an orphan", pid, status),
+            // Whoever stopped it, or its own shell, continues it.
+            (None, Change::Stopped(_)) => {}
+        }
+    }
+
+    /// Tells the machine and obeys it, also in what its orders lead to at once.
+    fn deliver(&mut self, machine: &mut impl Machine, event: Event) {
+        let mut next = Some(event);
+        while let Some(event) = next.take() {
+            log_event(event);
+            for action in machine.on(sys::now(), event) {
+                if let Some(consequence) = self.obey(action) {
+                    next = Some(consequence);
+                }
+            }
+        }
+    }
+
+    fn obey(&mut self, action: Action) -> Option<Event> {
+        match action {
+            Action::Spawn(child) => return self.spawn(child).err().map(|why| Event::NotStarted(child, why)),
+            Action::Signal(child, signal) => self.signal(child, signal),
+            Action::TellRest => {
+                debug!(event = "tell"; "telling what is left to end: SIGTERM, SIGCONT, SIGHUP");
+                self.signal_rest(&[Signal::TERM, Signal::CONT, Signal::HUP]);
+            }
+            Action::SignalRest(signal) => {
+                debug!(event = "tell", signal = signal.number(); "sending {signal} to what is left");
+                self.signal_rest(&[signal]);
+            }
+            Action::KillRest => {
+                debug!(event = "kill"; "killing what is left");
+                self.signal_rest(&[Signal::KILL]);
+            }
+            Action::NameRest => self.name_rest(),
+            Action::StopOurselves(child) => self.stop_ourselves(child),
+            Action::Arm(time) => self.deadline = Some(time),
+            Action::Drop(signal, note) => {
+                debug!(event = "dropped", signal = signal.number(); "{signal} is not forwarded: {note}");
+            }
+            Action::Exit(outcome) => self.outcome = Some(outcome),
+        }
+        None
+    }
+
+    fn slot(&self, child: Child) -> Option<&Slot> {
+        self.slots.get(usize::from(child.0))
+    }
+
+    fn spawn(&mut self, child: Child) -> Result<(), StartError> {
+        let Some(slot) = self.slots.get_mut(usize::from(child.0)) else { return Ok(()) };
+        let pid = sys::spawn(&slot.program)?;
+        slot.pid = Some(pid);
+        debug!(event = "started", pid = pid.number(); "started {} as pid {pid}", slot.program.name().to_str().unwrap_or("the main program"));
+        Ok(())
+    }
+
+    fn signal(&self, child: Child, signal: Signal) {
+        let Some(slot) = self.slot(child) else { return };
+        let Some(pid) = slot.pid else { return };
+        let sent = match slot.forward_to {
+            ForwardTo::Main => sys::send(pid, signal),
+            // It may have left its group for another one, or may not have got one.
+            ForwardTo::Group => sys::send_group(pid, signal).or_else(|_| sys::send(pid, signal)),
+        };
+        match sent {
+            Ok(()) => {
+                debug!(event = "forwarded", signal = signal.number(), pid = pid.number(); "sent {signal} to the main program (pid {pid})");
+            }
+            Err(errno) => warn!("cannot send {signal} to the main program (pid {pid}): {errno}; it goes on without"),
+        }
+    }
+
+    fn signal_rest(&self, signals: &[Signal]) {
+        if let Err(error) = self.rest.signal(signals) {
+            warn!("cannot signal what the main program left behind: {error}; waiting for it all the same");
+        }
+    }
+
+    fn name_rest(&self) {
+        let named = self.rest.name(|pid, name| {
+            warn!(event = "stuck", pid = pid.number(); "pid {pid} ({name}) did not end after SIGKILL; leaving it behind");
+        });
+        if let Err(error) = named {
+            warn!("some processes did not end after SIGKILL and cannot be named: {error}; leaving them behind");
+        }
+    }
+
+    /// The terminal, if we handed it to this program.
+    fn terminal_of(slot: &Slot) -> Option<sys::Tty> {
+        match slot.program.placement {
+            Placement::Foreground(tty) => Some(tty),
+            Placement::Inherited | Placement::OwnGroup => None,
+        }
+    }
+
+    /// Our own group; 0 is one that our PID namespace does not show, and cannot be named.
+    fn take_terminal(slot: &Slot) -> Option<sys::Tty> {
+        let tty = World::terminal_of(slot)?;
+        // A terminal that is gone needs nobody in its foreground.
+        let _ = tty.set_foreground(sys::process_group());
+        Some(tty)
+    }
+
+    fn stop_ourselves(&self, child: Child) {
+        let Some(slot) = self.slot(child) else { return };
+        let tty = World::take_terminal(slot);
+        sys::stop_ourselves();
+        // Continued by `fg`, we are in the foreground, and so shall the program be; by `bg`, neither.
+        if let (Some(tty), Some(pid)) = (tty, slot.pid)
+            && tty.foreground() == Ok(sys::process_group())
+        {
+            let _: Result<(), Errno> = tty.set_foreground(pid.number());
+        }
+    }
+
+    fn give_terminal_back(&self) {
+        for slot in self.slots.iter() {
+            World::take_terminal(slot);
+        }
+    }
+}
+
+fn earliest(one: Option<Time>, other: Option<Time>) -> Option<Time> {
+    match (one, other) {
+        (Some(one), Some(other)) => Some(one.min(other)),
+        (one, other) => one.or(other),
+    }
+}
+
+fn log_event(event: Event) {
+    if let Event::Signalled(received) = event
+        && log::log_enabled!(log::Level::Debug)
+    {
+        log_signal(received);
+    }
+    if event == Event::Deadline {
+        debug!(event = "deadline"; "the time for what is left is over");
+    }
+}
+
+fn log_signal(received: crate::core::Received) {
+    let signal = received.signal;
+    let name = match received.sender {
+        crate::core::Sender::Process { pid, .. } => sys::comm(pid),
+        _ => None,
+    };
+    match (received.sender, name) {
+        (crate::core::Sender::Process { pid, uid }, Some(name)) => {
+            debug!(event = "signal", signal = signal.number(), pid = pid, uid = uid, comm = name.as_str(); "got {signal} from pid {pid} ({name}, uid {uid})");
+        }
+        (sender, _) => debug!(event = "signal", signal = signal.number(); "got {signal} from {sender}"),
+    }
+}
+
+fn log_end(who: &str, pid: Pid, status: Status) {
+    match status {
+        Status::Exited(code) => {
+            debug!(event = "ended", pid = pid.number(), code = code; "{who} (pid {pid}) ended with code {code}");
+        }
+        Status::Signaled(signal) => {
+            debug!(event = "ended", pid = pid.number(), signal = signal.number(); "{who} (pid {pid}) was ended by {signal}");
+        }
+    }
+}

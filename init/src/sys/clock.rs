@@ -1,0 +1,30 @@
+//! Clocks.
+
+use core::time::Duration;
+
+use crate::core::Time;
+
+/// The monotonic clock (clock_gettime(2)); it stands still while the machine is suspended.
+pub fn now() -> Time {
+    Time::from_start(read(libc::CLOCK_MONOTONIC))
+}
+
+/// Time since 1970 (UTC).
+pub(super) fn since_1970() -> Duration {
+    read(libc::CLOCK_REALTIME)
+}
+
+fn read(clock: libc::clockid_t) -> Duration {
+    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: `time` is ours and of the type that the call fills; it cannot fail for these clocks.
+    unsafe { libc::clock_gettime(clock, &raw mut time) };
+    Duration::new(time.tv_sec.cast_unsigned(), u32::try_from(time.tv_nsec).unwrap_or(0))
+}
+
+/// A timeout as the kernel takes it.
+pub(super) fn timespec(duration: Duration) -> libc::timespec {
+    libc::timespec {
+        tv_sec: i64::try_from(duration.as_secs()).unwrap_or(i64::MAX),
+        tv_nsec: libc::c_long::from(duration.subsec_nanos().cast_signed()),
+    }
+}

@@ -1,0 +1,268 @@
+//! Log lines on fd 2: built on the stack, written whole, never waited for.
+//!
+//! fd 2 is shared with the payload, so O_NONBLOCK is not ours to set. `pwritev2(RWF_NOWAIT)` does without (pipes and
+//! sockets); where the kernel or the file knows no RWF_NOWAIT, a terminal is opened anew, and a file never blocks. A
+//! line that cannot be written at once is lost, and the next one that can says how many were.
+
+use core::ffi::c_char;
+use core::fmt::{self, Write as _};
+use core::sync::atomic::{AtomicU8, AtomicU32, Ordering::Relaxed};
+
+use log::{Level, LevelFilter, Log, Metadata, Record, kv};
+
+use super::clock::since_1970;
+use super::errno::{Errno, cerr};
+use super::fds::Fd;
+
+/// What a log line looks like.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Format {
+    /// `supervise: ...`
+    Text,
+    /// One JSON object a line: `time` (seconds since 1970), `level`, the event's fields, `message`.
+    Json,
+}
+
+/// Longer lines are cut. A pipe takes this much in one piece (PIPE_BUF is 4096).
+const LONGEST: usize = 1024;
+
+static STDERR: Stderr = Stderr { json: AtomicU8::new(0), lost: AtomicU32::new(0) };
+
+struct Stderr {
+    json: AtomicU8,
+    lost: AtomicU32,
+}
+
+/// Sends what is logged from now on to fd 2.
+pub fn install(level: LevelFilter, format: Format) {
+    STDERR.json.store(u8::from(format == Format::Json), Relaxed);
+    // It fails if a logger is installed already: ours, as nobody else installs one.
+    let _ = log::set_logger(&STDERR);
+    log::set_max_level(level);
+}
+
+impl Log for Stderr {
+    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+        metadata.level() <= log::max_level()
+    }
+
+    fn log(&self, record: &Record<'_>) {
+        let line = if self.json.load(Relaxed) == 0 { text(record) } else { json(record) };
+        let lost = self.lost.swap(0, Relaxed);
+        if lost > 0 && write_at_once(loss(lost, self.json.load(Relaxed) != 0).bytes()).is_err() {
+            self.lost.store(lost.saturating_add(1), Relaxed);
+        } else if write_at_once(line.bytes()).is_err() {
+            self.lost.fetch_add(1, Relaxed);
+        }
+    }
+
+    fn flush(&self) {}
+}
+
+fn loss(lost: u32, as_json: bool) -> Line<LONGEST> {
+    let message = format_args!("{lost} log lines are lost: stderr did not take them");
+    let mut record = Record::builder();
+    let record = record.level(Level::Warn).args(message).build();
+    if as_json { json(&record) } else { text(&record) }
+}
+
+fn text(record: &Record<'_>) -> Line<LONGEST> {
+    let mut line = Line::new();
+    let kind = if record.level() == Level::Warn { "warning: " } else { "" };
+    // A line that is too long is cut, and says so.
+    let _ = write!(line, "supervise: {kind}{}", record.args());
+    line.end("...\n", "\n");
+    line
+}
+
+fn json(record: &Record<'_>) -> Line<LONGEST> {
+    let mut line = Line::new();
+    let time = since_1970();
+    let level = match record.level() {
+        Level::Error => "error",
+        Level::Warn => "warning",
+        Level::Info => "info",
+        Level::Debug => "debug",
+        Level::Trace => "trace",
+    };
+    let _ = write!(line, "{{\"time\":{}.{:06},\"level\":\"{level}\"", time.as_secs(), time.subsec_micros());
+    // Fields are few and short; the message, which may hold a path, comes last and is cut to fit.
+    let _ = record.key_values().visit(&mut Fields(&mut line));
+    line.push_bytes(b",\"message\":\"");
+    let _ = write!(JsonText(&mut line), "{}", record.args());
+    line.push_bytes(b"\"}\n");
+    line
+}
+
+struct Fields<'a>(&'a mut Line<LONGEST>);
+
+impl<'kvs> kv::VisitSource<'kvs> for Fields<'_> {
+    fn visit_pair(&mut self, key: kv::Key<'kvs>, value: kv::Value<'kvs>) -> Result<(), kv::Error> {
+        write!(self.0, ",\"{key}\":")?;
+        match value.to_i64() {
+            Some(number) => write!(self.0, "{number}")?,
+            None => {
+                self.0.push_bytes(b"\"");
+                // Cut where it is too long; the quote still fits.
+                let _ = write!(JsonText(self.0), "{value}");
+                self.0.push_bytes(b"\"");
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Escapes as RFC 8259, section 7, and leaves room for the end of the object.
+struct JsonText<'a>(&'a mut Line<LONGEST>);
+
+impl fmt::Write for JsonText<'_> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        /// `\u0000`, the longest escape, then `"}` and a line feed.
+        const ROOM: usize = 6 + 3;
+        for letter in text.chars() {
+            if self.0.room() < ROOM {
+                return Err(fmt::Error);
+            }
+            match letter {
+                '"' => self.0.push_bytes(b"\\\""),
+                '\\' => self.0.push_bytes(b"\\\\"),
+                control if control < ' ' => write!(self.0, "\\u{:04x}", u32::from(control))?,
+                other => self.0.write_char(other)?,
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Text on the stack. What does not fit is cut off.
+#[derive(Clone, Copy)]
+pub struct Line<const N: usize> {
+    bytes: [u8; N],
+    length: usize,
+    truncated: bool,
+}
+
+impl<const N: usize> Line<N> {
+    pub(super) const fn new() -> Line<N> {
+        Line { bytes: [0; N], length: 0, truncated: false }
+    }
+
+    pub(super) fn bytes(&self) -> &[u8] {
+        self.bytes.get(..self.length).unwrap_or_default()
+    }
+
+    /// The text, up to what is not UTF-8.
+    pub fn as_str(&self) -> &str {
+        match core::str::from_utf8(self.bytes()) {
+            Ok(text) => text,
+            Err(error) => {
+                let valid = self.bytes().get(..error.valid_up_to()).unwrap_or_default();
+                core::str::from_utf8(valid).unwrap_or_default()
+            }
+        }
+    }
+
+    pub(super) fn as_ptr(&self) -> *const c_char {
+        self.bytes.as_ptr().cast()
+    }
+
+    pub(super) fn as_mut_ptr(&mut self) -> *mut c_char {
+        self.bytes.as_mut_ptr().cast()
+    }
+
+    pub(super) fn is_truncated(&self) -> bool {
+        self.truncated
+    }
+
+    fn room(&self) -> usize {
+        N - self.length
+    }
+
+    pub(super) fn push_bytes(&mut self, bytes: &[u8]) {
+        let count = bytes.len().min(self.room());
+        self.truncated |= count < bytes.len();
+        let place = self.bytes.get_mut(self.length..self.length + count).unwrap_or_default();
+        for (to, from) in place.iter_mut().zip(bytes) {
+            *to = *from;
+        }
+        self.length += count;
+    }
+
+    /// What others named themselves, without what could draw on a terminal.
+    pub(super) fn push_lossy(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.push_bytes(&[if byte.is_ascii_graphic() || *byte == b' ' { *byte } else { b'?' }]);
+        }
+    }
+
+    /// Ends the line, in its last bytes if it is full.
+    fn end(&mut self, if_cut: &str, otherwise: &str) {
+        if self.truncated || self.room() < otherwise.len() {
+            self.length = N - if_cut.len();
+            self.push_bytes(if_cut.as_bytes());
+        } else {
+            self.push_bytes(otherwise.as_bytes());
+        }
+    }
+}
+
+impl<const N: usize> fmt::Write for Line<N> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        self.push_bytes(text.as_bytes());
+        if self.truncated { Err(fmt::Error) } else { Ok(()) }
+    }
+}
+
+impl<const N: usize> fmt::Display for Line<N> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl<const N: usize> fmt::Debug for Line<N> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(self.as_str(), f)
+    }
+}
+
+const STDERR_FD: i32 = 2;
+
+fn write_at_once(line: &[u8]) -> Result<(), Errno> {
+    match write_no_wait(line) {
+        Err(Errno(libc::EAGAIN | libc::EOPNOTSUPP | libc::ENOSYS | libc::EINVAL | libc::EPERM)) => {}
+        other => return other,
+    }
+    let mut status = core::mem::MaybeUninit::<libc::stat>::zeroed();
+    // SAFETY: `status` has room for what the kernel writes.
+    cerr(i64::from(unsafe { libc::fstat(STDERR_FD, status.as_mut_ptr()) }))?;
+    // SAFETY: all zeros are a valid stat, and the kernel has filled it in.
+    let kind = unsafe { status.assume_init() }.st_mode & libc::S_IFMT;
+    // A terminal blocks while it is held with Ctrl-S; opened anew, it has flags of its own.
+    if kind == libc::S_IFCHR
+        && let Ok(anew) = Fd::open(c"/proc/self/fd/2", libc::O_WRONLY | libc::O_NONBLOCK | libc::O_NOCTTY)
+    {
+        return write(anew.raw(), line);
+    }
+    if kind == libc::S_IFREG || takes_a_line() { write(STDERR_FD, line) } else { Err(Errno(libc::EAGAIN)) }
+}
+
+/// pwritev2(2) at the file's own position, without waiting.
+fn write_no_wait(line: &[u8]) -> Result<(), Errno> {
+    let part = libc::iovec { iov_base: line.as_ptr().cast_mut().cast(), iov_len: line.len() };
+    let here: libc::c_long = -1;
+    // SAFETY: one part, which is one slice that the kernel only reads.
+    cerr(unsafe { libc::syscall(libc::SYS_pwritev2, STDERR_FD, &raw const part, 1, here, here, libc::RWF_NOWAIT) })
+        .map(|_| ())
+}
+
+/// poll(2): a pipe that is ready takes PIPE_BUF bytes at once.
+fn takes_a_line() -> bool {
+    let mut asked = libc::pollfd { fd: STDERR_FD, events: libc::POLLOUT, revents: 0 };
+    // SAFETY: one entry, which is ours.
+    unsafe { libc::poll(&raw mut asked, 1, 0) == 1 && asked.revents & libc::POLLOUT != 0 }
+}
+
+fn write(fd: i32, line: &[u8]) -> Result<(), Errno> {
+    // SAFETY: the pointer and the length are of one slice.
+    cerr(unsafe { libc::write(fd, line.as_ptr().cast(), line.len()) } as i64).map(|_| ())
+}

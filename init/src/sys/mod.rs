@@ -1,0 +1,33 @@
+//! The kernel, one function per system call, as raw as process 1 needs it: signals are 64-bit sets (a libc hides
+//! some), wait statuses carry real-time signals, and no call allocates.
+//!
+//! The only place of this crate with `unsafe`.
+#![expect(unsafe_code, reason = "system calls; everything above this module forbids it")]
+
+mod clock;
+mod errno;
+mod fds;
+mod log;
+mod memory;
+mod process;
+mod session;
+mod signals;
+mod spawn;
+mod tree;
+mod wait;
+mod words;
+
+pub use self::clock::now;
+pub use self::errno::Errno;
+pub use self::fds::{Fd, close_from_3};
+pub use self::log::{Format, install as install_log};
+pub use self::memory::give_back_what_was_read;
+pub use self::process::{Pid, change_dir_to_root, comm, parent, send_parent_death_signal, set_subreaper, this_process};
+pub use self::session::{Tty, controls_a_terminal, foreground_tty, process_group, session};
+pub use self::signals::{
+    Entry, SigSet, block_all, die_of, send, send_from_parent, send_group, stop_ourselves, wait_signal,
+};
+pub use self::spawn::{Placement, Program, spawn};
+pub use self::tree::{Rest, TreeError};
+pub use self::wait::{Change, Reaped, reap};
+pub use self::words::{Environment, Words};

@@ -1,0 +1,84 @@
+//! Ourselves and others as processes.
+
+use core::ffi::CStr;
+use core::fmt::Write as _;
+
+use super::errno::{Errno, cerr};
+use super::fds::Fd;
+use super::log::Line;
+use crate::core::Signal;
+
+/// A process, by its number in our PID namespace. Never 0 or negative: those mean groups to kill(2).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Pid(i32);
+
+impl Pid {
+    /// The process of that number, if it can be one.
+    pub const fn new(number: i32) -> Option<Pid> {
+        if number > 0 { Some(Pid(number)) } else { None }
+    }
+
+    /// 1 or more.
+    pub const fn number(self) -> i32 {
+        self.0
+    }
+}
+
+impl core::fmt::Display for Pid {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        write!(f, "{}", self.0)
+    }
+}
+
+/// getpid(2).
+pub fn this_process() -> Pid {
+    // SAFETY: no arguments, cannot fail.
+    Pid(unsafe { libc::getpid() })
+}
+
+/// getppid(2): our parent, or `None` if it is outside our PID namespace.
+pub fn parent() -> Option<Pid> {
+    // SAFETY: no arguments, cannot fail.
+    Pid::new(unsafe { libc::getppid() })
+}
+
+/// prctl(2), PR_SET_CHILD_SUBREAPER: orphans below us become our children.
+///
+/// # Errors
+/// The kernel's: a filter's EPERM or ENOSYS.
+pub fn set_subreaper() -> Result<(), Errno> {
+    // SAFETY: takes integers and touches no memory of ours.
+    cerr(i64::from(unsafe { libc::prctl(libc::PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) })).map(|_| ())
+}
+
+/// prctl(2), PR_SET_PDEATHSIG: we get the signal when the thread that started us ends.
+///
+/// # Errors
+/// The kernel's: a filter's EPERM or ENOSYS.
+pub fn send_parent_death_signal(signal: Signal) -> Result<(), Errno> {
+    // SAFETY: takes integers and touches no memory of ours.
+    let result = unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::c_ulong::from(signal.number()), 0, 0, 0) };
+    cerr(i64::from(result)).map(|_| ())
+}
+
+/// `chdir("/")`, so that we do not keep a file system from being unmounted.
+///
+/// # Errors
+/// The kernel's: a root that we may not search.
+pub fn change_dir_to_root() -> Result<(), Errno> {
+    // SAFETY: a constant string that ends with a NUL.
+    cerr(i64::from(unsafe { libc::chdir(c"/".as_ptr()) })).map(|_| ())
+}
+
+/// The name of a process (/proc/PID/comm), if it can still be had.
+pub fn comm(pid: i32) -> Option<Line<32>> {
+    let mut path = Line::<32>::new();
+    write!(path, "/proc/{pid}/comm\0").ok()?;
+    let file = Fd::open(CStr::from_bytes_until_nul(path.bytes()).ok()?, libc::O_RDONLY).ok()?;
+    let mut buffer = [0; 32];
+    let count = file.read(&mut buffer).ok()?;
+    let name = buffer.get(..count)?.split(|byte| *byte == b'\n').next()?;
+    let mut answer = Line::new();
+    answer.push_lossy(name);
+    Some(answer)
+}

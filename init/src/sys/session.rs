@@ -1,0 +1,57 @@
+//! Sessions, process groups and terminals.
+
+use super::errno::{Errno, cerr};
+use super::fds::Fd;
+
+/// One of our standard streams that is our controlling terminal.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Tty(i32);
+
+/// getpgrp(2); 0 if its leader is outside our PID namespace.
+pub fn process_group() -> i32 {
+    // SAFETY: no arguments, cannot fail.
+    unsafe { libc::getpgrp() }
+}
+
+/// getsid(2) of ourselves; 0 if its leader is outside our PID namespace.
+pub fn session() -> i32 {
+    // SAFETY: takes an integer; cannot fail for ourselves.
+    unsafe { libc::getsid(0) }
+}
+
+/// The terminal among our standard streams, if we are in its foreground. Only then may we hand it on: taking it
+/// would stop the shell that put us in the background.
+pub fn foreground_tty() -> Option<Tty> {
+    (0..3)
+        .map(Tty)
+        .find_map(|tty| Some((tty, tty.foreground().ok()?)))
+        .filter(|(_, group)| *group == process_group())
+        .map(|(tty, _)| tty)
+}
+
+/// Whether we have a controlling terminal, on whatever descriptor.
+pub fn controls_a_terminal() -> bool {
+    Fd::open(c"/dev/tty", libc::O_RDWR | libc::O_NOCTTY | libc::O_NONBLOCK).is_ok()
+}
+
+impl Tty {
+    /// tcgetpgrp(3).
+    ///
+    /// # Errors
+    /// ENOTTY if it is not our controlling terminal.
+    pub fn foreground(self) -> Result<i32, Errno> {
+        let mut group = 0;
+        // SAFETY: the kernel writes one pid_t to `group`.
+        cerr(i64::from(unsafe { libc::ioctl(self.0, libc::TIOCGPGRP, &raw mut group) }))?;
+        Ok(group)
+    }
+
+    /// tcsetpgrp(3). SIGTTOU must be blocked or ignored if we may be in the background.
+    ///
+    /// # Errors
+    /// The kernel's: the terminal is gone, or the group is not of our session.
+    pub fn set_foreground(self, group: i32) -> Result<(), Errno> {
+        // SAFETY: the kernel reads one pid_t from `group`.
+        cerr(i64::from(unsafe { libc::ioctl(self.0, libc::TIOCSPGRP, &raw const group) })).map(|_| ())
+    }
+}

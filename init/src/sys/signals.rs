@@ -1,0 +1,178 @@
+//! Signals by the raw `rt_sig*` system calls. A musl libc leaves 32 to 34 out of its sets, its `sigaction` refuses
+//! them and its `sigprocmask` reports a blocked 34 as clear.
+
+use core::mem::MaybeUninit;
+use core::ptr;
+use core::time::Duration;
+
+use super::clock::timespec;
+use super::errno::{Errno, cerr};
+use super::process::{Pid, this_process};
+use crate::core::{Received, Sender, Signal};
+
+/// A set of signals as the kernel has it: bit n - 1 is signal n.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct SigSet(u64);
+
+/// The kernel's `sigset_t` in bytes, which every raw call is told.
+const SET_SIZE: usize = size_of::<SigSet>();
+
+impl SigSet {
+    /// All 64. The kernel leaves SIGKILL and SIGSTOP out by itself.
+    pub const ALL: SigSet = SigSet(u64::MAX);
+
+    /// The set without `signal`.
+    pub const fn without(self, signal: Signal) -> SigSet {
+        SigSet(self.0 & !(1 << (signal.number() - 1)))
+    }
+}
+
+/// What of our signal state at entry the payload gets back.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Entry {
+    pub(super) mask: SigSet,
+    pub(super) child_signal: Disposition,
+}
+
+/// What SIGCHLD does. With SIG_IGN the kernel reaps our children itself and their status is lost.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Disposition {
+    Default,
+    Ignored,
+}
+
+/// The kernel's `struct sigaction` for rt_sigaction(2), which no libc exports.
+#[repr(C)]
+struct KernelAction {
+    handler: usize,
+    flags: libc::c_ulong,
+    restorer: usize,
+    mask: SigSet,
+}
+
+/// Blocks every signal and lets SIGCHLD be seen, and says what both were. The first thing that a process 1 does: a
+/// signal that finds neither a handler nor a mask in it is lost.
+///
+/// # Errors
+/// The kernel's, from a filter that knows no signals.
+pub fn block_all() -> Result<Entry, Errno> {
+    let mask = set_mask(SigSet::ALL)?;
+    Ok(Entry { mask, child_signal: set_child_signal(Disposition::Default)? })
+}
+
+/// rt_sigprocmask(2), SIG_SETMASK: sets the mask and returns the former.
+pub(super) fn set_mask(mask: SigSet) -> Result<SigSet, Errno> {
+    let mut former = SigSet(0);
+    // SAFETY: both sets have the size that is told, and live through the call.
+    cerr(unsafe {
+        libc::syscall(libc::SYS_rt_sigprocmask, libc::SIG_SETMASK, &raw const mask, &raw mut former, SET_SIZE)
+    })?;
+    Ok(former)
+}
+
+/// rt_sigaction(2) of SIGCHLD: sets its disposition and returns the former.
+pub(super) fn set_child_signal(disposition: Disposition) -> Result<Disposition, Errno> {
+    let handler = match disposition {
+        Disposition::Default => libc::SIG_DFL,
+        Disposition::Ignored => libc::SIG_IGN,
+    };
+    let action = KernelAction { handler, flags: 0, restorer: 0, mask: SigSet(0) };
+    let mut former = KernelAction { handler: 0, flags: 0, restorer: 0, mask: SigSet(0) };
+    // SAFETY: both have the kernel's layout and live through the call; no handler is installed.
+    cerr(unsafe {
+        libc::syscall(libc::SYS_rt_sigaction, libc::SIGCHLD, &raw const action, &raw mut former, SET_SIZE)
+    })?;
+    Ok(if former.handler == libc::SIG_IGN { Disposition::Ignored } else { Disposition::Default })
+}
+
+/// rt_sigtimedwait(2): takes one pending signal of the set, the lowest first, sleeping until there is one or the
+/// `timeout` is over (none: for ever). `None` if it is over, or if we were stopped and continued.
+pub fn wait_signal(set: SigSet, timeout: Option<Duration>) -> Option<Received> {
+    let mut info = MaybeUninit::<libc::siginfo_t>::zeroed();
+    let timeout = timeout.map(timespec);
+    let timeout = timeout.as_ref().map_or(ptr::null(), ptr::from_ref);
+    // SAFETY: the set has the size that is told, `info` has room for a siginfo_t, `timeout` is null or lives on.
+    let number =
+        unsafe { libc::syscall(libc::SYS_rt_sigtimedwait, &raw const set, info.as_mut_ptr(), timeout, SET_SIZE) };
+    let signal = Signal::new(i32::try_from(number).ok()?)?;
+    // SAFETY: all zeros are a valid siginfo_t, and the kernel has filled in what it knows.
+    let info = unsafe { info.assume_init() };
+    Some(Received { signal, sender: sender(&info) })
+}
+
+fn sender(info: &libc::siginfo_t) -> Sender {
+    // kill(2), sigqueue(3) and tgkill(2) say who; everything else is from the kernel (sigaction(2), si_code).
+    if !matches!(info.si_code, libc::SI_USER | libc::SI_QUEUE | libc::SI_TKILL) {
+        return Sender::Kernel;
+    }
+    // SAFETY: these three codes fill in pid and uid.
+    let (pid, uid) = unsafe { (info.si_pid(), info.si_uid()) };
+    if pid == 0 {
+        Sender::Outside
+    } else if pid == this_process().number() {
+        Sender::Ourselves
+    } else {
+        Sender::Process { pid, uid }
+    }
+}
+
+/// kill(2) of one process.
+///
+/// # Errors
+/// ESRCH if there is none, EPERM if we may not.
+pub fn send(pid: Pid, signal: Signal) -> Result<(), Errno> {
+    kill(pid.number(), signal)
+}
+
+/// kill(2) of the process group that `leader` leads.
+///
+/// # Errors
+/// ESRCH if there is none, EPERM if we may signal none of its members.
+pub fn send_group(leader: Pid, signal: Signal) -> Result<(), Errno> {
+    kill(-leader.number(), signal)
+}
+
+/// kill(2) of every process of our PID namespace but us. Only for PID 1: elsewhere that is every process of the user.
+pub(super) fn send_namespace(signal: Signal) -> Result<(), Errno> {
+    kill(-1, signal)
+}
+
+/// Stops ourselves; returns when somebody has continued us.
+pub fn stop_ourselves() {
+    // That fails for a PID 1 only, which does not stop; there is nothing to do about it.
+    let _ = kill(this_process().number(), Signal::STOP);
+}
+
+/// Sends ourselves `signal` as the kernel does for a parent that has died: not as our own, which is nobody's request.
+///
+/// # Errors
+/// The kernel's: too many signals wait already.
+pub fn send_from_parent(ourselves: Pid, signal: Signal) -> Result<(), Errno> {
+    let mut info = MaybeUninit::<libc::siginfo_t>::zeroed();
+    // SAFETY: all zeros are a valid siginfo_t; its code is then SI_USER and its sender pid 0, outside.
+    let info = unsafe { info.assume_init_mut() };
+    info.si_signo = i32::from(signal.number());
+    info.si_code = libc::SI_QUEUE;
+    // SAFETY: integers and a siginfo_t that lives through the call. To itself a process may send any code.
+    cerr(unsafe {
+        libc::syscall(libc::SYS_rt_sigqueueinfo, ourselves.number(), i32::from(signal.number()), ptr::from_mut(info))
+    })
+    .map(|_| ())
+}
+
+/// Ends us by the signal's default action. Returns where that does not end a process.
+pub fn die_of(signal: Signal) {
+    let action = KernelAction { handler: libc::SIG_DFL, flags: 0, restorer: 0, mask: SigSet(0) };
+    let nothing: *mut KernelAction = ptr::null_mut();
+    let number = i32::from(signal.number());
+    // SAFETY: as in `set_child_signal`; the former one is not asked for. It fails for KILL, which needs none.
+    unsafe { libc::syscall(libc::SYS_rt_sigaction, number, &raw const action, nothing, SET_SIZE) };
+    // Neither fails for what a child of ours has just died of.
+    let _ = kill(this_process().number(), signal);
+    let _ = set_mask(SigSet::ALL.without(signal));
+}
+
+fn kill(target: i32, signal: Signal) -> Result<(), Errno> {
+    // SAFETY: takes two integers and touches no memory of ours.
+    cerr(i64::from(unsafe { libc::kill(target, i32::from(signal.number())) })).map(|_| ())
+}

@@ -1,0 +1,257 @@
+//! Starting a program: a child that shares our memory until it has become the program (clone(2) with CLONE_VM and
+//! CLONE_VFORK), because copying page tables is most of what fork(2) costs. `libc::vfork` would return twice into the
+//! same Rust frame; a child with a stack of its own does not.
+//!
+//! We sleep until the child has executed the program or given up, so its group exists before any signal is forwarded.
+//! An emulator may make a plain fork of it, so the outcome comes through a close-on-exec pipe; where no pipe is to be
+//! had, through the shared memory alone.
+
+use core::ffi::{CStr, c_char, c_int, c_void};
+use core::fmt::Write as _;
+use core::mem::MaybeUninit;
+use core::sync::atomic::{AtomicI32, AtomicU8, Ordering::Relaxed};
+
+use super::errno::{Errno, cerr};
+use super::fds::Fd;
+use super::log::Line;
+use super::process::{Pid, this_process};
+use super::session::Tty;
+use super::signals::{Disposition, Entry, set_child_signal, set_mask};
+use super::words::{Environment, Words};
+use crate::core::{StartError, Step};
+
+/// Which process group the program is put in.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Placement {
+    /// Ours.
+    Inherited,
+    /// One that it leads.
+    OwnGroup,
+    /// One that it leads, in the foreground of this terminal.
+    Foreground(Tty),
+}
+
+/// What to start, prepared: nothing is allocated or looked up in the child.
+#[derive(Clone, Copy, Debug)]
+pub struct Program {
+    /// The command line that it is part of.
+    pub words: Words,
+    /// Where in `words` its own begin; not 0.
+    pub first: usize,
+    /// Its environment.
+    pub environment: Environment,
+    /// The value of PATH; none: the default one.
+    pub path: Option<&'static CStr>,
+    /// Entries of `environment` (`LISTEN_PID=`, `WATCHDOG_PID=`) that are to name the program's pid.
+    pub pid_entries: [Option<&'static CStr>; 2],
+    /// The signal state that it gets.
+    pub entry: Entry,
+    /// Its process group.
+    pub placement: Placement,
+}
+
+/// Where programs are looked for if PATH is not set: what docker sets it to.
+const DEFAULT_PATH: &CStr = c"/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+/// The child's stack. The deepest it gets is a path of PATH_MAX bytes and a line for a pid.
+const STACK: usize = 16 * 1024;
+
+#[repr(align(16))]
+struct Stack(#[expect(dead_code, reason = "only the child uses it, through a pointer")] [u8; STACK]);
+
+/// What the child is given, and where it leaves what went wrong.
+struct Work<'a> {
+    program: &'a Program,
+    pipe: Option<&'a Fd>,
+    step: AtomicU8,
+    errno: AtomicI32,
+}
+
+/// A step as one byte of the report; 0 is none.
+const STEPS: [(u8, Step); 3] = [(1, Step::Exec), (2, Step::ExecForeign), (3, Step::ExecShell)];
+
+impl Program {
+    /// The name that it was asked for by.
+    pub fn name(&self) -> &'static CStr {
+        self.words.get(self.first).unwrap_or(c"")
+    }
+}
+
+/// Starts `program` and returns its pid once it runs.
+///
+/// # Errors
+/// What failed; the child is gone then.
+pub fn spawn(program: &Program) -> Result<Pid, StartError> {
+    let pipe = Fd::pipe().ok();
+    let work = Work {
+        program,
+        pipe: pipe.as_ref().map(|(_, writing)| writing),
+        step: AtomicU8::new(0),
+        errno: AtomicI32::new(0),
+    };
+    let argv = program.words.from(program.first);
+    // SAFETY: `argv` is not the first word of its array, so one slot is before it; reading both is reading pointers.
+    let slots = unsafe { [*argv.sub(1), *argv] };
+    let child = clone_child(&work);
+    // A script without an interpreter made the child change these two, in our memory.
+    // SAFETY: as above.
+    unsafe { *argv.sub(1) = slots[0] };
+    // SAFETY: as above.
+    unsafe { *argv = slots[1] };
+    let pid = child.map_err(|Errno(errno)| StartError { step: Step::Fork, errno })?;
+
+    let mut report = [work.step.load(Relaxed), 0, 0, 0, 0];
+    if let Some((reading, writing)) = pipe {
+        drop(writing);
+        // Nothing to read means that the program runs: executing it has closed the child's end.
+        if !matches!(reading.read(&mut report), Ok(5)) {
+            return Ok(pid);
+        }
+    } else {
+        report[1..].copy_from_slice(&work.errno.load(Relaxed).to_ne_bytes());
+    }
+    let [step, errno @ ..] = report;
+    match STEPS.into_iter().find(|(number, _)| *number == step) {
+        None => Ok(pid),
+        Some((_, step)) => {
+            // SAFETY: takes integers and a null pointer. The child has ended or is about to.
+            unsafe { libc::waitpid(pid.number(), core::ptr::null_mut(), 0) };
+            Err(StartError { step, errno: i32::from_ne_bytes(errno) })
+        }
+    }
+}
+
+fn clone_child(work: &Work<'_>) -> Result<Pid, Errno> {
+    let mut stack = MaybeUninit::<Stack>::uninit();
+    // SAFETY: one past the end of the array, where a stack that grows down begins; 16-byte aligned as the ABI asks.
+    let top = unsafe { stack.as_mut_ptr().add(1) };
+    let clone = |flags: c_int| {
+        let argument = core::ptr::from_ref(work).cast_mut().cast::<c_void>();
+        // SAFETY: `child` never returns. With CLONE_VFORK we sleep, with `work` and `stack` alive, until it has
+        // executed or ended; without CLONE_VM it has a copy of both.
+        cerr(i64::from(unsafe { libc::clone(child, top.cast(), flags | libc::SIGCHLD, argument) }))
+    };
+    // A filter may refuse flags that it does not know.
+    let pid = clone(libc::CLONE_VM | libc::CLONE_VFORK).or_else(|errno| match errno {
+        Errno(libc::EPERM | libc::EINVAL | libc::ENOSYS) => clone(0),
+        _ => Err(errno),
+    })?;
+    Pid::new(pid as i32).ok_or(Errno(libc::ESRCH))
+}
+
+/// What the child does. Only system calls from here on: no lock, no allocation, nothing of ours is changed but what
+/// [`spawn`] puts back.
+extern "C" fn child(work: *mut c_void) -> c_int {
+    // SAFETY: the parent passes a `Work` that outlives this child's use of its memory.
+    let work = unsafe { &*work.cast_const().cast::<Work<'_>>() };
+    let mut pid_lines = [Line::new(), Line::new()];
+    place(work.program.placement);
+    name_the_pid(work.program, &mut pid_lines);
+    restore(work.program.entry);
+    let failed = exec(work.program);
+
+    let step = STEPS.into_iter().find(|(_, step)| *step == failed.step).map_or(0, |(number, _)| number);
+    work.step.store(step, Relaxed);
+    work.errno.store(failed.errno, Relaxed);
+    if let Some(pipe) = work.pipe {
+        let mut report = [step, 0, 0, 0, 0];
+        report[1..].copy_from_slice(&failed.errno.to_ne_bytes());
+        // SAFETY: the pointer and the length are of one array. Five bytes fit into an empty pipe.
+        unsafe { libc::write(pipe.raw(), report.as_ptr().cast(), report.len()) };
+    }
+    // SAFETY: ends this process without running anything of the parent's.
+    unsafe { libc::_exit(127) }
+}
+
+/// A refusal leaves the program in our group: the weaker thing, and signals then go to the program alone.
+fn place(placement: Placement) {
+    if placement == Placement::Inherited {
+        return;
+    }
+    // SAFETY: takes two integers and touches no memory of ours.
+    unsafe { libc::setpgid(0, 0) };
+    if let Placement::Foreground(tty) = placement {
+        // SIGTTOU is still blocked. A terminal that is gone has no foreground.
+        let _ = tty.set_foreground(this_process().number());
+    }
+}
+
+fn name_the_pid(program: &Program, lines: &mut [Line<40>; 2]) {
+    for (entry, line) in program.pid_entries.into_iter().zip(lines) {
+        let Some(entry) = entry else { continue };
+        let name = entry.to_str().ok().and_then(|text| text.split('=').next()).unwrap_or_default();
+        // It fits: these names are short.
+        let _ = write!(line, "{name}={}\0", this_process());
+        program.environment.replace(entry, line.as_mut_ptr());
+    }
+}
+
+/// Dispositions first, the mask last: a signal that waits behind the mask must find what the program would have had.
+fn restore(entry: Entry) {
+    // Neither fails where setting them at our own start did not.
+    if entry.child_signal == Disposition::Ignored {
+        let _ = set_child_signal(Disposition::Ignored);
+    }
+    let _ = set_mask(entry.mask);
+}
+
+/// execvp(3): returns only if no file could be executed.
+fn exec(program: &Program) -> StartError {
+    let name = program.name();
+    if name.to_bytes().contains(&b'/') || name.is_empty() {
+        return exec_file(program, name.as_ptr());
+    }
+    let mut refused = None;
+    for directory in program.path.unwrap_or(DEFAULT_PATH).to_bytes().split(|byte| *byte == b':') {
+        let mut path = Line::<{ libc::PATH_MAX as usize }>::new();
+        // An empty entry is the working directory (environ(7)).
+        path.push_bytes(directory);
+        path.push_bytes(if directory.is_empty() { b"./" } else { b"/" });
+        path.push_bytes(name.to_bytes_with_nul());
+        if path.is_truncated() {
+            continue;
+        }
+        let failed = exec_file(program, path.as_ptr());
+        match failed.errno {
+            // Not in this directory, or the directory is not there.
+            libc::ENOENT | libc::ENOTDIR | libc::ENODEV | libc::ESTALE | libc::ETIMEDOUT | libc::ENAMETOOLONG => {}
+            // Another directory may have one that we may execute.
+            libc::EACCES => refused = Some(failed),
+            _ => return failed,
+        }
+    }
+    refused.unwrap_or(StartError { step: Step::Exec, errno: libc::ENOENT })
+}
+
+fn exec_file(program: &Program, path: *const c_char) -> StartError {
+    let argv = program.words.from(program.first);
+    // SAFETY: `path` ends with a NUL, both arrays with a null pointer.
+    unsafe { libc::execve(path, argv.cast_const().cast(), program.environment.as_ptr()) };
+    match Errno::last() {
+        Errno(libc::ENOEXEC) if is_elf(path) => StartError { step: Step::ExecForeign, errno: libc::ENOEXEC },
+        Errno(libc::ENOEXEC) => exec_script(program, path),
+        Errno(errno) => StartError { step: Step::Exec, errno },
+    }
+}
+
+fn is_elf(path: *const c_char) -> bool {
+    let mut magic = [0; 4];
+    // SAFETY: the caller's string ends with a NUL.
+    let file = Fd::open(unsafe { CStr::from_ptr(path) }, libc::O_RDONLY);
+    file.is_ok_and(|file| file.read(&mut magic) == Ok(4)) && magic == *b"\x7fELF"
+}
+
+/// What shells and execvp(3) do with a file that is neither a program nor names its interpreter.
+fn exec_script(program: &Program, path: *const c_char) -> StartError {
+    let shell = c"/bin/sh";
+    let argv = program.words.from(program.first);
+    // SAFETY: the program is not the first of the words, so one slot is before it.
+    let with_shell = unsafe { argv.sub(1) };
+    // SAFETY: as above; `spawn` puts both slots back.
+    unsafe { *with_shell = shell.as_ptr().cast_mut() };
+    // SAFETY: as above.
+    unsafe { *argv = path.cast_mut() };
+    // SAFETY: the string ends with a NUL, both arrays with a null pointer.
+    unsafe { libc::execve(shell.as_ptr(), with_shell.cast_const().cast(), program.environment.as_ptr()) };
+    StartError { step: Step::ExecShell, errno: Errno::last().0 }
+}

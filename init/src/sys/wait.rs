@@ -1,0 +1,54 @@
+//! wait4(2), raw: `nix` answers EINVAL after reaping a child that a real-time signal killed.
+
+use super::errno::{Errno, cerr};
+use super::process::Pid;
+use crate::core::{Left, Signal, Status};
+
+/// What happened to a child.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Change {
+    /// It ended and is reaped.
+    Ended(Status),
+    /// It was stopped by this signal.
+    Stopped(Signal),
+}
+
+/// What one call finds.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Reaped {
+    /// A child, and what happened to it.
+    Child(Pid, Change),
+    /// Nothing (more) for now.
+    Nothing(Left),
+}
+
+/// Takes one change of any child, without waiting for it. The only place that reaps.
+pub fn reap() -> Reaped {
+    loop {
+        let mut raw = 0;
+        // SAFETY: the kernel writes one integer to `raw`; no usage is asked for.
+        let result = unsafe { libc::waitpid(-1, &raw mut raw, libc::WNOHANG | libc::WUNTRACED) };
+        match cerr(i64::from(result)) {
+            Err(Errno(libc::EINTR)) => {}
+            Err(_) => return Reaped::Nothing(Left::None),
+            Ok(_) => {
+                let Some(pid) = Pid::new(result) else { return Reaped::Nothing(Left::Some) };
+                if let Some(change) = change(raw) {
+                    return Reaped::Child(pid, change);
+                }
+            }
+        }
+    }
+}
+
+fn change(raw: i32) -> Option<Change> {
+    if libc::WIFEXITED(raw) {
+        Some(Change::Ended(Status::Exited(libc::WEXITSTATUS(raw) as u8)))
+    } else if libc::WIFSIGNALED(raw) {
+        Some(Change::Ended(Status::Signaled(Signal::new(libc::WTERMSIG(raw))?)))
+    } else if libc::WIFSTOPPED(raw) {
+        Some(Change::Stopped(Signal::new(libc::WSTOPSIG(raw))?))
+    } else {
+        None
+    }
+}

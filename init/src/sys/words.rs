@@ -1,0 +1,104 @@
+//! The words and the environment that the kernel handed us, used where they are: no copy, no allocation.
+
+use core::ffi::{CStr, c_char};
+use core::ptr;
+
+/// The words of a command line, ended by a null pointer.
+#[derive(Clone, Copy, Debug)]
+pub struct Words {
+    first: *mut *mut c_char,
+    count: usize,
+}
+
+impl Words {
+    /// The words that C's `main` was given.
+    ///
+    /// # Safety
+    /// `first` is C's `argv`: `count` pointers to strings that live as long as the process, then a null pointer; and
+    /// nobody else uses that array.
+    #[expect(unsafe_code, reason = "only the entry point can vouch for the pointer")]
+    pub unsafe fn from_raw(count: i32, first: *mut *mut c_char) -> Words {
+        Words { first, count: usize::try_from(count).unwrap_or(0) }
+    }
+
+    /// The word at `index`; 0 is the name that we were called by.
+    pub fn get(&self, index: usize) -> Option<&'static CStr> {
+        if index >= self.count {
+            return None;
+        }
+        // SAFETY: within the array, whose strings live as long as the process.
+        Some(unsafe { CStr::from_ptr(*self.first.add(index)) })
+    }
+
+    /// How many there are.
+    pub fn count(&self) -> usize {
+        self.count
+    }
+
+    /// The array from `index` on. It has at least one slot before it if `index` is not 0.
+    pub(super) fn from(&self, index: usize) -> *mut *mut c_char {
+        // SAFETY: within the array or at its null pointer.
+        unsafe { self.first.add(index.min(self.count)) }
+    }
+}
+
+/// The environment: `NAME=value` strings, ended by a null pointer.
+#[derive(Clone, Copy, Debug)]
+pub struct Environment {
+    first: *mut *mut c_char,
+}
+
+impl Environment {
+    /// The environment that C's `main` was given.
+    ///
+    /// # Safety
+    /// `first` is C's `envp`: pointers to strings that live as long as the process, then a null pointer; and nobody
+    /// else uses that array.
+    #[expect(unsafe_code, reason = "only the entry point can vouch for the pointer")]
+    pub unsafe fn from_raw(first: *mut *mut c_char) -> Environment {
+        Environment { first }
+    }
+
+    /// Goes through all entries once and keeps those that `keep` wants, in their order.
+    pub fn retain(&mut self, mut keep: impl FnMut(&'static CStr) -> bool) {
+        let mut from = self.first;
+        let mut to = self.first;
+        loop {
+            // SAFETY: `from` stays within the array, up to its null pointer, and `to` does not pass it.
+            let entry = unsafe { *from };
+            if entry.is_null() {
+                break;
+            }
+            // SAFETY: an entry is a string that lives as long as the process.
+            if keep(unsafe { CStr::from_ptr(entry) }) {
+                // SAFETY: as above.
+                unsafe { *to = entry };
+                // SAFETY: `to` is at most where `from` is, before the null pointer.
+                to = unsafe { to.add(1) };
+            }
+            // SAFETY: the entry was not the null pointer, so there is one more.
+            from = unsafe { from.add(1) };
+        }
+        // SAFETY: at most where the null pointer was.
+        unsafe { *to = ptr::null_mut() };
+    }
+
+    /// Puts `value` where the entry `old` stands. Used in the child, which alone knows its pid.
+    pub(super) fn replace(&self, old: &CStr, value: *mut c_char) {
+        let mut place = self.first;
+        // SAFETY: up to the null pointer, every place is within the array.
+        while unsafe { !(*place).is_null() } {
+            // SAFETY: as above; entries are compared as pointers.
+            if unsafe { ptr::eq(*place, old.as_ptr()) } {
+                // SAFETY: as above.
+                unsafe { *place = value };
+            }
+            // SAFETY: this place was not the null pointer, so there is one more.
+            place = unsafe { place.add(1) };
+        }
+    }
+
+    pub(super) fn as_ptr(&self) -> *const *const c_char {
+        self.first.cast_const().cast()
+    }
+}

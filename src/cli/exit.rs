@@ -1,0 +1,10 @@
+//! Our own exit codes. Main's is computed in the core.
+
+/// Wrong use, or we ourselves failed (as docker, env(1) and timeout(1) have it).
+pub(crate) const FAILURE: u8 = 125;
+/// The command cannot be executed.
+pub(crate) const NOT_EXECUTABLE: u8 = 126;
+/// The command, or the interpreter that it names, does not exist.
+pub(crate) const NOT_FOUND: u8 = 127;
+/// We did what was asked.
+pub(crate) const SUCCESS: u8 = 0;

@@ -1,0 +1,3 @@
+//! Explanations of what the kernel says in one word.
+
+pub(crate) mod start;

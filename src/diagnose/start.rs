@@ -1,0 +1,220 @@
+//! Why a command does not start. The kernel says ENOENT for a file that is there but whose interpreter is not, EACCES
+//! for a directory, ENOEXEC for another machine's program; this looks at the file and says which.
+
+use std::ffi::{CStr, OsStr};
+use std::fmt;
+use std::fs::{self, File};
+use std::io::Read as _;
+use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+
+use elf::ElfBytes;
+use elf::abi;
+use elf::endian::AnyEndian;
+use supervise_init::core::{StartError, Step};
+use supervise_init::sys::Errno;
+
+/// Why the command did not start, as one line.
+#[derive(Debug)]
+pub(crate) enum Reason {
+    NoProcess(String, Errno),
+    NotFound(String),
+    NotInPath(String),
+    Gone(String),
+    Directory(PathBuf),
+    NotExecutable(PathBuf),
+    NoInterpreter(PathBuf, String),
+    CarriageReturn(PathBuf, String),
+    NoLoader(PathBuf, String),
+    Foreign(PathBuf, String),
+    NotAScript(PathBuf, Errno),
+    Other(PathBuf, Errno),
+}
+
+impl Reason {
+    /// Whether it is not the command's fault: there was no process to execute it in.
+    pub(crate) fn is_ours(&self) -> bool {
+        matches!(self, Reason::NoProcess(..))
+    }
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Reason::NoProcess(name, errno) => {
+                write!(f, "cannot start {name}: cannot fork: {errno}")?;
+                f.write_str(match errno.0 {
+                    libc::EAGAIN => " (a limit is reached: ulimit -u, or pids of the cgroup)",
+                    _ => "",
+                })
+            }
+            Reason::NotFound(name) => write!(f, "cannot run {name}: no such file or directory"),
+            Reason::NotInPath(name) => write!(f, "cannot run {name}: not found in PATH"),
+            Reason::Gone(name) => write!(f, "cannot run {name}: the working directory does not exist any more"),
+            Reason::Directory(path) => write!(f, "cannot run {}: is a directory", path.display()),
+            Reason::NotExecutable(path) => {
+                write!(f, "cannot run {}: no permission to execute it (chmod +x?)", path.display())
+            }
+            Reason::NoInterpreter(path, interpreter) => {
+                write!(f, "cannot run {}: its interpreter {interpreter} does not exist", path.display())
+            }
+            Reason::CarriageReturn(path, interpreter) => write!(
+                f,
+                "cannot run {}: its first line ends with a carriage return, so its interpreter would be {interpreter:?} \
+                 (convert its line ends: sed -i 's/\\r$//')",
+                path.display()
+            ),
+            Reason::NoLoader(path, loader) => write!(
+                f,
+                "cannot run {}: its dynamic loader {loader} does not exist (it is linked for another C library)",
+                path.display()
+            ),
+            Reason::Foreign(path, machine) => write!(
+                f,
+                "cannot run {}: it is a program for {machine}, and this machine is {}",
+                path.display(),
+                std::env::consts::ARCH
+            ),
+            Reason::NotAScript(path, errno) => write!(
+                f,
+                "cannot run {}: it names no interpreter, and /bin/sh cannot be run for it: {errno}",
+                path.display()
+            ),
+            Reason::Other(path, errno) => write!(f, "cannot run {}: {errno}", path.display()),
+        }
+    }
+}
+
+/// Looks for the reason behind `why`. `path` is the payload's PATH.
+pub(crate) fn explain(name: &CStr, path: Option<&CStr>, why: StartError) -> Reason {
+    let errno = Errno(why.errno);
+    let word = name.to_string_lossy().into_owned();
+    let name = Path::new(OsStr::from_bytes(name.to_bytes()));
+    let file = find(name, path, why.errno);
+    match (why.step, file) {
+        (Step::Fork, _) => Reason::NoProcess(word, errno),
+        (Step::ExecForeign, file) => foreign(file.unwrap_or_else(|| name.into())),
+        (Step::ExecShell, file) => Reason::NotAScript(file.unwrap_or_else(|| name.into()), errno),
+        (Step::Exec, Some(file)) => not_executed(file, errno),
+        (Step::Exec, None) if why.errno != libc::ENOENT => Reason::Other(name.into(), errno),
+        (Step::Exec, None) if is_bare(name) => Reason::NotInPath(word),
+        (Step::Exec, None) if name.is_relative() && std::env::current_dir().is_err() => Reason::Gone(word),
+        (Step::Exec, None) => Reason::NotFound(word),
+    }
+}
+
+fn is_bare(name: &Path) -> bool {
+    !name.as_os_str().is_empty() && !name.as_os_str().as_bytes().contains(&b'/')
+}
+
+/// The file that the kernel meant: the name itself, or the first in PATH that exists. One that was refused is rather
+/// a file than a directory of that name.
+fn find(name: &Path, path: Option<&CStr>, errno: i32) -> Option<PathBuf> {
+    if !is_bare(name) {
+        return fs::metadata(name).is_ok().then(|| name.into());
+    }
+    let path = path.map_or(OsStr::new("/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"), |path| {
+        OsStr::from_bytes(path.to_bytes())
+    });
+    let files = || std::env::split_paths(path).map(|directory| directory.join(name)).filter(|file| file.exists());
+    let refused = |file: &PathBuf| errno == libc::EACCES && !file.is_dir();
+    files().find(refused).or_else(|| files().next())
+}
+
+fn not_executed(file: PathBuf, errno: Errno) -> Reason {
+    if file.is_dir() {
+        return Reason::Directory(file);
+    }
+    let may_execute = fs::metadata(&file).is_ok_and(|metadata| metadata.permissions().mode() & 0o111 != 0);
+    if errno.0 == libc::EACCES && !may_execute {
+        return Reason::NotExecutable(file);
+    }
+    if errno.0 != libc::ENOENT {
+        return Reason::Other(file, errno);
+    }
+    let start = read_start(&file);
+    if let Some(interpreter) = script_interpreter(&start) {
+        return if interpreter.ends_with('\r') {
+            Reason::CarriageReturn(file, interpreter)
+        } else {
+            Reason::NoInterpreter(file, interpreter)
+        };
+    }
+    match loader(&start) {
+        Some(loader) => Reason::NoLoader(file, loader),
+        None => Reason::Other(file, errno),
+    }
+}
+
+/// Headers and the names that they point to are at the start of a file.
+const START: u64 = 64 * 1024;
+
+fn read_start(file: &Path) -> Vec<u8> {
+    let mut start = Vec::new();
+    // What cannot be read has nothing to tell; the kernel's own word is said then.
+    let _ = File::open(file).and_then(|file| file.take(START).read_to_end(&mut start));
+    start
+}
+
+/// What follows `#!`, up to the first blank (execve(2)).
+fn script_interpreter(start: &[u8]) -> Option<String> {
+    let line = start.strip_prefix(b"#!")?.split(|byte| *byte == b'\n').next()?;
+    let line = line.trim_ascii_start();
+    let interpreter = line.split(|byte| matches!(byte, b' ' | b'\t')).next()?;
+    Some(String::from_utf8_lossy(interpreter).into_owned())
+}
+
+/// The path in an ELF file's PT_INTERP segment (elf(5)).
+fn loader(start: &[u8]) -> Option<String> {
+    let elf = ElfBytes::<AnyEndian>::minimal_parse(start).ok()?;
+    let segment = elf.segments()?.iter().find(|segment| segment.p_type == abi::PT_INTERP)?;
+    let path = CStr::from_bytes_until_nul(elf.segment_data(&segment).ok()?).ok()?;
+    Some(path.to_string_lossy().into_owned())
+}
+
+fn foreign(file: PathBuf) -> Reason {
+    let start = read_start(&file);
+    let machine = match ElfBytes::<AnyEndian>::minimal_parse(&start) {
+        Ok(elf) => machine_name(elf.ehdr.e_machine),
+        // Its magic is all that is right about it.
+        Err(_) => "no machine (its ELF header is damaged)".to_owned(),
+    };
+    Reason::Foreign(file, machine)
+}
+
+/// As `uname -m` calls them.
+fn machine_name(machine: u16) -> String {
+    let name = match machine {
+        abi::EM_X86_64 => "x86_64",
+        abi::EM_386 => "i386",
+        abi::EM_AARCH64 => "aarch64",
+        abi::EM_ARM => "arm",
+        abi::EM_RISCV => "riscv",
+        abi::EM_PPC64 => "ppc64",
+        abi::EM_S390 => "s390",
+        abi::EM_MIPS => "mips",
+        abi::EM_LOONGARCH => "loongarch",
+        other => return format!("ELF machine {other}"),
+    };
+    name.to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::script_interpreter;
+
+    #[test]
+    fn the_interpreter_is_what_the_kernel_takes_it_for() {
+        for (start, interpreter) in [
+            (&b"#!/bin/sh\necho"[..], Some("/bin/sh")),
+            (b"#! /usr/bin/env python3\n", Some("/usr/bin/env")),
+            (b"#!/bin/sh\r\n", Some("/bin/sh\r")),
+            (b"#!/bin/sh", Some("/bin/sh")),
+            (b"echo", None),
+            (b"", None),
+        ] {
+            assert_eq!(script_interpreter(start).as_deref(), interpreter);
+        }
+    }
+}

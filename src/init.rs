@@ -1,0 +1,193 @@
+//! The init of one command: from checked options to the machine, and from how it ended to our exit code.
+
+use std::ffi::CStr;
+
+use log::{LevelFilter, error, warn};
+use supervise_init::core::{Group, JobControl, OnSignalDeath, Outcome, Policy, Scope, Signal, Single, StartError};
+use supervise_init::driver::{self, ForwardTo, Slot};
+use supervise_init::sys::{
+    self, Entry, Environment, Format, Pid, Placement, Program, Words, foreground_tty, install_log, parent, session,
+    this_process,
+};
+
+use crate::cli::{Options, exit};
+use crate::{diagnose, end};
+
+/// What the environment told us.
+pub(crate) struct Surroundings {
+    ourselves: Pid,
+    path: Option<&'static CStr>,
+    log: Option<&'static CStr>,
+    log_format: Option<&'static CStr>,
+    pid_entries: [Option<&'static CStr>; 2],
+}
+
+/// What sysvinit tells its children about itself, which is not true below us.
+const OF_ANOTHER_INIT: [&[u8]; 3] = [b"RUNLEVEL=", b"PREVLEVEL=", b"INIT_VERSION="];
+
+impl Surroundings {
+    /// Reads the environment once and takes out of it what is not the payload's.
+    pub(crate) fn take(environment: &mut Environment) -> Surroundings {
+        let ourselves = this_process();
+        let mut found = Surroundings { ourselves, path: None, log: None, log_format: None, pid_entries: [None; 2] };
+        environment.retain(|entry| found.look_at(entry));
+        found
+    }
+
+    /// Whether the entry is the payload's.
+    fn look_at(&mut self, entry: &'static CStr) -> bool {
+        let bytes = entry.to_bytes();
+        match bytes.first() {
+            Some(b'P') if bytes.starts_with(b"PATH=") => self.path = after(entry, b"PATH="),
+            Some(b'S') if bytes.starts_with(b"SUPERVISE_LOG=") => {
+                self.log = after(entry, b"SUPERVISE_LOG=");
+                return false;
+            }
+            Some(b'S') if bytes.starts_with(b"SUPERVISE_LOG_FORMAT=") => {
+                self.log_format = after(entry, b"SUPERVISE_LOG_FORMAT=");
+                return false;
+            }
+            // sd_listen_fds(3) and sd_watchdog_enabled(3) compare these with the reader's own pid.
+            Some(b'L') if self.names_us(bytes, b"LISTEN_PID=") => self.pid_entries[0] = Some(entry),
+            Some(b'W') if self.names_us(bytes, b"WATCHDOG_PID=") => self.pid_entries[1] = Some(entry),
+            Some(b'R' | b'P' | b'I') if self.is_pid_1() => {
+                return !OF_ANOTHER_INIT.iter().any(|name| bytes.starts_with(name));
+            }
+            _ => {}
+        }
+        true
+    }
+
+    fn names_us(&self, entry: &[u8], name: &[u8]) -> bool {
+        let value = entry.strip_prefix(name).and_then(|value| std::str::from_utf8(value).ok());
+        value.is_some_and(|value| value.parse() == Ok(self.ourselves.number()))
+    }
+
+    fn is_pid_1(&self) -> bool {
+        self.ourselves.number() == 1
+    }
+
+    /// As `SUPERVISE_LOG_FORMAT` says; what it cannot mean is text.
+    pub(crate) fn format(&self) -> Format {
+        self.log_format.and_then(|word| word.to_str().ok()).and_then(crate::format_named).unwrap_or(Format::Text)
+    }
+
+    /// As `SUPERVISE_LOG` says. Our environment may be another program's: what it cannot mean is no error.
+    fn level(&self) -> LevelFilter {
+        let Some(word) = self.log else { return LevelFilter::Warn };
+        match word.to_str().map(str::parse) {
+            Ok(Ok(level)) => level,
+            _ => {
+                warn!("SUPERVISE_LOG={}: no log level; taken as warn", word.to_string_lossy());
+                LevelFilter::Warn
+            }
+        }
+    }
+}
+
+fn after(entry: &'static CStr, name: &[u8]) -> Option<&'static CStr> {
+    CStr::from_bytes_with_nul(entry.to_bytes_with_nul().get(name.len()..)?).ok()
+}
+
+/// Runs the command to its end.
+pub(crate) fn run(
+    words: Words,
+    environment: Environment,
+    entry: Entry,
+    surroundings: &Surroundings,
+    options: &Options,
+) -> u8 {
+    let level = options.level.unwrap_or_else(|| surroundings.level());
+    // Why nothing was started is always said.
+    install_log(level.max(LevelFilter::Error), options.format.unwrap_or_else(|| surroundings.format()));
+    if let Some(signal) = options.parent_death {
+        follow_parent(signal, surroundings.ourselves);
+    }
+    let place = Place::new(surroundings, options.forward_to);
+    if place.scope == Scope::Tree
+        && let Err(errno) = sys::set_subreaper()
+    {
+        warn!("cannot become a subreaper: {errno}; orphans of the command go elsewhere");
+    }
+    let program = Program {
+        words,
+        first: options.command,
+        environment,
+        path: surroundings.path,
+        pid_entries: surroundings.pid_entries,
+        entry,
+        placement: place.placement,
+    };
+    let mut machine = Single::new(Policy {
+        forwarding: options.forwarding.clone(),
+        exit_map: options.exit_map.clone(),
+        group: place.group,
+        job_control: place.job_control,
+        scope: place.scope,
+        on_signal_death: place.on_signal_death,
+    });
+    let mut slots = [Slot::new(program, options.forward_to)];
+    match driver::run(&mut machine, &mut slots, place.scope) {
+        Outcome::Code(code) => code,
+        Outcome::Signal(signal) => end::die_of(signal),
+        Outcome::NotStarted(why) => not_started(&program, why),
+    }
+}
+
+/// Says why in one line.
+fn not_started(program: &Program, why: StartError) -> u8 {
+    let reason = diagnose::start::explain(program.name(), program.path, why);
+    error!("{reason}");
+    if reason.is_ours() {
+        exit::FAILURE
+    } else if why.errno == libc::ENOENT {
+        exit::NOT_FOUND
+    } else {
+        exit::NOT_EXECUTABLE
+    }
+}
+
+/// A parent that dies before we have asked to be told is seen by its number, which has changed then.
+fn follow_parent(signal: Signal, ourselves: Pid) {
+    let before = parent();
+    if let Err(errno) = sys::send_parent_death_signal(signal) {
+        warn!("cannot follow the death of our parent: {errno}; it will go unnoticed");
+        return;
+    }
+    // It waits behind our mask until the command runs.
+    if parent() != before
+        && let Err(errno) = sys::send_from_parent(ourselves, signal)
+    {
+        warn!("our parent has died, but {signal} cannot be sent to ourselves: {errno}");
+    }
+}
+
+/// Where we and the command stand: process groups, sessions, PID namespaces.
+struct Place {
+    placement: Placement,
+    group: Group,
+    job_control: JobControl,
+    scope: Scope,
+    on_signal_death: OnSignalDeath,
+}
+
+impl Place {
+    fn new(surroundings: &Surroundings, forward_to: ForwardTo) -> Place {
+        let is_pid_1 = surroundings.is_pid_1();
+        let leads_session = session() == surroundings.ourselves.number();
+        // In our caller's group pipelines, pagers and Ctrl-C work as without us. A session's leader has no caller
+        // whose group it could share, and the kernel tells it alone that its terminal is gone.
+        let group = if leads_session || forward_to == ForwardTo::Group { Group::Own } else { Group::Shared };
+        let placement = match group {
+            Group::Shared => Placement::Inherited,
+            Group::Own => foreground_tty().map_or(Placement::OwnGroup, Placement::Foreground),
+        };
+        Place {
+            placement,
+            group,
+            job_control: if is_pid_1 || leads_session { JobControl::Nobody } else { JobControl::Caller },
+            scope: if is_pid_1 { Scope::Namespace } else { Scope::Tree },
+            on_signal_death: if is_pid_1 { OnSignalDeath::Code } else { OnSignalDeath::DieOfIt },
+        }
+    }
+}
