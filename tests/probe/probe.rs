@@ -3,8 +3,8 @@
 //!     probe block TERM ready await TERM say bye exit 3
 //!
 //! It does nothing that it was not asked to do, so that what it reports is what it was given. A verb that takes words
-//! is followed by them; `fork` and `daemon` take the verbs up to their `end`; `exec`, `run` and `count` take what comes
-//! after `--`. Past the last verb the probe ends with 0. Its own failures end it with 97 and one line on stderr.
+//! is followed by them; `fork` and `daemon` take the verbs up to their `end`; `exec` and `count` take what comes after
+//! `--`. Past the last verb the probe ends with 0. Its own failures end it with 97 and one line on stderr.
 
 #![no_main]
 
@@ -70,11 +70,14 @@ const VERBS: &[Verb] = &[
     // Other processes.
     Verb("fork", Takes::Block, process::fork),
     Verb("daemon", Takes::Block, process::daemon),
-    Verb("join", Takes::Words(0), |_, _| process::join()),
+    Verb("join", Takes::Words(0), |probe, _| {
+        process::join(probe);
+    }),
+    Verb("tell-end", Takes::Words(0), |probe, _| process::tell_end(probe)),
+    Verb("children", Takes::Words(0), |probe, _| status::print_children(probe)),
     Verb("orphans", Takes::Words(1), |_, words| process::orphans(number(words[0]), None)),
     Verb("storm", Takes::Words(2), |_, words| process::orphans(number(words[0]), Some(number(words[1])))),
     Verb("burst", Takes::Words(1), |_, words| process::burst(number(words[0]))),
-    Verb("run", Takes::Rest, process::run),
     Verb("exec", Takes::Rest, |_, words| process::exec(words)),
 ];
 
@@ -82,6 +85,8 @@ const VERBS: &[Verb] = &[
 pub(crate) struct Probe {
     /// Where lines go instead of stdout.
     out: Option<File>,
+    /// The child that was forked last.
+    forked: i32,
 }
 
 impl Probe {
@@ -138,7 +143,7 @@ fn take<'a>(name: &str, takes: &Takes, words: &'a [Word]) -> (&'a [Word], &'a [W
 
 /// What C's `main` does: every word after the program's name is one of the language above.
 pub(crate) fn begin(words: &[Word]) -> i32 {
-    Probe { out: None }.run(words.get(1..).unwrap_or_default());
+    Probe { out: None, forked: 0 }.run(words.get(1..).unwrap_or_default());
     0
 }
 

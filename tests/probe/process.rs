@@ -40,7 +40,8 @@ pub(crate) fn die(signal: Word, dump: bool) {
 
 /// Does the verbs of the block in a child, which ends with 0 after them.
 pub(crate) fn fork(probe: &mut Probe, block: &[Word]) {
-    if must("fork", sys::fork()) == 0 {
+    probe.forked = must("fork", sys::fork());
+    if probe.forked == 0 {
         probe.run(block);
         sys::exit(0);
     }
@@ -62,9 +63,18 @@ pub(crate) fn daemon(probe: &mut Probe, block: &[Word]) {
     must("wait", sys::wait_child(between));
 }
 
-/// Waits until no child is left.
-pub(crate) fn join() {
-    while sys::wait_child(-1).is_ok() {}
+/// Waits for the child that was forked last.
+pub(crate) fn join(probe: &mut Probe) -> i32 {
+    must("wait", sys::wait_child(probe.forked)).1
+}
+
+/// The same, and prints how it ended: `ended code 3`, `ended signal 15`.
+pub(crate) fn tell_end(probe: &mut Probe) {
+    let status = join(probe);
+    match status & 0x7f {
+        0 => probe.say(&format!("ended code {}", status >> 8)),
+        signal => probe.say(&format!("ended signal {signal}")),
+    }
 }
 
 /// Makes processes whose parent is dead and that end at once, as fast as it goes or as many in a second.
@@ -116,19 +126,6 @@ pub(crate) fn exec(argv: &[Word]) {
     let Some(program) = argv.first() else { fail("exec takes a program") };
     let Err(error) = execvp(program, argv);
     fail(&format!("cannot run {}: {error}", text(program)));
-}
-
-/// Runs another program and prints how it ended: `ended code 3`, `ended signal 15`.
-pub(crate) fn run(probe: &mut Probe, argv: &[Word]) {
-    let child = must("fork", sys::fork());
-    if child == 0 {
-        exec(argv);
-    }
-    let (_, status) = must("wait", sys::wait_child(child));
-    match status & 0x7f {
-        0 => probe.say(&format!("ended code {}", status >> 8)),
-        signal => probe.say(&format!("ended signal {signal}")),
-    }
 }
 
 fn read_to_end(fd: OwnedFd) {

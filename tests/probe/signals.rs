@@ -59,8 +59,10 @@ pub(crate) fn raise(signal: Word, count: Word) {
     repeat(std::process::id().cast_signed(), one(signal), number(count));
 }
 
+/// Sends a signal to a process by its pid, or to the `parent`.
 pub(crate) fn send(signal: Word, count: Word, pid: Word) {
-    repeat(number(pid), one(signal), number(count));
+    let pid = if pid.to_bytes() == b"parent" { nix::unistd::getppid().as_raw() } else { number(pid) };
+    repeat(pid, one(signal), number(count));
 }
 
 fn repeat(pid: i32, signal: i32, count: usize) {

@@ -40,6 +40,12 @@ pub(crate) fn print_foreground(probe: &mut Probe) {
     probe.say(&format!("foreground {word}"));
 }
 
+/// How many children there are, dead ones that nobody has reaped among them.
+pub(crate) fn print_children(probe: &mut Probe) {
+    let list = fs::read_to_string(format!("/proc/self/task/{}/children", getpid())).unwrap_or_default();
+    probe.say(&format!("{} children", list.split_whitespace().count()));
+}
+
 fn print_signals(probe: &mut Probe) {
     // What the kernel says of it, and what the system calls say: 32 to 34 are where a C library lies.
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
