@@ -4,7 +4,7 @@
 mod harness;
 
 use harness::launch::{EVERYWHERE, Init, PEERS, Place};
-use harness::{Exit, Scene, note, proc, send, skip};
+use harness::{Exit, Scene, proc, send, skip};
 use libc::{SIGCONT, SIGHUP, SIGQUIT, SIGTERM, SIGUSR1};
 
 /// A process that ends only when it has been told all three.
@@ -113,30 +113,35 @@ fn what_a_worker_starts_while_it_is_told_is_waited_for_too() {
 
 #[test]
 fn what_does_not_listen_is_killed_in_the_end_and_mains_code_is_kept() {
-    for place in EVERYWHERE {
-        let scene = Scene::new();
-        let deaf = "ignore TERM,HUP,INT,QUIT, say worker, wait";
-        let verbs = format!("fork setsid {deaf} end, daemon {deaf} end, fork {deaf} end, read, exit 42");
-        let mut init = scene.supervise().place(place).probe(&verbs).spawn();
+    let scene = Scene::new();
+    let deaf = "ignore TERM,HUP,INT,QUIT, say worker, wait";
+    let verbs = format!("fork setsid {deaf} end, daemon {deaf} end, fork {deaf} end, read, exit 42");
+    // Side by side: each takes as long as a worker is given.
+    let mut inits = EVERYWHERE.map(|place| scene.supervise().place(place).probe(&verbs).spawn());
+    for init in &mut inits {
         (0..3).for_each(|_| init.expect("worker"));
         init.go();
-        let ended = init.end();
-        assert_eq!(ended.exit, Exit::Code(42), "{place:?}: {:?}", ended.stderr);
-        scene.nothing_is_left();
     }
+    for init in inits {
+        let ended = init.end();
+        assert_eq!(ended.exit, Exit::Code(42), "{:?}", ended.stderr);
+    }
+    scene.nothing_is_left();
 }
 
 #[test]
 fn what_keeps_forking_is_killed_too() {
-    for place in EVERYWHERE {
-        let scene = Scene::new();
-        let verbs = "ignore TERM,HUP, fork setsid say worker, storm 1000000000 5000, end, read, exit 42";
-        let mut init = scene.supervise().place(place).probe(verbs).spawn();
+    let scene = Scene::new();
+    let verbs = "ignore TERM,HUP, fork setsid say worker, storm 1000000000 1000, end, read, exit 42";
+    let mut inits = EVERYWHERE.map(|place| scene.supervise().place(place).probe(verbs).spawn());
+    for init in &mut inits {
         init.expect("worker");
         init.go();
-        assert_eq!(init.wait(), Exit::Code(42), "{place:?}: {}", init.said());
-        scene.nothing_is_left();
     }
+    for mut init in inits {
+        assert_eq!(init.wait(), Exit::Code(42), "{}", init.said());
+    }
+    scene.nothing_is_left();
 }
 
 #[test]
@@ -204,19 +209,20 @@ fn a_process_that_was_put_into_the_namespace_is_told_too() {
         return skip("only root may enter a namespace from outside");
     }
     let scene = Scene::new();
-    let mut init = scene.supervise().place(Place::Pid1).probe("ready, read, exit 3").spawn();
+    // A worker of ours holds the end up until the other one has spoken.
+    let verbs = "block TERM,HUP, fork setsid await TERM, read, end, ready, read, exit 3";
+    let mut init = scene.supervise().place(Place::Pid1).probe(verbs).spawn();
     init.expect("ready");
     let mut enter = scene.command("nsenter");
     enter.args(["--pid", "--target", &init.pid().to_string()]).arg(harness::probe());
-    enter.args(["block", "TERM,HUP", "say", "inside", "await", "TERM", "say", "told"]);
+    enter.args(["block", "TERM,HUP", "say", "inside", "await", "TERM", "await", "HUP", "say", "told"]);
     enter.stdout(std::process::Stdio::piped());
     let mut inside = harness::running::Running::start(&scene, enter, 0, std::path::Path::new("nsenter"));
     inside.expect("inside");
-    // A second one of ours keeps the namespace alive until the other has spoken.
+    init.go();
+    inside.expect("told");
     init.go();
     assert_eq!(init.wait(), Exit::Code(3));
-    let said = inside.stdout().next();
-    note(&format!("a process of `docker exec` at the end of its container: {said:?}"));
 }
 
 #[test]

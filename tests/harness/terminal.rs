@@ -43,9 +43,24 @@ impl Terminal {
     pub(crate) fn session<'s>(&self, scene: &'s Scene, command: &[&str]) -> Running<'s> {
         // setsid(1) becomes the command, because it is no group leader here.
         let mut leader: Command = scene.command("setsid");
-        leader.arg("--ctty").args(command);
+        leader.arg("--ctty").args(command).env("HISTFILE", "").env("PS1", "> ");
         leader.stdin(self.slave()).stdout(self.slave()).stderr(self.slave());
         Running::start(scene, leader, 0, std::path::Path::new(command[0]))
+    }
+
+    /// Starts a shell there, and waits until it has put up its prompt.
+    #[track_caller]
+    pub(crate) fn shell<'s>(&mut self, scene: &'s Scene) -> Running<'s> {
+        let shell = self.session(scene, &["bash", "--norc", "--noprofile", "--noediting", "-i"]);
+        self.screen.up_to("> ");
+        shell
+    }
+
+    /// Gives the terminal another size.
+    pub(crate) fn resize(&self, scene: &Scene, rows: u32) {
+        let mut stty = scene.command("stty");
+        let done = stty.args(["-F", &self.name, "rows", &rows.to_string()]).status().expect("stty runs");
+        assert!(done.success(), "stty failed");
     }
 
     pub(crate) fn press(&mut self, keys: &str) {
