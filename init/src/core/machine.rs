@@ -7,25 +7,30 @@ use super::actions::Actions;
 use super::exit::{Outcome, Status};
 use super::signal::Signal;
 
-/// A moment of the monotonic clock, counted from an arbitrary start.
+/// A moment of the monotonic clock, in nanoseconds from an arbitrary start.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-pub struct Time(Duration);
+pub struct Time(u64);
 
 impl Time {
     /// The moment `since` after the clock's start.
     pub const fn from_start(since: Duration) -> Time {
-        Time(since)
+        Time(nanoseconds(since))
     }
 
     /// The moment `wait` after this one.
     pub const fn after(self, wait: Duration) -> Time {
-        Time(self.0.saturating_add(wait))
+        Time(self.0.saturating_add(nanoseconds(wait)))
     }
 
     /// How long it is from `earlier` to this moment; zero if it is not earlier.
     pub const fn since(self, earlier: Time) -> Duration {
-        self.0.saturating_sub(earlier.0)
+        Duration::from_nanos(self.0.saturating_sub(earlier.0))
     }
+}
+
+/// Enough for 584 years.
+const fn nanoseconds(duration: Duration) -> u64 {
+    duration.as_secs().saturating_mul(1_000_000_000).saturating_add(duration.subsec_nanos() as u64)
 }
 
 /// One of the programs that a machine starts, by its place in the driver's table.

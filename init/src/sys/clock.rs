@@ -18,7 +18,9 @@ fn read(clock: libc::clockid_t) -> Duration {
     let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
     // SAFETY: `time` is ours and of the type that the call fills; it cannot fail for these clocks.
     unsafe { libc::clock_gettime(clock, &raw mut time) };
-    Duration::new(time.tv_sec.cast_unsigned(), u32::try_from(time.tv_nsec).unwrap_or(0))
+    // Less than a second, which the compiler must see: a carry could overflow, and that would panic.
+    let nanoseconds = time.tv_nsec.clamp(0, 999_999_999) as u32;
+    Duration::new(time.tv_sec.cast_unsigned(), nanoseconds)
 }
 
 /// A timeout as the kernel takes it.

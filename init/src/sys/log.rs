@@ -98,15 +98,14 @@ struct Fields<'a>(&'a mut Line<LONGEST>);
 
 impl<'kvs> kv::VisitSource<'kvs> for Fields<'_> {
     fn visit_pair(&mut self, key: kv::Key<'kvs>, value: kv::Value<'kvs>) -> Result<(), kv::Error> {
-        write!(self.0, ",\"{key}\":")?;
-        match value.to_i64() {
-            Some(number) => write!(self.0, "{number}")?,
-            None => {
-                self.0.push_bytes(b"\"");
-                // Cut where it is too long; the quote still fits.
-                let _ = write!(JsonText(self.0), "{value}");
-                self.0.push_bytes(b"\"");
-            }
+        // Our fields are numbers and texts. Whatever else a value can be (a float) would bring its formatting along.
+        if let Some(number) = value.to_i64() {
+            write!(self.0, ",\"{key}\":{number}")?;
+        } else if let Some(text) = value.to_borrowed_str() {
+            write!(self.0, ",\"{key}\":\"")?;
+            // Cut where it is too long; the quote still fits.
+            let _ = JsonText(self.0).write_str(text);
+            self.0.push_bytes(b"\"");
         }
         Ok(())
     }

@@ -1,0 +1,68 @@
+//! Process 1 as a program of its own. The panic handler calls a function that does not exist, so this links only if
+//! the compiler has shown that nothing in `supervise-init` can panic; and there is no allocator to call.
+#![no_std]
+#![no_main]
+
+use core::ffi::{c_char, c_int};
+
+use supervise_init::core::{
+    ExitMap, Forwarding, Group, JobControl, OnSignalDeath, Outcome, Policy, Scope, Single,
+};
+use supervise_init::driver::{ForwardTo, Slot, run};
+use supervise_init::sys::{
+    Environment, Format, Placement, Program, Words, block_all, foreground_tty, install_log, set_subreaper,
+};
+
+// The C library, which std would bring.
+#[link(name = "c", kind = "static", modifiers = "-bundle")]
+unsafe extern "C" {}
+
+unsafe extern "C" {
+    fn process_1_can_panic();
+}
+
+#[panic_handler]
+fn panic(_: &core::panic::PanicInfo<'_>) -> ! {
+    loop {
+        // SAFETY: it is never linked, so never called.
+        unsafe { process_1_can_panic() };
+    }
+}
+
+/// The same parts as `supervise` itself puts together, with every branch of the policy open to the optimizer.
+// SAFETY: nothing else in the program defines `main`.
+#[unsafe(no_mangle)]
+extern "C" fn main(count: c_int, words: *mut *mut c_char, environment: *mut *mut c_char) -> c_int {
+    // SAFETY: the C runtime passes the kernel's arrays.
+    let words = unsafe { Words::from_raw(count, words) };
+    // SAFETY: as above.
+    let mut environment = unsafe { Environment::from_raw(environment) };
+    let Ok(entry) = block_all() else { return 125 };
+    let many = count > 5;
+    #[cfg(feature = "with-a-panic")]
+    assert!(count < 7);
+    install_log(
+        if many { log::LevelFilter::Trace } else { log::LevelFilter::Warn },
+        if count > 9 { Format::Json } else { Format::Text },
+    );
+    environment.retain(|entry| entry.to_bytes().len() > 3);
+    let _ = set_subreaper();
+    let placement = foreground_tty().map_or(Placement::OwnGroup, Placement::Foreground);
+    let program =
+        Program { words, first: 1, environment, path: words.get(7), pid_entries: [words.get(8); 2], entry, placement };
+    let scope = if many { Scope::Namespace } else { Scope::Tree };
+    let mut machine = Single::new(Policy {
+        forwarding: Forwarding::DEFAULT,
+        exit_map: ExitMap::NONE,
+        group: if many { Group::Own } else { Group::Shared },
+        job_control: if many { JobControl::Nobody } else { JobControl::Caller },
+        scope,
+        on_signal_death: OnSignalDeath::Code,
+    });
+    let mut slots = [Slot::new(program, if many { ForwardTo::Group } else { ForwardTo::Main })];
+    match run(&mut machine, &mut slots, scope) {
+        Outcome::Code(code) => c_int::from(code),
+        Outcome::Signal(signal) => 128 + c_int::from(signal.number()),
+        Outcome::NotStarted(_) => 127,
+    }
+}
