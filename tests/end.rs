@@ -9,7 +9,9 @@ use harness::launch::{EVERYWHERE, Init, Launch, Place};
 use harness::lines::Lines;
 use harness::running::Running;
 use harness::{Exit, Scene, proc, send, skip};
-use libc::{SIGABRT, SIGCHLD, SIGCONT, SIGKILL, SIGSTOP, SIGTERM, SIGTSTP, SIGTTIN, SIGTTOU, SIGURG, SIGUSR1, SIGWINCH};
+use libc::{
+    SIGABRT, SIGCHLD, SIGCONT, SIGKILL, SIGSTOP, SIGTERM, SIGTSTP, SIGTTIN, SIGTTOU, SIGURG, SIGUSR1, SIGWINCH,
+};
 
 /// The signals whose default is to end a process.
 fn fatal() -> impl Iterator<Item = i32> {
@@ -222,8 +224,16 @@ fn a_parent_that_dies_before_we_ask_to_be_told_is_seen_too() {
     let launch = scene.supervise().options(&["--parent-death", "USR1"]).entered_with("block USR1");
     let launch = launch.probe("report-until WINCH");
     // As a grandchild, strace leaves supervise its parent, and holds it up before it asks.
-    let strace =
-        ["strace", "-D", "-e", "trace=getppid,prctl", "-e", "inject=prctl:delay_enter=2000000:when=1", "-o", "/dev/stderr"];
+    let strace = [
+        "strace",
+        "-D",
+        "-e",
+        "trace=getppid,prctl",
+        "-e",
+        "inject=prctl:delay_enter=2000000:when=1",
+        "-o",
+        "/dev/stderr",
+    ];
     let mut parent = parent_of(&scene, &strace, &launch);
     let seen = parent.stderr().up_to("getppid()");
     assert!(!seen.contains("PDEATHSIG"), "{seen}");

@@ -133,7 +133,8 @@ fn each_rewrite_counts_and_the_last_one_for_a_signal_wins() {
 fn child_signals_are_nobodys_but_the_inits() {
     for place in EVERYWHERE {
         let scene = Scene::new();
-        let mut init = scene.supervise().place(place).probe("block all, ready, read, await CHLD,WINCH, say got").spawn();
+        let mut init =
+            scene.supervise().place(place).probe("block all, ready, read, await CHLD,WINCH, say got").spawn();
         init.expect("ready");
         init.signal(SIGCHLD);
         // The init looks at its signals in order: had it forwarded CHLD, it would be pending by the time WINCH is.

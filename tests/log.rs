@@ -107,9 +107,10 @@ fn json_lines_are_objects_with_what_happened() {
 
 /// Links to the probe under names that a careless log line breaks on.
 fn strange_names(scene: &Scene) -> Vec<PathBuf> {
-    let mut names: Vec<Vec<u8>> = [&b"quote\"back\\slash"[..], b"two\nlines", b"tab\tbell\x07\x1b[31mred", b"\xff\xfe", b"\xe2\x82"]
-        .map(<[u8]>::to_vec)
-        .to_vec();
+    let mut names: Vec<Vec<u8>> =
+        [&b"quote\"back\\slash"[..], b"two\nlines", b"tab\tbell\x07\x1b[31mred", b"\xff\xfe", b"\xe2\x82"]
+            .map(<[u8]>::to_vec)
+            .to_vec();
     names.push("\u{2028}\u{1f980}\u{7f}".into());
     names.push(vec![b'n'; 255]);
     names.push([b'"'; 255].to_vec());
@@ -177,9 +178,7 @@ fn what_takes_no_line_holds_nobody_up() {
     for place in [Place::Child, Place::Pid1] {
         for (name, stderr, _reader) in full_things() {
             let scene = Scene::new();
-            let launch = scene.supervise().place(place).options(&["-v"]).adjust(move |command| {
-                command.stderr(stderr);
-            });
+            let launch = scene.supervise().place(place).options(&["-v"]).adjust(move |command| command.stderr(stderr));
             let ended = launch.probe("orphans 100, fork setsid wait end, exit 5").end();
             assert_eq!(ended.exit, Exit::Code(5), "{name} {place:?}");
         }
@@ -190,16 +189,12 @@ fn what_takes_no_line_holds_nobody_up() {
 fn a_failure_that_nobody_can_be_told_of_is_still_a_code() {
     for (name, stderr, _reader) in full_things() {
         let scene = Scene::new();
-        let launch = scene.supervise().adjust(move |command| {
-            command.stderr(stderr);
-        });
+        let launch = scene.supervise().adjust(move |command| command.stderr(stderr));
         assert_eq!(launch.argv(&["/nonexistent"]).end().exit, Exit::Code(127), "{name}");
     }
     for (name, stderr, _reader) in full_things() {
         let scene = Scene::new();
-        let launch = scene.supervise().options(&["--no-such-option"]).adjust(move |command| {
-            command.stderr(stderr);
-        });
+        let launch = scene.supervise().options(&["--no-such-option"]).adjust(move |command| command.stderr(stderr));
         assert_eq!(launch.argv(&["true"]).end().exit, Exit::Code(125), "{name}");
     }
 }
@@ -211,9 +206,7 @@ fn a_terminal_whose_output_is_held_holds_nobody_up() {
     let stderr = terminal.slave();
     // Ctrl-S, by which a user stops the output to read it.
     terminal.press("\x13");
-    let launch = scene.supervise().options(&["-v"]).adjust(move |command| {
-        command.stderr(stderr);
-    });
+    let launch = scene.supervise().options(&["-v"]).adjust(move |command| command.stderr(stderr));
     assert_eq!(launch.probe("orphans 100, exit 5").end().exit, Exit::Code(5));
 }
 
@@ -221,9 +214,7 @@ fn a_terminal_whose_output_is_held_holds_nobody_up() {
 fn lines_are_dropped_whole_and_come_again_when_there_is_room() {
     let scene = Scene::new();
     let (mut reader, writer) = full_pipe();
-    let launch = scene.supervise().options(&["-v"]).adjust(move |command| {
-        command.stderr(writer);
-    });
+    let launch = scene.supervise().options(&["-v"]).adjust(move |command| command.stderr(writer));
     let mut init = launch.probe("report-until WINCH").spawn();
     init.expect("ready");
     init.signal(SIGUSR1);
@@ -264,9 +255,7 @@ fn the_payloads_stderr_keeps_its_flags_and_gets_the_lines() {
     ];
     for (name, stderr) in kinds {
         let before = fcntl(&stderr, FcntlArg::F_GETFL).expect("it is open");
-        let launch = scene.supervise().options(&["-v"]).adjust(move |command| {
-            command.stderr(stderr);
-        });
+        let launch = scene.supervise().options(&["-v"]).adjust(move |command| command.stderr(stderr));
         // Late enough for lines to have been written before.
         let mut init = launch.probe("orphans 20, block USR1, ready, await USR1, status").spawn();
         init.expect("ready");
@@ -277,7 +266,8 @@ fn the_payloads_stderr_keeps_its_flags_and_gets_the_lines() {
     }
     let lines = |fd: OwnedFd| Lines::new(fd, scene.deadline).rest();
     let file = File::open(file).expect("it was written");
-    for (name, lines) in [("file", lines(file.into())), ("socket", lines(near.into())), ("pipe", lines(reader.into()))] {
+    for (name, lines) in [("file", lines(file.into())), ("socket", lines(near.into())), ("pipe", lines(reader.into()))]
+    {
         assert!(lines.iter().any(|line| line.contains("started")), "{name}: {lines:?}");
         assert!(lines.iter().all(|line| line.starts_with("supervise: ")), "{name}: {lines:?}");
     }
@@ -288,9 +278,7 @@ fn a_reader_that_is_gone_costs_the_payload_no_signal() {
     for place in [Place::Child, Place::Pid1] {
         let scene = Scene::new();
         let (reader, writer) = std::io::pipe().expect("descriptors are left");
-        let launch = scene.supervise().place(place).options(&["-v"]).adjust(move |command| {
-            command.stderr(writer);
-        });
+        let launch = scene.supervise().place(place).options(&["-v"]).adjust(move |command| command.stderr(writer));
         let mut init = launch.probe("orphans 5, tally-until WINCH, exit 3").spawn();
         drop(reader);
         init.expect("ready");

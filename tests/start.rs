@@ -201,8 +201,11 @@ fn two_tools(scene: &Scene, modes: [u32; 2]) -> [String; 2] {
 
 #[test]
 fn the_command_is_searched_in_the_order_of_path() {
-    let cases =
-        [([0o755, 0o755], Exit::Code(0), "one"), ([0o644, 0o755], Exit::Code(0), "two"), ([0o644; 2], Exit::Code(126), "")];
+    let cases = [
+        ([0o755, 0o755], Exit::Code(0), "one"),
+        ([0o644, 0o755], Exit::Code(0), "two"),
+        ([0o644; 2], Exit::Code(126), ""),
+    ];
     for (modes, exit, said) in cases {
         let scene = Scene::new();
         let [one, two] = two_tools(&scene, modes);
@@ -227,7 +230,7 @@ fn an_empty_element_of_path_is_the_working_directory() {
     for path in [":/nonexistent", "/nonexistent:", "/nonexistent::/bin", ""] {
         let scene = Scene::new();
         let [one, _] = two_tools(&scene, [0o755; 2]);
-        let launch = scene.supervise().env("PATH", path).adjust(move |command| drop(command.current_dir(one)));
+        let launch = scene.supervise().env("PATH", path).adjust(move |command| command.current_dir(one));
         let ended = launch.argv(&["tool"]).end();
         assert_eq!((ended.exit, ended.stdout), (Exit::Code(0), vec!["one".to_owned()]), "{path:?}: {:?}", ended.stderr);
     }
@@ -236,7 +239,7 @@ fn an_empty_element_of_path_is_the_working_directory() {
 #[test]
 fn without_path_the_usual_places_are_searched() {
     let scene = Scene::new();
-    let launch = scene.supervise().adjust(|command| drop(command.env_remove("PATH")));
+    let launch = scene.supervise().adjust(|command| command.env_remove("PATH"));
     let ended = launch.argv(&["sh", "-c", "exit 9"]).end();
     assert_eq!(ended.exit, Exit::Code(9), "{:?}", ended.stderr);
 }
@@ -246,7 +249,7 @@ fn a_command_with_a_slash_is_not_searched() {
     let scene = Scene::new();
     let [one, two] = two_tools(&scene, [0o755; 2]);
     let folder = scene.folder().to_owned();
-    let launch = scene.supervise().env("PATH", &one).adjust(move |command| drop(command.current_dir(folder)));
+    let launch = scene.supervise().env("PATH", &one).adjust(move |command| command.current_dir(folder));
     let ended = launch.argv(&["two/tool"]).end();
     assert_eq!((ended.exit, ended.stdout), (Exit::Code(0), vec!["two".to_owned()]), "{two}");
 }

@@ -156,7 +156,10 @@ fn a_stopped_job_goes_on_in_the_background_too() {
         let scene = Scene::new();
         let mut terminal = Terminal::open(&scene);
         let _shell = terminal.shell(&scene);
-        terminal.press(&format!("{}\n", supervised(target, "block USR1, say up:$((40+2)), await USR1, foreground, exit 3")));
+        terminal.press(&format!(
+            "{}\n",
+            supervised(target, "block USR1, say up:$((40+2)), await USR1, foreground, exit 3")
+        ));
         terminal.screen.up_to("up:42");
         terminal.press(CTRL_Z);
         terminal.screen.up_to("Stopped");
@@ -174,7 +177,8 @@ fn a_pipeline_of_inits_works_as_one_without() {
         let scene = Scene::new();
         let mut terminal = Terminal::open(&scene);
         let _shell = terminal.shell(&scene);
-        let (left, right) = (supervised(target, "say a:$((40+2))"), typed(Init::Supervise, "", "read, say b:$((40+2))"));
+        let (left, right) =
+            (supervised(target, "say a:$((40+2))"), typed(Init::Supervise, "", "read, say b:$((40+2))"));
         terminal.press(&format!("{left} | {right} | cat; {left} | cat; echo end:$((40+2))\n"));
         let seen = terminal.screen.up_to("end:42");
         assert!(seen.contains("b:42") && seen.contains("a:42"), "--forward-to {target}: {seen}");

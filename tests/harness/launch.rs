@@ -10,6 +10,7 @@ use super::running::{Ended, Running};
 use super::{Scene, probe, words};
 
 /// The inits that the tests can start. The others are there to be compared with.
+#[expect(clippy::enum_variant_names, reason = "one of them is called so")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Init {
     Supervise,
@@ -75,6 +76,9 @@ impl Init {
     }
 }
 
+/// A change to how the outermost process is spawned.
+type Adjustment = Box<dyn FnOnce(&mut Command) -> &mut Command>;
+
 /// An init that is about to be started.
 #[must_use]
 pub(crate) struct Launch<'s> {
@@ -86,7 +90,8 @@ pub(crate) struct Launch<'s> {
     entered: Vec<OsString>,
     options: Vec<OsString>,
     payload: Vec<OsString>,
-    adjust: Vec<Box<dyn FnOnce(&mut Command)>>,
+    adjust: Vec<Adjustment>,
+    copied: bool,
 }
 
 impl<'s> Launch<'s> {
@@ -101,11 +106,19 @@ impl<'s> Launch<'s> {
             options: Vec::new(),
             payload: Vec::new(),
             adjust: Vec::new(),
+            copied: false,
         }
     }
 
     pub(crate) fn place(mut self, place: Place) -> Self {
         self.place = place;
+        self.copied |= place == Place::UserPid1;
+        self
+    }
+
+    /// For a user without rights, who can run only what stands where everybody may read.
+    pub(crate) fn for_everybody(mut self) -> Self {
+        self.copied = true;
         self
     }
 
@@ -141,13 +154,11 @@ impl<'s> Launch<'s> {
 
     pub(crate) fn env(self, name: &'static str, value: &str) -> Self {
         let value = value.to_owned();
-        self.adjust(move |command| {
-            command.env(name, value);
-        })
+        self.adjust(move |command| command.env(name, value))
     }
 
     /// Changes how the outermost process is spawned.
-    pub(crate) fn adjust(mut self, change: impl FnOnce(&mut Command) + 'static) -> Self {
+    pub(crate) fn adjust(mut self, change: impl FnOnce(&mut Command) -> &mut Command + 'static) -> Self {
         self.adjust.push(Box::new(change));
         self
     }
@@ -171,10 +182,7 @@ impl<'s> Launch<'s> {
 
     /// A program under the name by which the place can run it.
     fn file(&self, path: &Path) -> OsString {
-        match self.place {
-            Place::UserPid1 => self.scene.for_everybody(path).into(),
-            Place::Child | Place::Pid1 => path.into(),
-        }
+        if self.copied { self.scene.for_everybody(path).into() } else { path.into() }
     }
 
     /// The whole command line, from the outermost wrapper to the payload.

@@ -8,8 +8,8 @@ use std::process::Command;
 use nix::fcntl::OFlag;
 use nix::pty::{grantpt, posix_openpt, ptsname_r, unlockpt};
 
-use super::lines::Lines;
 use super::Scene;
+use super::lines::Lines;
 use super::running::Running;
 
 /// The master's side.
