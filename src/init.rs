@@ -2,12 +2,12 @@
 
 use std::ffi::CStr;
 
-use log::{LevelFilter, error, warn};
+use log::{LevelFilter, debug, error, warn};
 use supervise_init::core::{Group, JobControl, OnSignalDeath, Outcome, Policy, Scope, Signal, Single, StartError};
 use supervise_init::driver::{self, ForwardTo, Slot};
 use supervise_init::sys::{
-    self, Entry, Environment, Format, Pid, Placement, Program, Words, foreground_tty, install_log, parent, session,
-    this_process,
+    self, Entry, Environment, Format, Pid, Placement, Program, Tty, Words, controlling_tty, install_log, parent,
+    session, this_process,
 };
 
 use crate::cli::{Options, exit};
@@ -95,7 +95,7 @@ pub(crate) fn run(
     environment: Environment,
     entry: Entry,
     surroundings: &Surroundings,
-    options: &Options,
+    options: Options,
 ) -> u8 {
     let level = options.level.unwrap_or_else(|| surroundings.level());
     // Why nothing was started is always said.
@@ -119,14 +119,14 @@ pub(crate) fn run(
         placement: place.placement,
     };
     let mut machine = Single::new(Policy {
-        forwarding: options.forwarding.clone(),
-        exit_map: options.exit_map.clone(),
+        forwarding: options.forwarding,
+        exit_map: options.exit_map,
         group: place.group,
         job_control: place.job_control,
         scope: place.scope,
         on_signal_death: place.on_signal_death,
     });
-    let mut slots = [Slot::new(program, options.forward_to)];
+    let mut slots = [Slot::new(program, options.forward_to, place.tty)];
     match driver::run(&mut machine, &mut slots, place.scope) {
         Outcome::Code(code) => code,
         Outcome::Signal(signal) => end::die_of(signal),
@@ -155,15 +155,17 @@ fn follow_parent(signal: Signal, ourselves: Pid) {
         return;
     }
     // It waits behind our mask until the command runs.
-    if parent() != before
-        && let Err(errno) = sys::send_from_parent(ourselves, signal)
-    {
-        warn!("our parent has died, but {signal} cannot be sent to ourselves: {errno}");
+    if parent() != before {
+        debug!(event = "orphaned"; "our parent has died already; acting as if {signal} had come");
+        if let Err(errno) = sys::send_from_parent(ourselves, signal) {
+            warn!("our parent has died already, but {signal} cannot be sent to ourselves: {errno}; going on without");
+        }
     }
 }
 
 /// Where we and the command stand: process groups, sessions, PID namespaces.
 struct Place {
+    tty: Option<Tty>,
     placement: Placement,
     group: Group,
     job_control: JobControl,
@@ -178,14 +180,19 @@ impl Place {
         // In our caller's group pipelines, pagers and Ctrl-C work as without us. A session's leader has no caller
         // whose group it could share, and the kernel tells it alone that its terminal is gone.
         let group = if leads_session || forward_to == ForwardTo::Group { Group::Own } else { Group::Shared };
-        let placement = match group {
-            Group::Shared => Placement::Inherited,
-            Group::Own => foreground_tty().map_or(Placement::OwnGroup, Placement::Foreground),
+        let tty = if group == Group::Own { controlling_tty() } else { None };
+        let placement = match (group, tty) {
+            (Group::Shared, _) => Placement::Inherited,
+            (Group::Own, Some(tty)) if tty.is_ours() => Placement::Foreground(tty),
+            (Group::Own, _) => Placement::OwnGroup,
         };
+        // A PID 1 cannot stop, so no shell could see that a group of its own has.
+        let unseen = leads_session || (is_pid_1 && group == Group::Own);
         Place {
             placement,
             group,
-            job_control: if is_pid_1 || leads_session { JobControl::Nobody } else { JobControl::Caller },
+            tty,
+            job_control: if unseen { JobControl::Nobody } else { JobControl::Caller },
             scope: if is_pid_1 { Scope::Namespace } else { Scope::Tree },
             on_signal_death: if is_pid_1 { OnSignalDeath::Code } else { OnSignalDeath::DieOfIt },
         }

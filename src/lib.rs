@@ -26,7 +26,7 @@ pub fn run(words: Words, mut environment: Environment) -> u8 {
         }
     };
     match cli::parse(&words) {
-        Ok(cli::Request::Run(options)) => init::run(words, environment, entry, &surroundings, &options),
+        Ok(cli::Request::Run(options)) => init::run(words, environment, entry, &surroundings, options),
         Ok(cli::Request::Help) => cli::help::print(),
         Ok(cli::Request::Version) => cli::help::print_version(),
         Err(wrong) => {

@@ -14,7 +14,7 @@ use log::{debug, warn};
 use crate::core::{
     Action, Child, Event, Left, Machine, Outcome, Pace, Scope, Signal, StartError, Status, Terminal, Time,
 };
-use crate::sys::{self, Change, Errno, Pid, Placement, Program, Reaped, Rest, SigSet};
+use crate::sys::{self, Change, Errno, Pages, Pid, Placement, Program, Reaped, Rest, SigSet, Wake};
 
 /// Whom a forwarded signal reaches.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -30,13 +30,38 @@ pub enum ForwardTo {
 pub struct Slot {
     program: Program,
     forward_to: ForwardTo,
+    /// Our controlling terminal, if the program has a group of its own that can be in its foreground.
+    tty: Option<sys::Tty>,
     pid: Option<Pid>,
+    has_terminal: bool,
 }
 
 impl Slot {
     /// A program that does not run yet.
-    pub const fn new(program: Program, forward_to: ForwardTo) -> Slot {
-        Slot { program, forward_to, pid: None }
+    pub const fn new(program: Program, forward_to: ForwardTo, tty: Option<sys::Tty>) -> Slot {
+        let has_terminal = matches!(program.placement, Placement::Foreground(_));
+        Slot { program, forward_to, tty, pid: None, has_terminal }
+    }
+
+    /// Takes the terminal back, if the program has it.
+    fn take_terminal(&mut self) {
+        if let Some(tty) = self.tty
+            && self.has_terminal
+        {
+            // A terminal that is gone needs nobody in its foreground; and group 0 is one that our PID namespace does
+            // not show and that cannot be named: its shell takes the terminal itself.
+            let _ = tty.set_foreground(sys::process_group());
+            self.has_terminal = false;
+        }
+    }
+
+    /// Hands the terminal on, if we have it: continued by `fg`, we are in the foreground; by `bg`, we are not.
+    fn give_terminal(&mut self) {
+        if let (Some(tty), Some(pid)) = (self.tty, self.pid)
+            && tty.is_ours()
+        {
+            self.has_terminal = tty.set_foreground(pid.number()).is_ok();
+        }
     }
 }
 
@@ -50,6 +75,10 @@ pub struct World<'a> {
     held: Option<Time>,
     deadline: Option<Time>,
     outcome: Option<Outcome>,
+    /// What the first sleep gives back: the start is over, and most of it is never needed again.
+    unneeded: Option<Pages>,
+    /// Signals cannot be waited for, and that was said.
+    deaf: bool,
 }
 
 /// While a round of reaping is this long, signals are looked for in between.
@@ -57,15 +86,24 @@ const ROUND: u32 = 64;
 
 /// Runs until the machine says how to end. From the first start on, nothing else ends it.
 pub fn run(machine: &mut impl Machine, slots: &mut [Slot], scope: Scope) -> Outcome {
-    let mut world =
-        World { slots, rest: Rest(scope), pace: Pace::default(), held: None, deadline: None, outcome: None };
+    let mut world = World {
+        slots,
+        rest: Rest(scope),
+        pace: Pace::default(),
+        held: None,
+        deadline: None,
+        outcome: None,
+        unneeded: None,
+        deaf: false,
+    };
     world.deliver(machine, Event::Begin);
     if world.outcome.is_none() {
         settle();
+        world.unneeded = Pages::of_the_program();
     }
     loop {
         if let Some(outcome) = world.outcome {
-            world.give_terminal_back();
+            world.slots.iter_mut().for_each(Slot::take_terminal);
             return outcome;
         }
         world.turn(machine);
@@ -78,25 +116,24 @@ fn settle() {
     if let Err(errno) = sys::change_dir_to_root() {
         warn!("cannot change to /: {errno}; the working directory stays in use");
     }
-    if let Err(errno) = sys::give_back_what_was_read() {
-        debug!("cannot give memory back: {errno}");
-    }
 }
 
 impl World<'_> {
     fn turn(&mut self, machine: &mut impl Machine) {
         let wake = earliest(self.held, self.deadline);
         let set = if self.held.is_some() { SigSet::ALL.without(Signal::CHLD) } else { SigSet::ALL };
-        match sys::wait_signal(set, wake.map(|wake| wake.since(sys::now()))) {
+        let timeout = wake.map(|wake| wake.since(sys::now()));
+        match sys::wait_signal(set, timeout, self.unneeded.take()) {
             // SIGCHLD does not queue: one may stand for many exits.
-            Some(received) if received.signal == Signal::CHLD => {
+            Wake::Signal(received) if received.signal == Signal::CHLD => {
                 self.held = self.pace.hold_until(sys::now());
                 if self.held.is_none() {
                     self.reap(machine);
                 }
             }
-            Some(received) => self.deliver(machine, Event::Signalled(received)),
-            None => {}
+            Wake::Signal(received) => self.deliver(machine, Event::Signalled(received)),
+            Wake::Nothing => {}
+            Wake::Refused(errno) => self.wait_without_signals(machine, errno),
         }
         if let Some(wake) = wake
             && self.outcome.is_none()
@@ -106,6 +143,16 @@ impl World<'_> {
             self.reap(machine);
             self.reach_deadline(machine);
         }
+    }
+
+    /// The weaker thing: the program runs to its end, and its code is ours.
+    fn wait_without_signals(&mut self, machine: &mut impl Machine, errno: Errno) {
+        if !self.deaf {
+            self.deaf = true;
+            warn!("cannot wait for signals: {errno}; forwarding none, and waiting for the command's end");
+        }
+        sys::wait_child();
+        self.reap(machine);
     }
 
     fn reach_deadline(&mut self, machine: &mut impl Machine) {
@@ -130,13 +177,15 @@ impl World<'_> {
         };
         self.pace.reaped(sys::now());
         if left == Left::None {
-            debug!(event = "empty"; "nothing is left");
+            debug!(event = "empty"; "no child is left");
         }
         self.deliver(machine, Event::Reaped(left));
     }
 
     fn take_signals(&mut self, machine: &mut impl Machine) {
-        while let Some(received) = sys::wait_signal(SigSet::ALL.without(Signal::CHLD), Some(Duration::ZERO)) {
+        while let Wake::Signal(received) =
+            sys::wait_signal(SigSet::ALL.without(Signal::CHLD), Some(Duration::ZERO), None)
+        {
             self.deliver(machine, Event::Signalled(received));
         }
     }
@@ -243,38 +292,11 @@ impl World<'_> {
         }
     }
 
-    /// The terminal, if we handed it to this program.
-    fn terminal_of(slot: &Slot) -> Option<sys::Tty> {
-        match slot.program.placement {
-            Placement::Foreground(tty) => Some(tty),
-            Placement::Inherited | Placement::OwnGroup => None,
-        }
-    }
-
-    /// Our own group; 0 is one that our PID namespace does not show, and cannot be named.
-    fn take_terminal(slot: &Slot) -> Option<sys::Tty> {
-        let tty = World::terminal_of(slot)?;
-        // A terminal that is gone needs nobody in its foreground.
-        let _ = tty.set_foreground(sys::process_group());
-        Some(tty)
-    }
-
-    fn stop_ourselves(&self, child: Child) {
-        let Some(slot) = self.slot(child) else { return };
-        let tty = World::take_terminal(slot);
+    fn stop_ourselves(&mut self, child: Child) {
+        let Some(slot) = self.slots.get_mut(usize::from(child.0)) else { return };
+        slot.take_terminal();
         sys::stop_ourselves();
-        // Continued by `fg`, we are in the foreground, and so shall the program be; by `bg`, neither.
-        if let (Some(tty), Some(pid)) = (tty, slot.pid)
-            && tty.foreground() == Ok(sys::process_group())
-        {
-            let _: Result<(), Errno> = tty.set_foreground(pid.number());
-        }
-    }
-
-    fn give_terminal_back(&self) {
-        for slot in self.slots.iter() {
-            World::take_terminal(slot);
-        }
+        slot.give_terminal();
     }
 }
 

@@ -41,7 +41,7 @@ fn command() -> Command {
         }
         arg = match row.value {
             Some(name) => arg.value_name(name).action(ArgAction::Append),
-            None => arg.action(ArgAction::Count),
+            None => arg.action(ArgAction::SetTrue),
         };
         command = command.arg(arg);
     }

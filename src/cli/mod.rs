@@ -53,7 +53,7 @@ impl Options {
     fn set(&mut self, row: &'static Row, value: &'static CStr) -> Result<(), Wrong> {
         let text = || value.to_str().map_err(|_| Wrong::NotUtf8(row.long, value));
         match row.id {
-            Id::Verbose => self.level = Some(more_verbose(self.level)),
+            Id::Verbose => self.level = Some(LevelFilter::Debug),
             Id::LogFormat => self.format = Some(choice(row, text()?, crate::format_named)?),
             Id::ForwardTo => self.forward_to = choice(row, text()?, forward_to_named)?,
             Id::Rewrite => maps::rewrite(&mut self.forwarding, text()?)?,
@@ -77,7 +77,7 @@ pub(crate) fn parse(words: &Words) -> Result<Request, Wrong> {
         }
         let asked = match bytes {
             [b'-', b'-', ..] => long(words, &mut at, word, &mut options)?,
-            [b'-', _, ..] => short(words, &mut at, word, &mut options)?,
+            [b'-', _, ..] => short(words, word, &mut options)?,
             _ => break,
         };
         match asked {
@@ -114,8 +114,7 @@ fn long(words: &Words, at: &mut usize, word: &'static CStr, options: &mut Option
 }
 
 /// `-v`, `-vv`: no short option takes a value.
-fn short(words: &Words, at: &mut usize, word: &'static CStr, options: &mut Options) -> Result<Option<Id>, Wrong> {
-    let _ = at;
+fn short(words: &Words, word: &'static CStr, options: &mut Options) -> Result<Option<Id>, Wrong> {
     let mut last = None;
     for letter in word.to_bytes().iter().skip(1) {
         let row = TABLE
@@ -134,10 +133,6 @@ fn short(words: &Words, at: &mut usize, word: &'static CStr, options: &mut Optio
 fn next_word(words: &Words, at: &mut usize) -> Option<&'static CStr> {
     *at += 1;
     words.get(*at)
-}
-
-fn more_verbose(level: Option<LevelFilter>) -> LevelFilter {
-    if level.is_some() { LevelFilter::Trace } else { LevelFilter::Debug }
 }
 
 fn forward_to_named(word: &str) -> Option<ForwardTo> {

@@ -10,7 +10,7 @@ use supervise_init::core::{
 };
 use supervise_init::driver::{ForwardTo, Slot, run};
 use supervise_init::sys::{
-    Environment, Format, Placement, Program, Words, block_all, foreground_tty, install_log, set_subreaper,
+    Environment, Format, Placement, Program, Words, block_all, controlling_tty, install_log, set_subreaper,
 };
 
 // The C library, which std would bring.
@@ -47,7 +47,8 @@ extern "C" fn main(count: c_int, words: *mut *mut c_char, environment: *mut *mut
     );
     environment.retain(|entry| entry.to_bytes().len() > 3);
     let _ = set_subreaper();
-    let placement = foreground_tty().map_or(Placement::OwnGroup, Placement::Foreground);
+    let tty = controlling_tty();
+    let placement = tty.map_or(Placement::OwnGroup, Placement::Foreground);
     let program =
         Program { words, first: 1, environment, path: words.get(7), pid_entries: [words.get(8); 2], entry, placement };
     let scope = if many { Scope::Namespace } else { Scope::Tree };
@@ -59,7 +60,7 @@ extern "C" fn main(count: c_int, words: *mut *mut c_char, environment: *mut *mut
         scope,
         on_signal_death: OnSignalDeath::Code,
     });
-    let mut slots = [Slot::new(program, if many { ForwardTo::Group } else { ForwardTo::Main })];
+    let mut slots = [Slot::new(program, if many { ForwardTo::Group } else { ForwardTo::Main }, tty)];
     match run(&mut machine, &mut slots, scope) {
         Outcome::Code(code) => c_int::from(code),
         Outcome::Signal(signal) => 128 + c_int::from(signal.number()),

@@ -48,12 +48,10 @@ impl Forwarding {
 const fn default_rules() -> [Rule; Signal::MAX as usize + 1] {
     let mut rules = [Rule::Ignore; Signal::MAX as usize + 1];
     let mut number = 1;
-    while number < rules.len() {
-        if let Some(signal) = Signal::new(number as i32) {
-            #[expect(clippy::indexing_slicing, reason = "evaluated by the compiler, which would say so")]
-            {
-                rules[number] = default_rule(signal);
-            }
+    while let Some(signal) = Signal::new(number) {
+        #[expect(clippy::indexing_slicing, reason = "evaluated by the compiler, which would say so")]
+        {
+            rules[number as usize] = default_rule(signal);
         }
         number += 1;
     }

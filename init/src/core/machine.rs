@@ -188,3 +188,21 @@ pub trait Machine {
     /// One event. The driver obeys the actions in their order before it tells of the next event.
     fn on(&mut self, now: Time, event: Event) -> Actions;
 }
+
+#[cfg(test)]
+mod tests {
+    use std::string::ToString;
+
+    use super::{Note, Sender};
+
+    #[test]
+    fn a_log_line_can_tell_senders_and_reasons_apart() {
+        assert_eq!(Sender::Process { pid: 7, uid: 1000 }.to_string(), "pid 7 (uid 1000)");
+        let senders = [Sender::Kernel, Sender::Outside, Sender::Ourselves].map(|sender| sender.to_string());
+        assert_eq!(senders, ["the kernel", "outside the container", "ourselves"]);
+        let notes = [Note::Ignored, Note::SentToGroup, Note::OurOwn, Note::MainHasEnded];
+        let said: std::collections::HashSet<_> = notes.iter().map(ToString::to_string).collect();
+        assert_eq!(said.len(), notes.len());
+        assert!(!said.contains(""));
+    }
+}

@@ -161,6 +161,13 @@ mod tests {
     }
 
     #[test]
+    fn only_two_signals_cannot_be_caught() {
+        for signal in Signal::all() {
+            assert_eq!(signal.can_be_caught(), !matches!(signal.number(), 9 | 19), "{signal}");
+        }
+    }
+
+    #[test]
     fn real_time_signals_count_from_34() {
         assert_eq!(Signal::parse("RTMIN"), Signal::new(34));
         assert_eq!(Signal::parse("SIGRTMIN+3"), Signal::new(37));

@@ -1,33 +1,63 @@
-//! Pages that a sleeping process 1 need not hold.
+//! Pages that a sleeping process 1 need not hold, and can give back (madvise(2), MADV_DONTNEED): our code and
+//! constants, which are the file's and come back with the next fault; and the part of the stack that the start has
+//! used and nobody will read again.
 
 use core::ptr;
 
-use super::errno::Errno;
+use super::raw::system_call;
 
-/// The kernel's page size on x86_64; madvise(2) wants its start aligned, and refuses harmlessly where pages are larger.
+/// The kernel's page size on x86_64. Where pages are larger, madvise(2) refuses what is not aligned, and nothing is
+/// lost but the saving.
 const PAGE: usize = 4096;
 
-/// Gives the pages of our code and constants back (madvise(2), MADV_DONTNEED): they are the file's, and what the
-/// sleeping process needs of them comes back with its next fault.
-///
-/// # Errors
-/// The kernel's; nothing has changed then.
-pub fn give_back_what_was_read() -> Result<(), Errno> {
-    // SAFETY: takes an integer, cannot fail.
-    let (first, count) = unsafe { (libc::getauxval(libc::AT_PHDR), libc::getauxval(libc::AT_PHNUM)) };
-    let first: *const libc::Elf64_Phdr = ptr::with_exposed_provenance(first as usize);
-    if first.is_null() {
-        return Ok(());
+/// How far down the stack has been used: by a child's stack of 16 kB, and what called it.
+const DEPTH: usize = 16 * PAGE;
+
+/// What lies this close below a local of the caller may be in use: the rest of its frame, and the red zone that the
+/// x86_64 ABI allows below it. Both are far smaller.
+const IN_USE: usize = PAGE;
+
+/// Pages that can be given back.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Pages {
+    start: usize,
+    length: usize,
+}
+
+impl Pages {
+    /// Our code and constants, by the program headers that the kernel mapped.
+    pub fn of_the_program() -> Option<Pages> {
+        // SAFETY: takes an integer, cannot fail.
+        let first = unsafe { libc::getauxval(libc::AT_PHDR) } as usize;
+        // SAFETY: as above.
+        let count = unsafe { libc::getauxval(libc::AT_PHNUM) } as usize;
+        let first: *const libc::Elf64_Phdr = ptr::with_exposed_provenance(first);
+        if first.is_null() {
+            return None;
+        }
+        // SAFETY: the kernel maps this many program headers there with the executable, for good.
+        let headers = unsafe { core::slice::from_raw_parts(first, count) };
+        let constant = headers.iter().filter(|h| h.p_type == libc::PT_LOAD && h.p_flags & libc::PF_W == 0);
+        // Not position-independent: the addresses in the file are those in memory, and the segments follow each other.
+        let start = constant.clone().map(|h| h.p_vaddr).min()? as usize & !(PAGE - 1);
+        let end = constant.map(|h| h.p_vaddr.saturating_add(h.p_memsz)).max()? as usize;
+        Some(Pages { start, length: end.saturating_sub(start) })
     }
-    // SAFETY: the kernel maps this many program headers there with the executable, for good.
-    let headers = unsafe { core::slice::from_raw_parts(first, count as usize) };
-    let readable = headers.iter().filter(|h| h.p_type == libc::PT_LOAD && h.p_flags & libc::PF_W == 0);
-    // Not position-independent: the addresses in the file are those in memory. Segments follow each other.
-    let start = readable.clone().map(|h| h.p_vaddr).min().unwrap_or(0) as usize & !(PAGE - 1);
-    let end = readable.map(|h| h.p_vaddr + h.p_memsz).max().unwrap_or(0) as usize;
-    // SAFETY: read-only mappings of a file lose nothing: the next access reads the same bytes again.
-    let result = unsafe {
-        libc::madvise(ptr::with_exposed_provenance_mut(start), end.saturating_sub(start), libc::MADV_DONTNEED)
-    };
-    if result == -1 { Err(Errno::last()) } else { Ok(()) }
+
+    /// The stack below the caller's frame, `here` being in that frame.
+    #[inline(always)]
+    pub(super) fn of_the_stack_below(here: usize) -> Pages {
+        let end = here.saturating_sub(IN_USE) & !(PAGE - 1);
+        Pages { start: end.saturating_sub(DEPTH), length: DEPTH }
+    }
+
+    /// Gives them back; a refusal costs nothing but the saving.
+    ///
+    /// # Safety
+    /// Nothing in them is read again that was written since the program began.
+    #[inline(always)]
+    pub(super) unsafe fn give_back(self) {
+        // SAFETY: the caller vouches for the contents; a range that is not mapped is refused.
+        unsafe { system_call(libc::SYS_madvise, [self.start, self.length, libc::MADV_DONTNEED as usize, 0]) };
+    }
 }

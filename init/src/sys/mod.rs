@@ -10,6 +10,7 @@ mod fds;
 mod log;
 mod memory;
 mod process;
+mod raw;
 mod session;
 mod signals;
 mod spawn;
@@ -21,13 +22,13 @@ pub use self::clock::now;
 pub use self::errno::Errno;
 pub use self::fds::{Fd, close_from_3};
 pub use self::log::{Format, install as install_log};
-pub use self::memory::give_back_what_was_read;
+pub use self::memory::Pages;
 pub use self::process::{Pid, change_dir_to_root, comm, parent, send_parent_death_signal, set_subreaper, this_process};
-pub use self::session::{Tty, controls_a_terminal, foreground_tty, process_group, session};
+pub use self::session::{Tty, controlling_tty, controls_a_terminal, process_group, session};
 pub use self::signals::{
-    Entry, SigSet, block_all, die_of, send, send_from_parent, send_group, stop_ourselves, wait_signal,
+    Entry, SigSet, Wake, block_all, die_of, send, send_from_parent, send_group, stop_ourselves, wait_signal,
 };
 pub use self::spawn::{Placement, Program, spawn};
 pub use self::tree::{Rest, TreeError};
-pub use self::wait::{Change, Reaped, reap};
+pub use self::wait::{Change, Reaped, reap, wait_child};
 pub use self::words::{Environment, Words};

@@ -19,14 +19,9 @@ pub fn session() -> i32 {
     unsafe { libc::getsid(0) }
 }
 
-/// The terminal among our standard streams, if we are in its foreground. Only then may we hand it on: taking it
-/// would stop the shell that put us in the background.
-pub fn foreground_tty() -> Option<Tty> {
-    (0..3)
-        .map(Tty)
-        .find_map(|tty| Some((tty, tty.foreground().ok()?)))
-        .filter(|(_, group)| *group == process_group())
-        .map(|(tty, _)| tty)
+/// Our controlling terminal, if it is among our standard streams.
+pub fn controlling_tty() -> Option<Tty> {
+    (0..3).map(Tty).find(|tty| tty.foreground().is_ok())
 }
 
 /// Whether we have a controlling terminal, on whatever descriptor.
@@ -44,6 +39,12 @@ impl Tty {
         // SAFETY: the kernel writes one pid_t to `group`.
         cerr(i64::from(unsafe { libc::ioctl(self.0, libc::TIOCGPGRP, &raw mut group) }))?;
         Ok(group)
+    }
+
+    /// Whether we are in its foreground. Only then may we hand it on: taking it would stop the shell that put us in
+    /// the background.
+    pub fn is_ours(self) -> bool {
+        self.foreground() == Ok(process_group())
     }
 
     /// tcsetpgrp(3). SIGTTOU must be blocked or ignored if we may be in the background.

@@ -7,7 +7,9 @@ use core::time::Duration;
 
 use super::clock::timespec;
 use super::errno::{Errno, cerr};
+use super::memory::Pages;
 use super::process::{Pid, this_process};
+use super::raw::system_call;
 use crate::core::{Received, Sender, Signal};
 
 /// A set of signals as the kernel has it: bit n - 1 is signal n.
@@ -85,19 +87,53 @@ pub(super) fn set_child_signal(disposition: Disposition) -> Result<Disposition, 
     Ok(if former.handler == libc::SIG_IGN { Disposition::Ignored } else { Disposition::Default })
 }
 
+/// Why we are awake.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Wake {
+    /// A signal came.
+    Signal(Received),
+    /// The time is over, or nothing has happened.
+    Nothing,
+    /// We may not wait for signals (a seccomp filter), and have not slept.
+    Refused(Errno),
+}
+
 /// rt_sigtimedwait(2): takes one pending signal of the set, the lowest first, sleeping until there is one or the
-/// `timeout` is over (none: for ever). `None` if it is over, or if we were stopped and continued.
-pub fn wait_signal(set: SigSet, timeout: Option<Duration>) -> Option<Received> {
+/// `timeout` is over (none: for ever).
+///
+/// `unneeded` pages of the program are given back before, and with them the stack that the start has used. One
+/// function with its system calls inline, because each page of code that runs between giving back and falling asleep
+/// would bring its neighbours back: the kernel maps up to 64 kB around a fault.
+#[inline(never)]
+pub fn wait_signal(set: SigSet, timeout: Option<Duration>, unneeded: Option<Pages>) -> Wake {
     let mut info = MaybeUninit::<libc::siginfo_t>::zeroed();
     let timeout = timeout.map(timespec);
     let timeout = timeout.as_ref().map_or(ptr::null(), ptr::from_ref);
+    if let Some(pages) = unneeded {
+        let stack = Pages::of_the_stack_below(info.as_ptr().addr());
+        // SAFETY: below our own frame and its red zone, only frames that have returned have been.
+        unsafe { stack.give_back() };
+        // SAFETY: pages of the file that are never written to: the next access reads the same bytes again.
+        unsafe { pages.give_back() };
+    }
+    let arguments = [
+        ptr::from_ref(&set).expose_provenance(),
+        info.as_mut_ptr().expose_provenance(),
+        timeout.expose_provenance(),
+        SET_SIZE,
+    ];
     // SAFETY: the set has the size that is told, `info` has room for a siginfo_t, `timeout` is null or lives on.
-    let number =
-        unsafe { libc::syscall(libc::SYS_rt_sigtimedwait, &raw const set, info.as_mut_ptr(), timeout, SET_SIZE) };
-    let signal = Signal::new(i32::try_from(number).ok()?)?;
-    // SAFETY: all zeros are a valid siginfo_t, and the kernel has filled in what it knows.
-    let info = unsafe { info.assume_init() };
-    Some(Received { signal, sender: sender(&info) })
+    let number = unsafe { system_call(libc::SYS_rt_sigtimedwait, arguments) };
+    match Signal::new(number as i32) {
+        Some(signal) => {
+            // SAFETY: all zeros are a valid siginfo_t, and the kernel has filled in what it knows.
+            let info = unsafe { info.assume_init() };
+            Wake::Signal(Received { signal, sender: sender(&info) })
+        }
+        // EINTR: we were stopped and continued.
+        None if matches!(-number as i32, libc::EAGAIN | libc::EINTR) => Wake::Nothing,
+        None => Wake::Refused(Errno(-number as i32)),
+    }
 }
 
 fn sender(info: &libc::siginfo_t) -> Sender {

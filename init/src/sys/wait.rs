@@ -41,6 +41,13 @@ pub fn reap() -> Reaped {
     }
 }
 
+/// Sleeps until a child can be reaped, or until there is none (waitid(2) with WNOWAIT).
+pub fn wait_child() {
+    let mut info = core::mem::MaybeUninit::<libc::siginfo_t>::zeroed();
+    // SAFETY: `info` has room for a siginfo_t. Whatever the answer, reaping comes next.
+    unsafe { libc::waitid(libc::P_ALL, 0, info.as_mut_ptr(), libc::WEXITED | libc::WSTOPPED | libc::WNOWAIT) };
+}
+
 fn change(raw: i32) -> Option<Change> {
     if libc::WIFEXITED(raw) {
         Some(Change::Ended(Status::Exited(libc::WEXITSTATUS(raw) as u8)))

@@ -1,0 +1,52 @@
+//! Podman with a storage of its own. It has no daemon: a monitor stays beside each container.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::rc::Rc;
+
+use crate::images::TINY;
+use crate::runner::Trouble;
+use crate::sandbox::{Sandbox, need, succeed};
+
+/// Podman's storage, alive as long as its sandbox.
+pub(crate) struct Podman {
+    sandbox: Rc<Sandbox>,
+    storage: PathBuf,
+    init: PathBuf,
+    cgroup: String,
+}
+
+impl Podman {
+    /// Imports `tiny`; `init` is what `run` puts into a container.
+    pub(crate) fn prepare(
+        sandbox: Rc<Sandbox>,
+        scratch: &Path,
+        init: &Path,
+        cgroup: &str,
+        tiny: &Path,
+    ) -> Result<Self, Trouble> {
+        need(&["podman", "conmon", "runc"])?;
+        let podman = Self { sandbox, storage: scratch.join("podman"), init: init.into(), cgroup: format!("/{cgroup}") };
+        succeed(podman.command("import").arg(tiny).arg(TINY))?;
+        Ok(podman)
+    }
+
+    /// Podman's `verb`. runc, because crun refuses hosts with both cgroup versions.
+    pub(crate) fn command(&self, verb: &str) -> Command {
+        let mut command = self.sandbox.command("podman");
+        command.arg("--root").arg(&self.storage);
+        command.args(["--runroot=/run/podman", "--tmpdir=/run/libpod", "--storage-driver=vfs"]);
+        command.args(["--runtime=runc", "--cgroup-manager=cgroupfs", "--events-backend=none", verb]);
+        command
+    }
+
+    /// `podman run --init` with our binary as the init.
+    pub(crate) fn run(&self) -> Command {
+        let mut command = self.command("run");
+        command.arg("--init").arg("--init-path").arg(&self.init);
+        command.args(["--network=none", "--cgroup-parent", &self.cgroup]);
+        // The defaults are above what a container without CAP_SYS_RESOURCE may ask for.
+        command.args(["--ulimit=nofile=1024:1024", "--ulimit=nproc=1024:1024"]);
+        command
+    }
+}
