@@ -20,7 +20,6 @@ const WAYS: [(Place, Target); 4] = [
 fn a_thousand_signals_pending_at_the_start_all_arrive() {
     for (place, target) in WAYS {
         let scene = Scene::new();
-        // Sent by another process: what it sends to itself is no request to an init.
         let entered = "block all, fork send HUP 1 parent, send USR1 1 parent, send TERM 1 parent, \
                        send 34 300 parent, send 40 300 parent, send 63 400 parent, end join";
         let launch = scene.supervise().place(place).forward_to(target).entered_with(entered);
@@ -29,6 +28,19 @@ fn a_thousand_signals_pending_at_the_start_all_arrive() {
         init.signal(64);
         init.expect("1=1 10=1 15=1 34=300 40=300 63=400 64=1");
         assert_eq!(init.wait(), Exit::Code(0));
+    }
+}
+
+#[test]
+fn signals_that_the_process_sent_itself_before_it_became_the_init_arrive_too() {
+    for (place, target) in WAYS {
+        let scene = Scene::new();
+        let entered = "block all, raise HUP 1, raise TERM 1, raise 40 3";
+        let launch = scene.supervise().place(place).forward_to(target).entered_with(entered);
+        let mut init = launch.probe("tally-until 64").spawn();
+        init.expect("ready");
+        init.signal(64);
+        init.expect("1=1 15=1 40=3 64=1");
     }
 }
 

@@ -4,6 +4,7 @@
 mod harness;
 
 use harness::launch::{EVERYWHERE, Init, PEERS, Place};
+use harness::running::Running;
 use harness::{Exit, Scene, proc, send, skip};
 use libc::{SIGCONT, SIGHUP, SIGQUIT, SIGTERM, SIGUSR1};
 
@@ -145,6 +146,27 @@ fn what_keeps_forking_is_killed_too() {
 }
 
 #[test]
+fn what_cannot_be_killed_is_named_and_left() {
+    let scene = Scene::new();
+    let mut init = scene.supervise().probe("fork setsid say worker, wait, end, read, exit 42").spawn();
+    init.expect("worker");
+    let worker = proc::children(init.main_pid())[0];
+    // A dead process stays for its tracer until that has looked, and this one is stopped.
+    let mut strace = scene.command("strace");
+    strace.args(["-o", "/dev/null", "-p", &worker.to_string()]).stderr(std::process::Stdio::null());
+    let tracer = Running::start(&scene, strace, 0, std::path::Path::new("strace"));
+    scene.deadline.until("strace to attach", || {
+        (proc::status(worker, "TracerPid")? == tracer.outer_pid().to_string()).then_some(())
+    });
+    send(tracer.outer_pid(), libc::SIGSTOP, 1);
+    scene.deadline.until("strace to stop", || (proc::state(tracer.outer_pid()) == Some('T')).then_some(()));
+    init.go();
+    assert_eq!(init.wait(), Exit::Code(42));
+    let said = init.said();
+    assert!(said.starts_with("supervise: warning: ") && said.contains(&worker.to_string()), "{said:?}");
+}
+
+#[test]
 fn a_stop_while_what_is_left_ends_is_passed_on_to_it() {
     for place in EVERYWHERE {
         let scene = Scene::new();
@@ -217,7 +239,7 @@ fn a_process_that_was_put_into_the_namespace_is_told_too() {
     enter.args(["--pid", "--target", &init.pid().to_string()]).arg(harness::probe());
     enter.args(["block", "TERM,HUP", "say", "inside", "await", "TERM", "await", "HUP", "say", "told"]);
     enter.stdout(std::process::Stdio::piped());
-    let mut inside = harness::running::Running::start(&scene, enter, 0, std::path::Path::new("nsenter"));
+    let mut inside = Running::start(&scene, enter, 0, std::path::Path::new("nsenter"));
     inside.expect("inside");
     init.go();
     inside.expect("told");

@@ -230,6 +230,28 @@ fn below_a_session_leader_the_payload_has_a_group_of_its_own_in_the_foreground()
 }
 
 #[test]
+fn keys_arrive_once_below_a_process_1_that_a_shell_started() {
+    for target in TARGETS {
+        let scene = Scene::new();
+        let mut terminal = Terminal::open(&scene);
+        let _shell = terminal.shell(&scene);
+        let namespace = match nix::unistd::geteuid().is_root() {
+            true => "unshare --pid --fork --kill-child --mount-proc",
+            false => "unshare --pid --fork --kill-child --mount-proc --user --map-root-user",
+        };
+        terminal.press(&format!("{namespace} {}\n", supervised(target, "report-until WINCH, exit 3")));
+        terminal.screen.up_to("ready");
+        // Not the other keys: unshare(1) waits in the same group, and holds out against this one only.
+        for _ in 0..4 {
+            terminal.press(CTRL_C);
+            terminal.screen.up_to("got 2 from 0 ");
+        }
+        send(supervise_among(&scene), SIGWINCH, 1);
+        assert_eq!(reports_until_winch(&mut terminal, SIGINT), 0, "--forward-to {target}");
+    }
+}
+
+#[test]
 fn ctrl_z_below_a_session_leader_does_not_stop_the_payload_for_good() {
     let scene = Scene::new();
     let mut terminal = Terminal::open(&scene);
