@@ -127,7 +127,7 @@ pub(crate) fn run(
         on_signal_death: place.on_signal_death,
     });
     let mut slots = [Slot::new(program, options.forward_to, place.tty)];
-    match driver::run(&mut machine, &mut slots, place.scope) {
+    match driver::run(&mut machine, &mut slots, place.scope, surroundings.ourselves) {
         Outcome::Code(code) => code,
         Outcome::Signal(signal) => end::die_of(signal),
         Outcome::NotStarted(why) => not_started(&program, why),

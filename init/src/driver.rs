@@ -14,7 +14,7 @@ use log::{debug, warn};
 use crate::core::{
     Action, Child, Event, Left, Machine, Outcome, Pace, Scope, Signal, StartError, Status, Terminal, Time,
 };
-use crate::sys::{self, Change, Errno, Pages, Pid, Placement, Program, Reaped, Rest, SigSet, Wake};
+use crate::sys::{self, Change, Errno, Pages, Pid, Placement, Program, Reaped, Rest, SigSet, Sleep, Wake};
 
 /// Whom a forwarded signal reaches.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -70,13 +70,12 @@ impl Slot {
 pub struct World<'a> {
     slots: &'a mut [Slot],
     rest: Rest,
+    sleep: Sleep,
     pace: Pace,
     /// A child has ended, but is not to be reaped before this time.
     held: Option<Time>,
     deadline: Option<Time>,
     outcome: Option<Outcome>,
-    /// What the first sleep gives back: the start is over, and most of it is never needed again.
-    unneeded: Option<Pages>,
     /// Signals cannot be waited for, and that was said.
     deaf: bool,
 }
@@ -85,21 +84,22 @@ pub struct World<'a> {
 const ROUND: u32 = 64;
 
 /// Runs until the machine says how to end. From the first start on, nothing else ends it.
-pub fn run(machine: &mut impl Machine, slots: &mut [Slot], scope: Scope) -> Outcome {
+pub fn run(machine: &mut impl Machine, slots: &mut [Slot], scope: Scope, ourselves: Pid) -> Outcome {
     let mut world = World {
         slots,
         rest: Rest(scope),
+        sleep: Sleep::new(ourselves),
         pace: Pace::default(),
         held: None,
         deadline: None,
         outcome: None,
-        unneeded: None,
         deaf: false,
     };
     world.deliver(machine, Event::Begin);
     if world.outcome.is_none() {
         settle();
-        world.unneeded = Pages::of_the_program();
+        // The start is over, and most of it is never needed again.
+        world.sleep.give_back(Pages::of_the_program());
     }
     loop {
         if let Some(outcome) = world.outcome {
@@ -123,7 +123,7 @@ impl World<'_> {
         let wake = earliest(self.held, self.deadline);
         let set = if self.held.is_some() { SigSet::ALL.without(Signal::CHLD) } else { SigSet::ALL };
         let timeout = wake.map(|wake| wake.since(sys::now()));
-        match sys::wait_signal(set, timeout, self.unneeded.take()) {
+        match self.sleep.wait_signal(set, timeout) {
             // SIGCHLD does not queue: one may stand for many exits.
             Wake::Signal(received) if received.signal == Signal::CHLD => {
                 self.held = self.pace.hold_until(sys::now());
@@ -184,7 +184,7 @@ impl World<'_> {
 
     fn take_signals(&mut self, machine: &mut impl Machine) {
         while let Wake::Signal(received) =
-            sys::wait_signal(SigSet::ALL.without(Signal::CHLD), Some(Duration::ZERO), None)
+            self.sleep.wait_signal(SigSet::ALL.without(Signal::CHLD), Some(Duration::ZERO))
         {
             self.deliver(machine, Event::Signalled(received));
         }

@@ -10,7 +10,7 @@ use supervise_init::core::{
 };
 use supervise_init::driver::{ForwardTo, Slot, run};
 use supervise_init::sys::{
-    Environment, Format, Placement, Program, Words, block_all, controlling_tty, install_log, set_subreaper,
+    Environment, Format, Placement, Program, Words, block_all, controlling_tty, install_log, set_subreaper, this_process,
 };
 
 // The C library, which std would bring.
@@ -61,7 +61,7 @@ extern "C" fn main(count: c_int, words: *mut *mut c_char, environment: *mut *mut
         on_signal_death: OnSignalDeath::Code,
     });
     let mut slots = [Slot::new(program, if many { ForwardTo::Group } else { ForwardTo::Main }, tty)];
-    match run(&mut machine, &mut slots, scope) {
+    match run(&mut machine, &mut slots, scope, this_process()) {
         Outcome::Code(code) => c_int::from(code),
         Outcome::Signal(signal) => 128 + c_int::from(signal.number()),
         Outcome::NotStarted(_) => 127,

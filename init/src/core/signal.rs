@@ -176,6 +176,11 @@ mod tests {
     }
 
     #[test]
+    fn a_signal_of_the_c_librarys_threads_has_no_name() {
+        assert_eq!(Signal::new(32).map(|signal| signal.to_string()).as_deref(), Some("signal 32"));
+    }
+
+    #[test]
     fn what_is_no_signal_is_refused() {
         for word in
             ["", "SIG", "0", "65", "-1", "TREM", "RTMIN+31", "RTMIN-1", "RTMAX-31", "RTMAX+1", "RTMIN+", "SIG15"]

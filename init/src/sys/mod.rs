@@ -26,7 +26,7 @@ pub use self::memory::Pages;
 pub use self::process::{Pid, change_dir_to_root, comm, parent, send_parent_death_signal, set_subreaper, this_process};
 pub use self::session::{Tty, controlling_tty, controls_a_terminal, process_group, session};
 pub use self::signals::{
-    Entry, SigSet, Wake, block_all, die_of, send, send_from_parent, send_group, stop_ourselves, wait_signal,
+    Entry, SigSet, Sleep, Wake, block_all, die_of, send, send_from_parent, send_group, stop_ourselves,
 };
 pub use self::spawn::{Placement, Program, spawn};
 pub use self::tree::{Rest, TreeError};

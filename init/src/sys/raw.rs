@@ -1,5 +1,5 @@
-//! A system call without a function of the C library around it, for the one place where running that function's
-//! page of code matters: `wait_signal`, where we sleep.
+//! System calls without a function of the C library around them, for the few on the way from a signal to the program
+//! that it is for: every page of code that this way touches costs time, and memory while we sleep.
 
 use core::arch::asm;
 

@@ -98,57 +98,75 @@ pub enum Wake {
     Refused(Errno),
 }
 
-/// rt_sigtimedwait(2): takes one pending signal of the set, the lowest first, sleeping until there is one or the
-/// `timeout` is over (none: for ever).
-///
-/// `unneeded` pages of the program are given back before, and with them the stack that the start has used. One
-/// function with its system calls inline, because each page of code that runs between giving back and falling asleep
-/// would bring its neighbours back: the kernel maps up to 64 kB around a fault.
-#[inline(never)]
-pub fn wait_signal(set: SigSet, timeout: Option<Duration>, unneeded: Option<Pages>) -> Wake {
-    let mut info = MaybeUninit::<libc::siginfo_t>::zeroed();
-    let timeout = timeout.map(timespec);
-    let timeout = timeout.as_ref().map_or(ptr::null(), ptr::from_ref);
-    if let Some(pages) = unneeded {
-        let stack = Pages::of_the_stack_below(info.as_ptr().addr());
-        // SAFETY: below our own frame and its red zone, only frames that have returned have been.
-        unsafe { stack.give_back() };
-        // SAFETY: pages of the file that are never written to: the next access reads the same bytes again.
-        unsafe { pages.give_back() };
-    }
-    let arguments = [
-        ptr::from_ref(&set).expose_provenance(),
-        info.as_mut_ptr().expose_provenance(),
-        timeout.expose_provenance(),
-        SET_SIZE,
-    ];
-    // SAFETY: the set has the size that is told, `info` has room for a siginfo_t, `timeout` is null or lives on.
-    let number = unsafe { system_call(libc::SYS_rt_sigtimedwait, arguments) };
-    match Signal::new(number as i32) {
-        Some(signal) => {
-            // SAFETY: all zeros are a valid siginfo_t, and the kernel has filled in what it knows.
-            let info = unsafe { info.assume_init() };
-            Wake::Signal(Received { signal, sender: sender(&info) })
-        }
-        // EINTR: we were stopped and continued.
-        None if matches!(-number as i32, libc::EAGAIN | libc::EINTR) => Wake::Nothing,
-        None => Wake::Refused(Errno(-number as i32)),
-    }
+/// Our sleep.
+#[derive(Clone, Copy, Debug)]
+pub struct Sleep {
+    ourselves: Pid,
+    unneeded: Option<Pages>,
 }
 
-fn sender(info: &libc::siginfo_t) -> Sender {
-    // kill(2), sigqueue(3) and tgkill(2) say who; everything else is from the kernel (sigaction(2), si_code).
-    if !matches!(info.si_code, libc::SI_USER | libc::SI_QUEUE | libc::SI_TKILL) {
-        return Sender::Kernel;
+impl Sleep {
+    /// Before the first one.
+    pub const fn new(ourselves: Pid) -> Sleep {
+        Sleep { ourselves, unneeded: None }
     }
-    // SAFETY: these three codes fill in pid and uid.
-    let (pid, uid) = unsafe { (info.si_pid(), info.si_uid()) };
-    if pid == 0 {
-        Sender::Outside
-    } else if pid == this_process().number() {
-        Sender::Ourselves
-    } else {
-        Sender::Process { pid, uid }
+
+    /// The next sleep gives these pages of the program back, and with them the stack that the start has used.
+    pub fn give_back(&mut self, unneeded: Option<Pages>) {
+        self.unneeded = unneeded;
+    }
+
+    /// rt_sigtimedwait(2): takes one pending signal of the set, the lowest first, sleeping until there is one or the
+    /// `timeout` is over (none: for ever).
+    ///
+    /// One function with its system calls inline, because each page of code that runs between giving pages back and
+    /// falling asleep would bring its neighbours back: the kernel maps up to 64 kB around a fault.
+    #[inline(never)]
+    pub fn wait_signal(&mut self, set: SigSet, timeout: Option<Duration>) -> Wake {
+        let mut info = MaybeUninit::<libc::siginfo_t>::zeroed();
+        let timeout = timeout.map(timespec);
+        let timeout = timeout.as_ref().map_or(ptr::null(), ptr::from_ref);
+        if let Some(pages) = self.unneeded.take() {
+            let stack = Pages::of_the_stack_below(info.as_ptr().addr());
+            // SAFETY: below our own frame and its red zone, only frames that have returned have been.
+            unsafe { stack.give_back() };
+            // SAFETY: pages of the file that are never written to: the next access reads the same bytes again.
+            unsafe { pages.give_back() };
+        }
+        let arguments = [
+            ptr::from_ref(&set).expose_provenance(),
+            info.as_mut_ptr().expose_provenance(),
+            timeout.expose_provenance(),
+            SET_SIZE,
+        ];
+        // SAFETY: the set has the size that is told, `info` has room for a siginfo_t, `timeout` is null or lives on.
+        let number = unsafe { system_call(libc::SYS_rt_sigtimedwait, arguments) };
+        match Signal::new(number as i32) {
+            Some(signal) => {
+                // SAFETY: all zeros are a valid siginfo_t, and the kernel has filled in what it knows.
+                let info = unsafe { info.assume_init() };
+                Wake::Signal(Received { signal, sender: self.sender(&info) })
+            }
+            // EINTR: we were stopped and continued.
+            None if matches!(-number as i32, libc::EAGAIN | libc::EINTR) => Wake::Nothing,
+            None => Wake::Refused(Errno(-number as i32)),
+        }
+    }
+
+    fn sender(&self, info: &libc::siginfo_t) -> Sender {
+        // kill(2), sigqueue(3) and tgkill(2) say who; everything else is from the kernel (sigaction(2), si_code).
+        if !matches!(info.si_code, libc::SI_USER | libc::SI_QUEUE | libc::SI_TKILL) {
+            return Sender::Kernel;
+        }
+        // SAFETY: these three codes fill in pid and uid.
+        let (pid, uid) = unsafe { (info.si_pid(), info.si_uid()) };
+        if pid == 0 {
+            Sender::Outside
+        } else if pid == self.ourselves.number() {
+            Sender::Ourselves
+        } else {
+            Sender::Process { pid, uid }
+        }
     }
 }
 
@@ -209,6 +227,10 @@ pub fn die_of(signal: Signal) {
 }
 
 fn kill(target: i32, signal: Signal) -> Result<(), Errno> {
+    let arguments = [target as usize, usize::from(signal.number()), 0, 0];
     // SAFETY: takes two integers and touches no memory of ours.
-    cerr(i64::from(unsafe { libc::kill(target, i32::from(signal.number())) })).map(|_| ())
+    match unsafe { system_call(libc::SYS_kill, arguments) } {
+        0 => Ok(()),
+        refused => Err(Errno(-refused as i32)),
+    }
 }

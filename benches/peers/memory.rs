@@ -1,0 +1,29 @@
+//! Memory at the first sleep: what the init keeps while its payload runs and nothing happens, as PID 1.
+
+use std::fs::File;
+
+use crate::error::{Doing, Result};
+use crate::inits::Init;
+use crate::payload::Kind;
+use crate::proc::{Memory, memory, sleep_of};
+use crate::run::{Place, Talking, poll_until};
+
+/// Looks, some 3 ms apart, in which the init must not have woken up: a short wait on the way is not the first sleep.
+const LOOKS: u32 = 15;
+
+/// What `init` holds once it sleeps for good.
+pub(crate) fn at_first_sleep(init: &Init) -> Result<Memory> {
+    // The pages of a file that was just built count as dirty in each process that maps them, until they are on disk.
+    File::open(&init.path).and_then(|file| file.sync_all()).doing("write back", init.path.display())?;
+    let talking = Talking::ready(Some(init), Place::First, Kind::Sleep)?;
+    let pid = talking.running.pid;
+    let mut last = 0;
+    let mut same = 0;
+    poll_until("sleep", init.name, || {
+        let (asleep, slept) = sleep_of(pid)?;
+        same = if asleep && slept == last { same + 1 } else { 0 };
+        last = slept;
+        Ok(same >= LOOKS)
+    })?;
+    memory(pid)
+}

@@ -1,0 +1,60 @@
+//! The facts read from /proc.
+
+use std::fs;
+
+use nix::unistd::Pid;
+
+use crate::error::{Doing, Error, Result};
+
+/// What an init keeps in memory, in kB of 1024 bytes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Memory {
+    pub(crate) resident: f64,
+    pub(crate) private_dirty: f64,
+}
+
+/// The sums over all of a process's mappings.
+pub(crate) fn memory(pid: Pid) -> Result<Memory> {
+    let path = format!("/proc/{pid}/smaps_rollup");
+    let text = fs::read_to_string(&path).doing("read", &path)?;
+    let field = |name: &str| {
+        let line = text.lines().find_map(|line| line.strip_prefix(name)).and_then(|rest| rest.strip_suffix(" kB"));
+        line.and_then(|number| number.trim().parse().ok()).ok_or_else(|| Error::Unread { path: path.clone() })
+    };
+    Ok(Memory { resident: field("Rss:")?, private_dirty: field("Private_Dirty:")? })
+}
+
+/// CPU time used so far, in nanoseconds: the scheduler's own sum, not the ticks of `stat`.
+pub(crate) fn cpu_time(pid: Pid) -> Result<f64> {
+    let path = format!("/proc/{pid}/schedstat");
+    let text = fs::read_to_string(&path).doing("read", &path)?;
+    text.split(' ').next().and_then(|first| first.parse().ok()).ok_or(Error::Unread { path })
+}
+
+/// Whether the process sleeps, and how often it has gone to sleep.
+pub(crate) fn sleep_of(pid: Pid) -> Result<(bool, u64)> {
+    let path = format!("/proc/{pid}/status");
+    let text = fs::read_to_string(&path).doing("read", &path)?;
+    let field = |name: &str| text.lines().find_map(|line| line.strip_prefix(name)).map(str::trim);
+    let slept = field("voluntary_ctxt_switches:").and_then(|number| number.parse().ok());
+    match (field("State:"), slept) {
+        (Some(state), Some(slept)) => Ok((state.starts_with('S'), slept)),
+        _ => Err(Error::Unread { path }),
+    }
+}
+
+/// How many processes have `parent` as their parent, dead or alive. A scan, because not every kernel has `children`.
+pub(crate) fn children(parent: Pid) -> Result<usize> {
+    let parent = parent.to_string();
+    let entries = fs::read_dir("/proc").doing("read", "/proc")?;
+    let names = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
+    let processes = names.filter(|name| name.starts_with(|first: char| first.is_ascii_digit()));
+    // A process that ends while we look is no child any more.
+    let stats = processes.filter_map(|pid| fs::read_to_string(format!("/proc/{pid}/stat")).ok());
+    Ok(stats.filter(|stat| parent_in(stat) == Some(parent.as_str())).count())
+}
+
+/// The second field after the name; the name stands in parentheses and may hold anything.
+fn parent_in(stat: &str) -> Option<&str> {
+    stat.rsplit_once(") ")?.1.split(' ').nth(1)
+}
