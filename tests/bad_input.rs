@@ -1,0 +1,240 @@
+//! Wrong words and commands that cannot be run: one line that says what and why, the documented code, nothing left.
+
+#[expect(dead_code, reason = "each test file uses its part of the harness")]
+mod harness;
+
+use std::ffi::{OsStr, OsString};
+use std::fs;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use harness::launch::{EVERYWHERE, Init, Place};
+use harness::running::{Ended, Running};
+use harness::{Exit, Scene, skip};
+
+/// Requires exactly one line of ours, which has the given words in it.
+#[track_caller]
+fn only_line(ended: &Ended, code: i32, words: &[&str]) {
+    assert_eq!(ended.exit, Exit::Code(code), "{ended:?}");
+    assert_eq!(ended.stdout, [""; 0], "{ended:?}");
+    assert_eq!(ended.stderr.len(), 1, "{ended:?}");
+    let line = &ended.stderr[0];
+    assert!(line.starts_with("supervise: "), "{line}");
+    assert!(!line.chars().any(char::is_control), "{line:?}");
+    for word in words {
+        assert!(line.contains(word), "nothing of {word:?} in {line:?}");
+    }
+}
+
+/// supervise with exactly these words.
+#[track_caller]
+fn called_with(scene: &Scene, words: &[impl AsRef<OsStr>]) -> Ended {
+    let path = Init::Supervise.path().expect("cargo built it");
+    let mut command = scene.command(&path);
+    command.args(words).stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped());
+    Running::start(scene, command, 0, &path).end()
+}
+
+#[test]
+fn wrong_words_are_named_in_one_line() {
+    let cases: [(&[&str], &[&str]); 37] = [
+        (&[], &["no command"]),
+        (&["--"], &["no command"]),
+        (&["-v"], &["no command"]),
+        (&["-v", "--"], &["no command"]),
+        (&["--forward-too", "main", "true"], &["--forward-too", "did you mean --forward-to"]),
+        (&["--verbos", "true"], &["--verbos", "did you mean --verbose"]),
+        (&["--exitmap", "1=2", "true"], &["--exitmap", "did you mean --exit-map"]),
+        (&["--frobnicate", "true"], &["--frobnicate"]),
+        (&["-x", "true"], &["-x"]),
+        (&["-vx", "true"], &["x"]),
+        (&["--rewrite"], &["--rewrite"]),
+        (&["--forward-to"], &["--forward-to"]),
+        (&["--forward-to", "all", "true"], &["--forward-to", "all", "main", "group"]),
+        (&["--forward-to=", "true"], &["--forward-to"]),
+        (&["--log-format", "xml", "true"], &["--log-format", "xml", "json"]),
+        (&["--verbose=yes", "true"], &["--verbose"]),
+        (&["--rewrite", "TRM=INT", "true"], &["--rewrite", "TRM"]),
+        (&["--rewrite", "TERM=IN", "true"], &["--rewrite", "IN"]),
+        (&["--rewrite", "TERM", "true"], &["--rewrite", "TERM"]),
+        (&["--rewrite", "=TERM", "true"], &["--rewrite"]),
+        (&["--rewrite", "TERM=", "true"], &["--rewrite"]),
+        (&["--rewrite", "", "true"], &["--rewrite"]),
+        (&["--rewrite", "0=1", "true"], &["--rewrite", "0"]),
+        (&["--rewrite", "1=65", "true"], &["--rewrite", "65"]),
+        (&["--rewrite", "-1=1", "true"], &["--rewrite", "-1"]),
+        (&["--rewrite", "RTMIN+31=1", "true"], &["--rewrite", "RTMIN+31"]),
+        (&["--rewrite", "RTMIN+=1", "true"], &["--rewrite", "RTMIN+"]),
+        (&["--rewrite", "KILL=TERM", "true"], &["--rewrite", "KILL"]),
+        (&["--rewrite", "STOP=TERM", "true"], &["--rewrite", "STOP"]),
+        (&["--exit-map", "256=0", "true"], &["--exit-map", "256"]),
+        (&["--exit-map", "0=256", "true"], &["--exit-map", "256"]),
+        (&["--exit-map", "-1=0", "true"], &["--exit-map", "-1"]),
+        (&["--exit-map", "1", "true"], &["--exit-map", "1"]),
+        (&["--exit-map", "1=2,", "true"], &["--exit-map"]),
+        (&["--exit-map", "FOO=0", "true"], &["--exit-map", "FOO"]),
+        (&["--exit-map", "99999999999999999999=0", "true"], &["--exit-map"]),
+        (&["--parent-death", "FOO", "true"], &["--parent-death", "FOO"]),
+    ];
+    let scene = Scene::new();
+    for (words, said) in cases {
+        only_line(&called_with(&scene, words), 125, said);
+    }
+    scene.nothing_is_left();
+}
+
+#[test]
+fn words_that_are_no_text_are_refused_in_one_line() {
+    let scene = Scene::new();
+    for option in ["--rewrite", "--exit-map", "--forward-to", "--parent-death", "--log-format"] {
+        let words = [OsStr::new(option), OsStr::from_bytes(b"\xff\n\x1b[31m"), OsStr::new("true")];
+        only_line(&called_with(&scene, &words), 125, &[option]);
+    }
+    only_line(&called_with(&scene, &[OsStr::from_bytes(b"--\xff\n")]), 125, &[]);
+}
+
+#[test]
+fn help_and_version_are_on_stdout() {
+    let scene = Scene::new();
+    for (words, said) in [
+        (["--help"], "Usage: supervise"),
+        (["-h"], "Usage: supervise"),
+        (["--version"], "supervise "),
+        (["-V"], "supervise "),
+    ] {
+        let ended = called_with(&scene, &words);
+        assert_eq!((ended.exit, ended.stderr.len()), (Exit::Code(0), 0), "{ended:?}");
+        assert!(ended.stdout.join("\n").contains(said), "{ended:?}");
+    }
+    let help = called_with(&scene, &["--help"]).stdout.join("\n");
+    for option in ["--forward-to", "--rewrite", "--exit-map", "--parent-death", "--verbose", "--log-format"] {
+        assert!(help.contains(option), "nothing of {option} in {help}");
+    }
+}
+
+/// Runs the file wherever supervise may run, and requires one line and the code.
+#[track_caller]
+fn cannot_run(scene: &Scene, file: &Path, code: i32, words: &[&str]) {
+    for place in EVERYWHERE {
+        // Folders that everybody may search: those of root's own PATH are another matter.
+        let launch = scene.supervise().place(place).env("PATH", "/usr/bin:/bin");
+        let ended = launch.argv(&[file.as_os_str(), OsStr::new("argument")]).end();
+        only_line(&ended, code, words);
+        scene.nothing_is_left();
+    }
+}
+
+#[test]
+fn what_is_not_there_is_127() {
+    let scene = Scene::new();
+    cannot_run(&scene, Path::new("no-such-command"), 127, &["no-such-command", "PATH"]);
+    cannot_run(&scene, Path::new("./no-such-command"), 127, &["./no-such-command"]);
+    cannot_run(&scene, Path::new("/no/such/command"), 127, &["/no/such/command"]);
+    cannot_run(&scene, Path::new(""), 127, &[]);
+    let dangling = scene.folder().join("dangling");
+    std::os::unix::fs::symlink("/no/such/target", &dangling).expect("the name is free");
+    cannot_run(&scene, &dangling, 127, &["dangling"]);
+}
+
+#[test]
+fn what_is_there_and_no_program_is_126() {
+    let scene = Scene::new();
+    cannot_run(&scene, Path::new("/etc"), 126, &["/etc", "is a directory"]);
+    cannot_run(&scene, Path::new("/dev/null"), 126, &["/dev/null"]);
+    let plain = scene.executable("plain", b"#!/bin/sh\n");
+    fs::set_permissions(&plain, fs::Permissions::from_mode(0o644)).expect("it is ours");
+    cannot_run(&scene, &plain, 126, &["plain", "permission"]);
+    let link = scene.folder().join("loop");
+    std::os::unix::fs::symlink("loop", &link).expect("the name is free");
+    cannot_run(&scene, &link, 126, &["loop"]);
+    cannot_run(&scene, Path::new(&format!("/{}", "n".repeat(256))), 126, &["name too long"]);
+}
+
+#[test]
+fn a_file_that_is_being_written_is_126() {
+    let scene = Scene::new();
+    let busy = scene.executable("busy", &fs::read(harness::probe()).expect("cargo built it"));
+    let _writer = fs::File::options().append(true).open(&busy).expect("it is ours");
+    cannot_run(&scene, &busy, 126, &["busy"]);
+}
+
+#[test]
+fn a_file_of_another_user_is_126() {
+    if !nix::unistd::geteuid().is_root() {
+        return skip("only root has files that its other users cannot run");
+    }
+    let scene = Scene::new();
+    let private = scene.executable("private", b"#!/bin/sh\n");
+    fs::set_permissions(&private, fs::Permissions::from_mode(0o700)).expect("it is ours");
+    let ended = scene.supervise().place(Place::UserPid1).argv(&[&private]).end();
+    only_line(&ended, 126, &["private", "permission"]);
+}
+
+#[test]
+fn an_interpreter_that_is_not_there_is_127_and_named() {
+    let scene = Scene::new();
+    cannot_run(&scene, &scene.executable("s1", b"#!/no/such/interpreter -x\n"), 127, &["/no/such/interpreter"]);
+    cannot_run(&scene, &scene.executable("s2", b"#! nowhere\n"), 127, &["nowhere"]);
+    // An editor of another system wrote it: the carriage return is part of the name, and invisible.
+    cannot_run(&scene, &scene.executable("s3", b"#!/bin/sh\r\nexit 3\r\n"), 127, &["/bin/sh", "s3", "carriage return"]);
+}
+
+#[test]
+fn an_interpreter_that_is_no_program_is_126_and_named() {
+    let scene = Scene::new();
+    cannot_run(&scene, &scene.executable("s1", b"#!/etc\nexit 3\n"), 126, &["/etc"]);
+    cannot_run(&scene, &scene.executable("s2", b"#!/etc/passwd\nexit 3\n"), 126, &["/etc/passwd"]);
+}
+
+/// A copy of the probe with some of its header's bytes changed.
+fn patched(scene: &Scene, name: &str, at: usize, bytes: &[u8]) -> PathBuf {
+    let mut file = fs::read(harness::probe()).expect("cargo built it");
+    file[at..at + bytes.len()].copy_from_slice(bytes);
+    scene.executable(name, &file)
+}
+
+#[test]
+fn a_program_for_another_machine_is_126_and_said_so() {
+    let scene = Scene::new();
+    // Machines for which no emulator registers itself: Atmel AVR, and one that does not exist.
+    let avr = patched(&scene, "avr", 18, &83u16.to_le_bytes());
+    cannot_run(&scene, &avr, 126, &["avr", "machine"]);
+    let unknown = patched(&scene, "unknown", 18, &0xf00du16.to_le_bytes());
+    cannot_run(&scene, &unknown, 126, &["unknown", "machine"]);
+}
+
+#[test]
+fn a_damaged_program_is_126_and_not_given_to_the_shell() {
+    let scene = Scene::new();
+    let damaged: [(&str, &[u8]); 2] = [("magic", b"\x7fELF"), ("start", b"\x7fELF\x02\x01\x01\0")];
+    for (name, content) in &damaged {
+        cannot_run(&scene, &scene.executable(name, content), 126, &[name]);
+    }
+    // A shared object is the kernel's to refuse, or not.
+    let object = patched(&scene, "object", 16, &1u16.to_le_bytes());
+    cannot_run(&scene, &object, 126, &["object"]);
+}
+
+#[test]
+fn a_loader_that_is_not_there_is_127_and_named() {
+    let Ok(mut program) = fs::read("/bin/true") else { return skip("there is no /bin/true") };
+    let loader = b"/lib64/ld-linux";
+    let Some(at) = program.windows(loader.len()).position(|window| window == loader) else {
+        return skip("/bin/true has no loader whose name is known");
+    };
+    program[at..at + loader.len()].copy_from_slice(b"/lib64/ld-absen");
+    let scene = Scene::new();
+    cannot_run(&scene, &scene.executable("dynamic", &program), 127, &["dynamic", "/lib64/ld-absen"]);
+}
+
+#[test]
+fn a_command_that_cannot_be_run_leaves_a_shell_script_its_code() {
+    let scene = Scene::new();
+    let path = Init::Supervise.path().expect("cargo built it");
+    let mut script = OsString::from("for c in no-such-command /etc; do ");
+    script.push(&path);
+    script.push(" -- $c 2>/dev/null; echo $?; done");
+    let ended = scene.bare().argv(&[OsString::from("sh"), "-c".into(), script]).end();
+    assert_eq!(ended.stdout, ["127", "126"]);
+}

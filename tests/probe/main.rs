@@ -1,2 +1,0 @@
-//! The payload of the end-to-end tests.
-fn main() {}
