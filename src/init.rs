@@ -10,7 +10,7 @@ use supervise_init::sys::{
     session, this_process,
 };
 
-use crate::cli::{Options, exit};
+use crate::cli::Options;
 use crate::{diagnose, end};
 
 /// What the environment told us.
@@ -138,13 +138,7 @@ pub(crate) fn run(
 fn not_started(program: &Program, why: StartError) -> u8 {
     let reason = diagnose::start::explain(program.name(), program.path, why);
     error!("{reason}");
-    if reason.is_ours() {
-        exit::FAILURE
-    } else if why.errno == libc::ENOENT {
-        exit::NOT_FOUND
-    } else {
-        exit::NOT_EXECUTABLE
-    }
+    reason.code()
 }
 
 /// A parent that dies before we have asked to be told is seen by its number, which has changed then.

@@ -309,6 +309,7 @@ fn earliest(one: Option<Time>, other: Option<Time>) -> Option<Time> {
 
 fn log_event(event: Event) {
     if let Event::Signalled(received) = event
+        && !received.is_from_our_log()
         && log::log_enabled!(log::Level::Debug)
     {
         log_signal(received);

@@ -15,6 +15,8 @@ use elf::endian::AnyEndian;
 use supervise_init::core::{StartError, Step};
 use supervise_init::sys::Errno;
 
+use crate::cli::exit;
+
 /// Why the command did not start, as one line.
 #[derive(Debug)]
 pub(crate) enum Reason {
@@ -25,6 +27,7 @@ pub(crate) enum Reason {
     Directory(PathBuf),
     NotExecutable(PathBuf),
     NoInterpreter(PathBuf, String),
+    BadInterpreter(PathBuf, String),
     CarriageReturn(PathBuf, String),
     NoLoader(PathBuf, String),
     Foreign(PathBuf, String),
@@ -33,9 +36,24 @@ pub(crate) enum Reason {
 }
 
 impl Reason {
-    /// Whether it is not the command's fault: there was no process to execute it in.
-    pub(crate) fn is_ours(&self) -> bool {
-        matches!(self, Reason::NoProcess(..))
+    /// What we end with.
+    pub(crate) fn code(&self) -> u8 {
+        match self {
+            // Not the command's fault: there was no process to execute it in.
+            Reason::NoProcess(..) => exit::FAILURE,
+            Reason::NotFound(_)
+            | Reason::NotInPath(_)
+            | Reason::Gone(_)
+            | Reason::NoInterpreter(..)
+            | Reason::CarriageReturn(..)
+            | Reason::NoLoader(..) => exit::NOT_FOUND,
+            Reason::Directory(_)
+            | Reason::NotExecutable(_)
+            | Reason::BadInterpreter(..)
+            | Reason::Foreign(..)
+            | Reason::NotAScript(..)
+            | Reason::Other(..) => exit::NOT_EXECUTABLE,
+        }
     }
 }
 
@@ -58,6 +76,10 @@ impl fmt::Display for Reason {
             }
             Reason::NoInterpreter(path, interpreter) => {
                 write!(f, "cannot run {}: its interpreter {interpreter} does not exist", path.display())
+            }
+            Reason::BadInterpreter(path, interpreter) => {
+                let file = path.display();
+                write!(f, "cannot run {file}: its interpreter {interpreter} is a directory, or may not be executed")
             }
             Reason::CarriageReturn(path, interpreter) => write!(
                 f,
@@ -89,7 +111,8 @@ impl fmt::Display for Reason {
 /// Looks for the reason behind `why`. `path` is the payload's PATH.
 pub(crate) fn explain(name: &CStr, path: Option<&CStr>, why: StartError) -> Reason {
     let errno = Errno(why.errno);
-    let word = name.to_string_lossy().into_owned();
+    // An empty word would not be seen.
+    let word = if name.is_empty() { "\"\"".to_owned() } else { name.to_string_lossy().into_owned() };
     let name = Path::new(OsStr::from_bytes(name.to_bytes()));
     let file = find(name, path, why.errno);
     match (why.step, file) {
@@ -97,8 +120,9 @@ pub(crate) fn explain(name: &CStr, path: Option<&CStr>, why: StartError) -> Reas
         (Step::ExecForeign, file) => foreign(file.unwrap_or_else(|| name.into())),
         (Step::ExecShell, file) => Reason::NotAScript(file.unwrap_or_else(|| name.into()), errno),
         (Step::Exec, Some(file)) => not_executed(file, errno),
-        (Step::Exec, None) if why.errno != libc::ENOENT => Reason::Other(name.into(), errno),
+        // A folder in PATH that may not be searched (EACCES) hides nothing that we could name.
         (Step::Exec, None) if is_bare(name) => Reason::NotInPath(word),
+        (Step::Exec, None) if why.errno != libc::ENOENT => Reason::Other(name.into(), errno),
         (Step::Exec, None) if name.is_relative() && std::env::current_dir().is_err() => Reason::Gone(word),
         (Step::Exec, None) => Reason::NotFound(word),
     }
@@ -126,25 +150,25 @@ fn not_executed(file: PathBuf, errno: Errno) -> Reason {
     if file.is_dir() {
         return Reason::Directory(file);
     }
-    let may_execute = fs::metadata(&file).is_ok_and(|metadata| metadata.permissions().mode() & 0o111 != 0);
-    if errno.0 == libc::EACCES && !may_execute {
+    if errno.0 == libc::EACCES && !can_be_executed(&file) {
         return Reason::NotExecutable(file);
     }
-    if errno.0 != libc::ENOENT {
-        return Reason::Other(file, errno);
-    }
     let start = read_start(&file);
-    if let Some(interpreter) = script_interpreter(&start) {
-        return if interpreter.ends_with('\r') {
+    match (errno.0, script_interpreter(&start), loader(&start)) {
+        (libc::ENOENT, Some(interpreter), _) if interpreter.ends_with('\r') => {
             Reason::CarriageReturn(file, interpreter)
-        } else {
-            Reason::NoInterpreter(file, interpreter)
-        };
+        }
+        (libc::ENOENT, Some(interpreter), _) => Reason::NoInterpreter(file, interpreter),
+        (libc::ENOENT, None, Some(loader)) => Reason::NoLoader(file, loader),
+        (libc::EACCES, Some(interpreter), _) if !can_be_executed(Path::new(&interpreter)) => {
+            Reason::BadInterpreter(file, interpreter)
+        }
+        _ => Reason::Other(file, errno),
     }
-    match loader(&start) {
-        Some(loader) => Reason::NoLoader(file, loader),
-        None => Reason::Other(file, errno),
-    }
+}
+
+fn can_be_executed(file: &Path) -> bool {
+    fs::metadata(file).is_ok_and(|metadata| metadata.is_file() && metadata.permissions().mode() & 0o111 != 0)
 }
 
 /// Headers and the names that they point to are at the start of a file.

@@ -44,7 +44,7 @@ pub enum Sender {
     Kernel,
     /// A process that our PID namespace does not show: docker, a kubelet, the host's administrator.
     Outside,
-    /// We ourselves, by writing to a pipe that nobody reads.
+    /// We ourselves: by writing to a pipe that nobody reads, or before we became what we are (exec keeps what waits).
     Ourselves,
     /// A process that we can see.
     Process {
@@ -62,6 +62,14 @@ pub struct Received {
     pub signal: Signal,
     /// From whom.
     pub sender: Sender,
+}
+
+impl Received {
+    /// Whether it is the SIGPIPE of a log line of ours that nobody reads. It is nobody's signal, and a log line about it
+    /// would be the cause of the next one.
+    pub fn is_from_our_log(self) -> bool {
+        self.signal == Signal::PIPE && self.sender == Sender::Ourselves
+    }
 }
 
 /// What of a start failed.
@@ -155,8 +163,6 @@ pub enum Note {
     Ignored,
     /// Main is in our group and has it from the terminal already.
     SentToGroup,
-    /// It is our own.
-    OurOwn,
     /// There is no main to get it.
     MainHasEnded,
 }
@@ -166,7 +172,6 @@ impl fmt::Display for Note {
         f.write_str(match self {
             Note::Ignored => "it is to be ignored",
             Note::SentToGroup => "the kernel sent it to the whole process group",
-            Note::OurOwn => "it is our own",
             Note::MainHasEnded => "the main program has ended",
         })
     }
@@ -200,7 +205,7 @@ mod tests {
         assert_eq!(Sender::Process { pid: 7, uid: 1000 }.to_string(), "pid 7 (uid 1000)");
         let senders = [Sender::Kernel, Sender::Outside, Sender::Ourselves].map(|sender| sender.to_string());
         assert_eq!(senders, ["the kernel", "outside the container", "ourselves"]);
-        let notes = [Note::Ignored, Note::SentToGroup, Note::OurOwn, Note::MainHasEnded];
+        let notes = [Note::Ignored, Note::SentToGroup, Note::MainHasEnded];
         let said: std::collections::HashSet<_> = notes.iter().map(ToString::to_string).collect();
         assert_eq!(said.len(), notes.len());
         assert!(!said.contains(""));

@@ -31,6 +31,8 @@ impl Signal {
     pub const QUIT: Signal = Signal(3);
     /// Cannot be caught.
     pub const KILL: Signal = Signal(9);
+    /// Wrote to a pipe that nobody reads.
+    pub const PIPE: Signal = Signal(13);
     /// The request to end.
     pub const TERM: Signal = Signal(15);
     /// A child ended, stopped or went on.

@@ -17,7 +17,8 @@
 //!
 //! 1. Main is started once, by the first action.
 //! 2. Main is signalled only between its start and its end.
-//! 3. While main runs, every signal reaches it exactly once, as its rule says, or is dropped with a reason.
+//! 3. While main runs, every signal reaches it exactly once, as its rule says, or is dropped with a reason; but for the
+//!    SIGPIPE of our own log, of which not a word is said.
 //! 4. A stop never kills main: who asked for the stop holds the clock.
 //! 5. What is left is told once, when main has ended, and killed only after the deadline that followed.
 //! 6. That deadline is 5 s after main's end, but not beyond 9 s after the first request to stop, and never under 1 s.
@@ -194,9 +195,6 @@ impl Single {
     /// What a signal asks for, or why it asks for nothing.
     fn judge(&self, received: Received) -> Result<Input, Note> {
         let Received { signal, sender } = received;
-        if sender == Sender::Ourselves {
-            return Err(Note::OurOwn);
-        }
         if sender == Sender::Kernel && signal.is_from_terminals() && self.policy.group == Group::Shared {
             return Err(Note::SentToGroup);
         }
@@ -250,6 +248,7 @@ impl Machine for Single {
         let input = match event {
             Event::Begin => Input::Begin,
             Event::NotStarted(_, why) => Input::NotStarted(why),
+            Event::Signalled(received) if received.is_from_our_log() => return Actions::NONE,
             Event::Signalled(received) => match self.judge(received) {
                 Ok(input) => input,
                 Err(note) => return [Action::Drop(received.signal, note)].into(),

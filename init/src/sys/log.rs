@@ -70,7 +70,7 @@ fn text(record: &Record<'_>) -> Line<LONGEST> {
     let mut line = Line::new();
     let kind = if record.level() == Level::Warn { "warning: " } else { "" };
     // A line that is too long is cut, and says so.
-    let _ = write!(line, "supervise: {kind}{}", record.args());
+    let _ = write!(PlainText(&mut line), "supervise: {kind}{}", record.args());
     line.end("...\n", "\n");
     line
 }
@@ -106,6 +106,22 @@ impl<'kvs> kv::VisitSource<'kvs> for Fields<'_> {
             // Cut where it is too long; the quote still fits.
             let _ = JsonText(self.0).write_str(text);
             self.0.push_bytes(b"\"");
+        }
+        Ok(())
+    }
+}
+
+/// Writes control characters as escapes: a command's name must not make a second line, or draw on a terminal.
+struct PlainText<'a>(&'a mut Line<LONGEST>);
+
+impl fmt::Write for PlainText<'_> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        for letter in text.chars() {
+            if letter.is_control() {
+                write!(self.0, "{}", letter.escape_default())?
+            } else {
+                self.0.write_char(letter)?
+            }
         }
         Ok(())
     }

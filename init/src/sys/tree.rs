@@ -53,11 +53,15 @@ impl Rest {
             }
             Scope::Tree => self.for_each(|pid, pidfd, _| {
                 for signal in signals {
-                    // It has ended in the meantime, or changed its user: nothing that we could mend.
-                    let _ = match pidfd {
+                    let sent = match pidfd {
                         Some(pidfd) => send_pidfd(pidfd, *signal),
-                        None => send(pid, *signal),
+                        None => Err(Errno(libc::ENOSYS)),
                     };
+                    // A filter may refuse what the kernel has. What has ended in the meantime must not be signalled by
+                    // its number; what has changed its user cannot be signalled at all.
+                    if !matches!(sent, Ok(()) | Err(Errno(libc::ESRCH))) {
+                        let _ = send(pid, *signal);
+                    }
                 }
             }),
         }
@@ -71,7 +75,7 @@ impl Rest {
         self.for_each(|pid, _, stat| tell(pid, stat.comm()))
     }
 
-    /// Goes through all living processes of the scope. Linux before 5.3 has no pidfd to lend.
+    /// Goes through all living processes of the scope. Linux before 5.3 has no pidfd to lend, and a filter may refuse it.
     fn for_each(self, mut found: impl FnMut(Pid, Option<&Fd>, &Stat)) -> Result<(), TreeError> {
         let ourselves = this_process();
         check_proc(ourselves)?;
