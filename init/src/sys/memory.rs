@@ -37,10 +37,19 @@ impl Pages {
         }
         // SAFETY: the kernel maps this many program headers there with the executable, for good.
         let headers = unsafe { core::slice::from_raw_parts(first, count) };
-        let constant = headers.iter().filter(|h| h.p_type == libc::PT_LOAD && h.p_flags & libc::PF_W == 0);
-        // Not position-independent: the addresses in the file are those in memory, and the segments follow each other.
-        let start = constant.clone().map(|h| h.p_vaddr).min()? as usize & !(PAGE - 1);
-        let end = constant.map(|h| h.p_vaddr.saturating_add(h.p_memsz)).max()? as usize;
+        let segments = headers.iter().filter(|header| header.p_type == libc::PT_LOAD);
+        let (written, constant) = (
+            segments.clone().filter(|header| header.p_flags & libc::PF_W != 0),
+            segments.filter(|header| header.p_flags & libc::PF_W == 0),
+        );
+        // Not position-independent: the addresses in the file are those in memory.
+        let start = constant.clone().map(|header| header.p_vaddr).min()? as usize & !(PAGE - 1);
+        let end = constant.map(|header| header.p_vaddr.saturating_add(header.p_memsz)).max()? as usize;
+        let end = end.saturating_add(PAGE - 1) & !(PAGE - 1);
+        // Linkers put what is written behind the rest. One that does not would have its data given back.
+        if (written.map(|header| header.p_vaddr).min()? as usize & !(PAGE - 1)) < end {
+            return None;
+        }
         Some(Pages { start, length: end.saturating_sub(start) })
     }
 
