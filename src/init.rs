@@ -6,8 +6,8 @@ use log::{LevelFilter, debug, error, warn};
 use supervise_init::core::{Group, JobControl, OnSignalDeath, Outcome, Policy, Scope, Signal, Single, StartError};
 use supervise_init::driver::{self, ForwardTo, Slot};
 use supervise_init::sys::{
-    self, Entry, Environment, Format, Pid, Placement, Program, Tty, Words, controlling_tty, install_log, parent,
-    session, this_process,
+    self, Entry, Environment, Format, Pid, Placement, Program, Tty, Words, controlling_tty, parent, session,
+    session_of, this_process,
 };
 
 use crate::cli::Options;
@@ -67,9 +67,10 @@ impl Surroundings {
         self.ourselves.number() == 1
     }
 
-    /// As `SUPERVISE_LOG_FORMAT` says; what it cannot mean is text.
-    pub(crate) fn format(&self) -> Format {
-        self.log_format.and_then(|word| word.to_str().ok()).and_then(crate::format_named).unwrap_or(Format::Text)
+    /// As `SUPERVISE_LOG_FORMAT` says; what it cannot mean is text, and `None`.
+    pub(crate) fn format(&self) -> Option<Format> {
+        let Some(word) = self.log_format else { return Some(Format::Text) };
+        word.to_str().ok().and_then(crate::format_named)
     }
 
     /// As `SUPERVISE_LOG` says. Our environment may be another program's: what it cannot mean is no error.
@@ -99,7 +100,12 @@ pub(crate) fn run(
 ) -> u8 {
     let level = options.level.unwrap_or_else(|| surroundings.level());
     // Why nothing was started is always said.
-    install_log(level.max(LevelFilter::Error), options.format.unwrap_or_else(|| surroundings.format()));
+    log::set_max_level(level.max(LevelFilter::Error));
+    if surroundings.format().is_none()
+        && let Some(word) = surroundings.log_format
+    {
+        warn!("SUPERVISE_LOG_FORMAT={}: no log format; taken as text", word.to_string_lossy());
+    }
     if let Some(signal) = options.parent_death {
         follow_parent(signal, surroundings.ourselves);
     }
@@ -141,20 +147,26 @@ fn not_started(program: &Program, why: StartError) -> u8 {
     reason.code()
 }
 
-/// A parent that dies before we have asked to be told is seen by its number, which has changed then.
 fn follow_parent(signal: Signal, ourselves: Pid) {
     let before = parent();
     if let Err(errno) = sys::send_parent_death_signal(signal) {
         warn!("cannot follow the death of our parent: {errno}; it will go unnoticed");
         return;
     }
-    // It waits behind our mask until the command runs.
-    if parent() != before {
+    if parent() != before || before.is_some_and(|parent| is_foster(parent, ourselves)) {
         debug!(event = "orphaned"; "our parent has died already; acting as if {signal} had come");
+        // It waits behind our mask until the command runs.
         if let Err(errno) = sys::send_from_parent(ourselves, signal) {
             warn!("our parent has died already, but {signal} cannot be sent to ourselves: {errno}; going on without");
         }
     }
+}
+
+/// Whether we were given to another parent before we could look: who does not lead a session is in its parent's, unless
+/// that parent began a new one after it had started us, which only a daemon does.
+fn is_foster(parent: Pid, ourselves: Pid) -> bool {
+    let session = session();
+    session != ourselves.number() && session_of(parent).is_some_and(|other| other != session)
 }
 
 /// Where we and the command stand: process groups, sessions, PID namespaces.

@@ -17,7 +17,7 @@ pub fn run(words: Words, mut environment: Environment) -> u8 {
     // First of all: a signal that finds no mask is lost, and a PID 1 would never know.
     let entry = block_all();
     let surroundings = init::Surroundings::take(&mut environment);
-    install_log(LevelFilter::Warn, surroundings.format());
+    install_log(LevelFilter::Warn, surroundings.format().unwrap_or(Format::Text));
     let entry = match entry {
         Ok(entry) => entry,
         Err(errno) => {

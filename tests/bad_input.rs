@@ -38,7 +38,7 @@ fn called_with(scene: &Scene, words: &[impl AsRef<OsStr>]) -> Ended {
 
 #[test]
 fn wrong_words_are_named_in_one_line() {
-    let cases: [(&[&str], &[&str]); 37] = [
+    let cases: [(&[&str], &[&str]); 43] = [
         (&[], &["no command"]),
         (&["--"], &["no command"]),
         (&["-v"], &["no command"]),
@@ -68,6 +68,12 @@ fn wrong_words_are_named_in_one_line() {
         (&["--rewrite", "RTMIN+=1", "true"], &["--rewrite", "RTMIN+"]),
         (&["--rewrite", "KILL=TERM", "true"], &["--rewrite", "KILL"]),
         (&["--rewrite", "STOP=TERM", "true"], &["--rewrite", "STOP"]),
+        (&["--rewrite", "CHLD=TERM", "true"], &["--rewrite", "SIGCHLD", "never forwarded"]),
+        (&["--rewrite", "TREM=INT", "true"], &["--rewrite", "TREM", "did you mean TERM"]),
+        (&["--rewrite", "RTMIN++3=TERM", "true"], &["--rewrite", "RTMIN++3"]),
+        (&["--parent-death", "KILL", "true"], &["--parent-death", "SIGKILL", "never forwarded"]),
+        (&["--parent-death", "CHLD", "true"], &["--parent-death", "SIGCHLD", "never forwarded"]),
+        (&["--exit-map", "+5=0", "true"], &["--exit-map", "+5"]),
         (&["--exit-map", "256=0", "true"], &["--exit-map", "256"]),
         (&["--exit-map", "0=256", "true"], &["--exit-map", "256"]),
         (&["--exit-map", "-1=0", "true"], &["--exit-map", "-1"]),
@@ -92,6 +98,14 @@ fn words_that_are_no_text_are_refused_in_one_line() {
         only_line(&called_with(&scene, &words), 125, &[option]);
     }
     only_line(&called_with(&scene, &[OsStr::from_bytes(b"--\xff\n")]), 125, &[]);
+}
+
+#[test]
+fn the_log_format_holds_for_what_is_wrong_behind_it() {
+    let scene = Scene::new();
+    let ended = called_with(&scene, &["--log-format", "json", "--no-such-option"]);
+    assert_eq!(ended.exit, Exit::Code(125));
+    assert!(ended.stderr.len() == 1 && ended.stderr[0].starts_with("{\"time\":"), "{ended:?}");
 }
 
 #[test]
@@ -185,6 +199,15 @@ fn an_interpreter_that_is_no_program_is_126_and_named() {
     let scene = Scene::new();
     cannot_run(&scene, &scene.executable("s1", b"#!/etc\nexit 3\n"), 126, &["/etc"]);
     cannot_run(&scene, &scene.executable("s2", b"#!/etc/passwd\nexit 3\n"), 126, &["/etc/passwd"]);
+}
+
+#[test]
+fn an_interpreter_without_its_own_interpreter_is_the_one_that_is_named() {
+    let scene = Scene::new();
+    let inner = scene.executable("inner", b"#!/no/such/interpreter\n");
+    let outer = format!("#!{}\n", inner.display());
+    let said = ["/no/such/interpreter", "inner", "it is the interpreter of"];
+    cannot_run(&scene, &scene.executable("outer", outer.as_bytes()), 127, &said);
 }
 
 /// A copy of the probe with some of its header's bytes changed.

@@ -245,6 +245,24 @@ fn a_parent_that_dies_before_we_ask_to_be_told_is_seen_too() {
 }
 
 #[test]
+fn a_parent_that_is_dead_when_we_begin_is_seen_by_the_session_that_it_left() {
+    let scene = Scene::new();
+    let launch = scene.supervise().options(&["--parent-death", "USR1"]).entered_with("block USR1");
+    let launch = launch.probe("report-until WINCH");
+    // The leader of a session of its own forks the process that waits for its end and then becomes supervise.
+    let mut leader = scene.command(harness::probe());
+    leader.args(["setsid", "fork", "read", "exec", "--"]).args(launch.words()).arg("end");
+    leader.stdin(std::process::Stdio::piped()).stdout(std::process::Stdio::piped());
+    leader.stderr(std::process::Stdio::piped());
+    let mut leader = Running::start(&scene, leader, 0, Path::new("probe"));
+    assert_eq!(leader.wait(), Exit::Code(0));
+    leader.go();
+    leader.expect("ready");
+    send(supervise_among(&scene), SIGWINCH, 1);
+    assert!(leader.line().starts_with("got 10 "));
+}
+
+#[test]
 fn without_being_asked_for_it_the_parents_death_means_nothing() {
     let scene = Scene::new();
     let launch = scene.supervise().probe("report-until WINCH");

@@ -175,6 +175,18 @@ fn without_pidfds_what_is_left_is_stopped_all_the_same() {
 }
 
 #[test]
+fn without_waiting_for_signals_it_still_ends_what_is_left() {
+    let scene = Scene::new();
+    let log = scene.folder().join("log");
+    let refused = ["-e", "inject=rt_sigtimedwait:error=EPERM"];
+    let launch = scene.supervise().traced(&log, &refused);
+    let ended = launch.probe("ignore TERM, ignore HUP, fork setsid wait end, exit 3").end();
+    assert_eq!(ended.exit, Exit::Code(3), "{ended:?}");
+    assert!(ended.stderr.iter().any(|line| line.contains("cannot wait for signals")), "{ended:?}");
+    scene.nothing_is_left();
+}
+
+#[test]
 fn a_refused_fork_is_said_in_one_line() {
     let scene = Scene::new();
     for call in ["clone", "clone3", "fork", "vfork"] {

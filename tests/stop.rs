@@ -33,6 +33,21 @@ fn what_is_left_is_told_and_waited_for() {
 }
 
 #[test]
+fn what_was_there_before_us_is_neither_told_nor_waited_for() {
+    let scene = Scene::new();
+    // A shell does so with `supervise ... > >(tee log)`, and with `daemon & exec supervise ...`.
+    let verbs = format!("block TERM,CONT,HUP, read, fork setsid {TOLD}, end, exit 3");
+    let mut init = scene.supervise().entered_with("fork setpgid tally-until WINCH end").probe(&verbs).spawn();
+    init.expect("ready");
+    let inherited = proc::children(init.pid()).into_iter().next().expect("it is ready");
+    init.go();
+    init.expect("told");
+    assert_eq!(init.wait(), Exit::Code(3), "{}", init.said());
+    send(inherited, libc::SIGWINCH, 1);
+    init.expect(&format!("{}=1", libc::SIGWINCH));
+}
+
+#[test]
 fn the_same_after_a_stop_that_ended_main() {
     for place in EVERYWHERE {
         let scene = Scene::new();

@@ -151,6 +151,21 @@ fn ctrl_z_stops_the_job_and_fg_continues_it() {
 }
 
 #[test]
+fn a_program_that_stops_itself_gives_the_shell_its_prompt_back() {
+    for target in TARGETS {
+        let scene = Scene::new();
+        let mut terminal = Terminal::open(&scene);
+        let _shell = terminal.shell(&scene);
+        // As `suspend` of a shell and ^Z in an editor do it.
+        terminal.press(&format!("{}\n", supervised(target, "raise STOP 1, say back:$((40+2)), exit 3")));
+        terminal.screen.up_to("Stopped");
+        terminal.press("fg; echo code:$?\n");
+        terminal.screen.up_to("back:42");
+        terminal.screen.up_to("code:3");
+    }
+}
+
+#[test]
 fn a_stopped_job_goes_on_in_the_background_too() {
     for target in TARGETS {
         let scene = Scene::new();

@@ -12,7 +12,7 @@ use core::time::Duration;
 use log::{debug, warn};
 
 use crate::core::{
-    Action, Child, Event, Left, Machine, Outcome, Pace, Scope, Signal, StartError, Status, Terminal, Time,
+    Action, Child, Event, Left, Machine, Outcome, Pace, Received, Scope, Sender, Signal, StartError, Status, Time,
 };
 use crate::sys::{self, Change, Errno, Pages, Pid, Placement, Program, Reaped, Rest, SigSet, Sleep, Wake};
 
@@ -87,7 +87,7 @@ const ROUND: u32 = 64;
 pub fn run(machine: &mut impl Machine, slots: &mut [Slot], scope: Scope, ourselves: Pid) -> Outcome {
     let mut world = World {
         slots,
-        rest: Rest(scope),
+        rest: Rest::new(scope, ourselves),
         sleep: Sleep::new(ourselves),
         pace: Pace::default(),
         held: None,
@@ -151,8 +151,9 @@ impl World<'_> {
             self.deaf = true;
             warn!("cannot wait for signals: {errno}; forwarding none, and waiting for the command's end");
         }
-        sys::wait_child();
+        sys::wait_child(self.deadline.map(|deadline| deadline.since(sys::now())));
         self.reap(machine);
+        self.reach_deadline(machine);
     }
 
     fn reach_deadline(&mut self, machine: &mut impl Machine) {
@@ -167,7 +168,8 @@ impl World<'_> {
         let mut count = 0_u32;
         let left = loop {
             match sys::reap() {
-                Reaped::Nothing(left) => break left,
+                Reaped::Nothing(Left::Some) => break self.rest.is_any(),
+                Reaped::Nothing(Left::None) => break Left::None,
                 Reaped::Child(pid, change) => self.child_changed(machine, pid, change),
             }
             count = count.wrapping_add(1);
@@ -191,6 +193,9 @@ impl World<'_> {
     }
 
     fn child_changed(&mut self, machine: &mut impl Machine, pid: Pid, change: Change) {
+        if let Change::Ended(_) = change {
+            self.rest.forget(pid);
+        }
         let child = self.slots.iter_mut().zip(0..).find(|(slot, _)| slot.pid == Some(pid));
         match (child, change) {
             (Some((slot, index)), Change::Ended(status)) => {
@@ -200,8 +205,7 @@ impl World<'_> {
             }
             (Some((_, index)), Change::Stopped(by)) => {
                 debug!(event = "stopped", pid = pid.number(), signal = by.number(); "the main program (pid {pid}) was stopped by {by}");
-                let terminal = if sys::controls_a_terminal() { Terminal::Controlling } else { Terminal::None };
-                self.deliver(machine, Event::Stopped(Child(index), by, terminal));
+                self.deliver(machine, Event::Stopped(Child(index), by, sys::terminal(pid)));
             }
             (None, Change::Ended(status)) => log_end("an orphan", pid, status),
             // Whoever stopped it, or its own shell, continues it.
@@ -244,7 +248,10 @@ impl World<'_> {
             Action::Drop(signal, note) => {
                 debug!(event = "dropped", signal = signal.number(); "{signal} is not forwarded: {note}");
             }
-            Action::Exit(outcome) => self.outcome = Some(outcome),
+            Action::Exit(outcome) => {
+                log_outcome(outcome);
+                self.outcome = Some(outcome);
+            }
         }
         None
     }
@@ -309,7 +316,6 @@ fn earliest(one: Option<Time>, other: Option<Time>) -> Option<Time> {
 
 fn log_event(event: Event) {
     if let Event::Signalled(received) = event
-        && !received.is_from_our_log()
         && log::log_enabled!(log::Level::Debug)
     {
         log_signal(received);
@@ -319,17 +325,34 @@ fn log_event(event: Event) {
     }
 }
 
-fn log_signal(received: crate::core::Received) {
-    let signal = received.signal;
-    let name = match received.sender {
-        crate::core::Sender::Process { pid, .. } => sys::comm(pid),
-        _ => None,
-    };
-    match (received.sender, name) {
-        (crate::core::Sender::Process { pid, uid }, Some(name)) => {
-            debug!(event = "signal", signal = signal.number(), pid = pid, uid = uid, comm = name.as_str(); "got {signal} from pid {pid} ({name}, uid {uid})");
+fn log_signal(received: Received) {
+    let Received { signal, sender } = received;
+    let number = signal.number();
+    match sender {
+        Sender::Process { pid, uid } => match sys::comm(pid) {
+            Some(name) => {
+                debug!(event = "signal", signal = number, from = "process", pid = pid, uid = uid, comm = name.as_str(); "got {signal} from pid {pid} ({name}, uid {uid})");
+            }
+            None => {
+                debug!(event = "signal", signal = number, from = "process", pid = pid, uid = uid; "got {signal} from {sender}");
+            }
+        },
+        Sender::Kernel => debug!(event = "signal", signal = number, from = "kernel"; "got {signal} from {sender}"),
+        Sender::Outside => debug!(event = "signal", signal = number, from = "outside"; "got {signal} from {sender}"),
+        Sender::Ourselves => {
+            debug!(event = "signal", signal = number, from = "ourselves"; "got {signal} from {sender}")
         }
-        (sender, _) => debug!(event = "signal", signal = signal.number(); "got {signal} from {sender}"),
+    }
+}
+
+fn log_outcome(outcome: Outcome) {
+    match outcome {
+        Outcome::Code(code) => debug!(event = "exit", code = code; "ending with code {code}"),
+        Outcome::Signal(signal) => {
+            debug!(event = "exit", signal = signal.number(); "ending by {signal}, as the main program did")
+        }
+        // The one who started us says why.
+        Outcome::NotStarted(_) => {}
     }
 }
 

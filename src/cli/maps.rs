@@ -8,10 +8,7 @@ use super::wrong::Wrong;
 pub(crate) fn rewrite(forwarding: &mut Forwarding, pair: &'static str) -> Result<(), Wrong> {
     const OPTION: &str = "rewrite";
     let (from, to) = pair.split_once('=').ok_or(Wrong::NotAPair(OPTION, pair))?;
-    let from = signal(OPTION, pair, from)?;
-    if !from.can_be_caught() {
-        return Err(Wrong::CannotBeCaught(pair, from));
-    }
+    let from = forwarded(OPTION, pair, from)?;
     let to = if to.eq_ignore_ascii_case("ignore") { None } else { Some(signal(OPTION, pair, to)?) };
     forwarding.rewrite(from, to);
     Ok(())
@@ -32,11 +29,28 @@ pub(crate) fn exit_map(map: &mut ExitMap, pairs: &'static str) -> Result<(), Wro
     Ok(())
 }
 
+/// `--parent-death SIGNAL`.
+pub(crate) fn parent_death(word: &'static str) -> Result<Signal, Wrong> {
+    forwarded("parent-death", word, word)
+}
+
+/// A signal that the command can get by us: the kernel acts on KILL and STOP itself, and CHLD is about our children.
+fn forwarded(option: &'static str, whole: &'static str, word: &'static str) -> Result<Signal, Wrong> {
+    let signal = signal(option, whole, word)?;
+    if signal.can_be_caught() && signal != Signal::CHLD {
+        Ok(signal)
+    } else {
+        Err(Wrong::NeverForwarded { option, whole, signal })
+    }
+}
+
 /// A signal within the value `whole` of an option.
-pub(crate) fn signal(option: &'static str, whole: &'static str, word: &'static str) -> Result<Signal, Wrong> {
+fn signal(option: &'static str, whole: &'static str, word: &'static str) -> Result<Signal, Wrong> {
     Signal::parse(word).ok_or(Wrong::NotASignal { option, whole, word })
 }
 
 fn code(whole: &'static str, word: &'static str) -> Result<u8, Wrong> {
-    word.parse().map_err(|_| Wrong::NotACode(whole, word))
+    // A sign is no digit.
+    let digits = word.bytes().all(|byte| byte.is_ascii_digit());
+    word.parse().ok().filter(|_| digits).ok_or(Wrong::NotACode(whole, word))
 }

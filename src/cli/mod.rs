@@ -12,7 +12,7 @@ use std::ffi::CStr;
 use log::LevelFilter;
 use supervise_init::core::{ExitMap, Forwarding, Signal};
 use supervise_init::driver::ForwardTo;
-use supervise_init::sys::{Format, Words};
+use supervise_init::sys::{Words, set_log_format};
 
 use options::{Id, Row, TABLE};
 use wrong::Wrong;
@@ -29,8 +29,6 @@ pub(crate) enum Request {
 pub(crate) struct Options {
     /// `None`: as `SUPERVISE_LOG` says.
     pub(crate) level: Option<LevelFilter>,
-    /// `None`: as `SUPERVISE_LOG_FORMAT` says.
-    pub(crate) format: Option<Format>,
     pub(crate) forward_to: ForwardTo,
     pub(crate) forwarding: Forwarding,
     pub(crate) exit_map: ExitMap,
@@ -42,7 +40,6 @@ pub(crate) struct Options {
 impl Options {
     const DEFAULT: Options = Options {
         level: None,
-        format: None,
         forward_to: ForwardTo::Main,
         forwarding: Forwarding::DEFAULT,
         exit_map: ExitMap::NONE,
@@ -54,11 +51,12 @@ impl Options {
         let text = || value.to_str().map_err(|_| Wrong::NotUtf8(row.long, value));
         match row.id {
             Id::Verbose => self.level = Some(LevelFilter::Debug),
-            Id::LogFormat => self.format = Some(choice(row, text()?, crate::format_named)?),
+            // At once: what is wrong with the words behind it is said so already.
+            Id::LogFormat => set_log_format(choice(row, text()?, crate::format_named)?),
             Id::ForwardTo => self.forward_to = choice(row, text()?, forward_to_named)?,
             Id::Rewrite => maps::rewrite(&mut self.forwarding, text()?)?,
             Id::ExitMap => maps::exit_map(&mut self.exit_map, text()?)?,
-            Id::ParentDeath => self.parent_death = Some(maps::signal(row.long, text()?, text()?)?),
+            Id::ParentDeath => self.parent_death = Some(maps::parent_death(text()?)?),
             Id::Help | Id::Version => {}
         }
         Ok(())
@@ -83,7 +81,9 @@ pub(crate) fn parse(words: &Words) -> Result<Request, Wrong> {
         match asked {
             Some(Id::Help) => return Ok(Request::Help),
             Some(Id::Version) => return Ok(Request::Version),
-            _ => at += 1,
+            Some(Id::ForwardTo | Id::Rewrite | Id::ExitMap | Id::ParentDeath | Id::Verbose | Id::LogFormat) | None => {
+                at += 1;
+            }
         }
     }
     if at >= words.count() {

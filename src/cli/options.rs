@@ -39,7 +39,7 @@ pub(crate) const TABLE: [Row; 8] = [
         long: "rewrite",
         value: Some("FROM=TO"),
         help: "Send the command the signal TO for FROM, by name or number (TERM=QUIT, RTMIN+3=TERM), or nothing \
-               (HUP=ignore). May be repeated",
+               (HUP=ignore). May be repeated. For keys (Ctrl-C), with --forward-to group",
     },
     Row {
         id: Id::ExitMap,
@@ -53,7 +53,7 @@ pub(crate) const TABLE: [Row; 8] = [
         short: None,
         long: "parent-death",
         value: Some("SIGNAL"),
-        help: "When our parent dies, act as if SIGNAL had come",
+        help: "When our parent (Linux: the thread that started us) dies, act as if SIGNAL had come",
     },
     Row {
         id: Id::Verbose,

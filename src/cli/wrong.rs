@@ -21,7 +21,7 @@ pub(crate) enum Wrong {
     NotAPair(&'static str, &'static str),
     NotASignal { option: &'static str, whole: &'static str, word: &'static str },
     NotACode(&'static str, &'static str),
-    CannotBeCaught(&'static str, Signal),
+    NeverForwarded { option: &'static str, whole: &'static str, signal: Signal },
 }
 
 impl Wrong {
@@ -29,6 +29,15 @@ impl Wrong {
     pub(crate) fn unknown(words: &Words, word: &'static CStr) -> Wrong {
         Wrong::Unknown { word, nearest: help::nearest_option(words) }
     }
+}
+
+/// The name that the word is most like, if it is like one at all (as near as clap asks of options).
+fn nearest_signal(word: &str) -> Option<&'static str> {
+    const NEAR: f64 = 0.7;
+    let word = word.to_ascii_uppercase();
+    let word = word.strip_prefix("SIG").unwrap_or(&word);
+    let names = Signal::names().map(|name| (strsim::jaro(word, name), name)).filter(|(near, _)| *near > NEAR);
+    names.max_by(|(one, _), (other, _)| one.total_cmp(other)).map(|(_, name)| name)
 }
 
 impl fmt::Display for Wrong {
@@ -53,15 +62,22 @@ impl fmt::Display for Wrong {
                 write!(f, "--{} {word}: it is one of {}", row.long, row.value.unwrap_or_default())
             }
             Wrong::NotAPair(option, whole) => write!(f, "--{option} {whole}: not of the form FROM=TO"),
-            Wrong::NotASignal { option, whole, word } => write!(
-                f,
-                "--{option} {whole}: no signal is called {word:?}; it is a name like TERM or RTMIN+3, or 1 to 64"
-            ),
+            Wrong::NotASignal { option, whole, word } => {
+                write!(f, "--{option} {whole}: no signal is called {word:?}; ")?;
+                match nearest_signal(word) {
+                    Some(nearest) => write!(f, "did you mean {nearest}?"),
+                    None => f.write_str("it is a name like TERM or RTMIN+3, or 1 to 64"),
+                }
+            }
             Wrong::NotACode(whole, word) => {
                 write!(f, "--exit-map {whole}: {word:?} is no exit code; those are 0 to 255")
             }
-            Wrong::CannotBeCaught(whole, signal) => {
-                write!(f, "--rewrite {whole}: {signal} never reaches us; the kernel acts on it itself")
+            Wrong::NeverForwarded { option, whole, signal } => {
+                write!(f, "--{option} {whole}: {signal} is never forwarded")?;
+                f.write_str(match *signal {
+                    Signal::CHLD => "; it is about our own children",
+                    _ => "; the kernel acts on it itself",
+                })
             }
         }
     }

@@ -27,10 +27,11 @@ pub(crate) enum Reason {
     Directory(PathBuf),
     NotExecutable(PathBuf),
     NoInterpreter(PathBuf, String),
-    BadInterpreter(PathBuf, String),
+    BadInterpreter(PathBuf, Box<Reason>),
     CarriageReturn(PathBuf, String),
     NoLoader(PathBuf, String),
     Foreign(PathBuf, String),
+    NotAProgram(PathBuf),
     NotAScript(PathBuf, Errno),
     Other(PathBuf, Errno),
 }
@@ -47,10 +48,11 @@ impl Reason {
             | Reason::NoInterpreter(..)
             | Reason::CarriageReturn(..)
             | Reason::NoLoader(..) => exit::NOT_FOUND,
+            Reason::BadInterpreter(_, reason) => reason.code(),
             Reason::Directory(_)
             | Reason::NotExecutable(_)
-            | Reason::BadInterpreter(..)
             | Reason::Foreign(..)
+            | Reason::NotAProgram(_)
             | Reason::NotAScript(..)
             | Reason::Other(..) => exit::NOT_EXECUTABLE,
         }
@@ -77,9 +79,8 @@ impl fmt::Display for Reason {
             Reason::NoInterpreter(path, interpreter) => {
                 write!(f, "cannot run {}: its interpreter {interpreter} does not exist", path.display())
             }
-            Reason::BadInterpreter(path, interpreter) => {
-                let file = path.display();
-                write!(f, "cannot run {file}: its interpreter {interpreter} is a directory, or may not be executed")
+            Reason::BadInterpreter(path, reason) => {
+                write!(f, "{reason}; it is the interpreter of {}", path.display())
             }
             Reason::CarriageReturn(path, interpreter) => write!(
                 f,
@@ -97,6 +98,11 @@ impl fmt::Display for Reason {
                 "cannot run {}: it is a program for {machine}, and this machine is {}",
                 path.display(),
                 std::env::consts::ARCH
+            ),
+            Reason::NotAProgram(path) => write!(
+                f,
+                "cannot run {}: it is for this machine, but no program (an object file, a core dump, or damaged)",
+                path.display()
             ),
             Reason::NotAScript(path, errno) => write!(
                 f,
@@ -119,7 +125,7 @@ pub(crate) fn explain(name: &CStr, path: Option<&CStr>, why: StartError) -> Reas
         (Step::Fork, _) => Reason::NoProcess(word, errno),
         (Step::ExecForeign, file) => foreign(file.unwrap_or_else(|| name.into())),
         (Step::ExecShell, file) => Reason::NotAScript(file.unwrap_or_else(|| name.into()), errno),
-        (Step::Exec, Some(file)) => not_executed(file, errno),
+        (Step::Exec, Some(file)) => not_executed(file, errno, INTERPRETERS),
         // A folder in PATH that may not be searched (EACCES) hides nothing that we could name.
         (Step::Exec, None) if is_bare(name) => Reason::NotInPath(word),
         (Step::Exec, None) if why.errno != libc::ENOENT => Reason::Other(name.into(), errno),
@@ -146,7 +152,10 @@ fn find(name: &Path, path: Option<&CStr>, errno: i32) -> Option<PathBuf> {
     files().find(refused).or_else(|| files().next())
 }
 
-fn not_executed(file: PathBuf, errno: Errno) -> Reason {
+/// An interpreter may be a script itself; so many the kernel follows (execve(2)).
+const INTERPRETERS: u32 = 4;
+
+fn not_executed(file: PathBuf, errno: Errno, deeper: u32) -> Reason {
     if file.is_dir() {
         return Reason::Directory(file);
     }
@@ -158,11 +167,13 @@ fn not_executed(file: PathBuf, errno: Errno) -> Reason {
         (libc::ENOENT, Some(interpreter), _) if interpreter.ends_with('\r') => {
             Reason::CarriageReturn(file, interpreter)
         }
-        (libc::ENOENT, Some(interpreter), _) => Reason::NoInterpreter(file, interpreter),
-        (libc::ENOENT, None, Some(loader)) => Reason::NoLoader(file, loader),
-        (libc::EACCES, Some(interpreter), _) if !can_be_executed(Path::new(&interpreter)) => {
-            Reason::BadInterpreter(file, interpreter)
+        (libc::ENOENT, Some(interpreter), _) if !Path::new(&interpreter).exists() => {
+            Reason::NoInterpreter(file, interpreter)
         }
+        (libc::ENOENT | libc::EACCES, Some(interpreter), _) if deeper > 0 => {
+            Reason::BadInterpreter(file, Box::new(not_executed(interpreter.into(), errno, deeper - 1)))
+        }
+        (libc::ENOENT, None, Some(loader)) => Reason::NoLoader(file, loader),
         _ => Reason::Other(file, errno),
     }
 }
@@ -200,6 +211,7 @@ fn loader(start: &[u8]) -> Option<String> {
 fn foreign(file: PathBuf) -> Reason {
     let start = read_start(&file);
     let machine = match ElfBytes::<AnyEndian>::minimal_parse(&start) {
+        Ok(elf) if machine_name(elf.ehdr.e_machine) == std::env::consts::ARCH => return Reason::NotAProgram(file),
         Ok(elf) => machine_name(elf.ehdr.e_machine),
         // Its magic is all that is right about it.
         Err(_) => "no machine (its ELF header is damaged)".to_owned(),

@@ -91,6 +91,23 @@ mod tests {
     }
 
     #[test]
+    fn every_signal_and_every_code_has_its_place_in_the_map() {
+        for signal in Signal::all() {
+            let mut map = ExitMap::NONE;
+            map.map_signal(signal, 7);
+            for other in Signal::all() {
+                assert_eq!(map.get(Status::Signaled(other)), (other == signal).then_some(7));
+            }
+        }
+        for code in 0..=255 {
+            let mut map = ExitMap::NONE;
+            map.map_code(code, 7);
+            assert_eq!(map.get(Status::Exited(code)), Some(7));
+            assert_eq!(map.get(Status::Exited(code.wrapping_add(1))), None);
+        }
+    }
+
+    #[test]
     fn the_highest_signal_still_has_a_code() {
         let highest = Signal::new(64).map(|signal| Status::Signaled(signal).shell_code());
         assert_eq!(highest, Some(192));

@@ -44,7 +44,7 @@ pub enum Sender {
     Kernel,
     /// A process that our PID namespace does not show: docker, a kubelet, the host's administrator.
     Outside,
-    /// We ourselves: by writing to a pipe that nobody reads, or before we became what we are (exec keeps what waits).
+    /// We ourselves, before we became what we are: exec keeps what waits.
     Ourselves,
     /// A process that we can see.
     Process {
@@ -62,14 +62,6 @@ pub struct Received {
     pub signal: Signal,
     /// From whom.
     pub sender: Sender,
-}
-
-impl Received {
-    /// Whether it is the SIGPIPE of a log line of ours that nobody reads. It is nobody's signal, and a log line about it
-    /// would be the cause of the next one.
-    pub fn is_from_our_log(self) -> bool {
-        self.signal == Signal::PIPE && self.sender == Sender::Ourselves
-    }
 }
 
 /// What of a start failed.
@@ -103,12 +95,14 @@ pub enum Left {
     None,
 }
 
-/// Whether we have a controlling terminal, from which job control is done.
+/// What we are to our controlling terminal, from which job control is done.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Terminal {
-    /// Yes.
-    Controlling,
-    /// No.
+    /// Our group, or the program's, is in the foreground: somebody waits there.
+    Foreground,
+    /// Another group is.
+    Background,
+    /// We have none.
     None,
 }
 

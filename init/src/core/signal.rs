@@ -31,8 +31,6 @@ impl Signal {
     pub const QUIT: Signal = Signal(3);
     /// Cannot be caught.
     pub const KILL: Signal = Signal(9);
-    /// Wrote to a pipe that nobody reads.
-    pub const PIPE: Signal = Signal(13);
     /// The request to end.
     pub const TERM: Signal = Signal(15);
     /// A child ended, stopped or went on.
@@ -99,8 +97,8 @@ impl Signal {
 
     /// Reads `TERM`, `SIGTERM`, `15`, `RTMIN+3` or `RTMAX-1`, in either case.
     pub fn parse(word: &str) -> Option<Signal> {
-        if let Ok(number) = word.parse() {
-            return Signal::new(number);
+        if let Some(number) = parse_digits(word) {
+            return Signal::new(i32::from(number));
         }
         let name = match word.get(..3) {
             Some(prefix) if prefix.eq_ignore_ascii_case("SIG") => word.get(3..)?,
@@ -122,10 +120,15 @@ impl Signal {
         if offset.is_empty() {
             return Signal::new(base);
         }
-        let distance: u8 = offset.strip_prefix(sign)?.parse().ok()?;
+        let distance = parse_digits(offset.strip_prefix(sign)?)?;
         let number = if sign == '+' { base + i32::from(distance) } else { base - i32::from(distance) };
         Signal::new(number).filter(|signal| signal.0 >= RTMIN)
     }
+}
+
+/// A number without a sign, which `parse` would take.
+fn parse_digits(word: &str) -> Option<u8> {
+    word.bytes().all(|byte| byte.is_ascii_digit()).then(|| word.parse().ok())?
 }
 
 fn strip_prefix<'a>(word: &'a str, prefix: &str) -> Option<&'a str> {
@@ -163,6 +166,14 @@ mod tests {
     }
 
     #[test]
+    fn terminals_send_eight_signals_and_three_of_them_stop_a_job() {
+        for signal in Signal::all() {
+            assert_eq!(signal.is_from_terminals(), matches!(signal.number(), 1 | 2 | 3 | 18 | 20 | 21 | 22 | 28));
+            assert_eq!(signal.is_job_stop(), matches!(signal.number(), 20..=22));
+        }
+    }
+
+    #[test]
     fn only_two_signals_cannot_be_caught() {
         for signal in Signal::all() {
             assert_eq!(signal.can_be_caught(), !matches!(signal.number(), 9 | 19), "{signal}");
@@ -184,9 +195,10 @@ mod tests {
 
     #[test]
     fn what_is_no_signal_is_refused() {
-        for word in
-            ["", "SIG", "0", "65", "-1", "TREM", "RTMIN+31", "RTMIN-1", "RTMAX-31", "RTMAX+1", "RTMIN+", "SIG15"]
-        {
+        for word in [
+            "", "SIG", "0", "65", "-1", "TREM", "RTMIN+31", "RTMIN-1", "RTMAX-31", "RTMAX+1", "RTMIN+", "SIG15", "+5",
+            "RTMIN++3", "300",
+        ] {
             assert_eq!(Signal::parse(word), None, "{word}");
         }
     }

@@ -17,8 +17,7 @@
 //!
 //! 1. Main is started once, by the first action.
 //! 2. Main is signalled only between its start and its end.
-//! 3. While main runs, every signal reaches it exactly once, as its rule says, or is dropped with a reason; but for the
-//!    SIGPIPE of our own log, of which not a word is said.
+//! 3. While main runs, every signal reaches it exactly once, as its rule says, or is dropped with a reason.
 //! 4. A stop never kills main: who asked for the stop holds the clock.
 //! 5. What is left is told once, when main has ended, and killed only after the deadline that followed.
 //! 6. That deadline is 5 s after main's end, but not beyond 9 s after the first request to stop, and never under 1 s.
@@ -208,7 +207,12 @@ impl Single {
     fn main_stopped(&self, by: Signal, terminal: Terminal) -> Actions {
         match self.policy.job_control {
             // The shell waits for us, not for main: it must see that the job has stopped.
-            JobControl::Caller if by.is_job_stop() && terminal == Terminal::Controlling => {
+            JobControl::Caller if by.is_job_stop() && terminal != Terminal::None => {
+                [Action::StopOurselves(MAIN)].into()
+            }
+            // SIGSTOP may be meant for main alone, by somebody who will continue main alone. In the foreground it is
+            // `suspend`, or an editor's ^Z.
+            JobControl::Caller if by == Signal::STOP && terminal == Terminal::Foreground => {
                 [Action::StopOurselves(MAIN)].into()
             }
             // Ctrl-Z where no shell could ever continue main. (The kernel ignores it for orphaned groups.)
@@ -248,7 +252,6 @@ impl Machine for Single {
         let input = match event {
             Event::Begin => Input::Begin,
             Event::NotStarted(_, why) => Input::NotStarted(why),
-            Event::Signalled(received) if received.is_from_our_log() => return Actions::NONE,
             Event::Signalled(received) => match self.judge(received) {
                 Ok(input) => input,
                 Err(note) => return [Action::Drop(received.signal, note)].into(),

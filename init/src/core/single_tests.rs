@@ -101,7 +101,7 @@ fn statuses() -> [Status; 3] {
 fn signals() -> Vec<Signal> {
     let usr1 = Signal::new(USR1).expect("10 is a signal");
     let rtmin_4 = Signal::new(38).expect("38 is a signal");
-    std::vec![Signal::TERM, Signal::HUP, Signal::INT, Signal::CHLD, Signal::CONT, Signal::PIPE, usr1, rtmin_4]
+    std::vec![Signal::TERM, Signal::HUP, Signal::INT, Signal::CHLD, Signal::CONT, usr1, rtmin_4]
 }
 
 /// Everything that the driver may report in this situation. It reports what main does only while main runs, and a
@@ -121,8 +121,9 @@ fn events(seen: &Seen) -> Vec<Event> {
         all.extend(statuses().map(|status| Event::Ended(MAIN, status)));
         all.push(Event::NotStarted(MAIN, StartError { step: Step::Exec, errno: 2 }));
         for by in [Signal::STOP, Signal::TSTP, Signal::TTIN, Signal::TTOU] {
-            all.push(Event::Stopped(MAIN, by, Terminal::Controlling));
-            all.push(Event::Stopped(MAIN, by, Terminal::None));
+            for terminal in [Terminal::Foreground, Terminal::Background, Terminal::None] {
+                all.push(Event::Stopped(MAIN, by, terminal));
+            }
         }
     } else {
         all.push(Event::Reaped(Left::None));
@@ -177,7 +178,12 @@ impl World {
     /// What must follow main's stop.
     fn after_stop(&self, by: Signal, terminal: Terminal) -> Vec<Action> {
         match (self.policy.job_control, by, terminal) {
-            (JobControl::Caller, Signal::TSTP | Signal::TTIN | Signal::TTOU, Terminal::Controlling) => {
+            (
+                JobControl::Caller,
+                Signal::TSTP | Signal::TTIN | Signal::TTOU,
+                Terminal::Foreground | Terminal::Background,
+            )
+            | (JobControl::Caller, Signal::STOP, Terminal::Foreground) => {
                 std::vec![Action::StopOurselves(MAIN)]
             }
             (JobControl::Nobody, Signal::TSTP, _) => std::vec![Action::Signal(MAIN, Signal::CONT)],
@@ -221,10 +227,6 @@ impl World {
         actions: &[Action],
         context: &Context<'_>,
     ) {
-        if received.signal == Signal::PIPE && received.sender == Sender::Ourselves {
-            assert_eq!(actions, [], "3: {context:?}");
-            return;
-        }
         let expected = self.expected(received);
         match (before.ended, expected) {
             // 3. Exactly once, as its rule says, or dropped with a reason. 4. And no more: a stop kills nobody.

@@ -13,6 +13,7 @@ use log::{Level, LevelFilter, Log, Metadata, Record, kv};
 use super::clock::since_1970;
 use super::errno::{Errno, cerr};
 use super::fds::Fd;
+use super::signals::take_back_of_write;
 
 /// What a log line looks like.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -33,9 +34,14 @@ struct Stderr {
     lost: AtomicU32,
 }
 
+/// How lines look from now on.
+pub fn set_format(format: Format) {
+    STDERR.json.store(u8::from(format == Format::Json), Relaxed);
+}
+
 /// Sends what is logged from now on to fd 2.
 pub fn install(level: LevelFilter, format: Format) {
-    STDERR.json.store(u8::from(format == Format::Json), Relaxed);
+    set_format(format);
     // It fails if a logger is installed already: ours, as nobody else installs one.
     let _ = log::set_logger(&STDERR);
     log::set_max_level(level);
@@ -47,11 +53,16 @@ impl Log for Stderr {
     }
 
     fn log(&self, record: &Record<'_>) {
-        let line = if self.json.load(Relaxed) == 0 { text(record) } else { json(record) };
         let lost = self.lost.swap(0, Relaxed);
-        if lost > 0 && write_at_once(loss(lost, self.json.load(Relaxed) != 0).bytes()).is_err() {
-            self.lost.store(lost.saturating_add(1), Relaxed);
-        } else if write_at_once(line.bytes()).is_err() {
+        if lost > 0 {
+            let message = format_args!("{lost} log lines are lost: stderr did not take them");
+            let mut loss = Record::builder();
+            if write_at_once(self.line(&loss.level(Level::Warn).args(message).build()).bytes()).is_err() {
+                self.lost.store(lost.saturating_add(1), Relaxed);
+                return;
+            }
+        }
+        if write_at_once(self.line(record).bytes()).is_err() {
             self.lost.fetch_add(1, Relaxed);
         }
     }
@@ -59,11 +70,10 @@ impl Log for Stderr {
     fn flush(&self) {}
 }
 
-fn loss(lost: u32, as_json: bool) -> Line<LONGEST> {
-    let message = format_args!("{lost} log lines are lost: stderr did not take them");
-    let mut record = Record::builder();
-    let record = record.level(Level::Warn).args(message).build();
-    if as_json { json(&record) } else { text(&record) }
+impl Stderr {
+    fn line(&self, record: &Record<'_>) -> Line<LONGEST> {
+        if self.json.load(Relaxed) == 0 { text(record) } else { json(record) }
+    }
 }
 
 fn text(record: &Record<'_>) -> Line<LONGEST> {
@@ -243,6 +253,10 @@ impl<const N: usize> fmt::Debug for Line<N> {
 const STDERR_FD: i32 = 2;
 
 fn write_at_once(line: &[u8]) -> Result<(), Errno> {
+    write_somehow(line).inspect_err(|errno| take_back_of_write(*errno))
+}
+
+fn write_somehow(line: &[u8]) -> Result<(), Errno> {
     match write_no_wait(line) {
         Err(Errno(libc::EAGAIN | libc::EOPNOTSUPP | libc::ENOSYS | libc::EINVAL | libc::EPERM)) => {}
         other => return other,

@@ -21,10 +21,10 @@ mod words;
 pub use self::clock::now;
 pub use self::errno::Errno;
 pub use self::fds::{Fd, close_from_3};
-pub use self::log::{Format, install as install_log};
+pub use self::log::{Format, install as install_log, set_format as set_log_format};
 pub use self::memory::Pages;
 pub use self::process::{Pid, change_dir_to_root, comm, parent, send_parent_death_signal, set_subreaper, this_process};
-pub use self::session::{Tty, controlling_tty, controls_a_terminal, process_group, session};
+pub use self::session::{Tty, controlling_tty, process_group, session, session_of, terminal};
 pub use self::signals::{
     Entry, SigSet, Sleep, Wake, block_all, die_of, send, send_from_parent, send_group, stop_ourselves,
 };

@@ -6,6 +6,7 @@ use core::fmt::Write as _;
 use super::errno::{Errno, cerr};
 use super::fds::Fd;
 use super::log::Line;
+use super::tree::check_proc;
 use crate::core::Signal;
 
 /// A process, by its number in our PID namespace. Never 0 or negative: those mean groups to kill(2).
@@ -13,6 +14,9 @@ use crate::core::Signal;
 pub struct Pid(i32);
 
 impl Pid {
+    /// A number that the kernel gives to no process (PID_MAX_LIMIT is 2^22).
+    const NOBODY: Pid = Pid(i32::MAX);
+
     /// The process of that number, if it can be one.
     pub const fn new(number: i32) -> Option<Pid> {
         if number > 0 { Some(Pid(number)) } else { None }
@@ -30,10 +34,13 @@ impl core::fmt::Display for Pid {
     }
 }
 
-/// getpid(2).
+/// getpid(2). A filter can refuse even that; gettid(2) gives the only thread's number, which is the same.
 pub fn this_process() -> Pid {
-    // SAFETY: no arguments, cannot fail.
-    Pid(unsafe { libc::getpid() })
+    // SAFETY: no arguments; -1 where it is refused.
+    let number = Pid::new(unsafe { libc::getpid() });
+    // SAFETY: as above.
+    let number = number.or_else(|| Pid::new(unsafe { libc::syscall(libc::SYS_gettid) } as i32));
+    number.unwrap_or(Pid::NOBODY)
 }
 
 /// getppid(2): our parent, or `None` if it is outside our PID namespace.
@@ -70,8 +77,9 @@ pub fn change_dir_to_root() -> Result<(), Errno> {
     cerr(i64::from(unsafe { libc::chdir(c"/".as_ptr()) })).map(|_| ())
 }
 
-/// The name of a process (/proc/PID/comm), if it can still be had.
+/// The name of a process (/proc/PID/comm), if it can still be had, and if /proc is that of our PID namespace.
 pub fn comm(pid: i32) -> Option<Line<32>> {
+    check_proc(this_process()).ok()?;
     let mut path = Line::<32>::new();
     write!(path, "/proc/{pid}/comm\0").ok()?;
     let file = Fd::open(CStr::from_bytes_until_nul(path.bytes()).ok()?, libc::O_RDONLY).ok()?;

@@ -2,6 +2,8 @@
 
 use super::errno::{Errno, cerr};
 use super::fds::Fd;
+use super::process::Pid;
+use crate::core::Terminal;
 
 /// One of our standard streams that is our controlling terminal.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -19,14 +21,27 @@ pub fn session() -> i32 {
     unsafe { libc::getsid(0) }
 }
 
+/// getsid(2) of another process, if there is one; 0 if it has none, or its leader is outside our PID namespace.
+pub fn session_of(pid: Pid) -> Option<i32> {
+    // SAFETY: takes an integer and touches no memory of ours.
+    Some(unsafe { libc::getsid(pid.number()) }).filter(|session| *session >= 0)
+}
+
 /// Our controlling terminal, if it is among our standard streams.
 pub fn controlling_tty() -> Option<Tty> {
     (0..3).map(Tty).find(|tty| tty.foreground().is_ok())
 }
 
-/// Whether we have a controlling terminal, on whatever descriptor.
-pub fn controls_a_terminal() -> bool {
-    Fd::open(c"/dev/tty", libc::O_RDWR | libc::O_NOCTTY | libc::O_NONBLOCK).is_ok()
+/// What we and our child are to our controlling terminal, on whatever descriptor it is.
+pub fn terminal(child: Pid) -> Terminal {
+    let Ok(tty) = Fd::open(c"/dev/tty", libc::O_RDWR | libc::O_NOCTTY | libc::O_NONBLOCK) else {
+        return Terminal::None;
+    };
+    match Tty(tty.raw()).foreground() {
+        Ok(group) if group == process_group() || group == child.number() => Terminal::Foreground,
+        Ok(_) => Terminal::Background,
+        Err(_) => Terminal::None,
+    }
 }
 
 impl Tty {

@@ -87,6 +87,22 @@ pub(super) fn set_child_signal(disposition: Disposition) -> Result<Disposition, 
     Ok(if former.handler == libc::SIG_IGN { Disposition::Ignored } else { Disposition::Default })
 }
 
+/// Takes back the signal that a write of ours has caused. It is nobody's request: forwarded it would end the payload,
+/// and a log line about it would cause the next one. The kernel sends it to the thread, and what waits for the thread
+/// is taken before what waits for the process, so a SIGPIPE from elsewhere stays.
+pub(super) fn take_back_of_write(errno: Errno) {
+    let signal = match errno {
+        Errno(libc::EPIPE) => libc::SIGPIPE,
+        Errno(libc::EFBIG) => libc::SIGXFSZ,
+        _ => return,
+    };
+    let set = SigSet(1 << (signal - 1));
+    let at_once = timespec(Duration::ZERO);
+    let nothing: *mut libc::siginfo_t = ptr::null_mut();
+    // SAFETY: the set has the size that is told, the timeout lives through the call, and who sent it is not asked.
+    unsafe { libc::syscall(libc::SYS_rt_sigtimedwait, &raw const set, nothing, &raw const at_once, SET_SIZE) };
+}
+
 /// Why we are awake.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Wake {

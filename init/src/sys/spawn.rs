@@ -2,9 +2,9 @@
 //! CLONE_VFORK), because copying page tables is most of what fork(2) costs. `libc::vfork` would return twice into the
 //! same Rust frame; a child with a stack of its own does not.
 //!
-//! We sleep until the child has executed the program or given up, so its group exists before any signal is forwarded.
-//! An emulator may make a plain fork of it, so the outcome comes through a close-on-exec pipe; where no pipe is to be
-//! had, through the shared memory alone.
+//! We sleep until the child has executed the program or given up, so its group exists before any signal is forwarded,
+//! and what went wrong stands in the shared memory. An emulator or a filter may make a plain fork of it: then it comes
+//! through a close-on-exec pipe. (Where there is neither, a program that does not start ends with 127 without a word.)
 
 use core::ffi::{CStr, c_char, c_int, c_void};
 use core::fmt::Write as _;
@@ -62,13 +62,20 @@ struct Stack(#[expect(dead_code, reason = "only the child uses it, through a poi
 /// What the child is given, and where it leaves what went wrong.
 struct Work<'a> {
     program: &'a Program,
-    pipe: Option<&'a Fd>,
+    /// The writing end of the pipe.
+    pipe: Option<i32>,
+    /// Where the entries stand that are to name the child's pid.
+    pid_places: [Option<*mut *mut c_char>; 2],
+    /// How far the child came, if it shares our memory: 0 if it does not.
     step: AtomicU8,
     errno: AtomicI32,
 }
 
-/// A step as one byte of the report; 0 is none.
-const STEPS: [(u8, Step); 3] = [(1, Step::Exec), (2, Step::ExecForeign), (3, Step::ExecShell)];
+/// The child shares our memory and has begun.
+const BEGUN: u8 = 1;
+
+/// A step that failed, as one byte.
+const STEPS: [(u8, Step); 3] = [(2, Step::Exec), (3, Step::ExecForeign), (4, Step::ExecShell)];
 
 impl Program {
     /// The name that it was asked for by.
@@ -85,7 +92,8 @@ pub fn spawn(program: &Program) -> Result<Pid, StartError> {
     let pipe = Fd::pipe().ok();
     let work = Work {
         program,
-        pipe: pipe.as_ref().map(|(_, writing)| writing),
+        pipe: pipe.as_ref().map(|(_, writing)| writing.raw()),
+        pid_places: program.pid_entries.map(|entry| program.environment.place_of(entry?)),
         step: AtomicU8::new(0),
         errno: AtomicI32::new(0),
     };
@@ -98,27 +106,39 @@ pub fn spawn(program: &Program) -> Result<Pid, StartError> {
     unsafe { *argv.sub(1) = slots[0] };
     // SAFETY: as above.
     unsafe { *argv = slots[1] };
-    let pid = child.map_err(|Errno(errno)| StartError { step: Step::Fork, errno })?;
-
-    let mut report = [work.step.load(Relaxed), 0, 0, 0, 0];
-    if let Some((reading, writing)) = pipe {
-        drop(writing);
-        // Nothing to read means that the program runs: executing it has closed the child's end.
-        if !matches!(reading.read(&mut report), Ok(5)) {
-            return Ok(pid);
+    for (place, entry) in work.pid_places.into_iter().zip(program.pid_entries) {
+        if let (Some(place), Some(entry)) = (place, entry) {
+            // SAFETY: the place of this very entry, which the child made point to its own stack.
+            unsafe { *place = entry.as_ptr().cast_mut() };
         }
-    } else {
-        report[1..].copy_from_slice(&work.errno.load(Relaxed).to_ne_bytes());
     }
-    let [step, errno @ ..] = report;
-    match STEPS.into_iter().find(|(number, _)| *number == step) {
+    let pid = child.map_err(|Errno(errno)| StartError { step: Step::Fork, errno })?;
+    match outcome(&work, pipe) {
         None => Ok(pid),
-        Some((_, step)) => {
+        Some(failed) => {
             // SAFETY: takes integers and a null pointer. The child has ended or is about to.
             unsafe { libc::waitpid(pid.number(), core::ptr::null_mut(), 0) };
-            Err(StartError { step, errno: i32::from_ne_bytes(errno) })
+            Err(failed)
         }
     }
+}
+
+/// What failed in the child, once it has executed the program or given up.
+fn outcome(work: &Work<'_>, pipe: Option<(Fd, Fd)>) -> Option<StartError> {
+    let mut report = [work.step.load(Relaxed), 0, 0, 0, 0];
+    report[1..].copy_from_slice(&work.errno.load(Relaxed).to_ne_bytes());
+    if report[0] == 0
+        && let Some((reading, writing)) = pipe
+    {
+        // It shares nothing with us. Executing the program closes its end of the pipe, and nothing comes.
+        drop(writing);
+        if reading.read(&mut report) != Ok(report.len()) {
+            return None;
+        }
+    }
+    let [step, errno @ ..] = report;
+    let (_, step) = STEPS.into_iter().find(|(number, _)| *number == step)?;
+    Some(StartError { step, errno: i32::from_ne_bytes(errno) })
 }
 
 fn clone_child(work: &Work<'_>) -> Result<Pid, Errno> {
@@ -144,9 +164,10 @@ fn clone_child(work: &Work<'_>) -> Result<Pid, Errno> {
 extern "C" fn child(work: *mut c_void) -> c_int {
     // SAFETY: the parent passes a `Work` that outlives this child's use of its memory.
     let work = unsafe { &*work.cast_const().cast::<Work<'_>>() };
+    work.step.store(BEGUN, Relaxed);
     let mut pid_lines = [Line::new(), Line::new()];
     place(work.program.placement);
-    name_the_pid(work.program, &mut pid_lines);
+    name_the_pid(work, &mut pid_lines);
     restore(work.program.entry);
     let failed = exec(work.program);
 
@@ -157,7 +178,7 @@ extern "C" fn child(work: *mut c_void) -> c_int {
         let mut report = [step, 0, 0, 0, 0];
         report[1..].copy_from_slice(&failed.errno.to_ne_bytes());
         // SAFETY: the pointer and the length are of one array. Five bytes fit into an empty pipe.
-        unsafe { libc::write(pipe.raw(), report.as_ptr().cast(), report.len()) };
+        unsafe { libc::write(pipe, report.as_ptr().cast(), report.len()) };
     }
     // SAFETY: ends this process without running anything of the parent's.
     unsafe { libc::_exit(127) }
@@ -176,13 +197,14 @@ fn place(placement: Placement) {
     }
 }
 
-fn name_the_pid(program: &Program, lines: &mut [Line<40>; 2]) {
-    for (entry, line) in program.pid_entries.into_iter().zip(lines) {
-        let Some(entry) = entry else { continue };
+fn name_the_pid(work: &Work<'_>, lines: &mut [Line<40>; 2]) {
+    for ((entry, place), line) in work.program.pid_entries.into_iter().zip(work.pid_places).zip(lines) {
+        let (Some(entry), Some(place)) = (entry, place) else { continue };
         let name = entry.to_str().ok().and_then(|text| text.split('=').next()).unwrap_or_default();
         // It fits: these names are short.
         let _ = write!(line, "{name}={}\0", this_process());
-        program.environment.replace(entry, line.as_mut_ptr());
+        // SAFETY: the place of the entry in the environment; `spawn` puts the entry back. The line lives until exec.
+        unsafe { *place = line.as_mut_ptr() };
     }
 }
 

@@ -1,7 +1,11 @@
 //! What is left when the main program has ended: everything in the namespace of a PID 1, our descendants otherwise.
 //!
-//! Descendants are found through /proc, by following each process's parents up to us, and signalled by a pidfd that
-//! was opened before they were found to be ours. So a number that is used again between the two is never signalled.
+//! Descendants are found through /proc, by following each process's parents up to us. Where the kernel has pidfds, each
+//! is signalled by one that was opened before the process was found to be ours, so that a number that is used again in
+//! between is never signalled.
+//!
+//! A shell may have started children in the process that then became us (`supervise ... > >(tee log)`,
+//! `daemon & exec supervise ...`). They are no leftovers of the program, and are neither told nor waited for.
 
 use core::ffi::CStr;
 use core::fmt::{self, Write as _};
@@ -9,9 +13,10 @@ use core::fmt::{self, Write as _};
 use super::errno::{Errno, cerr};
 use super::fds::Fd;
 use super::log::Line;
-use super::process::{Pid, this_process};
+use super::process::Pid;
 use super::signals::{send, send_namespace};
-use crate::core::{Scope, Signal};
+use super::wait::has_children;
+use crate::core::{Left, Scope, Signal};
 
 /// Why descendants cannot be found.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -31,17 +36,70 @@ impl fmt::Display for TreeError {
     }
 }
 
-/// What is left in this scope.
+/// What is left in a scope.
 #[derive(Clone, Copy, Debug)]
-pub struct Rest(pub Scope);
+pub struct Rest {
+    scope: Scope,
+    ourselves: Pid,
+    /// Children that we had before we started any.
+    inherited: [Option<Pid>; Rest::INHERITED],
+}
 
 impl Rest {
+    /// More children than this that were there before us are taken for the program's.
+    const INHERITED: usize = 32;
+
+    /// To be made before the first program is started.
+    pub fn new(scope: Scope, ourselves: Pid) -> Rest {
+        let mut rest = Rest { scope, ourselves, inherited: [None; Rest::INHERITED] };
+        // A PID 1 takes all with it when it ends, so it tells all.
+        if scope == Scope::Tree && has_children() {
+            rest.find_inherited();
+        }
+        rest
+    }
+
+    fn find_inherited(&mut self) {
+        let mut found = [None; Rest::INHERITED];
+        let mut places = found.iter_mut();
+        // Without /proc nothing is told later either.
+        let _ = self.for_each(|pid, stat, _| {
+            if stat.parent == self.ourselves.number()
+                && let Some(place) = places.next()
+            {
+                *place = Some(pid);
+            }
+        });
+        self.inherited = found;
+    }
+
+    /// A child has ended. Its number may be used again.
+    pub fn forget(&mut self, pid: Pid) {
+        for place in &mut self.inherited {
+            if *place == Some(pid) {
+                *place = None;
+            }
+        }
+    }
+
+    /// Whether the program has left anything, given that we still have children.
+    pub fn is_any(&self) -> Left {
+        if self.inherited.iter().all(Option::is_none) {
+            return Left::Some;
+        }
+        let mut left = Left::None;
+        match self.for_each(|_, _, _| left = Left::Some) {
+            Ok(()) => left,
+            Err(_) => Left::Some,
+        }
+    }
+
     /// Sends the signals, in their order, to everything that is left.
     ///
     /// # Errors
     /// Descendants cannot be found. A PID 1 needs no /proc.
-    pub fn signal(self, signals: &[Signal]) -> Result<(), TreeError> {
-        match self.0 {
+    pub fn signal(&self, signals: &[Signal]) -> Result<(), TreeError> {
+        match self.scope {
             Scope::Namespace => {
                 for signal in signals {
                     // ESRCH: nobody is there. Nothing else can be refused to a PID 1 within its namespace.
@@ -51,17 +109,13 @@ impl Rest {
                 }
                 Ok(())
             }
-            Scope::Tree => self.for_each(|pid, pidfd, _| {
+            Scope::Tree => self.for_each(|pid, _, pidfd| {
                 for signal in signals {
-                    let sent = match pidfd {
-                        Some(pidfd) => send_pidfd(pidfd, *signal),
-                        None => Err(Errno(libc::ENOSYS)),
+                    // It has ended in the meantime, or changed its user: nothing that we could mend.
+                    let _ = match pidfd {
+                        Some(pidfd) => send_pidfd(pidfd, Some(*signal)),
+                        None => send(pid, *signal),
                     };
-                    // A filter may refuse what the kernel has. What has ended in the meantime must not be signalled by
-                    // its number; what has changed its user cannot be signalled at all.
-                    if !matches!(sent, Ok(()) | Err(Errno(libc::ESRCH))) {
-                        let _ = send(pid, *signal);
-                    }
                 }
             }),
         }
@@ -71,41 +125,80 @@ impl Rest {
     ///
     /// # Errors
     /// They cannot be found.
-    pub fn name(self, mut tell: impl FnMut(Pid, &str)) -> Result<(), TreeError> {
-        self.for_each(|pid, _, stat| tell(pid, stat.comm()))
+    pub fn name(&self, mut tell: impl FnMut(Pid, &str)) -> Result<(), TreeError> {
+        self.for_each(|pid, stat, _| tell(pid, stat.comm()))
     }
 
-    /// Goes through all living processes of the scope. Linux before 5.3 has no pidfd to lend, and a filter may refuse it.
-    fn for_each(self, mut found: impl FnMut(Pid, Option<&Fd>, &Stat)) -> Result<(), TreeError> {
-        let ourselves = this_process();
-        check_proc(ourselves)?;
+    /// Goes through all living processes of the scope, with a pidfd where the kernel has them and no filter refuses
+    /// them.
+    fn for_each(&self, mut found: impl FnMut(Pid, &Stat, Option<&Fd>)) -> Result<(), TreeError> {
+        check_proc(self.ourselves)?;
+        let has_pidfds = Fd::of_process(self.ourselves.number()).and_then(|pidfd| send_pidfd(&pidfd, None)).is_ok();
         let directory = Fd::open(c"/proc", libc::O_RDONLY | libc::O_DIRECTORY).map_err(TreeError::NoProc)?;
         let mut entries = Entries::new(&directory);
         while let Some(pid) = entries.next_pid().map_err(TreeError::NoProc)? {
-            if pid == ourselves {
+            if pid == self.ourselves {
                 continue;
             }
-            let pidfd = Fd::of_process(pid.number()).ok();
-            let Some(stat) = Stat::read(pid).filter(|stat| !stat.is_zombie()) else { continue };
-            if self.0 == Scope::Namespace || is_below(ourselves, &stat) {
-                found(pid, pidfd.as_ref(), &stat);
+            let pidfd = if has_pidfds { Fd::of_process(pid.number()).ok() } else { None };
+            // It has ended since the entry was read.
+            if has_pidfds && pidfd.is_none() {
+                continue;
+            }
+            if let Some(stat) = self.find(pid) {
+                found(pid, &stat, pidfd.as_ref());
             }
         }
         Ok(())
     }
+
+    /// The living process of that number, if it is of the scope.
+    fn find(&self, pid: Pid) -> Option<Stat> {
+        /// How often a process may be handed to another parent while we look.
+        const MOVES: u32 = 8;
+        let mut stat = Stat::read(pid).filter(|stat| !stat.is_zombie())?;
+        if self.scope == Scope::Namespace {
+            return Some(stat);
+        }
+        for _ in 0..MOVES {
+            let below = self.is_below(pid, &stat);
+            // A parent that has ended on the way may have left its number to another process.
+            let again = Stat::read(pid).filter(|stat| !stat.is_zombie())?;
+            if again.parent == stat.parent {
+                return below.then_some(again);
+            }
+            stat = again;
+        }
+        None
+    }
+
+    /// Whether the chain of parents leads to us, by a child that was not there before us.
+    fn is_below(&self, pid: Pid, stat: &Stat) -> bool {
+        /// No chain is longer; a race with dying processes must not make one endless.
+        const DEEPEST: u32 = 4096;
+        let (mut child, mut parent) = (pid, stat.parent);
+        for _ in 0..DEEPEST {
+            if parent == self.ourselves.number() {
+                return !self.inherited.contains(&Some(child));
+            }
+            let Some(next) = Pid::new(parent).filter(|pid| pid.number() != 1) else { return false };
+            let Some(stat) = Stat::read(next) else { return false };
+            (child, parent) = (next, stat.parent);
+        }
+        false
+    }
 }
 
-fn send_pidfd(pidfd: &Fd, signal: Signal) -> Result<(), Errno> {
+/// pidfd_send_signal(2) (Linux 5.1); without a signal it only tries.
+fn send_pidfd(pidfd: &Fd, signal: Option<Signal>) -> Result<(), Errno> {
+    let number = signal.map_or(0, |signal| libc::c_int::from(signal.number()));
     let nothing: *const libc::siginfo_t = core::ptr::null();
     // SAFETY: integers and a null pointer, which pidfd_send_signal(2) takes for kill(2)'s information.
-    cerr(unsafe {
-        libc::syscall(libc::SYS_pidfd_send_signal, pidfd.raw(), libc::c_int::from(signal.number()), nothing, 0)
-    })
-    .map(|_| ())
+    cerr(unsafe { libc::syscall(libc::SYS_pidfd_send_signal, pidfd.raw(), number, nothing, 0) }).map(|_| ())
 }
 
 /// /proc/self names us as its own namespace does.
-fn check_proc(ourselves: Pid) -> Result<(), TreeError> {
+pub(super) fn check_proc(ourselves: Pid) -> Result<(), TreeError> {
     let mut target = [0_u8; 16];
     // SAFETY: a constant string with a NUL; the pointer and the length are of one array.
     let length =
@@ -113,22 +206,6 @@ fn check_proc(ourselves: Pid) -> Result<(), TreeError> {
             .map_err(TreeError::NoProc)?;
     let number = target.get(..length as usize).and_then(parse_number);
     if number == Some(ourselves.number()) { Ok(()) } else { Err(TreeError::OtherNamespace) }
-}
-
-fn is_below(ancestor: Pid, stat: &Stat) -> bool {
-    /// No chain of parents is longer; a race with dying processes must not make one endless.
-    const DEEPEST: usize = 4096;
-    let mut parent = stat.parent;
-    for _ in 0..DEEPEST {
-        if parent == ancestor.number() {
-            return true;
-        }
-        match Pid::new(parent).filter(|pid| pid.number() != 1).and_then(Stat::read) {
-            Some(stat) => parent = stat.parent,
-            None => return false,
-        }
-    }
-    false
 }
 
 /// What /proc/PID/stat begins with: `pid (comm) state ppid` (proc_pid_stat(5)).

@@ -1,5 +1,8 @@
 //! wait4(2), raw: `nix` answers EINVAL after reaping a child that a real-time signal killed.
 
+use core::time::Duration;
+
+use super::clock::timespec;
 use super::errno::{Errno, cerr};
 use super::process::Pid;
 use crate::core::{Left, Signal, Status};
@@ -41,11 +44,38 @@ pub fn reap() -> Reaped {
     }
 }
 
-/// Sleeps until a child can be reaped, or until there is none (waitid(2) with WNOWAIT).
-pub fn wait_child() {
+/// Sleeps until a child can be reaped or until there is none (waitid(2) with WNOWAIT), or for a short while if there is
+/// a time to be met. For where signals cannot be waited for.
+pub fn wait_child(limit: Option<Duration>) {
+    /// As long as a leftover that has ended may go unnoticed.
+    const WHILE: Duration = Duration::from_millis(20);
+    let Some(limit) = limit else {
+        let mut info = core::mem::MaybeUninit::<libc::siginfo_t>::zeroed();
+        // SAFETY: `info` has room for a siginfo_t.
+        let waited =
+            unsafe { libc::waitid(libc::P_ALL, 0, info.as_mut_ptr(), libc::WEXITED | libc::WSTOPPED | libc::WNOWAIT) };
+        // A filter that refuses this as well must not make us spin.
+        if waited == -1 && !matches!(Errno::last(), Errno(libc::ECHILD | libc::EINTR)) {
+            sleep(WHILE);
+        }
+        return;
+    };
+    sleep(limit.min(WHILE));
+}
+
+fn sleep(duration: Duration) {
+    let time = timespec(duration);
+    // SAFETY: `time` lives through the call; what is left of it is not asked for.
+    unsafe { libc::nanosleep(&raw const time, core::ptr::null_mut()) };
+}
+
+/// Whether we have children, without reaping any.
+pub(super) fn has_children() -> bool {
     let mut info = core::mem::MaybeUninit::<libc::siginfo_t>::zeroed();
-    // SAFETY: `info` has room for a siginfo_t. Whatever the answer, reaping comes next.
-    unsafe { libc::waitid(libc::P_ALL, 0, info.as_mut_ptr(), libc::WEXITED | libc::WSTOPPED | libc::WNOWAIT) };
+    let options = libc::WEXITED | libc::WNOHANG | libc::WNOWAIT;
+    // SAFETY: `info` has room for a siginfo_t.
+    let found = unsafe { libc::waitid(libc::P_ALL, 0, info.as_mut_ptr(), options) };
+    found == 0
 }
 
 fn change(raw: i32) -> Option<Change> {

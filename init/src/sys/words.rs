@@ -83,15 +83,18 @@ impl Environment {
         unsafe { *to = ptr::null_mut() };
     }
 
-    /// Puts `value` where the entry `old` stands. Used in the child, which alone knows its pid.
-    pub(super) fn replace(&self, old: &CStr, value: *mut c_char) {
+    /// Where the entry stands.
+    pub(super) fn place_of(&self, entry: &CStr) -> Option<*mut *mut c_char> {
         let mut place = self.first;
-        // SAFETY: up to the null pointer, every place is within the array.
-        while unsafe { !(*place).is_null() } {
-            // SAFETY: as above; entries are compared as pointers.
-            if unsafe { ptr::eq(*place, old.as_ptr()) } {
-                // SAFETY: as above.
-                unsafe { *place = value };
+        loop {
+            // SAFETY: up to the null pointer, every place is within the array.
+            let found = unsafe { *place };
+            if found.is_null() {
+                return None;
+            }
+            // Entries are the same if they are at the same address.
+            if ptr::eq(found, entry.as_ptr()) {
+                return Some(place);
             }
             // SAFETY: this place was not the null pointer, so there is one more.
             place = unsafe { place.add(1) };
