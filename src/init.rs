@@ -69,7 +69,7 @@ impl Surroundings {
 
     /// As `SUPERVISE_LOG_FORMAT` says; what it cannot mean is text, and `None`.
     pub(crate) fn format(&self) -> Option<Format> {
-        let Some(word) = self.log_format else { return Some(Format::Text) };
+        let Some(word) = self.log_format.filter(|word| !word.is_empty()) else { return Some(Format::Text) };
         word.to_str().ok().and_then(crate::format_named)
     }
 
@@ -78,8 +78,13 @@ impl Surroundings {
         let Some(word) = self.log else { return LevelFilter::Warn };
         match word.to_str().map(str::parse) {
             Ok(Ok(level)) => level,
+            // A compose file sets what it has no value for to nothing.
+            _ if word.is_empty() => LevelFilter::Warn,
             _ => {
-                warn!("SUPERVISE_LOG={}: no log level; taken as warn", word.to_string_lossy());
+                warn!(
+                    "SUPERVISE_LOG={}: no log level (off, error, warn, info, debug, trace); taken as warn",
+                    word.to_string_lossy()
+                );
                 LevelFilter::Warn
             }
         }
@@ -104,7 +109,7 @@ pub(crate) fn run(
     if surroundings.format().is_none()
         && let Some(word) = surroundings.log_format
     {
-        warn!("SUPERVISE_LOG_FORMAT={}: no log format; taken as text", word.to_string_lossy());
+        warn!("SUPERVISE_LOG_FORMAT={}: no log format (text, json); taken as text", word.to_string_lossy());
     }
     if let Some(signal) = options.parent_death {
         follow_parent(signal, surroundings.ourselves);

@@ -63,6 +63,14 @@ fn it_says_why_a_command_does_not_start() {
 }
 
 #[test]
+fn this_machines_init_names_the_machine_that_it_is_for() {
+    let scene = Scene::new();
+    let ended = scene.supervise().argv(&[binary()]).end();
+    assert_eq!(ended.exit, Exit::Code(126));
+    assert!(ended.stderr.iter().any(|line| line.contains("it is a program for aarch64")), "{ended:?}");
+}
+
+#[test]
 fn signals_reach_the_command() {
     let scene = Scene::new();
     let verbs = "block USR1, block TERM, ready, await USR1, say usr1, await TERM, exit 5";

@@ -79,7 +79,7 @@ fn wrong_words_are_named_in_one_line() {
         (&["--exit-map", "-1=0", "true"], &["--exit-map", "-1"]),
         (&["--exit-map", "1", "true"], &["--exit-map", "1"]),
         (&["--exit-map", "1=2,", "true"], &["--exit-map"]),
-        (&["--exit-map", "FOO=0", "true"], &["--exit-map", "FOO"]),
+        (&["--exit-map", "FOO=0", "true"], &["--exit-map", "FOO", "neither"]),
         (&["--exit-map", "99999999999999999999=0", "true"], &["--exit-map"]),
         (&["--parent-death", "FOO", "true"], &["--parent-death", "FOO"]),
     ];

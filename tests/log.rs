@@ -296,7 +296,7 @@ fn a_reader_that_is_gone_costs_the_payload_no_signal() {
 fn a_file_that_may_not_grow_costs_the_payload_no_signal() {
     for place in [Place::Child, Place::Pid1] {
         let scene = Scene::new();
-        let file = std::fs::File::create(scene.folder().join("log")).expect("the folder is ours");
+        let file = File::create(scene.folder().join("log")).expect("the folder is ours");
         let limit = format!("limit {} 0 0", libc::RLIMIT_FSIZE);
         let launch = scene.supervise().place(place).options(&["-v"]).entered_with(&limit);
         let mut init = launch.adjust(move |command| command.stderr(file)).probe("tally-until WINCH, exit 3").spawn();

@@ -271,7 +271,7 @@ fn without_proc_process_1_stops_what_is_left() {
     }
     let scene = Scene::new();
     let launch = scene.supervise().place(Place::Pid1).behind(&WITHOUT_PROC).options(&["-v"]);
-    let worker = "block TERM,CONT,HUP, fork setsid await TERM, await CONT, await HUP, say told, end";
+    let worker = "block TERM,CONT, fork setsid await TERM, await CONT, say told, end";
     let ended = launch.probe(&format!("{worker}, orphans 5, exit 3")).end();
     assert_eq!((ended.exit, ended.stdout), (Exit::Code(3), vec!["told".to_owned()]), "{:?}", ended.stderr);
 }

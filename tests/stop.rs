@@ -8,12 +8,12 @@ use harness::running::Running;
 use harness::{Exit, Scene, proc, send, skip};
 use libc::{SIGCONT, SIGHUP, SIGQUIT, SIGTERM, SIGUSR1};
 
-/// A process that ends only when it has been told all three.
-const TOLD: &str = "await TERM, await CONT, await HUP, say told";
+/// A process that ends only when it has been told both.
+const TOLD: &str = "await TERM, await CONT, say told";
 
 /// A main that leaves a worker behind, of the given kind, and ends with 3 when it may.
 fn with_worker(kind: &str, work: &str) -> String {
-    format!("block TERM,CONT,HUP, {kind} say worker, {work} end, read, exit 3")
+    format!("block TERM,CONT, {kind} say worker, {work} end, read, exit 3")
 }
 
 #[test]
@@ -36,7 +36,7 @@ fn what_is_left_is_told_and_waited_for() {
 fn what_was_there_before_us_is_neither_told_nor_waited_for() {
     let scene = Scene::new();
     // A shell does so with `supervise ... > >(tee log)`, and with `daemon & exec supervise ...`.
-    let verbs = format!("block TERM,CONT,HUP, read, fork setsid {TOLD}, end, exit 3");
+    let verbs = format!("block TERM,CONT, read, fork setsid {TOLD}, end, exit 3");
     let mut init = scene.supervise().entered_with("fork setpgid tally-until WINCH end").probe(&verbs).spawn();
     init.expect("ready");
     let inherited = proc::children(init.pid()).into_iter().next().expect("it is ready");
@@ -48,10 +48,37 @@ fn what_was_there_before_us_is_neither_told_nor_waited_for() {
 }
 
 #[test]
+fn what_ignores_term_as_a_shell_does_gets_hup_and_nobody_else() {
+    for place in EVERYWHERE {
+        let scene = Scene::new();
+        // HUP would kill the second one before it has found out that the first one got it.
+        let verbs = "fork setsid ignore TERM, block HUP, say one, await HUP, say told, end, \
+                     fork setsid block TERM,USR1, say two, await USR1, await TERM, say alive, end, read, exit 3";
+        let mut init = scene.supervise().place(place).probe(verbs).spawn();
+        let main = init.main_pid();
+        let mut ready = [init.line(), init.line()];
+        ready.sort();
+        assert_eq!(ready, ["one", "two"]);
+        let workers = proc::children(main);
+        init.go();
+        init.expect("told");
+        workers.into_iter().for_each(|worker| send_if_there(worker, SIGUSR1));
+        init.expect("alive");
+        assert_eq!(init.wait(), Exit::Code(3), "{place:?}: {}", init.said());
+    }
+}
+
+/// The first of the two has ended, or is about to.
+fn send_if_there(pid: i32, signal: i32) {
+    let signal = nix::sys::signal::Signal::try_from(signal).expect("it has a name");
+    let _ = nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), signal);
+}
+
+#[test]
 fn the_same_after_a_stop_that_ended_main() {
     for place in EVERYWHERE {
         let scene = Scene::new();
-        let verbs = format!("block TERM,CONT,HUP, fork setsid {TOLD}, end, ready, unblock TERM, wait");
+        let verbs = format!("block TERM,CONT, fork setsid {TOLD}, end, ready, unblock TERM, wait");
         let mut init = scene.supervise().place(place).probe(&verbs).spawn();
         init.expect("ready");
         init.signal(SIGTERM);
@@ -81,7 +108,7 @@ fn a_stopped_process_is_continued_so_that_it_can_end() {
     for place in EVERYWHERE {
         let scene = Scene::new();
         // CONT is not blocked, or the process would not go on by it.
-        let verbs = "block TERM,HUP, fork setsid raise STOP 1, await TERM, await HUP, say told, end, read, exit 3";
+        let verbs = "block TERM, fork setsid raise STOP 1, await TERM, say told, end, read, exit 3";
         let mut init = scene.supervise().place(place).probe(verbs).spawn();
         let main = init.main_pid();
         scene.deadline.until("the worker to stop", || {
@@ -100,7 +127,7 @@ fn a_worker_may_take_its_time_and_finish_its_work() {
         let scene = Scene::new();
         // Its work: three lines from the test, which is slower than any exit.
         let work = "await TERM, say saving, read, read, read, say saved";
-        let verbs = format!("block TERM,HUP, fork setsid say worker, {work} end, say main, exit 3");
+        let verbs = format!("block TERM, fork setsid say worker, {work} end, say main, exit 3");
         let mut init = scene.supervise().place(place).probe(&verbs).spawn();
         let mut begun = [init.line(), init.line(), init.line()];
         begun.sort();
@@ -185,7 +212,7 @@ fn what_cannot_be_killed_is_named_and_left() {
 fn a_stop_while_what_is_left_ends_is_passed_on_to_it() {
     for place in EVERYWHERE {
         let scene = Scene::new();
-        let work = "await TERM, await HUP, say told, await TERM, say again";
+        let work = "await TERM, await CONT, say told, await TERM, say again";
         let mut init = scene.supervise().place(place).probe(&with_worker("fork setsid", work)).spawn();
         init.expect("worker");
         init.go();
@@ -200,7 +227,7 @@ fn a_stop_while_what_is_left_ends_is_passed_on_to_it() {
 fn a_rewritten_stop_tells_main_otherwise_and_the_rest_as_ever() {
     for (rewrite, sent, told) in [("TERM=QUIT", SIGTERM, SIGQUIT), ("USR1=TERM", SIGUSR1, SIGTERM)] {
         let scene = Scene::new();
-        let verbs = format!("block TERM,CONT,HUP, fork setsid {TOLD}, end, report-until {told}, exit 6");
+        let verbs = format!("block TERM,CONT, fork setsid {TOLD}, end, report-until {told}, exit 6");
         let mut init = scene.supervise().options(&["--rewrite", rewrite]).probe(&verbs).spawn();
         init.expect("ready");
         init.signal(sent);
@@ -247,12 +274,12 @@ fn a_process_that_was_put_into_the_namespace_is_told_too() {
     }
     let scene = Scene::new();
     // A worker of ours holds the end up until the other one has spoken.
-    let verbs = "block TERM,HUP, fork setsid await TERM, read, end, ready, read, exit 3";
+    let verbs = "block TERM, fork setsid await TERM, read, end, ready, read, exit 3";
     let mut init = scene.supervise().place(Place::Pid1).probe(verbs).spawn();
     init.expect("ready");
     let mut enter = scene.command("nsenter");
     enter.args(["--pid", "--target", &init.pid().to_string()]).arg(harness::probe());
-    enter.args(["block", "TERM,HUP", "say", "inside", "await", "TERM", "await", "HUP", "say", "told"]);
+    enter.args(["block", "TERM", "say", "inside", "await", "TERM", "say", "told"]);
     enter.stdout(std::process::Stdio::piped());
     let mut inside = Running::start(&scene, enter, 0, std::path::Path::new("nsenter"));
     inside.expect("inside");

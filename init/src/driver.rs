@@ -12,9 +12,11 @@ use core::time::Duration;
 use log::{debug, warn};
 
 use crate::core::{
-    Action, Child, Event, Left, Machine, Outcome, Pace, Received, Scope, Sender, Signal, StartError, Status, Time,
+    Action, Child, Event, Fate, Left, Machine, Outcome, Pace, Received, Scope, Sender, Signal, StartError, Status, Time,
 };
-use crate::sys::{self, Change, Errno, Pages, Pid, Placement, Program, Reaped, Rest, SigSet, Sleep, Wake};
+use crate::sys::{
+    self, Change, Errno, Pages, Pid, Placement, Program, Reaped, Rest, SigSet, Sleep, Told, TreeError, Wake,
+};
 
 /// Whom a forwarded signal reaches.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -200,14 +202,14 @@ impl World<'_> {
         match (child, change) {
             (Some((slot, index)), Change::Ended(status)) => {
                 slot.pid = None;
-                log_end("the main program", pid, status);
+                log_end(Who::Main, pid, status);
                 self.deliver(machine, Event::Ended(Child(index), status));
             }
             (Some((_, index)), Change::Stopped(by)) => {
                 debug!(event = "stopped", pid = pid.number(), signal = by.number(); "the main program (pid {pid}) was stopped by {by}");
                 self.deliver(machine, Event::Stopped(Child(index), by, sys::terminal(pid)));
             }
-            (None, Change::Ended(status)) => log_end("an orphan", pid, status),
+            (None, Change::Ended(status)) => log_end(Who::Orphan, pid, status),
             // Whoever stopped it, or its own shell, continues it.
             (None, Change::Stopped(_)) => {}
         }
@@ -230,19 +232,13 @@ impl World<'_> {
         match action {
             Action::Spawn(child) => return self.spawn(child).err().map(|why| Event::NotStarted(child, why)),
             Action::Signal(child, signal) => self.signal(child, signal),
-            Action::TellRest => {
-                debug!(event = "tell"; "telling what is left to end: SIGTERM, SIGCONT, SIGHUP");
-                self.signal_rest(&[Signal::TERM, Signal::CONT, Signal::HUP]);
-            }
+            Action::TellRest => self.tell_rest(),
             Action::SignalRest(signal) => {
                 debug!(event = "tell", signal = signal.number(); "sending {signal} to what is left");
-                self.signal_rest(&[signal]);
+                self.signal_rest(signal);
             }
-            Action::KillRest => {
-                debug!(event = "kill"; "killing what is left");
-                self.signal_rest(&[Signal::KILL]);
-            }
-            Action::NameRest => self.name_rest(),
+            Action::KillRest => self.signal_rest(Signal::KILL),
+            Action::NameRest(fate) => self.name_rest(fate),
             Action::StopOurselves(child) => self.stop_ourselves(child),
             Action::Arm(time) => self.deadline = Some(time),
             Action::Drop(signal, note) => {
@@ -284,18 +280,31 @@ impl World<'_> {
         }
     }
 
-    fn signal_rest(&self, signals: &[Signal]) {
-        if let Err(error) = self.rest.signal(signals) {
-            warn!("cannot signal what the main program left behind: {error}; waiting for it all the same");
+    fn tell_rest(&self) {
+        match self.rest.tell_to_end() {
+            Ok(Told::Somebody) => debug!(event = "tell"; "told what is left to end"),
+            Ok(Told::Nobody) => {}
+            Err(error) => cannot_signal_rest(error),
         }
     }
 
-    fn name_rest(&self) {
-        let named = self.rest.name(|pid, name| {
-            warn!(event = "stuck", pid = pid.number(); "pid {pid} ({name}) did not end after SIGKILL; leaving it behind");
+    fn signal_rest(&self, signal: Signal) {
+        if let Err(error) = self.rest.signal(signal) {
+            cannot_signal_rest(error);
+        }
+    }
+
+    fn name_rest(&self, fate: Fate) {
+        let named = self.rest.name(|pid, name| match fate {
+            Fate::Killed => {
+                warn!(event = "kill", pid = pid.number(), comm = name; "pid {pid} ({name}) did not end in time after SIGTERM; killing it");
+            }
+            Fate::LeftBehind => {
+                warn!(event = "stuck", pid = pid.number(), comm = name; "pid {pid} ({name}) did not end after SIGKILL; leaving it behind");
+            }
         });
         if let Err(error) = named {
-            warn!("some processes did not end after SIGKILL and cannot be named: {error}; leaving them behind");
+            warn!("some processes did not end and cannot be named: {error}");
         }
     }
 
@@ -305,6 +314,10 @@ impl World<'_> {
         sys::stop_ourselves();
         slot.give_terminal();
     }
+}
+
+fn cannot_signal_rest(error: TreeError) {
+    warn!("cannot signal all that the main program left behind: {error}; waiting for it all the same");
 }
 
 fn earliest(one: Option<Time>, other: Option<Time>) -> Option<Time> {
@@ -356,13 +369,24 @@ fn log_outcome(outcome: Outcome) {
     }
 }
 
-fn log_end(who: &str, pid: Pid, status: Status) {
+/// Who has ended.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Who {
+    Main,
+    Orphan,
+}
+
+fn log_end(who: Who, pid: Pid, status: Status) {
+    let (field, words) = match who {
+        Who::Main => ("main", "the main program"),
+        Who::Orphan => ("orphan", "an orphan"),
+    };
     match status {
         Status::Exited(code) => {
-            debug!(event = "ended", pid = pid.number(), code = code; "{who} (pid {pid}) ended with code {code}");
+            debug!(event = "ended", who = field, pid = pid.number(), code = code; "{words} (pid {pid}) ended with code {code}");
         }
         Status::Signaled(signal) => {
-            debug!(event = "ended", pid = pid.number(), signal = signal.number(); "{who} (pid {pid}) was ended by {signal}");
+            debug!(event = "ended", who = field, pid = pid.number(), signal = signal.number(); "{words} (pid {pid}) was ended by {signal}");
         }
     }
 }

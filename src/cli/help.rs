@@ -12,19 +12,25 @@ use super::exit;
 use super::options::TABLE;
 
 const AFTER: &str = "\
+Options end at the first word that is none, or at `--`.
+
+When the command has ended, what it left behind gets SIGTERM, and 5 s to end; then it is killed.
+
 Exit codes:
   the command's own; 128 + n if signal n ended it (if supervise is not PID 1, it dies of the same signal);
-  127 the command or its interpreter does not exist; 126 it cannot be executed; 125 supervise itself failed
+  127 the command or its interpreter does not exist; 126 it cannot be executed;
+  125 wrong use, or supervise itself failed
 
-Environment:
+Environment (not passed on to the command):
   SUPERVISE_LOG=off|error|warn|info|debug|trace    what is logged to stderr [default: warn]
   SUPERVISE_LOG_FORMAT=text|json                   how
 
 Examples:
   ENTRYPOINT [\"/supervise\", \"--\"]                  PID 1 of an image; CMD is the command
   docker run --init IMAGE                          with dockerd --init-path /path/to/supervise
+  podman run --init --init-path /path/to/supervise IMAGE
   supervise --rewrite TERM=QUIT -- nginx -g 'daemon off;'
-  supervise --exit-map TERM=0 -- java -jar app.jar";
+  supervise --exit-map 143=0 -- java -jar app.jar";
 
 fn command() -> Command {
     let mut command = Command::new("supervise")

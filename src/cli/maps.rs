@@ -4,13 +4,15 @@ use supervise_init::core::{ExitMap, Forwarding, Signal};
 
 use super::wrong::Wrong;
 
-/// `--rewrite FROM=TO`.
-pub(crate) fn rewrite(forwarding: &mut Forwarding, pair: &'static str) -> Result<(), Wrong> {
+/// `--rewrite FROM=TO,...`
+pub(crate) fn rewrite(forwarding: &mut Forwarding, pairs: &'static str) -> Result<(), Wrong> {
     const OPTION: &str = "rewrite";
-    let (from, to) = pair.split_once('=').ok_or(Wrong::NotAPair(OPTION, pair))?;
-    let from = forwarded(OPTION, pair, from)?;
-    let to = if to.eq_ignore_ascii_case("ignore") { None } else { Some(signal(OPTION, pair, to)?) };
-    forwarding.rewrite(from, to);
+    for pair in pairs.split(',') {
+        let (from, to) = pair.split_once('=').ok_or(Wrong::NotAPair(OPTION, pairs))?;
+        let from = forwarded(OPTION, pairs, from)?;
+        let to = if to.eq_ignore_ascii_case("ignore") { None } else { Some(signal(OPTION, pairs, to)?) };
+        forwarding.rewrite(from, to);
+    }
     Ok(())
 }
 
@@ -23,7 +25,8 @@ pub(crate) fn exit_map(map: &mut ExitMap, pairs: &'static str) -> Result<(), Wro
         if from.starts_with(|first: char| first.is_ascii_digit()) {
             map.map_code(code(pairs, from)?, to);
         } else {
-            map.map_signal(signal(OPTION, pairs, from)?, to);
+            let signal = Signal::parse(from).ok_or(Wrong::NeitherCodeNorSignal(pairs, from))?;
+            map.map_signal(signal, to);
         }
     }
     Ok(())

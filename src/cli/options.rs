@@ -37,16 +37,17 @@ pub(crate) const TABLE: [Row; 8] = [
         id: Id::Rewrite,
         short: None,
         long: "rewrite",
-        value: Some("FROM=TO"),
+        value: Some("FROM=TO,..."),
         help: "Send the command the signal TO for FROM, by name or number (TERM=QUIT, RTMIN+3=TERM), or nothing \
-               (HUP=ignore). May be repeated. For keys (Ctrl-C), with --forward-to group",
+               (HUP=ignore). For keys (Ctrl-C), with --forward-to group",
     },
     Row {
         id: Id::ExitMap,
         short: None,
         long: "exit-map",
         value: Some("FROM=TO,..."),
-        help: "End with the code TO when the command ends with the code or of the signal FROM: 143=0,TERM=0,1=70",
+        help: "End with the code TO when the command ends with the code FROM (143=0 also means signal 15), or dies of the \
+               signal FROM (TERM=0)",
     },
     Row {
         id: Id::ParentDeath,

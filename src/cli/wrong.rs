@@ -21,6 +21,7 @@ pub(crate) enum Wrong {
     NotAPair(&'static str, &'static str),
     NotASignal { option: &'static str, whole: &'static str, word: &'static str },
     NotACode(&'static str, &'static str),
+    NeitherCodeNorSignal(&'static str, &'static str),
     NeverForwarded { option: &'static str, whole: &'static str, signal: Signal },
 }
 
@@ -71,6 +72,9 @@ impl fmt::Display for Wrong {
             }
             Wrong::NotACode(whole, word) => {
                 write!(f, "--exit-map {whole}: {word:?} is no exit code; those are 0 to 255")
+            }
+            Wrong::NeitherCodeNorSignal(whole, word) => {
+                write!(f, "--exit-map {whole}: {word:?} is neither an exit code, 0 to 255, nor the name of a signal")
             }
             Wrong::NeverForwarded { option, whole, signal } => {
                 write!(f, "--{option} {whole}: {signal} is never forwarded")?;

@@ -9,9 +9,10 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
-use elf::ElfBytes;
 use elf::abi;
 use elf::endian::AnyEndian;
+use elf::file::{FileHeader, parse_ident};
+use elf::segment::SegmentTable;
 use supervise_init::core::{StartError, Step};
 use supervise_init::sys::Errno;
 
@@ -70,6 +71,9 @@ impl fmt::Display for Reason {
                 })
             }
             Reason::NotFound(name) => write!(f, "cannot run {name}: no such file or directory"),
+            Reason::NotInPath(name) if name.contains(' ') => {
+                write!(f, "cannot run {name:?}: not found in PATH (it is one word; were several meant?)")
+            }
             Reason::NotInPath(name) => write!(f, "cannot run {name}: not found in PATH"),
             Reason::Gone(name) => write!(f, "cannot run {name}: the working directory does not exist any more"),
             Reason::Directory(path) => write!(f, "cannot run {}: is a directory", path.display()),
@@ -200,23 +204,32 @@ fn script_interpreter(start: &[u8]) -> Option<String> {
     Some(String::from_utf8_lossy(interpreter).into_owned())
 }
 
+/// The header of an ELF file. `ElfBytes` would want the section headers as well, which stand at the file's end.
+fn elf_header(start: &[u8]) -> Option<FileHeader<AnyEndian>> {
+    // Of less than this it would take slices that are not there.
+    let (ident, tail) = start.split_at_checked(abi::EI_NIDENT)?;
+    FileHeader::parse_tail(parse_ident(ident).ok()?, tail).ok()
+}
+
 /// The path in an ELF file's PT_INTERP segment (elf(5)).
 fn loader(start: &[u8]) -> Option<String> {
-    let elf = ElfBytes::<AnyEndian>::minimal_parse(start).ok()?;
-    let segment = elf.segments()?.iter().find(|segment| segment.p_type == abi::PT_INTERP)?;
-    let path = CStr::from_bytes_until_nul(elf.segment_data(&segment).ok()?).ok()?;
-    Some(path.to_string_lossy().into_owned())
+    let header = elf_header(start)?;
+    let first = usize::try_from(header.e_phoff).ok()?;
+    let length = usize::from(header.e_phnum) * usize::from(header.e_phentsize);
+    let table = start.get(first..first.checked_add(length)?)?;
+    let segments = SegmentTable::new(header.endianness, header.class, table);
+    let segment = segments.iter().find(|segment| segment.p_type == abi::PT_INTERP)?;
+    let path = start.get(usize::try_from(segment.p_offset).ok()?..)?;
+    Some(CStr::from_bytes_until_nul(path).ok()?.to_string_lossy().into_owned())
 }
 
 fn foreign(file: PathBuf) -> Reason {
-    let start = read_start(&file);
-    let machine = match ElfBytes::<AnyEndian>::minimal_parse(&start) {
-        Ok(elf) if machine_name(elf.ehdr.e_machine) == std::env::consts::ARCH => return Reason::NotAProgram(file),
-        Ok(elf) => machine_name(elf.ehdr.e_machine),
+    match elf_header(&read_start(&file)).map(|header| machine_name(header.e_machine)) {
+        Some(machine) if machine == std::env::consts::ARCH => Reason::NotAProgram(file),
+        Some(machine) => Reason::Foreign(file, machine),
         // Its magic is all that is right about it.
-        Err(_) => "no machine (its ELF header is damaged)".to_owned(),
-    };
-    Reason::Foreign(file, machine)
+        None => Reason::Foreign(file, "no machine (its ELF header is damaged)".to_owned()),
+    }
 }
 
 /// As `uname -m` calls them.

@@ -14,7 +14,6 @@ use crate::world::World;
 /// not. Told to end, a worker waits for the command's end first and then has something to finish.
 const WORKERS: &str = r#"
 worker() {
-    trap '' HUP
     trap finish TERM
     echo ready
     while :; do sleep 1000 & wait; done

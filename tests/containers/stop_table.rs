@@ -64,7 +64,6 @@ const SERVICES: [Service; 5] = [
         user: "root",
         script: r#"
             worker() {
-                trap '' HUP
                 trap 'for ((i = 0; i < 50000; i++)); do :; done; echo worker done; exit' TERM
                 echo ready
                 while :; do sleep 1000 & wait; done

@@ -132,14 +132,14 @@ pub enum Action {
     Spawn(Child),
     /// Send the signal to the program, or to its group if it is placed in one to be signalled as a whole.
     Signal(Child, Signal),
-    /// Tell everything that is left to end: TERM, CONT for what is stopped, HUP for interactive shells.
+    /// Tell everything that is left to end: TERM, CONT for what is stopped, HUP for shells that ignore TERM.
     TellRest,
     /// Send the signal to everything that is left.
     SignalRest(Signal),
     /// Kill everything that is left.
     KillRest,
-    /// Say by name what could not be killed.
-    NameRest,
+    /// Say by name what is left, and what becomes of it.
+    NameRest(Fate),
     /// Stop ourselves as the program was stopped, giving the terminal back for as long.
     StopOurselves(Child),
     /// Deliver [`Event::Deadline`] at that time, and forget an earlier one.
@@ -148,6 +148,15 @@ pub enum Action {
     Drop(Signal, Note),
     /// End so. The last action.
     Exit(Outcome),
+}
+
+/// What becomes of a process that does not end.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Fate {
+    /// It has been told, and is killed now.
+    Killed,
+    /// It was killed, and is left behind: it sits in a system call that cannot be interrupted.
+    LeftBehind,
 }
 
 /// Why a signal goes nowhere.

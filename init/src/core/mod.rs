@@ -16,7 +16,9 @@ mod single_tests;
 pub use actions::Actions;
 pub use exit::{ExitMap, Outcome, Status};
 pub use forwarding::{Forwarding, Rule};
-pub use machine::{Action, Child, Event, Left, Machine, Note, Received, Sender, StartError, Step, Terminal, Time};
+pub use machine::{
+    Action, Child, Event, Fate, Left, Machine, Note, Received, Sender, StartError, Step, Terminal, Time,
+};
 pub use pace::Pace;
 pub use signal::Signal;
 pub use single::{Group, JobControl, OnSignalDeath, Policy, Scope, Single};

@@ -29,7 +29,7 @@ use core::time::Duration;
 use super::actions::Actions;
 use super::exit::{ExitMap, Outcome, Status};
 use super::forwarding::{Forwarding, Rule};
-use super::machine::{Action, Child, Event, Left, Machine, Note, Received, Sender, StartError, Terminal, Time};
+use super::machine::{Action, Child, Event, Fate, Left, Machine, Note, Received, Sender, StartError, Terminal, Time};
 use super::signal::Signal;
 
 /// The one program.
@@ -172,7 +172,8 @@ impl Single {
             (Leftovers { status } | Killing { status }, Reaped(Left::None)) => (Done, self.end(status)),
             (Leftovers { .. }, Stop(signal)) => (same, [Action::SignalRest(signal)].into()),
             (Leftovers { status }, Deadline) => {
-                (Killing { status }, [Action::KillRest, Action::Arm(now.after(KILL_GRACE))].into())
+                let actions = [Action::NameRest(Fate::Killed), Action::KillRest, Action::Arm(now.after(KILL_GRACE))];
+                (Killing { status }, actions.into())
             }
             (Leftovers { .. }, Begin | NotStarted(_) | MainEnded(_) | MainStopped(..) | Reaped(Left::Some)) => {
                 (same, Actions::NONE)
@@ -234,7 +235,7 @@ impl Single {
     }
 
     fn end_naming_the_rest(&self, status: Status) -> Actions {
-        [Action::NameRest, self.exit(status)].into()
+        [Action::NameRest(Fate::LeftBehind), self.exit(status)].into()
     }
 
     fn exit(&self, status: Status) -> Action {

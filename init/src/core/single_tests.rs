@@ -8,7 +8,7 @@ use std::vec::Vec;
 
 use super::single::{MAIN, State};
 use super::{
-    Action, Event, ExitMap, Forwarding, Group, JobControl, Left, Machine, Note, OnSignalDeath, Outcome, Policy,
+    Action, Event, ExitMap, Fate, Forwarding, Group, JobControl, Left, Machine, Note, OnSignalDeath, Outcome, Policy,
     Received, Scope, Sender, Signal, Single, StartError, Status, Step, Terminal, Time,
 };
 
@@ -275,12 +275,17 @@ impl World {
         after.armed = None;
         let Some(status) = before.ended else { panic!("7: nothing to wait for: {context:?}") };
         if before.killed {
-            assert_eq!(actions, [Action::NameRest, Action::Exit(self.outcome(status))], "7, 8: {context:?}");
+            assert_eq!(
+                actions,
+                [Action::NameRest(Fate::LeftBehind), Action::Exit(self.outcome(status))],
+                "7, 8: {context:?}"
+            );
             after.exited = true;
         } else {
             assert!(before.told, "5: {context:?}");
             let again = before.now + 1;
-            assert_eq!(actions, [Action::KillRest, Action::Arm(at(again))], "5: {context:?}");
+            let expected = [Action::NameRest(Fate::Killed), Action::KillRest, Action::Arm(at(again))];
+            assert_eq!(actions, expected, "5: {context:?}");
             after.killed = true;
             after.armed = Some(again);
         }

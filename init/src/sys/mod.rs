@@ -29,6 +29,6 @@ pub use self::signals::{
     Entry, SigSet, Sleep, Wake, block_all, die_of, send, send_from_parent, send_group, stop_ourselves,
 };
 pub use self::spawn::{Placement, Program, spawn};
-pub use self::tree::{Rest, TreeError};
+pub use self::tree::{Rest, Told, TreeError};
 pub use self::wait::{Change, Reaped, reap, wait_child};
 pub use self::words::{Environment, Words};

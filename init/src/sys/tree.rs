@@ -43,6 +43,43 @@ pub struct Rest {
     ourselves: Pid,
     /// Children that we had before we started any.
     inherited: [Option<Pid>; Rest::INHERITED],
+    has_inherited: bool,
+}
+
+/// Whether anybody was there to be told.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Told {
+    /// At least one.
+    Somebody,
+    /// None.
+    Nobody,
+}
+
+/// A process that is left, with a pidfd where the kernel has them and no filter refuses them.
+struct Process {
+    pid: Pid,
+    stat: Stat,
+    pidfd: Option<Fd>,
+}
+
+impl Process {
+    fn send(&self, signal: Signal) {
+        // It has ended in the meantime, or changed its user: nothing that we could mend.
+        let _ = match &self.pidfd {
+            Some(pidfd) => send_pidfd(pidfd, Some(signal)),
+            None => send(self.pid, signal),
+        };
+    }
+
+    /// `SigIgn` in /proc/PID/status (proc_pid_status(5)).
+    fn ignores(&self, signal: Signal) -> bool {
+        let mut buffer = [0; 2048];
+        let ignored = read_proc(self.pid, "status", &mut buffer).and_then(|status| {
+            let line = status.split(|byte| *byte == b'\n').find_map(|line| line.strip_prefix(b"SigIgn:"))?;
+            u64::from_str_radix(core::str::from_utf8(line.trim_ascii()).ok()?, 16).ok()
+        });
+        ignored.is_some_and(|ignored| ignored & (1 << (signal.number() - 1)) != 0)
+    }
 }
 
 impl Rest {
@@ -51,7 +88,7 @@ impl Rest {
 
     /// To be made before the first program is started.
     pub fn new(scope: Scope, ourselves: Pid) -> Rest {
-        let mut rest = Rest { scope, ourselves, inherited: [None; Rest::INHERITED] };
+        let mut rest = Rest { scope, ourselves, inherited: [None; Rest::INHERITED], has_inherited: false };
         // A PID 1 takes all with it when it ends, so it tells all.
         if scope == Scope::Tree && has_children() {
             rest.find_inherited();
@@ -63,18 +100,22 @@ impl Rest {
         let mut found = [None; Rest::INHERITED];
         let mut places = found.iter_mut();
         // Without /proc nothing is told later either.
-        let _ = self.for_each(|pid, stat, _| {
-            if stat.parent == self.ourselves.number()
+        let _ = self.for_each(|process| {
+            if process.stat.parent == self.ourselves.number()
                 && let Some(place) = places.next()
             {
-                *place = Some(pid);
+                *place = Some(process.pid);
             }
         });
         self.inherited = found;
+        self.has_inherited = true;
     }
 
     /// A child has ended. Its number may be used again.
     pub fn forget(&mut self, pid: Pid) {
+        if !self.has_inherited {
+            return;
+        }
         for place in &mut self.inherited {
             if *place == Some(pid) {
                 *place = None;
@@ -88,36 +129,61 @@ impl Rest {
             return Left::Some;
         }
         let mut left = Left::None;
-        match self.for_each(|_, _, _| left = Left::Some) {
+        match self.for_each(|_| left = Left::Some) {
             Ok(()) => left,
             Err(_) => Left::Some,
         }
     }
 
-    /// Sends the signals, in their order, to everything that is left.
+    /// Tells everything that is left to end: SIGTERM, and SIGCONT for what is stopped. What ignores SIGTERM gets SIGHUP:
+    /// an interactive shell does, and ends by the latter. (Others would be killed by it in the middle of what they do
+    /// on SIGTERM.) Says whether there is anybody.
+    ///
+    /// # Errors
+    /// Descendants cannot be found. A PID 1 needs /proc for the shells only.
+    pub fn tell_to_end(&self) -> Result<Told, TreeError> {
+        match self.scope {
+            Scope::Namespace => {
+                // ESRCH: nobody is there. Nothing else can be refused to a PID 1 within its namespace.
+                if send_namespace(Signal::TERM).is_err() {
+                    return Ok(Told::Nobody);
+                }
+                let _ = send_namespace(Signal::CONT);
+                // Without /proc such shells are killed in the end.
+                let _ = self.for_each(|process| {
+                    if process.ignores(Signal::TERM) {
+                        process.send(Signal::HUP);
+                    }
+                });
+                Ok(Told::Somebody)
+            }
+            Scope::Tree => {
+                let mut told = Told::Nobody;
+                self.for_each(|process| {
+                    process.send(Signal::TERM);
+                    process.send(Signal::CONT);
+                    if process.ignores(Signal::TERM) {
+                        process.send(Signal::HUP);
+                    }
+                    told = Told::Somebody;
+                })?;
+                Ok(told)
+            }
+        }
+    }
+
+    /// Sends the signal to everything that is left.
     ///
     /// # Errors
     /// Descendants cannot be found. A PID 1 needs no /proc.
-    pub fn signal(&self, signals: &[Signal]) -> Result<(), TreeError> {
+    pub fn signal(&self, signal: Signal) -> Result<(), TreeError> {
         match self.scope {
             Scope::Namespace => {
-                for signal in signals {
-                    // ESRCH: nobody is there. Nothing else can be refused to a PID 1 within its namespace.
-                    if send_namespace(*signal).is_err() {
-                        break;
-                    }
-                }
+                // ESRCH: nobody is there.
+                let _ = send_namespace(signal);
                 Ok(())
             }
-            Scope::Tree => self.for_each(|pid, _, pidfd| {
-                for signal in signals {
-                    // It has ended in the meantime, or changed its user: nothing that we could mend.
-                    let _ = match pidfd {
-                        Some(pidfd) => send_pidfd(pidfd, Some(*signal)),
-                        None => send(pid, *signal),
-                    };
-                }
-            }),
+            Scope::Tree => self.for_each(|process| process.send(signal)),
         }
     }
 
@@ -126,12 +192,11 @@ impl Rest {
     /// # Errors
     /// They cannot be found.
     pub fn name(&self, mut tell: impl FnMut(Pid, &str)) -> Result<(), TreeError> {
-        self.for_each(|pid, stat, _| tell(pid, stat.comm()))
+        self.for_each(|process| tell(process.pid, process.stat.comm()))
     }
 
-    /// Goes through all living processes of the scope, with a pidfd where the kernel has them and no filter refuses
-    /// them.
-    fn for_each(&self, mut found: impl FnMut(Pid, &Stat, Option<&Fd>)) -> Result<(), TreeError> {
+    /// Goes through all living processes of the scope.
+    fn for_each(&self, mut found: impl FnMut(&Process)) -> Result<(), TreeError> {
         check_proc(self.ourselves)?;
         let has_pidfds = Fd::of_process(self.ourselves.number()).and_then(|pidfd| send_pidfd(&pidfd, None)).is_ok();
         let directory = Fd::open(c"/proc", libc::O_RDONLY | libc::O_DIRECTORY).map_err(TreeError::NoProc)?;
@@ -146,7 +211,7 @@ impl Rest {
                 continue;
             }
             if let Some(stat) = self.find(pid) {
-                found(pid, &stat, pidfd.as_ref());
+                found(&Process { pid, stat, pidfd });
             }
         }
         Ok(())
@@ -217,12 +282,8 @@ struct Stat {
 
 impl Stat {
     fn read(pid: Pid) -> Option<Stat> {
-        let mut path = Line::<32>::new();
-        write!(path, "/proc/{pid}/stat\0").ok()?;
-        let file = Fd::open(CStr::from_bytes_until_nul(path.bytes()).ok()?, libc::O_RDONLY).ok()?;
         let mut buffer = [0; 256];
-        let count = file.read(&mut buffer).ok()?;
-        Stat::parse(buffer.get(..count)?)
+        Stat::parse(read_proc(pid, "stat", &mut buffer)?)
     }
 
     /// The name may hold anything, also `)`: the last one ends it.
@@ -243,6 +304,15 @@ impl Stat {
     fn is_zombie(&self) -> bool {
         matches!(self.state, b'Z' | b'X')
     }
+}
+
+/// The start of a file in /proc/PID.
+fn read_proc<'a>(pid: Pid, name: &str, buffer: &'a mut [u8]) -> Option<&'a [u8]> {
+    let mut path = Line::<32>::new();
+    write!(path, "/proc/{pid}/{name}\0").ok()?;
+    let file = Fd::open(CStr::from_bytes_until_nul(path.bytes()).ok()?, libc::O_RDONLY).ok()?;
+    let count = file.read(buffer).ok()?;
+    buffer.get(..count)
 }
 
 fn parse_number(digits: &[u8]) -> Option<i32> {
