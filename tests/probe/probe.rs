@@ -65,8 +65,8 @@ const VERBS: &[Verb] = &[
     Verb("setpgid", Takes::Words(0), |_, _| process::own_group()),
     Verb("wait", Takes::Words(0), |_, _| process::wait_forever()),
     Verb("exit", Takes::Words(1), |_, words| sys::exit(number(words[0]))),
-    Verb("die", Takes::Words(1), |_, words| process::die(words[0], false)),
-    Verb("dump", Takes::Words(1), |_, words| process::die(words[0], true)),
+    Verb("die", Takes::Words(1), |_, words| process::die(words[0])),
+    Verb("dump", Takes::Words(1), |_, words| process::dump(words[0])),
     // Other processes.
     Verb("fork", Takes::Block, process::fork),
     Verb("daemon", Takes::Block, process::daemon),

@@ -26,14 +26,17 @@ pub(crate) fn wait_forever() {
     }
 }
 
-/// Dies of a signal, whatever was done to it before; `dump` leaves a core file where the limits allow one.
-pub(crate) fn die(signal: Word, dump: bool) {
+/// Dies of a signal without a core file.
+pub(crate) fn die(signal: Word) {
+    must("forbid a core file", sys::set_limit(libc::RLIMIT_CORE, 0, 0));
+    dump(signal);
+}
+
+/// Dies of a signal, whatever was done to it before, with a core file where the limits allow one.
+pub(crate) fn dump(signal: Word) {
     let signal = signals::one(signal);
-    if !dump {
-        must("forbid a core file", sys::set_limit(libc::RLIMIT_CORE, 0, 0));
-    }
     // KILL and STOP have nothing to reset.
-    let _ = sys::set_handler(signal, false);
+    let _ = sys::dispose(signal, sys::Disposition::Default);
     must("unblock", sys::change_mask(libc::SIG_UNBLOCK, signals::bit(signal)));
     must("send a signal", sys::send(std::process::id().cast_signed(), signal));
 }

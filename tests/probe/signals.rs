@@ -39,11 +39,11 @@ fn set(word: Word) -> u64 {
 }
 
 pub(crate) fn ignore(word: Word) {
-    list(word).into_iter().for_each(|signal| must("ignore", sys::set_handler(signal, true)));
+    list(word).into_iter().for_each(|signal| must("ignore", sys::dispose(signal, sys::Disposition::Ignore)));
 }
 
 pub(crate) fn default(word: Word) {
-    list(word).into_iter().for_each(|signal| must("reset", sys::set_handler(signal, false)));
+    list(word).into_iter().for_each(|signal| must("reset", sys::dispose(signal, sys::Disposition::Default)));
 }
 
 pub(crate) fn block(word: Word) {

@@ -55,9 +55,19 @@ pub(crate) fn handler(signal: c_int) -> io::Result<usize> {
     check(result).map(|_| action.handler)
 }
 
-/// Sets a signal to SIG_DFL or SIG_IGN: no address of a function can be passed.
-pub(crate) fn set_handler(signal: c_int, ignore: bool) -> io::Result<()> {
-    let handler = if ignore { libc::SIG_IGN } else { libc::SIG_DFL };
+/// What a signal does: no address of a function can be passed.
+#[derive(Clone, Copy)]
+pub(crate) enum Disposition {
+    Default,
+    Ignore,
+}
+
+/// Sets what a signal does.
+pub(crate) fn dispose(signal: c_int, disposition: Disposition) -> io::Result<()> {
+    let handler = match disposition {
+        Disposition::Default => libc::SIG_DFL,
+        Disposition::Ignore => libc::SIG_IGN,
+    };
     let action = KernelAction { handler, flags: 0, restorer: 0, mask: 0 };
     let none = std::ptr::null_mut::<KernelAction>();
     // SAFETY: reads one `struct sigaction` of the kernel's layout, which names no function.

@@ -138,12 +138,12 @@ fn strip_prefix<'a>(word: &'a str, prefix: &str) -> Option<&'a str> {
 
 impl fmt::Display for Signal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match NAMES.get(usize::from(self.0).wrapping_sub(1)) {
-            Some(name) => write!(f, "SIG{name}"),
-            None if self.0 == RTMIN => f.write_str("SIGRTMIN"),
-            None if self.0 > RTMIN => write!(f, "SIGRTMIN+{}", self.0 - RTMIN),
+        match (NAMES.get(usize::from(self.0).wrapping_sub(1)), self.0.checked_sub(RTMIN)) {
+            (Some(name), _) => write!(f, "SIG{name}"),
+            (None, Some(0)) => f.write_str("SIGRTMIN"),
+            (None, Some(offset)) => write!(f, "SIGRTMIN+{offset}"),
             // 32 and 33 belong to the threads of a libc and have no name.
-            None => write!(f, "signal {}", self.0),
+            (None, None) => write!(f, "signal {}", self.0),
         }
     }
 }
