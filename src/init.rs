@@ -147,11 +147,13 @@ pub(crate) fn run(
 
 /// Says why in one line.
 fn not_started(program: &Program, why: StartError) -> u8 {
-    let reason = diagnose::start::explain(program.name(), program.path, why);
+    let reason = diagnose::start::explain(program.name(), program.search_path(), why);
     error!("{reason}");
     reason.code()
 }
 
+/// Has the kernel send us `signal` when our parent dies, and sends it ourselves if that has happened already: before we
+/// asked, which its number shows, or before we began, which its session does.
 fn follow_parent(signal: Signal, ourselves: Pid) {
     let before = parent();
     if let Err(errno) = sys::send_parent_death_signal(signal) {

@@ -118,8 +118,8 @@ impl fmt::Display for Reason {
     }
 }
 
-/// Looks for the reason behind `why`. `path` is the payload's PATH.
-pub(crate) fn explain(name: &CStr, path: Option<&CStr>, why: StartError) -> Reason {
+/// Looks for the reason behind `why`. `path` is where the command was looked for.
+pub(crate) fn explain(name: &CStr, path: &CStr, why: StartError) -> Reason {
     let errno = Errno(why.errno);
     // An empty word would not be seen.
     let word = if name.is_empty() { "\"\"".to_owned() } else { name.to_string_lossy().into_owned() };
@@ -144,13 +144,11 @@ fn is_bare(name: &Path) -> bool {
 
 /// The file that the kernel meant: the name itself, or the first in PATH that exists. One that was refused is rather
 /// a file than a directory of that name.
-fn find(name: &Path, path: Option<&CStr>, errno: i32) -> Option<PathBuf> {
+fn find(name: &Path, path: &CStr, errno: i32) -> Option<PathBuf> {
     if !is_bare(name) {
         return fs::metadata(name).is_ok().then(|| name.into());
     }
-    let path = path.map_or(OsStr::new("/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"), |path| {
-        OsStr::from_bytes(path.to_bytes())
-    });
+    let path = OsStr::from_bytes(path.to_bytes());
     let files = || std::env::split_paths(path).map(|directory| directory.join(name)).filter(|file| file.exists());
     let refused = |file: &PathBuf| errno == libc::EACCES && !file.is_dir();
     files().find(refused).or_else(|| files().next())

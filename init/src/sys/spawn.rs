@@ -82,6 +82,11 @@ impl Program {
     pub fn name(&self) -> &'static CStr {
         self.words.get(self.first).unwrap_or(c"")
     }
+
+    /// Where it is looked for: PATH, or what docker would set it to.
+    pub fn search_path(&self) -> &'static CStr {
+        self.path.unwrap_or(DEFAULT_PATH)
+    }
 }
 
 /// Starts `program` and returns its pid once it runs.
@@ -224,7 +229,7 @@ fn exec(program: &Program) -> StartError {
         return exec_file(program, name.as_ptr());
     }
     let mut refused = None;
-    for directory in program.path.unwrap_or(DEFAULT_PATH).to_bytes().split(|byte| *byte == b':') {
+    for directory in program.search_path().to_bytes().split(|byte| *byte == b':') {
         let mut path = Line::<{ libc::PATH_MAX as usize }>::new();
         // An empty entry is the working directory (environ(7)).
         path.push_bytes(directory);
