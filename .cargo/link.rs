@@ -1,0 +1,20 @@
+//! The build script: leaves the tables for unwinding out of the released binary. A panic ends it anyway, and nobody
+//! reads a backtrace of a stripped file; std's tables alone are a tenth of it.
+
+use std::env;
+
+fn main() {
+    println!("cargo:rerun-if-changed=.cargo/no-unwind.ld");
+    let variable = |name| env::var(name).unwrap_or_default();
+    if variable("PROFILE") != "release" {
+        return;
+    }
+    let script = format!("{}/.cargo/no-unwind.ld", variable("CARGO_MANIFEST_DIR"));
+    // A linker that is called by a compiler gets its options through that.
+    let by_compiler = !variable("RUSTC_LINKER").contains("lld");
+    let arguments = ["--no-eh-frame-hdr", "-T", &script];
+    for argument in arguments {
+        let prefix = if by_compiler { "-Wl," } else { "" };
+        println!("cargo:rustc-link-arg-bin=supervise={prefix}{argument}");
+    }
+}
