@@ -3,8 +3,10 @@
 use std::ffi::CStr;
 
 use log::{LevelFilter, debug, error, warn};
-use supervise_init::core::{Group, JobControl, OnSignalDeath, Outcome, Policy, Scope, Signal, Single, StartError};
-use supervise_init::driver::{self, ForwardTo, Slot};
+use supervise_init::core::{
+    Group, JobControl, Ladder, OnSignalDeath, Outcome, Policy, Scope, Signal, Single, StartError,
+};
+use supervise_init::driver::{self, ForwardTo, Setting, Slot};
 use supervise_init::sys::{
     self, Entry, Environment, Format, Pid, Placement, Program, Tty, Words, controlling_tty, parent, session,
     session_of, this_process,
@@ -130,15 +132,18 @@ pub(crate) fn run(
         placement: place.placement,
     };
     let mut machine = Single::new(Policy {
-        forwarding: options.forwarding,
-        exit_map: options.exit_map,
+        forwarding: &options.forwarding,
+        exit_map: &options.exit_map,
         group: place.group,
         job_control: place.job_control,
         scope: place.scope,
+        ladder: &Ladder::DEFAULT,
         on_signal_death: place.on_signal_death,
     });
     let mut slots = [Slot::new(program, options.forward_to, place.tty)];
-    match driver::run(&mut machine, &mut slots, place.scope, surroundings.ourselves) {
+    let setting =
+        Setting { scope: place.scope, ourselves: surroundings.ourselves, explain: None, record: None, spared: None };
+    match driver::run(&mut machine, &mut slots, setting) {
         Outcome::Code(code) => code,
         Outcome::Signal(signal) => end::die_of(signal),
         Outcome::NotStarted(why) => not_started(&program, why),

@@ -7,16 +7,20 @@
 //! 2. The loop sleeps until something happens: no tick, no poll.
 //! 3. Signals other than SIGCHLD are delivered at once, also while a storm of exits is reaped.
 
+mod say;
+mod stop;
+
 use core::time::Duration;
 
 use log::{debug, warn};
 
+use self::say::{Who, log_end, log_event, log_outcome, log_sent};
+use self::stop::{name_of, send_group};
 use crate::core::{
-    Action, Child, Event, Fate, Left, Machine, Outcome, Pace, Received, Scope, Sender, Signal, StartError, Status, Time,
+    Action, Child, Event, Ladder, Left, Machine, Outcome, Pace, Received, Record, Scope, Sender, Signal, Slow,
+    StartError, Time,
 };
-use crate::sys::{
-    self, Change, Errno, Pages, Pid, Placement, Program, Reaped, Rest, SigSet, Sleep, Told, TreeError, Wake,
-};
+use crate::sys::{self, Change, Errno, Fd, Helper, Pages, Pid, Placement, Program, Reaped, Rest, SigSet, Sleep, Wake};
 
 /// Whom a forwarded signal reaches.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -35,6 +39,8 @@ pub struct Slot {
     /// Our controlling terminal, if the program has a group of its own that can be in its foreground.
     tty: Option<sys::Tty>,
     pid: Option<Pid>,
+    /// Its number, also when it has ended.
+    number: Option<Pid>,
     has_terminal: bool,
 }
 
@@ -42,7 +48,7 @@ impl Slot {
     /// A program that does not run yet.
     pub const fn new(program: Program, forward_to: ForwardTo, tty: Option<sys::Tty>) -> Slot {
         let has_terminal = matches!(program.placement, Placement::Foreground(_));
-        Slot { program, forward_to, tty, pid: None, has_terminal }
+        Slot { program, forward_to, tty, pid: None, number: None, has_terminal }
     }
 
     /// Takes the terminal back, if the program has it.
@@ -67,10 +73,27 @@ impl Slot {
     }
 }
 
+/// Where we stand, and what is done beside the machine's orders.
+pub struct Setting<'a> {
+    /// What is told when a program has ended.
+    pub scope: Scope,
+    /// Our own number.
+    pub ourselves: Pid,
+    /// Explains what takes long, in a process of its own. `None`: nothing is explained.
+    pub explain: Option<&'a dyn Fn(&Situation<'_>)>,
+    /// Where what happens is remembered. `None`: nowhere.
+    pub record: Option<&'a mut Record>,
+    /// The one descriptor of ours that stays open.
+    pub spared: Option<&'a Fd>,
+}
+
 /// What the machine acts on: its programs, and what else is left in the scope.
-#[derive(Debug)]
-pub struct World<'a> {
+struct World<'a> {
     slots: &'a mut [Slot],
+    setting: Setting<'a>,
+    helper: Option<Helper>,
+    /// When what may be slow was told.
+    told: Time,
     rest: Rest,
     sleep: Sleep,
     pace: Pace,
@@ -82,15 +105,36 @@ pub struct World<'a> {
     deaf: bool,
 }
 
+/// What a helper process is to explain.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Situation<'a> {
+    /// What takes long.
+    pub slow: Slow,
+    /// The main program, or what was its number if it has ended.
+    pub main: Pid,
+    /// How long ago what is slow was told.
+    pub waited: Duration,
+    /// How long it has until it is told again, or killed; `None`: nothing more is done here.
+    pub next: Option<Duration>,
+    /// Children that were there before the program: they are none of its processes.
+    pub inherited: &'a [Option<Pid>],
+}
+
+/// How long an explanation may hold up our end. It takes some milliseconds.
+const LAST_WORDS: Duration = Duration::from_millis(500);
+
 /// While a round of reaping is this long, signals are looked for in between.
 const ROUND: u32 = 64;
 
 /// Runs until the machine says how to end. From the first start on, nothing else ends it.
-pub fn run(machine: &mut impl Machine, slots: &mut [Slot], scope: Scope, ourselves: Pid) -> Outcome {
+pub fn run(machine: &mut impl Machine, slots: &mut [Slot], setting: Setting<'_>) -> Outcome {
     let mut world = World {
         slots,
-        rest: Rest::new(scope, ourselves),
-        sleep: Sleep::new(ourselves),
+        rest: Rest::new(setting.scope, setting.ourselves),
+        sleep: Sleep::new(setting.ourselves),
+        setting,
+        helper: None,
+        told: sys::now(),
         pace: Pace::default(),
         held: None,
         deadline: None,
@@ -99,13 +143,16 @@ pub fn run(machine: &mut impl Machine, slots: &mut [Slot], scope: Scope, ourselv
     };
     world.deliver(machine, Event::Begin);
     if world.outcome.is_none() {
-        settle();
+        settle(world.setting.spared);
         // The start is over, and most of it is never needed again.
         world.sleep.give_back(Pages::of_the_program());
     }
     loop {
         if let Some(outcome) = world.outcome {
             world.slots.iter_mut().for_each(Slot::take_terminal);
+            if let Some(helper) = world.helper.take() {
+                helper.end(LAST_WORDS);
+            }
             return outcome;
         }
         world.turn(machine);
@@ -113,8 +160,8 @@ pub fn run(machine: &mut impl Machine, slots: &mut [Slot], scope: Scope, ourselv
 }
 
 /// Lets go of what is not ours to hold while the payload runs.
-fn settle() {
-    sys::close_from_3();
+fn settle(spared: Option<&Fd>) {
+    sys::close_from_3(spared);
     if let Err(errno) = sys::change_dir_to_root() {
         warn!("cannot change to /: {errno}; the working directory stays in use");
     }
@@ -134,6 +181,7 @@ impl World<'_> {
                 }
             }
             Wake::Signal(received) => self.deliver(machine, Event::Signalled(received)),
+            Wake::Helper => self.reap_helper(),
             Wake::Nothing => {}
             Wake::Refused(errno) => self.wait_without_signals(machine, errno),
         }
@@ -187,21 +235,28 @@ impl World<'_> {
     }
 
     fn take_signals(&mut self, machine: &mut impl Machine) {
-        while let Wake::Signal(received) =
-            self.sleep.wait_signal(SigSet::ALL.without(Signal::CHLD), Some(Duration::ZERO))
-        {
-            self.deliver(machine, Event::Signalled(received));
+        loop {
+            match self.sleep.wait_signal(SigSet::ALL.without(Signal::CHLD), Some(Duration::ZERO)) {
+                Wake::Signal(received) => self.deliver(machine, Event::Signalled(received)),
+                Wake::Helper => self.reap_helper(),
+                Wake::Nothing | Wake::Refused(_) => return,
+            }
         }
     }
 
     fn child_changed(&mut self, machine: &mut impl Machine, pid: Pid, change: Change) {
-        if let Change::Ended(_) = change {
+        if let Change::Ended(status) = change {
             self.rest.forget(pid);
+            if let Some(record) = &mut self.setting.record {
+                record.note_end(sys::now(), pid.number(), status);
+            }
         }
         let child = self.slots.iter_mut().zip(0..).find(|(slot, _)| slot.pid == Some(pid));
         match (child, change) {
             (Some((slot, index)), Change::Ended(status)) => {
                 slot.pid = None;
+                // From here on the keys are for us: the second Ctrl-C in a row hurries what is left.
+                slot.take_terminal();
                 log_end(Who::Main, pid, status);
                 self.deliver(machine, Event::Ended(Child(index), status));
             }
@@ -221,6 +276,7 @@ impl World<'_> {
         while let Some(event) = next.take() {
             log_event(event);
             for action in machine.on(sys::now(), event) {
+                self.note(event, action);
                 if let Some(consequence) = self.obey(action) {
                     next = Some(consequence);
                 }
@@ -228,19 +284,34 @@ impl World<'_> {
         }
     }
 
+    fn note(&mut self, event: Event, action: Action) {
+        let Some(record) = &mut self.setting.record else { return };
+        record.note(sys::now(), event, action);
+        if let (Event::Signalled(Received { sender: Sender::Process { pid, .. }, .. }), Action::Climb(_)) =
+            (event, action)
+            && let Some(name) = sys::comm(pid)
+        {
+            record.note_asker(name_of(name.as_str()));
+        }
+    }
+
     fn obey(&mut self, action: Action) -> Option<Event> {
         match action {
             Action::Spawn(child) => return self.spawn(child).err().map(|why| Event::NotStarted(child, why)),
             Action::Signal(child, signal) => self.signal(child, signal),
+            Action::Tell(child, mode, signal) => self.tell(child, mode, signal),
+            Action::Climb(rung) => self.climb(rung),
+            Action::Explain(slow) => self.explain(slow),
             Action::TellRest => self.tell_rest(),
             Action::SignalRest(signal) => {
                 debug!(event = "tell", signal = signal.number(); "sending {signal} to what is left");
                 self.signal_rest(signal);
             }
-            Action::KillRest => self.signal_rest(Signal::KILL),
+            Action::KillRest => self.kill_rest(),
             Action::NameRest(fate) => self.name_rest(fate),
             Action::StopOurselves(child) => self.stop_ourselves(child),
             Action::Arm(time) => self.deadline = Some(time),
+            Action::ArmAfterKill => self.deadline = Some(sys::now().after(Ladder::KILL_GRACE)),
             Action::Drop(signal, note) => {
                 debug!(event = "dropped", signal = signal.number(); "{signal} is not forwarded: {note}");
             }
@@ -260,6 +331,10 @@ impl World<'_> {
         let Some(slot) = self.slots.get_mut(usize::from(child.0)) else { return Ok(()) };
         let pid = sys::spawn(&slot.program)?;
         slot.pid = Some(pid);
+        slot.number = Some(pid);
+        if let Some(record) = &mut self.setting.record {
+            record.note_start(sys::now(), pid.number());
+        }
         debug!(event = "started", pid = pid.number(); "started {} as pid {pid}", slot.program.name().to_str().unwrap_or("the main program"));
         Ok(())
     }
@@ -269,43 +344,9 @@ impl World<'_> {
         let Some(pid) = slot.pid else { return };
         let sent = match slot.forward_to {
             ForwardTo::Main => sys::send(pid, signal),
-            // It may have left its group for another one, or may not have got one.
-            ForwardTo::Group => sys::send_group(pid, signal).or_else(|_| sys::send(pid, signal)),
+            ForwardTo::Group => send_group(pid, signal),
         };
-        match sent {
-            Ok(()) => {
-                debug!(event = "forwarded", signal = signal.number(), pid = pid.number(); "sent {signal} to the main program (pid {pid})");
-            }
-            Err(errno) => warn!("cannot send {signal} to the main program (pid {pid}): {errno}; it goes on without"),
-        }
-    }
-
-    fn tell_rest(&self) {
-        match self.rest.tell_to_end() {
-            Ok(Told::Somebody) => debug!(event = "tell"; "told what is left to end"),
-            Ok(Told::Nobody) => {}
-            Err(error) => cannot_signal_rest(error),
-        }
-    }
-
-    fn signal_rest(&self, signal: Signal) {
-        if let Err(error) = self.rest.signal(signal) {
-            cannot_signal_rest(error);
-        }
-    }
-
-    fn name_rest(&self, fate: Fate) {
-        let named = self.rest.name(|pid, name| match fate {
-            Fate::Killed => {
-                warn!(event = "kill", pid = pid.number(), comm = name; "pid {pid} ({name}) did not end in time after SIGTERM; killing it");
-            }
-            Fate::LeftBehind => {
-                warn!(event = "stuck", pid = pid.number(), comm = name; "pid {pid} ({name}) did not end after SIGKILL; leaving it behind");
-            }
-        });
-        if let Err(error) = named {
-            warn!("some processes did not end and cannot be named: {error}");
-        }
+        log_sent(sent, pid, signal);
     }
 
     fn stop_ourselves(&mut self, child: Child) {
@@ -316,77 +357,9 @@ impl World<'_> {
     }
 }
 
-fn cannot_signal_rest(error: TreeError) {
-    warn!("cannot signal all that the main program left behind: {error}; waiting for it all the same");
-}
-
 fn earliest(one: Option<Time>, other: Option<Time>) -> Option<Time> {
     match (one, other) {
         (Some(one), Some(other)) => Some(one.min(other)),
         (one, other) => one.or(other),
-    }
-}
-
-fn log_event(event: Event) {
-    if let Event::Signalled(received) = event
-        && log::log_enabled!(log::Level::Debug)
-    {
-        log_signal(received);
-    }
-    if event == Event::Deadline {
-        debug!(event = "deadline"; "the time for what is left is over");
-    }
-}
-
-fn log_signal(received: Received) {
-    let Received { signal, sender } = received;
-    let number = signal.number();
-    match sender {
-        Sender::Process { pid, uid } => match sys::comm(pid) {
-            Some(name) => {
-                debug!(event = "signal", signal = number, from = "process", pid = pid, uid = uid, comm = name.as_str(); "got {signal} from pid {pid} ({name}, uid {uid})");
-            }
-            None => {
-                debug!(event = "signal", signal = number, from = "process", pid = pid, uid = uid; "got {signal} from {sender}");
-            }
-        },
-        Sender::Kernel => debug!(event = "signal", signal = number, from = "kernel"; "got {signal} from {sender}"),
-        Sender::Outside => debug!(event = "signal", signal = number, from = "outside"; "got {signal} from {sender}"),
-        Sender::Ourselves => {
-            debug!(event = "signal", signal = number, from = "ourselves"; "got {signal} from {sender}")
-        }
-    }
-}
-
-fn log_outcome(outcome: Outcome) {
-    match outcome {
-        Outcome::Code(code) => debug!(event = "exit", code = code; "ending with code {code}"),
-        Outcome::Signal(signal) => {
-            debug!(event = "exit", signal = signal.number(); "ending by {signal}, as the main program did")
-        }
-        // The one who started us says why.
-        Outcome::NotStarted(_) => {}
-    }
-}
-
-/// Who has ended.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Who {
-    Main,
-    Orphan,
-}
-
-fn log_end(who: Who, pid: Pid, status: Status) {
-    let (field, words) = match who {
-        Who::Main => ("main", "the main program"),
-        Who::Orphan => ("orphan", "an orphan"),
-    };
-    match status {
-        Status::Exited(code) => {
-            debug!(event = "ended", who = field, pid = pid.number(), code = code; "{words} (pid {pid}) ended with code {code}");
-        }
-        Status::Signaled(signal) => {
-            debug!(event = "ended", who = field, pid = pid.number(), signal = signal.number(); "{words} (pid {pid}) was ended by {signal}");
-        }
     }
 }

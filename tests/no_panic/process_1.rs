@@ -4,13 +4,16 @@
 #![no_main]
 
 use core::ffi::{c_char, c_int};
+use core::time::Duration;
 
 use supervise_init::core::{
-    ExitMap, Forwarding, Group, JobControl, OnSignalDeath, Outcome, Policy, Scope, Single,
+    ExitMap, Forwarding, Group, JobControl, KillMode, Ladder, Leftovers, OnSignalDeath, Outcome, Policy, Record, Scope,
+    Signal, Single, StopSignal,
 };
-use supervise_init::driver::{ForwardTo, Slot, run};
+use supervise_init::driver::{ForwardTo, Setting, Slot, run};
 use supervise_init::sys::{
-    Environment, Format, Placement, Program, Words, block_all, controlling_tty, install_log, set_subreaper, this_process,
+    Environment, Fd, Format, Placement, Program, Static, Words, block_all, controlling_tty, install_log, set_subreaper,
+    this_process,
 };
 
 // The C library, which std would bring.
@@ -52,18 +55,50 @@ extern "C" fn main(count: c_int, words: *mut *mut c_char, environment: *mut *mut
     let program =
         Program { words, first: 1, environment, path: words.get(7), pid_entries: [words.get(8); 2], entry, placement };
     let scope = if many { Scope::Namespace } else { Scope::Tree };
+    let ladder = ladder(many, count);
     let mut machine = Single::new(Policy {
-        forwarding: Forwarding::DEFAULT,
-        exit_map: ExitMap::NONE,
+        forwarding: &Forwarding::DEFAULT,
+        exit_map: &ExitMap::NONE,
         group: if many { Group::Own } else { Group::Shared },
         job_control: if many { JobControl::Nobody } else { JobControl::Caller },
         scope,
+        ladder: &ladder,
         on_signal_death: OnSignalDeath::Code,
     });
     let mut slots = [Slot::new(program, if many { ForwardTo::Group } else { ForwardTo::Main }, tty)];
-    match run(&mut machine, &mut slots, scope, this_process()) {
+    let report = words.get(9).and_then(|path| Fd::create(path).ok());
+    let mut record = if many { RECORD.put(Record::EMPTY) } else { None };
+    let setting = Setting {
+        scope,
+        ourselves: this_process(),
+        explain: if many { Some(&|situation| log::warn!("{:?}", situation.waited.as_secs())) } else { None },
+        record: record.as_deref_mut(),
+        spared: report.as_ref(),
+    };
+    match run(&mut machine, &mut slots, setting) {
         Outcome::Code(code) => c_int::from(code),
         Outcome::Signal(signal) => 128 + c_int::from(signal.number()),
         Outcome::NotStarted(_) => 127,
     }
+}
+
+static RECORD: Static<Record> = Static::new();
+
+/// Every rung may come, at any time.
+fn ladder(many: bool, count: c_int) -> Ladder {
+    let time = Duration::from_secs(u64::from(count.unsigned_abs()));
+    let mut ladder = Ladder::DEFAULT;
+    for number in 0..count {
+        let signal = Signal::new(number).unwrap_or(Signal::TERM);
+        let _ = ladder.signals.push(StopSignal { signal, then: Some(time) });
+    }
+    if many {
+        ladder.delay = time;
+        ladder.kill_mode = if count > 8 { KillMode::Group } else { KillMode::Tree };
+        ladder.grace = Some(time);
+        ladder.leftovers = if count > 9 { Leftovers::Wait } else { Leftovers::Leave };
+        ladder.leftover_grace = Some(time);
+        ladder.max_time = Some(time);
+    }
+    ladder
 }

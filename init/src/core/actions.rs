@@ -13,6 +13,31 @@ impl Actions {
     pub const MOST: usize = 5;
     /// Nothing to do.
     pub const NONE: Actions = Actions { items: [None; Actions::MOST] };
+
+    /// Whether there is nothing to do.
+    pub fn is_empty(&self) -> bool {
+        self.items.iter().all(Option::is_none)
+    }
+
+    /// Whether this is one of them.
+    pub fn contains(&self, action: Action) -> bool {
+        self.items.contains(&Some(action))
+    }
+
+    /// The list with one more at its end.
+    pub(super) fn and(mut self, action: Action) -> Actions {
+        let place = self.items.iter_mut().find(|place| place.is_none());
+        debug_assert!(place.is_some(), "a transition has more actions than a list holds: {action:?}");
+        if let Some(place) = place {
+            *place = Some(action);
+        }
+        self
+    }
+
+    /// The list with all of those at its end.
+    pub(super) fn then(self, more: impl IntoIterator<Item = Action>) -> Actions {
+        more.into_iter().fold(self, Actions::and)
+    }
 }
 
 impl<const N: usize> From<[Action; N]> for Actions {

@@ -39,6 +39,15 @@ impl Forwarding {
         }
     }
 
+    /// The signal asks for a stop, unless it is rewritten.
+    pub fn make_stop(&mut self, signal: Signal) {
+        if let Some(entry) = self.rules.get_mut(usize::from(signal.number()))
+            && matches!(*entry, Rule::Forward(to) | Rule::Reserved(to) if to == signal)
+        {
+            *entry = Rule::Stop(signal);
+        }
+    }
+
     /// The rule for `signal`.
     pub fn rule(&self, signal: Signal) -> Rule {
         self.rules.get(usize::from(signal.number())).copied().unwrap_or(Rule::Ignore)
@@ -85,6 +94,22 @@ mod tests {
             };
             assert_eq!(Forwarding::DEFAULT.rule(signal), expected);
         }
+    }
+
+    #[test]
+    fn the_stop_signal_asks_for_a_stop_unless_it_is_rewritten() {
+        let signal = |number| Signal::new(number).expect("it is one");
+        let mut table = Forwarding::DEFAULT;
+        table.rewrite(Signal::INT, Some(Signal::HUP));
+        table.rewrite(Signal::HUP, None);
+        for signal in [Signal::QUIT, signal(38), Signal::INT, Signal::HUP, Signal::TERM] {
+            table.make_stop(signal);
+        }
+        assert_eq!(table.rule(Signal::QUIT), Rule::Stop(Signal::QUIT));
+        assert_eq!(table.rule(signal(38)), Rule::Stop(signal(38)));
+        assert_eq!(table.rule(Signal::INT), Rule::Forward(Signal::HUP));
+        assert_eq!(table.rule(Signal::HUP), Rule::Ignore);
+        assert_eq!(table.rule(Signal::TERM), Rule::Stop(Signal::TERM));
     }
 
     #[test]

@@ -5,6 +5,7 @@ use core::time::Duration;
 
 use super::actions::Actions;
 use super::exit::{Outcome, Status};
+use super::ladder::KillMode;
 use super::signal::Signal;
 
 /// A moment of the monotonic clock, in nanoseconds from an arbitrary start.
@@ -20,6 +21,11 @@ impl Time {
     /// The moment `wait` after this one.
     pub const fn after(self, wait: Duration) -> Time {
         Time(self.0.saturating_add(nanoseconds(wait)))
+    }
+
+    /// The moment in the middle between this one and a `later` one.
+    pub const fn midway(self, later: Time) -> Time {
+        Time(self.0.saturating_add(later.0.saturating_sub(self.0) / 2))
     }
 
     /// How long it is from `earlier` to this moment; zero if it is not earlier.
@@ -132,6 +138,8 @@ pub enum Action {
     Spawn(Child),
     /// Send the signal to the program, or to its group if it is placed in one to be signalled as a whole.
     Signal(Child, Signal),
+    /// Send the signal of a stop to whom it is to reach.
+    Tell(Child, KillMode, Signal),
     /// Tell everything that is left to end: TERM, CONT for what is stopped, HUP for shells that ignore TERM.
     TellRest,
     /// Send the signal to everything that is left.
@@ -140,14 +148,37 @@ pub enum Action {
     KillRest,
     /// Say by name what is left, and what becomes of it.
     NameRest(Fate),
+    /// A rung of the stop's ladder is reached.
+    Climb(Rung),
+    /// Have it explained why this takes so long.
+    Explain(Slow),
     /// Stop ourselves as the program was stopped, giving the terminal back for as long.
     StopOurselves(Child),
     /// Deliver [`Event::Deadline`] at that time, and forget an earlier one.
     Arm(Time),
+    /// The same, [`super::Ladder::KILL_GRACE`] after the orders before this one were obeyed: to kill a thousand takes its time.
+    ArmAfterKill,
     /// Say why the signal goes nowhere.
     Drop(Signal, Note),
     /// End so. The last action.
     Exit(Outcome),
+}
+
+/// The rungs of a stop's ladder, as the log and the exit report name them.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Rung {
+    /// A stop was asked for, and main is not told yet.
+    Delay,
+    /// Main is sent this signal.
+    Signal(Signal),
+    /// Main is killed.
+    Kill,
+    /// Main has ended, and what it left behind may end when it likes.
+    Wait,
+    /// Main has ended, and what it left behind is told to end.
+    Leftovers,
+    /// What is left is killed.
+    KillLeftovers,
 }
 
 /// What becomes of a process that does not end.
@@ -159,6 +190,17 @@ pub enum Fate {
     LeftBehind,
 }
 
+/// What takes long, and is to be explained to whoever waits for it.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Slow {
+    /// Main was sent this signal to stop, and runs on.
+    Main(Signal),
+    /// Main has ended so, and what it left behind was told to end, and runs on.
+    Leftovers(Status),
+    /// Nothing is slow: main died of a SIGKILL that was not ours, which may be the kernel's for want of memory.
+    MainKilled,
+}
+
 /// Why a signal goes nowhere.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Note {
@@ -168,6 +210,8 @@ pub enum Note {
     SentToGroup,
     /// There is no main to get it.
     MainHasEnded,
+    /// Nothing comes after SIGKILL.
+    MainIsKilled,
 }
 
 impl fmt::Display for Note {
@@ -176,6 +220,7 @@ impl fmt::Display for Note {
             Note::Ignored => "it is to be ignored",
             Note::SentToGroup => "the kernel sent it to the whole process group",
             Note::MainHasEnded => "the main program has ended",
+            Note::MainIsKilled => "the main program is being killed",
         })
     }
 }
@@ -208,7 +253,7 @@ mod tests {
         assert_eq!(Sender::Process { pid: 7, uid: 1000 }.to_string(), "pid 7 (uid 1000)");
         let senders = [Sender::Kernel, Sender::Outside, Sender::Ourselves].map(|sender| sender.to_string());
         assert_eq!(senders, ["the kernel", "outside the container", "ourselves"]);
-        let notes = [Note::Ignored, Note::SentToGroup, Note::MainHasEnded];
+        let notes = [Note::Ignored, Note::SentToGroup, Note::MainHasEnded, Note::MainIsKilled];
         let said: std::collections::HashSet<_> = notes.iter().map(ToString::to_string).collect();
         assert_eq!(said.len(), notes.len());
         assert!(!said.contains(""));

@@ -6,8 +6,11 @@
 mod actions;
 mod exit;
 mod forwarding;
+mod ladder;
 mod machine;
 mod pace;
+mod policy;
+mod record;
 mod signal;
 mod single;
 #[cfg(test)]
@@ -16,9 +19,12 @@ mod single_tests;
 pub use actions::Actions;
 pub use exit::{ExitMap, Outcome, Status};
 pub use forwarding::{Forwarding, Rule};
+pub use ladder::{KillMode, Ladder, Leftovers, StopSignal, StopSignals};
 pub use machine::{
-    Action, Child, Event, Fate, Left, Machine, Note, Received, Sender, StartError, Step, Terminal, Time,
+    Action, Child, Event, Fate, Left, Machine, Note, Received, Rung, Sender, Slow, StartError, Step, Terminal, Time,
 };
 pub use pace::Pace;
+pub use policy::{Group, JobControl, OnSignalDeath, Policy, Scope};
+pub use record::{Cause, End, Name, Process, Record};
 pub use signal::Signal;
-pub use single::{Group, JobControl, OnSignalDeath, Policy, Scope, Single};
+pub use single::Single;

@@ -50,6 +50,9 @@ impl Signal {
     /// Power failure; a request to stop in LXC.
     pub const PWR: Signal = Signal(30);
 
+    /// The last of the real-time signals.
+    pub const RTMAX: Signal = Signal(Signal::MAX);
+
     /// The signal of that number, if there is one.
     pub const fn new(number: i32) -> Option<Signal> {
         if number >= 1 && number <= Signal::MAX as i32 { Some(Signal(number as u8)) } else { None }

@@ -12,9 +12,66 @@ impl Fd {
 
     /// open(2), close-on-exec.
     pub(super) fn open(path: &core::ffi::CStr, flags: i32) -> Result<Fd, Errno> {
+        Fd::openat(path, flags, 0)
+    }
+
+    /// Opens a file to be written to at some later time, and makes it if it is not there; what it holds stays. A FIFO
+    /// that nobody reads is refused rather than waited for.
+    ///
+    /// # Errors
+    /// The kernel's.
+    pub fn create(path: &core::ffi::CStr) -> Result<Fd, Errno> {
+        let flags = libc::O_WRONLY | libc::O_CREAT | libc::O_NOCTTY | libc::O_NONBLOCK;
+        Fd::openat(path, flags, 0o644)
+    }
+
+    /// openat(2) from the working directory, close-on-exec. Raw, because musl's open sets that once more by a call of its
+    /// own.
+    fn openat(path: &core::ffi::CStr, flags: i32, mode: libc::c_uint) -> Result<Fd, Errno> {
+        let flags = flags | libc::O_CLOEXEC;
         // SAFETY: `path` ends with a NUL and the kernel only reads it.
-        let fd = cerr(i64::from(unsafe { libc::open(path.as_ptr(), flags | libc::O_CLOEXEC) }))?;
+        let fd = cerr(unsafe { libc::syscall(libc::SYS_openat, libc::AT_FDCWD, path.as_ptr(), flags, mode) })?;
         Fd(fd as i32).above_the_standard_streams()
+    }
+
+    /// Whether it is the very file that stdout or stderr is: what is put into it would overwrite what they hold.
+    pub fn is_an_output(&self) -> bool {
+        let file = identity(self.0);
+        file.is_some() && [libc::STDOUT_FILENO, libc::STDERR_FILENO].into_iter().any(|output| identity(output) == file)
+    }
+
+    /// Puts `content` into the file in the place of what it holds. What cannot be written whole is not written at all,
+    /// as far as the file lets that be undone.
+    ///
+    /// # Errors
+    /// The kernel's: a full disk, a limit, a pipe without a reader.
+    pub fn replace_content(&self, content: &[u8]) -> Result<(), Errno> {
+        let written = self.write_from_start(content);
+        let length = if written.is_ok() { content.len() } else { 0 };
+        // SAFETY: takes integers. A terminal or a pipe has no length.
+        unsafe { libc::ftruncate(self.0, length as libc::off_t) };
+        written
+    }
+
+    fn write_from_start(&self, content: &[u8]) -> Result<(), Errno> {
+        let mut rest = content;
+        let mut offset: libc::off_t = 0;
+        while !rest.is_empty() {
+            // SAFETY: the pointer and the length are of one slice.
+            let mut count = unsafe { libc::pwrite(self.0, rest.as_ptr().cast(), rest.len(), offset) };
+            // A pipe or a terminal has no positions.
+            if count == -1 && Errno::last() == Errno(libc::ESPIPE) {
+                // SAFETY: as above.
+                count = unsafe { libc::write(self.0, rest.as_ptr().cast(), rest.len()) };
+            }
+            let count = cerr(count as i64)?;
+            if count == 0 {
+                return Err(Errno(libc::ENOSPC));
+            }
+            offset = offset.saturating_add(count);
+            rest = rest.get(count as usize..).unwrap_or_default();
+        }
+        Ok(())
     }
 
     /// pidfd_open(2) (Linux 5.3).
@@ -67,23 +124,47 @@ impl Drop for Fd {
     }
 }
 
-/// Closes every descriptor from 3 on. Our caller's sockets and files are the payload's, not ours to hold.
-pub fn close_from_3() {
-    // SAFETY: takes integers; no descriptor that we still use is in that range.
-    let closed = unsafe { libc::syscall(libc::SYS_close_range, Fd::LOWEST, u32::MAX, 0) };
-    // Linux before 5.9, or refused by a filter.
-    if closed == -1 {
-        close_one_by_one();
+/// Which file a descriptor is of, if it is of a regular one (fstat(2)).
+fn identity(fd: i32) -> Option<(libc::dev_t, libc::ino_t)> {
+    let mut status = core::mem::MaybeUninit::<libc::stat>::zeroed();
+    // SAFETY: `status` has room for what the kernel writes.
+    cerr(i64::from(unsafe { libc::fstat(fd, status.as_mut_ptr()) })).ok()?;
+    // SAFETY: all zeros are a valid stat, and the kernel has filled it in.
+    let status = unsafe { status.assume_init() };
+    (status.st_mode & libc::S_IFMT == libc::S_IFREG).then_some((status.st_dev, status.st_ino))
+}
+
+/// Closes every descriptor from 3 on but `spared`. Our caller's sockets and files are the payload's, not ours to hold.
+pub fn close_from_3(spared: Option<&Fd>) {
+    match spared {
+        None => close_range(Fd::LOWEST, i32::MAX),
+        Some(Fd(spared)) => {
+            close_range(Fd::LOWEST, spared.saturating_sub(1));
+            close_range(spared.saturating_add(1), i32::MAX);
+        }
     }
 }
 
-fn close_one_by_one() {
+fn close_range(first: i32, last: i32) {
+    if first > last {
+        return;
+    }
+    // SAFETY: takes integers; no descriptor that we still use is in that range.
+    let closed = unsafe { libc::syscall(libc::SYS_close_range, first, last, 0) };
+    // Linux before 5.9, or refused by a filter.
+    if closed == -1 {
+        close_one_by_one(first, last);
+    }
+}
+
+fn close_one_by_one(first: i32, last: i32) {
     /// Where there is no limit on their number, those beyond this one stay open.
     const MOST: u64 = 65_536;
     let mut limit = libc::rlimit { rlim_cur: MOST, rlim_max: MOST };
     // SAFETY: `limit` is ours; where the call fails it keeps its value.
     unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit) };
-    for fd in Fd::LOWEST..limit.rlim_cur.min(MOST) as i32 {
+    let end = (limit.rlim_cur.min(MOST) as i32).min(last.saturating_add(1));
+    for fd in first..end {
         // SAFETY: takes an integer; closing what is not open does nothing.
         unsafe { libc::close(fd) };
     }

@@ -138,9 +138,10 @@ impl fmt::Write for PlainText<'_> {
 }
 
 /// Escapes as RFC 8259, section 7, and leaves room for the end of the object.
-struct JsonText<'a>(&'a mut Line<LONGEST>);
+#[derive(Debug)]
+pub struct JsonText<'a, const N: usize>(pub &'a mut Line<N>);
 
-impl fmt::Write for JsonText<'_> {
+impl<const N: usize> fmt::Write for JsonText<'_, N> {
     fn write_str(&mut self, text: &str) -> fmt::Result {
         /// `\u0000`, the longest escape, then `"}` and a line feed.
         const ROOM: usize = 6 + 3;
@@ -168,11 +169,13 @@ pub struct Line<const N: usize> {
 }
 
 impl<const N: usize> Line<N> {
-    pub(super) const fn new() -> Line<N> {
+    /// An empty one.
+    pub const fn new() -> Line<N> {
         Line { bytes: [0; N], length: 0, truncated: false }
     }
 
-    pub(super) fn bytes(&self) -> &[u8] {
+    /// What it holds.
+    pub fn bytes(&self) -> &[u8] {
         self.bytes.get(..self.length).unwrap_or_default()
     }
 
@@ -199,7 +202,8 @@ impl<const N: usize> Line<N> {
         self.truncated
     }
 
-    fn room(&self) -> usize {
+    /// How many bytes more it can hold.
+    pub fn room(&self) -> usize {
         N - self.length
     }
 
@@ -228,6 +232,12 @@ impl<const N: usize> Line<N> {
         } else {
             self.push_bytes(otherwise.as_bytes());
         }
+    }
+}
+
+impl<const N: usize> Default for Line<N> {
+    fn default() -> Line<N> {
+        Line::new()
     }
 }
 

@@ -2,7 +2,10 @@
 //! constants, which are the file's and come back with the next fault; and the part of the stack that the start has
 //! used and nobody will read again.
 
+use core::cell::UnsafeCell;
+use core::mem::MaybeUninit;
 use core::ptr;
+use core::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use super::raw::system_call;
 
@@ -16,6 +19,39 @@ const DEPTH: usize = 16 * PAGE;
 /// What lies this close below a local of the caller may be in use: the rest of its frame, and the red zone that the
 /// x86_64 ABI allows below it. Both are far smaller.
 const IN_USE: usize = PAGE;
+
+/// Memory for a value that costs nothing until it is used.
+#[derive(Debug)]
+pub struct Static<T> {
+    memory: UnsafeCell<MaybeUninit<T>>,
+    taken: AtomicBool,
+}
+
+// SAFETY: the memory is reached through `put` alone, which gives it to one taker.
+unsafe impl<T: Send> Sync for Static<T> {}
+
+impl<T> Static<T> {
+    /// For a `static`.
+    pub const fn new() -> Static<T> {
+        Static { memory: UnsafeCell::new(MaybeUninit::uninit()), taken: AtomicBool::new(false) }
+    }
+
+    /// Puts the value there, once.
+    #[expect(clippy::mut_from_ref, reason = "the flag lets one caller have it, and that one for good")]
+    pub fn put(&'static self, value: T) -> Option<&'static mut T> {
+        if self.taken.swap(true, Relaxed) {
+            return None;
+        }
+        // SAFETY: the flag has just been set by us, so nobody else has a reference or will get one.
+        Some(unsafe { &mut *self.memory.get() }.write(value))
+    }
+}
+
+impl<T> Default for Static<T> {
+    fn default() -> Static<T> {
+        Static::new()
+    }
+}
 
 /// Pages that can be given back.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -7,6 +7,7 @@
 mod clock;
 mod errno;
 mod fds;
+mod helper;
 mod log;
 mod memory;
 mod process;
@@ -21,8 +22,9 @@ mod words;
 pub use self::clock::now;
 pub use self::errno::Errno;
 pub use self::fds::{Fd, close_from_3};
-pub use self::log::{Format, install as install_log, set_format as set_log_format};
-pub use self::memory::Pages;
+pub use self::helper::Helper;
+pub use self::log::{Format, JsonText, Line, install as install_log, set_format as set_log_format};
+pub use self::memory::{Pages, Static};
 pub use self::process::{Pid, change_dir_to_root, comm, parent, send_parent_death_signal, set_subreaper, this_process};
 pub use self::session::{Tty, controlling_tty, process_group, session, session_of, terminal};
 pub use self::signals::{

@@ -27,6 +27,21 @@ impl SigSet {
     pub const fn without(self, signal: Signal) -> SigSet {
         SigSet(self.0 & !(1 << (signal.number() - 1)))
     }
+
+    /// The set of these bits, as /proc/PID/status shows them.
+    pub const fn from_bits(bits: u64) -> SigSet {
+        SigSet(bits)
+    }
+
+    /// The bits of the set.
+    pub const fn bits(self) -> u64 {
+        self.0
+    }
+
+    /// Whether `signal` is in the set.
+    pub const fn contains(self, signal: Signal) -> bool {
+        self.0 & (1 << (signal.number() - 1)) != 0
+    }
 }
 
 /// What of our signal state at entry the payload gets back.
@@ -34,6 +49,13 @@ impl SigSet {
 pub struct Entry {
     pub(super) mask: SigSet,
     pub(super) child_signal: Disposition,
+}
+
+impl Entry {
+    /// The signals that were blocked.
+    pub const fn mask(self) -> SigSet {
+        self.mask
+    }
 }
 
 /// What SIGCHLD does. With SIG_IGN the kernel reaps our children itself and their status is lost.
@@ -103,11 +125,17 @@ pub(super) fn take_back_of_write(errno: Errno) {
     unsafe { libc::syscall(libc::SYS_rt_sigtimedwait, &raw const set, nothing, &raw const at_once, SET_SIZE) };
 }
 
+/// What tells us of a helper's end. A real-time signal is queued, and takes the place of no other; and that it comes
+/// from a child's end (`si_code`) tells it from one that is somebody's request.
+pub(super) const HELPER_ENDED: Signal = Signal::RTMAX;
+
 /// Why we are awake.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Wake {
     /// A signal came.
     Signal(Received),
+    /// A helper has ended.
+    Helper,
     /// The time is over, or nothing has happened.
     Nothing,
     /// We may not wait for signals (a seccomp filter), and have not slept.
@@ -161,6 +189,10 @@ impl Sleep {
             Some(signal) => {
                 // SAFETY: all zeros are a valid siginfo_t, and the kernel has filled in what it knows.
                 let info = unsafe { info.assume_init() };
+                let child_ended = matches!(info.si_code, libc::CLD_EXITED | libc::CLD_KILLED | libc::CLD_DUMPED);
+                if signal == HELPER_ENDED && child_ended {
+                    return Wake::Helper;
+                }
                 Wake::Signal(Received { signal, sender: self.sender(&info) })
             }
             // EINTR: we were stopped and continued.

@@ -44,6 +44,8 @@ pub struct Rest {
     /// Children that we had before we started any.
     inherited: [Option<Pid>; Rest::INHERITED],
     has_inherited: bool,
+    /// A helper of our own.
+    helper: Option<Pid>,
 }
 
 /// Whether anybody was there to be told.
@@ -88,7 +90,8 @@ impl Rest {
 
     /// To be made before the first program is started.
     pub fn new(scope: Scope, ourselves: Pid) -> Rest {
-        let mut rest = Rest { scope, ourselves, inherited: [None; Rest::INHERITED], has_inherited: false };
+        let mut rest =
+            Rest { scope, ourselves, inherited: [None; Rest::INHERITED], has_inherited: false, helper: None };
         // A PID 1 takes all with it when it ends, so it tells all.
         if scope == Scope::Tree && has_children() {
             rest.find_inherited();
@@ -96,6 +99,8 @@ impl Rest {
         rest
     }
 
+    /// Not in our caller's frame, which stays in memory: its buffers are needed here only.
+    #[inline(never)]
     fn find_inherited(&mut self) {
         let mut found = [None; Rest::INHERITED];
         let mut places = found.iter_mut();
@@ -109,6 +114,16 @@ impl Rest {
         });
         self.inherited = found;
         self.has_inherited = true;
+    }
+
+    /// A helper of ours is none of the program's processes. (A PID 1's signals to all reach it all the same, blocked.)
+    pub fn set_helper(&mut self, helper: Option<Pid>) {
+        self.helper = helper;
+    }
+
+    /// Children that we had before we started any, and that have not ended.
+    pub fn inherited(&self) -> &[Option<Pid>] {
+        &self.inherited
     }
 
     /// A child has ended. Its number may be used again.
@@ -187,6 +202,31 @@ impl Rest {
         }
     }
 
+    /// Kills everything that is left. Descendants are stopped first: what is stopped cannot fork, so that what forks
+    /// faster than we can look is caught, and keeps the places that a limit gives it instead of making room for more.
+    ///
+    /// # Errors
+    /// Descendants cannot be found. A PID 1 needs no /proc: the kernel kills all at once, and no fork comes in between.
+    pub fn kill(&self) -> Result<(), TreeError> {
+        /// A process that was told to stop but has not come to it yet cannot fork either, and looks as if it ran.
+        const LOOKS: u32 = 8;
+        if self.scope == Scope::Tree {
+            for _ in 0..LOOKS {
+                let mut running = 0_u32;
+                self.for_each(|process| {
+                    if !process.stat.is_stopped() {
+                        process.send(Signal::STOP);
+                        running = running.saturating_add(1);
+                    }
+                })?;
+                if running == 0 {
+                    break;
+                }
+            }
+        }
+        self.signal(Signal::KILL)
+    }
+
     /// Calls `tell` with the pid and name of each process that is left.
     ///
     /// # Errors
@@ -202,7 +242,7 @@ impl Rest {
         let directory = Fd::open(c"/proc", libc::O_RDONLY | libc::O_DIRECTORY).map_err(TreeError::NoProc)?;
         let mut entries = Entries::new(&directory);
         while let Some(pid) = entries.next_pid().map_err(TreeError::NoProc)? {
-            if pid == self.ourselves {
+            if pid == self.ourselves || Some(pid) == self.helper {
                 continue;
             }
             let pidfd = if has_pidfds { Fd::of_process(pid.number()).ok() } else { None };
@@ -273,11 +313,12 @@ pub(super) fn check_proc(ourselves: Pid) -> Result<(), TreeError> {
     if number == Some(ourselves.number()) { Ok(()) } else { Err(TreeError::OtherNamespace) }
 }
 
-/// What /proc/PID/stat begins with: `pid (comm) state ppid` (proc_pid_stat(5)).
+/// Of /proc/PID/stat: `pid (comm) state ppid ... num_threads ...` (proc_pid_stat(5)).
 struct Stat {
     comm: Line<64>,
     state: u8,
     parent: i32,
+    threads: i32,
 }
 
 impl Stat {
@@ -294,15 +335,23 @@ impl Stat {
         comm.push_lossy(line.get(open + 1..close)?);
         let mut fields = line.get(close + 2..)?.split(|byte| *byte == b' ');
         let state = *fields.next()?.first()?;
-        Some(Stat { comm, state, parent: parse_number(fields.next()?)? })
+        let parent = parse_number(fields.next()?)?;
+        // The 20th field; the parent is the 4th.
+        let threads = parse_number(fields.nth(15)?)?;
+        Some(Stat { comm, state, parent, threads })
     }
 
     fn comm(&self) -> &str {
         self.comm.as_str()
     }
 
+    fn is_stopped(&self) -> bool {
+        matches!(self.state, b'T' | b't')
+    }
+
+    /// It has ended, and waits to be reaped. A first thread that has ended alone looks the same.
     fn is_zombie(&self) -> bool {
-        matches!(self.state, b'Z' | b'X')
+        matches!(self.state, b'Z' | b'X') && self.threads <= 1
     }
 }
 
@@ -377,13 +426,23 @@ mod tests {
 
     #[test]
     fn a_name_may_look_like_the_fields_behind_it() {
-        let stat = Stat::parse(b"17 (a) Z 1 (b)) S 42 17 17 0 -1").map(|stat| (stat.is_zombie(), stat.parent));
-        assert_eq!(stat, Some((false, 42)));
+        let stat = Stat::parse(b"17 (a) Z 1 (b)) S 42 17 17 0 -1 4194560 1 0 0 0 0 0 0 0 20 0 3 0 1");
+        let stat = stat.map(|stat| (stat.is_zombie(), stat.parent, stat.threads));
+        assert_eq!(stat, Some((false, 42, 3)));
+    }
+
+    #[test]
+    fn a_dead_first_thread_is_no_dead_process() {
+        let is_zombie = |threads: u32| {
+            let line = std::format!("17 (a) Z 42 17 17 0 -1 4194560 1 0 0 0 0 0 0 0 20 0 {threads} 0 1");
+            Stat::parse(line.as_bytes()).map(|stat| stat.is_zombie())
+        };
+        assert_eq!((is_zombie(1), is_zombie(2)), (Some(true), Some(false)));
     }
 
     #[test]
     fn a_line_that_is_cut_off_is_no_process() {
-        for line in [&b""[..], b"17", b"17 (a", b"17 (a)", b"17 (a) S", b"17 (a) S x"] {
+        for line in [&b""[..], b"17", b"17 (a", b"17 (a)", b"17 (a) S", b"17 (a) S x", b"17 (a) S 42 17 17"] {
             assert!(Stat::parse(line).is_none());
         }
     }

@@ -1,0 +1,395 @@
+//! Somebody who watches a machine and knows only what happens, what is ordered and what was promised: the numbered
+//! invariants of `single` and the words of the options. It shares no code with the machine, counts in milliseconds, and
+//! says of each event exactly what must come of it.
+
+use std::vec::Vec;
+
+use super::options::{Meaning, Options, S, USR1, at, milliseconds};
+use super::seen::{Kind, Rest, Seen, Timetable};
+use crate::core::single::MAIN;
+use crate::core::{
+    Action, Event, Fate, JobControl, KillMode, Left, Leftovers, Note, OnSignalDeath, Outcome, Received, Rung, Scope,
+    Sender, Signal, Slow, Status, Terminal,
+};
+
+/// Says what must come.
+pub(super) struct Observer<'a> {
+    pub(super) options: &'a Options,
+    pub(super) seen: Seen,
+}
+
+impl Observer<'_> {
+    /// What must come of the event.
+    pub(super) fn expect(&mut self, event: Event) -> Vec<Action> {
+        let expected = match event {
+            Event::Begin => self.begin(),
+            Event::NotStarted(_, why) => std::vec![Action::Exit(Outcome::NotStarted(why))],
+            Event::Signalled(received) => self.signalled(received),
+            Event::Ended(_, status) => self.ended(status),
+            Event::Stopped(_, by, terminal) => self.stopped(by, terminal),
+            Event::Reaped(left) => self.reaped(left),
+            Event::Deadline => self.deadline(),
+        };
+        for action in &expected {
+            match action {
+                Action::Arm(time) => {
+                    self.seen.armed = Some(milliseconds(*time));
+                }
+                Action::ArmAfterKill => self.seen.armed = Some(self.seen.now + S),
+                Action::Exit(_) => self.seen.exited = true,
+                _ => {}
+            }
+        }
+        expected
+    }
+
+    /// 1. Main is started once, by the first action.
+    fn begin(&mut self) -> Vec<Action> {
+        self.seen.begun = true;
+        self.seen.limit = self.options.max_time.map(|time| self.seen.now + time);
+        let arm = self.seen.limit.map(|limit| Action::Arm(at(limit)));
+        [Action::Spawn(MAIN)].into_iter().chain(arm).collect()
+    }
+
+    /// 3. Exactly once, as its rule says, or dropped with a reason; the second SIGINT in a row is the exception.
+    fn signalled(&mut self, received: Received) -> Vec<Action> {
+        let Received { signal, sender } = received;
+        let kind = match sender {
+            Sender::Kernel => Kind::Kernel,
+            Sender::Outside => Kind::Outside,
+            Sender::Ourselves => Kind::Ourselves,
+            Sender::Process { .. } => Kind::Process,
+        };
+        let of_terminal = matches!(signal, Signal::INT | Signal::QUIT | Signal::HUP | Signal::CONT | Signal::WINCH);
+        let by_terminal = kind == Kind::Kernel && of_terminal && self.options.shares_group();
+        let meaning = self.options.meaning(signal);
+        if signal == Signal::INT {
+            let last = self.seen.interrupt.replace((self.seen.now, kind));
+            let in_a_row = last.is_some_and(|(last, by)| by == kind && self.seen.now - last <= 2 * S);
+            let as_it_came = matches!(meaning, Meaning::Forward(Signal::INT) | Meaning::Stop(Signal::INT));
+            if in_a_row && as_it_came && self.can_hurry() {
+                return self.hurry();
+            }
+        }
+        match meaning {
+            _ if by_terminal => {
+                self.seen.main_stopped &= signal != Signal::CONT;
+                std::vec![Action::Drop(signal, Note::SentToGroup)]
+            }
+            Meaning::Nothing(note) => std::vec![Action::Drop(signal, note)],
+            Meaning::Forward(signal) => self.forward(signal),
+            Meaning::Stop(signal) => self.stop(signal),
+        }
+    }
+
+    /// There is a stop to be hurried up, or a rest to be waited for.
+    fn can_hurry(&self) -> bool {
+        match self.seen.status {
+            None => self.seen.asked.is_some() && !self.seen.main_killed,
+            Some(_) => matches!(self.seen.rest, Rest::May | Rest::Told(_)),
+        }
+    }
+
+    /// One rung up: delay, the signals, the kill; told, killed.
+    fn hurry(&mut self) -> Vec<Action> {
+        match (self.seen.status, self.seen.rest, self.seen.climbed) {
+            (Some(_), Rest::Told(_), _) => self.kill_rest(),
+            (Some(_), ..) => self.tell_rest(Some(self.seen.now)),
+            (None, _, None) => self.climb_to(0, None),
+            (None, _, Some(climbed)) => self.climb_to(climbed.rung + 1, None),
+        }
+    }
+
+    /// 2. Only between its start and its end.
+    fn forward(&mut self, signal: Signal) -> Vec<Action> {
+        let note = match self.seen.status {
+            Some(_) => Note::MainHasEnded,
+            None if self.seen.main_killed => Note::MainIsKilled,
+            None => {
+                self.seen.main_stopped &= signal != Signal::CONT;
+                self.seen.kill_passed_on |= signal == Signal::KILL;
+                return std::vec![Action::Signal(MAIN, signal)];
+            }
+        };
+        std::vec![Action::Drop(signal, note)]
+    }
+
+    /// A request is passed on to whoever is being stopped; the first one begins the stop.
+    fn stop(&mut self, signal: Signal) -> Vec<Action> {
+        let now = self.seen.now;
+        if self.seen.status.is_some() {
+            return match self.seen.rest {
+                Rest::Unknown => {
+                    self.seen.asked.get_or_insert((now, signal));
+                    std::vec![Action::Drop(signal, Note::MainHasEnded)]
+                }
+                Rest::May => self.tell_rest(Some(now)),
+                Rest::Told(_) => std::vec![Action::SignalRest(signal)],
+                Rest::Killed => std::vec![Action::Drop(signal, Note::MainHasEnded)],
+            };
+        }
+        match (self.seen.asked, self.seen.climbed) {
+            _ if self.seen.main_killed => std::vec![Action::Drop(signal, Note::MainIsKilled)],
+            (None, _) => self.begin_stop(signal),
+            (Some(_), None) => self.climb_to(0, None),
+            (Some(_), Some(_)) => match self.options.rungs.first().map_or(signal, |(first, _)| *first) {
+                Signal::KILL => self.kill_main(),
+                signal => self.tell(signal),
+            },
+        }
+    }
+
+    fn begin_stop(&mut self, signal: Signal) -> Vec<Action> {
+        self.seen.asked = Some((self.seen.now, signal));
+        match self.options.delay {
+            0 => self.climb_to(0, None),
+            delay => std::vec![Action::Climb(Rung::Delay), Action::Arm(at(self.seen.now + delay))],
+        }
+    }
+
+    /// 4. Each in its order; what waits behind it waits its whole time.
+    fn climb_to(&mut self, rung: usize, said: Option<Action>) -> Vec<Action> {
+        let now = self.seen.now;
+        let as_asked = self.seen.asked.map(|(_, signal)| (signal, 0));
+        let listed = self.options.rungs.get(rung).copied();
+        let next = if self.options.rungs.is_empty() && rung == 0 { as_asked } else { listed };
+        let Some((signal, _)) = next.filter(|(signal, _)| *signal != Signal::KILL) else {
+            return self.kill_main();
+        };
+        let mut climbed: Timetable = self.seen.climbed.unwrap_or_else(|| self.timetable(signal));
+        let planned = climbed.due[rung].expect("the rung is on the ladder");
+        for due in climbed.due.iter_mut().skip(rung).flatten() {
+            *due = *due + now - planned;
+        }
+        self.seen.climbed = Some(Timetable { rung, signal, ..climbed });
+        let arm = self.due().map(|due| Action::Arm(at(due)));
+        let told = self.tell(signal);
+        arm.into_iter().chain(said).chain([Action::Climb(Rung::Signal(signal))]).chain(told).collect()
+    }
+
+    /// The whole ladder, told now.
+    fn timetable(&self, signal: Signal) -> Timetable {
+        let mut due = [None; 4];
+        due[0] = Some(self.seen.now);
+        let mut sum = self.seen.now;
+        for (place, (_, then)) in self.options.rungs.iter().enumerate().take(self.options.rungs.len().saturating_sub(1))
+        {
+            sum += then;
+            due[place + 1] = Some(sum);
+        }
+        Timetable { told: self.seen.now, rung: 0, signal, due, explained: false }
+    }
+
+    /// When the ladder as it stands comes to its SIGKILL.
+    fn kill_on_ladder(&self, climbed: Timetable) -> Option<u64> {
+        let place = self.options.rungs.iter().position(|(signal, _)| *signal == Signal::KILL)?;
+        climbed.due[place]
+    }
+
+    /// When main is killed wherever the ladder stands: `--grace` after the request, or as long after the longest time,
+    /// and 10 s after the last signal where nobody has said how long.
+    fn kill_anyhow(&self) -> Option<u64> {
+        let (asked, _) = self.seen.asked?;
+        let by_grace = self.options.grace.map(|grace| asked + grace);
+        let own = self.options.grace.unwrap_or(self.options.delay + self.options.length() + 10 * S);
+        let by_limit = self.seen.limit.map(|limit| limit.max(asked) + own);
+        by_grace.into_iter().chain(by_limit).min()
+    }
+
+    /// 9. Halfway to the kill; where only the longest time has one, after 5 s at the latest.
+    fn explanation_due(&self, climbed: Timetable) -> u64 {
+        let on_ladder = self.kill_on_ladder(climbed);
+        let half = |kill: u64| climbed.told + kill.saturating_sub(climbed.told) / 2;
+        let halfway = on_ladder.into_iter().chain(self.kill_anyhow()).min().map(half);
+        let patient = climbed.told + 5 * S;
+        match halfway {
+            Some(halfway) if on_ladder.is_some() || self.options.grace.is_some() => halfway,
+            Some(halfway) => halfway.min(patient),
+            None => patient,
+        }
+    }
+
+    /// The explanation, if it is time for it.
+    fn explanation(&mut self) -> Option<Action> {
+        let climbed = self.seen.climbed?;
+        if climbed.explained || self.seen.now < self.explanation_due(climbed) {
+            return None;
+        }
+        self.seen.climbed = Some(Timetable { explained: true, ..climbed });
+        Some(Action::Explain(Slow::Main(climbed.signal)))
+    }
+
+    /// What main is told next, and when.
+    fn due(&self) -> Option<u64> {
+        let climbed = self.seen.climbed?;
+        let explanation = (!climbed.explained).then(|| self.explanation_due(climbed));
+        let rung = climbed.due.get(climbed.rung + 1).copied().flatten();
+        explanation.into_iter().chain(rung).chain(self.kill_anyhow()).min()
+    }
+
+    /// The signal, and CONT for main where it was stopped, and for a tree, whose stops nobody reports.
+    fn tell(&mut self, signal: Signal) -> Vec<Action> {
+        let mode = self.options.kill_mode;
+        let mut told = std::vec![Action::Tell(MAIN, mode, signal)];
+        if mode == KillMode::Tree || self.seen.main_stopped {
+            told.push(Action::Tell(MAIN, mode, Signal::CONT));
+        }
+        self.seen.main_stopped = false;
+        told
+    }
+
+    /// 9. Nothing is explained any more.
+    fn kill_main(&mut self) -> Vec<Action> {
+        self.seen.main_killed = true;
+        let kill = Action::Tell(MAIN, self.options.kill_mode, Signal::KILL);
+        std::vec![Action::Climb(Rung::Kill), kill, Action::ArmAfterKill]
+    }
+
+    /// 9. A SIGKILL that was not ours may be the kernel's.
+    fn ended(&mut self, status: Status) -> Vec<Action> {
+        if self.seen.given_up {
+            self.seen.given_up = false;
+            return Vec::new();
+        }
+        self.seen.status = Some(status);
+        if self.seen.main_killed && self.options.kill_mode == KillMode::Tree {
+            self.seen.rest = Rest::Killed;
+        }
+        let by_us = self.seen.main_killed || self.seen.kill_passed_on;
+        match status {
+            Status::Signaled(Signal::KILL) if !by_us => std::vec![Action::Explain(Slow::MainKilled)],
+            _ => Vec::new(),
+        }
+    }
+
+    /// Whoever does job control must see it; where nobody can undo Ctrl-Z, we do.
+    fn stopped(&mut self, by: Signal, terminal: Terminal) -> Vec<Action> {
+        if self.seen.main_killed || self.seen.status.is_some() {
+            return Vec::new();
+        }
+        let job_stop = matches!(by, Signal::TSTP | Signal::TTIN | Signal::TTOU);
+        let expected = match (self.options.job_control, terminal) {
+            (JobControl::Caller, Terminal::Foreground) => std::vec![Action::StopOurselves(MAIN)],
+            (JobControl::Caller, Terminal::Background) if job_stop => std::vec![Action::StopOurselves(MAIN)],
+            (JobControl::Nobody, _) if by == Signal::TSTP => std::vec![Action::Signal(MAIN, Signal::CONT)],
+            _ => Vec::new(),
+        };
+        self.seen.main_stopped = expected.is_empty();
+        expected
+    }
+
+    /// 5. What is left is told once, when main has ended; or waited for; or left.
+    fn reaped(&mut self, left: Left) -> Vec<Action> {
+        let Some(status) = self.seen.status else {
+            let forks = self.seen.main_killed && self.options.kill_mode == KillMode::Tree && left == Left::Some;
+            return if forks { std::vec![Action::KillRest] } else { Vec::new() };
+        };
+        match (left, self.seen.rest) {
+            (Left::None, Rest::Unknown | Rest::May) => {
+                // A namespace may hold others than our children, and nobody has told them yet.
+                let others = self.options.scope == Scope::Namespace && self.options.leftovers != Leftovers::Leave;
+                let told = others.then_some(Action::TellRest);
+                told.into_iter().chain([self.exit(status)]).collect()
+            }
+            (Left::None, Rest::Told(_) | Rest::Killed) => std::vec![self.exit(status)],
+            (Left::Some, Rest::Unknown) => self.main_is_gone(status),
+            (Left::Some, Rest::May | Rest::Told(_)) => Vec::new(),
+            (Left::Some, Rest::Killed) => std::vec![Action::KillRest],
+        }
+    }
+
+    fn main_is_gone(&mut self, status: Status) -> Vec<Action> {
+        let asked = self.seen.asked.map(|(asked, _)| asked);
+        match self.options.leftovers {
+            Leftovers::Leave => std::vec![self.exit(status)],
+            Leftovers::Wait if asked.is_none() => {
+                self.seen.rest = Rest::May;
+                std::vec![Action::Climb(Rung::Wait)]
+            }
+            Leftovers::Wait | Leftovers::Stop => self.tell_rest(asked),
+        }
+    }
+
+    /// 6. As long as was said; else 5 s, but not beyond 9 s or the grace after the request, and never under 1 s.
+    fn tell_rest(&mut self, asked: Option<u64>) -> Vec<Action> {
+        let now = self.seen.now;
+        let limit = asked.map_or(u64::MAX, |asked| asked + self.options.grace.unwrap_or(0).max(9 * S));
+        let kill_at = match self.options.leftover_grace {
+            Some(time) => now + time,
+            None => (now + 5 * S).min(limit).max(now + S),
+        };
+        self.seen.rest = Rest::Told(kill_at);
+        let half = now + (kill_at - now) / 2;
+        std::vec![Action::Climb(Rung::Leftovers), Action::TellRest, Action::Arm(at(half))]
+    }
+
+    fn kill_rest(&mut self) -> Vec<Action> {
+        self.seen.rest = Rest::Killed;
+        let name = Action::NameRest(Fate::Killed);
+        std::vec![Action::Climb(Rung::KillLeftovers), name, Action::KillRest, Action::ArmAfterKill]
+    }
+
+    fn deadline(&mut self) -> Vec<Action> {
+        self.seen.armed = None;
+        let now = self.seen.now;
+        match (self.seen.status, self.seen.rest) {
+            (Some(status), Rest::Told(kill_at)) if now < kill_at => {
+                std::vec![Action::Arm(at(kill_at)), Action::Explain(Slow::Leftovers(status))]
+            }
+            (Some(_), Rest::Told(_)) => self.kill_rest(),
+            (Some(status), Rest::Killed) => {
+                std::vec![Action::NameRest(Fate::LeftBehind), self.exit(status)]
+            }
+            // Only the longest time can be over where nobody has asked for a stop.
+            (Some(_), _) => self.tell_rest(Some(now)),
+            (None, _) => self.deadline_of_main(),
+        }
+    }
+
+    fn deadline_of_main(&mut self) -> Vec<Action> {
+        let now = self.seen.now;
+        let Some(climbed) = self.seen.climbed.filter(|_| !self.seen.main_killed) else {
+            return match self.seen.asked {
+                // 8. Not even SIGKILL ends it: it counts as killed, and as one of those that are left.
+                Some(_) if self.seen.main_killed => {
+                    let status = Status::Signaled(Signal::KILL);
+                    (self.seen.status, self.seen.given_up) = (Some(status), true);
+                    match self.options.kill_mode {
+                        KillMode::Tree => std::vec![Action::NameRest(Fate::LeftBehind), self.exit(status)],
+                        KillMode::Main | KillMode::Group => self.main_is_gone(status),
+                    }
+                }
+                Some(_) => self.climb_to(0, None),
+                None => {
+                    assert!(self.seen.limit.is_some_and(|limit| limit <= now), "7: nothing to wait for");
+                    let Meaning::Stop(signal) = self.options.meaning(Signal::TERM) else {
+                        return self.begin_stop(Signal::TERM);
+                    };
+                    self.begin_stop(signal)
+                }
+            };
+        };
+        let rung = climbed.due.get(climbed.rung + 1).copied().flatten();
+        let said = self.explanation();
+        if self.kill_anyhow().is_some_and(|kill| kill <= now) {
+            return self.kill_main();
+        }
+        if rung.is_some_and(|due| due <= now) {
+            return self.climb_to(climbed.rung + 1, said);
+        }
+        self.due().map(|due| Action::Arm(at(due))).into_iter().chain(said).collect()
+    }
+
+    /// 8. The exit is main's, as the map says.
+    fn exit(&self, status: Status) -> Action {
+        Action::Exit(match status {
+            Status::Exited(7) => Outcome::Code(70),
+            Status::Exited(code) => Outcome::Code(code),
+            Status::Signaled(USR1) => Outcome::Code(71),
+            Status::Signaled(signal) if self.options.on_signal_death == OnSignalDeath::DieOfIt => {
+                Outcome::Signal(signal)
+            }
+            Status::Signaled(signal) => Outcome::Code(128 + signal.number()),
+        })
+    }
+}

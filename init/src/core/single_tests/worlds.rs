@@ -1,0 +1,182 @@
+//! What is explored: what acts on one another is crossed in full, what does not is not.
+
+use std::vec::Vec;
+
+use super::options::{Options, S, Table, USR1, USR2, number};
+use crate::core::{Group, JobControl, KillMode, Leftovers, OnSignalDeath, Scope, Sender, Signal, Status, Terminal};
+
+pub(super) const LADDER: &[(Signal, u64)] = &[(Signal::TERM, 4 * S), (Signal::INT, 2 * S), (Signal::KILL, 0)];
+pub(super) const WITHOUT_KILL: &[(Signal, u64)] = &[(Signal::QUIT, 4 * S), (Signal::TERM, 0)];
+const AT_ONCE: &[(Signal, u64)] = &[(Signal::TERM, 0), (Signal::INT, 3 * S), (Signal::KILL, 0)];
+const ONE: &[(Signal, u64)] = &[(Signal::INT, 0)];
+pub(super) const KILL: &[(Signal, u64)] = &[(Signal::KILL, 0)];
+pub(super) const AS_ASKED: &[(Signal, u64)] = &[];
+
+/// SIGRTMIN+4.
+const RESERVED: Signal = number(38);
+
+pub(super) const PROCESS: Sender = Sender::Process { pid: 42, uid: 0 };
+const SENDERS: &[Sender] = &[Sender::Kernel, Sender::Outside, Sender::Ourselves, PROCESS];
+
+/// What one run is explored with.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct World {
+    pub(super) options: Options,
+    pub(super) signals: &'static [Signal],
+    pub(super) senders: &'static [Sender],
+    pub(super) statuses: &'static [Status],
+    pub(super) stops: &'static [(Signal, Terminal)],
+    /// The times from one event to the next, beside those to the deadline. They also pass deadlines, which come late
+    /// then.
+    pub(super) naps: &'static [u64],
+}
+
+/// The least that shows everything: a request, a key, another signal, main's end by what may be no signal of ours.
+const WORLD: World = World {
+    options: Options::NONE,
+    signals: &[Signal::TERM, Signal::INT, USR1],
+    senders: &[Sender::Outside],
+    statuses: &[Status::Signaled(Signal::KILL)],
+    stops: &[(Signal::STOP, Terminal::Background)],
+    naps: &[0, 3 * S],
+};
+
+/// When main is told and killed: the delay, the signals and the grace.
+pub(super) fn ladders() -> Vec<World> {
+    let mut all = Vec::new();
+    for rungs in [AS_ASKED, ONE, LADDER, WITHOUT_KILL, AT_ONCE, KILL] {
+        for delay in [0, 2 * S] {
+            for grace in [None, Some(0), Some(4 * S), Some(12 * S)] {
+                all.push(World { options: Options { rungs, delay, grace, ..Options::NONE }, ..WORLD });
+            }
+        }
+    }
+    all
+}
+
+/// The same when the longest time asks for the stop, or ends during one. It adds a second clock, and the ladder from
+/// then on is the same: with fewer of the rest.
+pub(super) fn longest_times() -> Vec<World> {
+    let mut all = Vec::new();
+    for grace in [None, Some(4 * S)] {
+        for rungs in [AS_ASKED, LADDER, WITHOUT_KILL, KILL] {
+            let options = Options { rungs, grace, max_time: Some(6 * S), ..Options::NONE };
+            all.push(World { options, ..WORLD });
+        }
+        for (delay, max_time) in [(2 * S, 6 * S), (0, 0)] {
+            let options = Options { delay, grace, max_time: Some(max_time), ..Options::NONE };
+            all.push(World { options, ..WORLD });
+        }
+    }
+    all
+}
+
+/// What becomes of leftovers, and when: what is to become of them, their grace, where they are, and what the time since
+/// the request depends on.
+pub(super) fn leftovers() -> Vec<World> {
+    let mut all = Vec::new();
+    for leftovers in [Leftovers::Stop, Leftovers::Wait, Leftovers::Leave] {
+        for leftover_grace in [None, Some(0), Some(3 * S)] {
+            // What is left has no time.
+            if leftovers == Leftovers::Leave && leftover_grace.is_some() {
+                continue;
+            }
+            for scope in [Scope::Namespace, Scope::Tree] {
+                for (grace, max_time) in [(None, None), (Some(12 * S), None), (None, Some(6 * S))] {
+                    let options = Options { leftovers, leftover_grace, scope, grace, max_time, ..Options::NONE };
+                    let statuses = &[Status::Exited(0), Status::Signaled(Signal::KILL)];
+                    all.push(World { options, statuses, ..WORLD });
+                }
+            }
+        }
+    }
+    all
+}
+
+/// Whom a stop reaches, and who must be continued for it: the kill mode, who continues stopped jobs, whose group the
+/// terminal's signals reach, and all the ways in which main can be stopped.
+pub(super) fn audiences() -> Vec<World> {
+    const STOPS: &[(Signal, Terminal)] = &[
+        (Signal::STOP, Terminal::Foreground),
+        (Signal::STOP, Terminal::Background),
+        (Signal::STOP, Terminal::None),
+        (Signal::TSTP, Terminal::Foreground),
+        (Signal::TSTP, Terminal::Background),
+        (Signal::TSTP, Terminal::None),
+        (Signal::TTIN, Terminal::Foreground),
+        (Signal::TTIN, Terminal::Background),
+        (Signal::TTIN, Terminal::None),
+        (Signal::TTOU, Terminal::Foreground),
+        (Signal::TTOU, Terminal::Background),
+        (Signal::TTOU, Terminal::None),
+    ];
+    let mut all = Vec::new();
+    for kill_mode in [KillMode::Main, KillMode::Group, KillMode::Tree] {
+        for job_control in [JobControl::Caller, JobControl::Nobody] {
+            for group in [Group::Shared, Group::Own] {
+                for (rungs, delay) in [(LADDER, 0), (AS_ASKED, 2 * S)] {
+                    let grace = Some(7 * S);
+                    let options = Options { kill_mode, job_control, group, rungs, delay, grace, ..Options::NONE };
+                    let signals = &[Signal::TERM, Signal::CONT, Signal::HUP, Signal::CHLD];
+                    let senders = &[Sender::Kernel, PROCESS];
+                    all.push(World { options, signals, senders, stops: STOPS, ..WORLD });
+                }
+            }
+        }
+    }
+    all
+}
+
+/// Two SIGINTs in a row: of every pair of senders, from the terminal of our group or of main's own, at each rung, also
+/// where the first of them is itself the request.
+pub(super) fn keys() -> Vec<World> {
+    let mut all = Vec::new();
+    for group in [Group::Shared, Group::Own] {
+        for (rungs, delay) in [(AS_ASKED, 2 * S), (ONE, 0), (LADDER, 0)] {
+            for leftovers in [Leftovers::Stop, Leftovers::Wait] {
+                let options = Options { rungs, group, delay, leftovers, ..Options::NONE };
+                let signals = &[Signal::TERM, Signal::INT];
+                all.push(World { options, signals, senders: SENDERS, stops: &[], naps: &[0, 2 * S], ..WORLD });
+            }
+        }
+    }
+    all
+}
+
+/// What signals mean when they are rewritten, with all that a request then stands for.
+pub(super) fn rewritten() -> Vec<World> {
+    let mut all = Vec::new();
+    for table in [Table::Rewritten, Table::Deaf, Table::Lethal] {
+        for rungs in [AS_ASKED, WITHOUT_KILL] {
+            for (delay, max_time) in [(0, None), (2 * S, None), (0, Some(6 * S))] {
+                // Which ladder follows makes no difference to what asked for it.
+                if max_time.is_some() && rungs == WITHOUT_KILL {
+                    continue;
+                }
+                let options = Options { table, rungs, delay, max_time, ..Options::NONE };
+                let signals = &[Signal::TERM, Signal::INT, USR1, USR2, Signal::CONT, RESERVED];
+                all.push(World { options, signals, ..WORLD });
+            }
+        }
+    }
+    all
+}
+
+/// What we end with: how main ends, and what we are.
+pub(super) fn ends() -> Vec<World> {
+    let mut all = Vec::new();
+    for on_signal_death in [OnSignalDeath::DieOfIt, OnSignalDeath::Code] {
+        for scope in [Scope::Namespace, Scope::Tree] {
+            let options = Options { on_signal_death, scope, grace: Some(4 * S), ..Options::NONE };
+            let statuses = &[
+                Status::Exited(0),
+                Status::Exited(7),
+                Status::Signaled(Signal::KILL),
+                Status::Signaled(Signal::TERM),
+                Status::Signaled(USR1),
+            ];
+            all.push(World { options, statuses, ..WORLD });
+        }
+    }
+    all
+}

@@ -1,0 +1,81 @@
+//! A helper: a copy of ourselves that may allocate and block where process 1 may not.
+//!
+//! It announces its end by another signal than SIGCHLD, which makes it a "clone child" (wait(2), `__WCLONE`): the wait
+//! that reaps all others does not see it, so it never looks like something that the program left behind.
+
+use core::time::Duration;
+
+use super::clock::timespec;
+use super::errno::{Errno, cerr};
+use super::fds::Fd;
+use super::process::Pid;
+use super::signals::{HELPER_ENDED, send};
+use crate::core::Signal;
+
+/// A helper that runs, or has ended and was not reaped yet.
+#[derive(Debug)]
+pub struct Helper {
+    pid: Pid,
+}
+
+impl Helper {
+    /// Does `work` in a copy of ourselves, which ends with it. All signals stay blocked in it.
+    ///
+    /// # Errors
+    /// The kernel's: a limit on processes, no memory, a filter.
+    pub fn start(work: impl FnOnce()) -> Result<Helper, Errno> {
+        let nothing: libc::c_long = 0;
+        let flags = libc::c_long::from(HELPER_ENDED.number());
+        // SAFETY: without flags but that signal, and without a stack it is fork(2), in a process of one thread. The copy runs on its own memory
+        // and ends below, without returning to anything that was started for the original.
+        let number = cerr(unsafe { libc::syscall(libc::SYS_clone, flags, nothing, nothing, nothing, nothing) })?;
+        match Pid::new(number as i32) {
+            Some(pid) => Ok(Helper { pid }),
+            None => {
+                work();
+                // SAFETY: takes an integer and does not return.
+                unsafe { libc::_exit(0) }
+            }
+        }
+    }
+
+    /// Its number.
+    pub fn pid(&self) -> Pid {
+        self.pid
+    }
+
+    /// Whether it has ended; it is reaped then.
+    pub fn has_ended(&self) -> bool {
+        // SAFETY: no status is asked for.
+        unsafe { libc::waitpid(self.pid.number(), core::ptr::null_mut(), libc::WNOHANG | libc::__WCLONE) != 0 }
+    }
+
+    /// Gives it so long to end, then kills it.
+    pub fn end(self, limit: Duration) {
+        /// Longer than a process that can be killed takes to die. One that cannot must not hold us up.
+        const DEATH: Duration = Duration::from_millis(100);
+        if self.has_ended() {
+            return;
+        }
+        self.wait_end(limit);
+        if !self.has_ended() {
+            // It is not reaped, so the number is its own.
+            let _ = send(self.pid, Signal::KILL);
+            self.wait_end(DEATH);
+            self.has_ended();
+        }
+    }
+
+    fn wait_end(&self, limit: Duration) {
+        let Ok(pidfd) = Fd::of_process(self.pid.number()) else {
+            let time = timespec(limit);
+            // SAFETY: `time` lives through the call; what is left of it is not asked for.
+            unsafe { libc::nanosleep(&raw const time, core::ptr::null_mut()) };
+            return;
+        };
+        let mut asked = libc::pollfd { fd: pidfd.raw(), events: libc::POLLIN, revents: 0 };
+        let milliseconds = i32::try_from(limit.as_millis()).unwrap_or(i32::MAX);
+        // SAFETY: one entry, which is ours.
+        unsafe { libc::poll(&raw mut asked, 1, milliseconds) };
+    }
+}
