@@ -3,16 +3,14 @@
 use std::ffi::CStr;
 
 use log::{LevelFilter, debug, error, warn};
-use supervise_init::core::{
-    Group, JobControl, Ladder, OnSignalDeath, Outcome, Policy, Scope, Signal, Single, StartError,
-};
+use supervise_init::core::{Group, JobControl, KillMode, OnSignalDeath, Outcome, Policy, Scope, Signal, Single};
 use supervise_init::driver::{self, ForwardTo, Setting, Slot};
 use supervise_init::sys::{
     self, Entry, Environment, Format, Pid, Placement, Program, Tty, Words, controlling_tty, parent, session,
     session_of, this_process,
 };
 
-use crate::cli::Options;
+use crate::cli::{self, Options, Variables};
 use crate::{diagnose, end};
 
 /// What the environment told us.
@@ -21,6 +19,7 @@ pub(crate) struct Surroundings {
     path: Option<&'static CStr>,
     log: Option<&'static CStr>,
     log_format: Option<&'static CStr>,
+    variables: Variables,
     pid_entries: [Option<&'static CStr>; 2],
 }
 
@@ -31,7 +30,14 @@ impl Surroundings {
     /// Reads the environment once and takes out of it what is not the payload's.
     pub(crate) fn take(environment: &mut Environment) -> Surroundings {
         let ourselves = this_process();
-        let mut found = Surroundings { ourselves, path: None, log: None, log_format: None, pid_entries: [None; 2] };
+        let mut found = Surroundings {
+            ourselves,
+            path: None,
+            log: None,
+            log_format: None,
+            variables: Variables::default(),
+            pid_entries: [None; 2],
+        };
         environment.retain(|entry| found.look_at(entry));
         found
     }
@@ -41,14 +47,7 @@ impl Surroundings {
         let bytes = entry.to_bytes();
         match bytes.first() {
             Some(b'P') if bytes.starts_with(b"PATH=") => self.path = after(entry, b"PATH="),
-            Some(b'S') if bytes.starts_with(b"SUPERVISE_LOG=") => {
-                self.log = after(entry, b"SUPERVISE_LOG=");
-                return false;
-            }
-            Some(b'S') if bytes.starts_with(b"SUPERVISE_LOG_FORMAT=") => {
-                self.log_format = after(entry, b"SUPERVISE_LOG_FORMAT=");
-                return false;
-            }
+            Some(b'S') if bytes.starts_with(b"SUPERVISE_") => return !self.take_variable(entry),
             // sd_listen_fds(3) and sd_watchdog_enabled(3) compare these with the reader's own pid.
             Some(b'L') if self.names_us(bytes, b"LISTEN_PID=") => self.pid_entries[0] = Some(entry),
             Some(b'W') if self.names_us(bytes, b"WATCHDOG_PID=") => self.pid_entries[1] = Some(entry),
@@ -58,6 +57,31 @@ impl Surroundings {
             _ => {}
         }
         true
+    }
+
+    /// Whether the entry is a variable of ours. Others that begin so are somebody else's: Kubernetes makes
+    /// `SUPERVISE_PORT` for a service of that name.
+    fn take_variable(&mut self, entry: &'static CStr) -> bool {
+        let Some(pair) = after(entry, b"SUPERVISE_") else { return false };
+        let bytes = pair.to_bytes();
+        let Some(length) = bytes.iter().position(|byte| *byte == b'=') else { return false };
+        let value = CStr::from_bytes_with_nul(pair.to_bytes_with_nul().get(length + 1..).unwrap_or_default()).ok();
+        let place = match bytes.get(..length).unwrap_or_default() {
+            b"LOG" => &mut self.log,
+            b"LOG_FORMAT" => &mut self.log_format,
+            name => match cli::place_of_variable(name).and_then(|place| self.variables.get_mut(place)) {
+                Some(place) => place,
+                None => return false,
+            },
+        };
+        // The first counts, as for getenv(3).
+        *place = place.or(value);
+        true
+    }
+
+    /// The options that the environment gives.
+    pub(crate) fn variables(&self) -> &Variables {
+        &self.variables
     }
 
     fn names_us(&self, entry: &[u8], name: &[u8]) -> bool {
@@ -98,30 +122,18 @@ fn after(entry: &'static CStr, name: &[u8]) -> Option<&'static CStr> {
 }
 
 /// Runs the command to its end.
+///
+/// The frame of this function stays in memory as long as the command runs, so what comes before and after has frames of
+/// its own.
+#[inline(never)]
 pub(crate) fn run(
     words: Words,
     environment: Environment,
     entry: Entry,
     surroundings: &Surroundings,
-    options: Options,
+    options: &Options,
 ) -> u8 {
-    let level = options.level.unwrap_or_else(|| surroundings.level());
-    // Why nothing was started is always said.
-    log::set_max_level(level.max(LevelFilter::Error));
-    if surroundings.format().is_none()
-        && let Some(word) = surroundings.log_format
-    {
-        warn!("SUPERVISE_LOG_FORMAT={}: no log format (text, json); taken as text", word.to_string_lossy());
-    }
-    if let Some(signal) = options.parent_death {
-        follow_parent(signal, surroundings.ourselves);
-    }
-    let place = Place::new(surroundings, options.forward_to);
-    if place.scope == Scope::Tree
-        && let Err(errno) = sys::set_subreaper()
-    {
-        warn!("cannot become a subreaper: {errno}; orphans of the command go elsewhere");
-    }
+    let place = prepare(surroundings, options);
     let program = Program {
         words,
         first: options.command,
@@ -137,24 +149,55 @@ pub(crate) fn run(
         group: place.group,
         job_control: place.job_control,
         scope: place.scope,
-        ladder: &Ladder::DEFAULT,
+        ladder: &options.ladder,
         on_signal_death: place.on_signal_death,
     });
     let mut slots = [Slot::new(program, options.forward_to, place.tty)];
     let setting =
         Setting { scope: place.scope, ourselves: surroundings.ourselves, explain: None, record: None, spared: None };
-    match driver::run(&mut machine, &mut slots, setting) {
-        Outcome::Code(code) => code,
-        Outcome::Signal(signal) => end::die_of(signal),
-        Outcome::NotStarted(why) => not_started(&program, why),
-    }
+    let outcome = driver::run(&mut machine, &mut slots, setting);
+    conclude(outcome, &program)
 }
 
-/// Says why in one line.
-fn not_started(program: &Program, why: StartError) -> u8 {
-    let reason = diagnose::start::explain(program.name(), program.search_path(), why);
-    error!("{reason}");
-    reason.code()
+/// What has to be set before anything starts, and where we stand.
+#[inline(never)]
+fn prepare(surroundings: &Surroundings, options: &Options) -> Place {
+    let level = options.level.unwrap_or_else(|| surroundings.level());
+    // Why nothing was started is always said.
+    log::set_max_level(level.max(LevelFilter::Error));
+    if surroundings.format().is_none()
+        && let Some(word) = surroundings.log_format
+    {
+        warn!("SUPERVISE_LOG_FORMAT={}: no log format (text, json); taken as text", word.to_string_lossy());
+    }
+    if let Some(signal) = options.parent_death {
+        follow_parent(signal, surroundings.ourselves);
+    }
+    let place = Place::new(surroundings, options.forward_to, options.ladder.kill_mode);
+    if place.scope == Scope::Tree
+        && let Err(errno) = sys::set_subreaper()
+    {
+        warn!("cannot become a subreaper: {errno}; orphans of the command go elsewhere");
+    }
+    place
+}
+
+/// Says how it went, and ends as main did.
+#[inline(never)]
+fn conclude(outcome: Outcome, program: &Program) -> u8 {
+    let reason = match outcome {
+        Outcome::NotStarted(why) => Some(diagnose::start::explain(program.name(), program.search_path(), why)),
+        Outcome::Code(_) | Outcome::Signal(_) => None,
+    };
+    if let Some(reason) = reason {
+        error!("{reason}");
+        return reason.code();
+    }
+    match outcome {
+        Outcome::Code(code) => code,
+        Outcome::Signal(signal) => end::die_of(signal),
+        Outcome::NotStarted(_) => cli::exit::FAILURE,
+    }
 }
 
 /// Has the kernel send us `signal` when our parent dies, and sends it ourselves if that has happened already: before we
@@ -192,12 +235,13 @@ struct Place {
 }
 
 impl Place {
-    fn new(surroundings: &Surroundings, forward_to: ForwardTo) -> Place {
+    fn new(surroundings: &Surroundings, forward_to: ForwardTo, kill_mode: KillMode) -> Place {
         let is_pid_1 = surroundings.is_pid_1();
         let leads_session = session() == surroundings.ourselves.number();
         // In our caller's group pipelines, pagers and Ctrl-C work as without us. A session's leader has no caller
         // whose group it could share, and the kernel tells it alone that its terminal is gone.
-        let group = if leads_session || forward_to == ForwardTo::Group { Group::Own } else { Group::Shared };
+        let needs_group = forward_to == ForwardTo::Group || kill_mode == KillMode::Group;
+        let group = if leads_session || needs_group { Group::Own } else { Group::Shared };
         let tty = if group == Group::Own { controlling_tty() } else { None };
         let placement = match (group, tty) {
             (Group::Shared, _) => Placement::Inherited,

@@ -25,7 +25,8 @@ pub fn run(words: Words, mut environment: Environment) -> u8 {
             return cli::exit::FAILURE;
         }
     };
-    match cli::parse(&words) {
+    // Looked at where it is: a copy of the options would stay in memory as long as the command runs.
+    match &cli::parse(&words, surroundings.variables()) {
         Ok(cli::Request::Run(options)) => init::run(words, environment, entry, &surroundings, options),
         Ok(cli::Request::Help) => cli::help::print(),
         Ok(cli::Request::Version) => cli::help::print_version(),

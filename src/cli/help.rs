@@ -12,9 +12,12 @@ use super::exit;
 use super::options::TABLE;
 
 const AFTER: &str = "\
-Options end at the first word that is none, or at `--`.
+Options end at the first word that is none, or at `--`. TIME is a number with a unit: 500ms, 10s, 1.5s, 2m, 1h.
 
-When the command has ended, what it left behind gets SIGTERM, and 5 s to end; then it is killed.
+A stop begins with SIGTERM (or the first of --stop-signal), and the command has all the time that docker, Kubernetes or
+systemd gives it. When it has ended, what it left behind gets SIGTERM, and 5 s to end; then it is killed. What takes long
+is explained on stderr: at half the time until the command is killed, or after 5 s. A second Ctrl-C (SIGINT) within 2 s
+goes one step further at once.
 
 Exit codes:
   the command's own; 128 + n if signal n ended it (if supervise is not PID 1, it dies of the same signal);
@@ -22,14 +25,16 @@ Exit codes:
   125 wrong use, or supervise itself failed
 
 Environment (not passed on to the command):
+  SUPERVISE_GRACE=20s and so on                    the same as --grace 20s, for each option that takes a value
   SUPERVISE_LOG=off|error|warn|info|debug|trace    what is logged to stderr [default: warn]
   SUPERVISE_LOG_FORMAT=text|json                   how
 
 Examples:
   ENTRYPOINT [\"/supervise\", \"--\"]                  PID 1 of an image; CMD is the command
-  docker run --init IMAGE                          with dockerd --init-path /path/to/supervise
+  docker run --init -e SUPERVISE_DELAY=5s IMAGE    with dockerd --init-path /path/to/supervise
   podman run --init --init-path /path/to/supervise IMAGE
-  supervise --rewrite TERM=QUIT -- nginx -g 'daemon off;'
+  supervise --stop-signal QUIT -- nginx -g 'daemon off;'
+  supervise --stop-signal TERM:10s,INT:5s,KILL -- postgres
   supervise --exit-map 143=0 -- java -jar app.jar";
 
 fn command() -> Command {
@@ -41,7 +46,7 @@ fn command() -> Command {
         .disable_help_flag(true)
         .disable_version_flag(true);
     for row in &TABLE {
-        let mut arg = Arg::new(row.long).long(row.long).help(row.help);
+        let mut arg = Arg::new(row.long).long(row.long).help(row.help).help_heading(row.topic.heading());
         if let Some(short) = row.short {
             arg = arg.short(short);
         }
@@ -55,12 +60,14 @@ fn command() -> Command {
         .arg(Arg::new("COMMAND").help("What to run, and its arguments").num_args(0..).trailing_var_arg(true).hide(true))
 }
 
-/// `--help`, on stdout.
+/// `--help`, on stdout. Not in our caller's frame, which stays in memory as long as a command runs.
+#[inline(never)]
 pub(crate) fn print() -> u8 {
     print_text(&command().render_help().to_string())
 }
 
-/// `--version`, on stdout.
+/// `--version`, on stdout; as above.
+#[inline(never)]
 pub(crate) fn print_version() -> u8 {
     print_text(&command().render_version())
 }

@@ -5,17 +5,18 @@ pub(crate) mod exit;
 pub(crate) mod help;
 mod maps;
 mod options;
+mod stop;
 mod wrong;
 
 use std::ffi::CStr;
 
 use log::LevelFilter;
-use supervise_init::core::{ExitMap, Forwarding, Signal};
+use supervise_init::core::{ExitMap, Forwarding, KillMode, Ladder, Leftovers, Signal};
 use supervise_init::driver::ForwardTo;
 use supervise_init::sys::{Words, set_log_format};
 
 use options::{Id, Row, TABLE};
-use wrong::Wrong;
+use wrong::{Given, Wrong};
 
 /// What the words ask for.
 #[expect(clippy::large_enum_variant, reason = "one exists, and boxing would be the only allocation on this path")]
@@ -33,8 +34,13 @@ pub(crate) struct Options {
     pub(crate) forwarding: Forwarding,
     pub(crate) exit_map: ExitMap,
     pub(crate) parent_death: Option<Signal>,
+    pub(crate) ladder: Ladder,
+    /// `None`: the group where that gets the signals too, else the command.
+    kill_mode: Option<KillMode>,
     /// Where in the words the command begins; at least 1.
     pub(crate) command: usize,
+    /// Which options the words give: the bit of the id.
+    given: u32,
 }
 
 impl Options {
@@ -44,27 +50,72 @@ impl Options {
         forwarding: Forwarding::DEFAULT,
         exit_map: ExitMap::NONE,
         parent_death: None,
+        ladder: Ladder::DEFAULT,
+        kill_mode: None,
         command: 0,
+        given: 0,
     };
 
-    fn set(&mut self, row: &'static Row, value: &'static CStr) -> Result<(), Wrong> {
-        let text = || value.to_str().map_err(|_| Wrong::NotUtf8(row.long, value));
-        match row.id {
+    fn set(&mut self, given: Given, value: &'static CStr) -> Result<(), Wrong> {
+        if let Given::Option(row) = given {
+            self.given |= 1 << row.id as u32;
+        }
+        let text = || value.to_str().map_err(|_| Wrong::NotUtf8(given, value));
+        match given.row().id {
             Id::Verbose => self.level = Some(LevelFilter::Debug),
             // At once: what is wrong with the words behind it is said so already.
-            Id::LogFormat => set_log_format(choice(row, text()?, crate::format_named)?),
-            Id::ForwardTo => self.forward_to = choice(row, text()?, forward_to_named)?,
-            Id::Rewrite => maps::rewrite(&mut self.forwarding, text()?)?,
-            Id::ExitMap => maps::exit_map(&mut self.exit_map, text()?)?,
-            Id::ParentDeath => self.parent_death = Some(maps::parent_death(text()?)?),
+            Id::LogFormat => set_log_format(choice(given, text()?, crate::format_named)?),
+            Id::ForwardTo => self.forward_to = choice(given, text()?, forward_to_named)?,
+            Id::Rewrite => maps::rewrite(given, &mut self.forwarding, text()?)?,
+            Id::ExitMap => maps::exit_map(given, &mut self.exit_map, text()?)?,
+            Id::ParentDeath => self.parent_death = Some(maps::parent_death(given, text()?)?),
+            Id::Delay => self.ladder.delay = stop::time(given, text()?)?,
+            Id::StopSignal => self.ladder.signals = stop::stop_signals(given, text()?)?,
+            Id::KillMode => self.kill_mode = Some(choice(given, text()?, kill_mode_named)?),
+            Id::Grace => self.ladder.grace = Some(stop::time(given, text()?)?),
+            Id::Leftovers => self.ladder.leftovers = choice(given, text()?, leftovers_named)?,
+            Id::LeftoverGrace => self.ladder.leftover_grace = Some(stop::time(given, text()?)?),
+            Id::MaxTime => self.ladder.max_time = Some(stop::time(given, text()?)?),
             Id::Help | Id::Version => {}
         }
         Ok(())
     }
+
+    fn is_given(&self, row: &Row) -> bool {
+        self.given & (1 << row.id as u32) != 0
+    }
+
+    /// What depends on several options.
+    fn settle(&mut self) -> Result<(), Wrong> {
+        self.ladder.kill_mode = self.kill_mode.unwrap_or(match self.forward_to {
+            ForwardTo::Main => KillMode::Main,
+            ForwardTo::Group => KillMode::Group,
+        });
+        // As for timeout(1).
+        self.ladder.max_time = self.ladder.max_time.filter(|time| !time.is_zero());
+        if let Some(first) = self.ladder.signals.get(0) {
+            self.forwarding.make_stop(first.signal);
+        }
+        match self.ladder {
+            Ladder { grace: Some(grace), delay, .. } if !delay.is_zero() && grace <= delay => {
+                Err(Wrong::KilledUntold { grace, delay })
+            }
+            _ => Ok(()),
+        }
+    }
 }
 
-/// Reads the words after the first.
-pub(crate) fn parse(words: &Words) -> Result<Request, Wrong> {
+/// The values of the variables, by the rows of their options.
+pub(crate) type Variables = [Option<&'static CStr>; TABLE.len()];
+
+/// Where the value of a variable belongs, if it is one of ours. `name` is without its `SUPERVISE_`.
+pub(crate) fn place_of_variable(name: &[u8]) -> Option<usize> {
+    Row::of_variable(name).map(|(place, _)| place)
+}
+
+/// Reads the words after the first, then the variables of what they do not give.
+#[inline(never)]
+pub(crate) fn parse(words: &Words, variables: &Variables) -> Result<Request, Wrong> {
     let mut options = Options::DEFAULT;
     let mut at = 1;
     while let Some(word) = words.get(at) {
@@ -81,15 +132,20 @@ pub(crate) fn parse(words: &Words) -> Result<Request, Wrong> {
         match asked {
             Some(Id::Help) => return Ok(Request::Help),
             Some(Id::Version) => return Ok(Request::Version),
-            Some(Id::ForwardTo | Id::Rewrite | Id::ExitMap | Id::ParentDeath | Id::Verbose | Id::LogFormat) | None => {
-                at += 1;
-            }
+            _ => at += 1,
         }
     }
     if at >= words.count() {
         return Err(Wrong::NoCommand);
     }
     options.command = at;
+    for (row, value) in TABLE.iter().zip(variables) {
+        // A compose file sets what it has no value for to nothing.
+        if let Some(value) = value.filter(|value| !value.is_empty() && !options.is_given(row)) {
+            options.set(Given::Variable(row), value)?;
+        }
+    }
+    options.settle()?;
     Ok(Request::Run(options))
 }
 
@@ -109,7 +165,7 @@ fn long(words: &Words, at: &mut usize, word: &'static CStr, options: &mut Option
         (Some(_), Some(value)) => value,
         (Some(_), None) => next_word(words, at).ok_or(Wrong::NoValue(row))?,
     };
-    options.set(row, value)?;
+    options.set(Given::Option(row), value)?;
     Ok(Some(row.id))
 }
 
@@ -121,7 +177,7 @@ fn short(words: &Words, word: &'static CStr, options: &mut Options) -> Result<Op
             .iter()
             .find(|row| row.short.is_some_and(|short| short.is_ascii() && short as u8 == *letter))
             .ok_or_else(|| Wrong::unknown(words, word))?;
-        options.set(row, c"")?;
+        options.set(Given::Option(row), c"")?;
         last = Some(row.id);
         if matches!(row.id, Id::Help | Id::Version) {
             break;
@@ -143,6 +199,24 @@ fn forward_to_named(word: &str) -> Option<ForwardTo> {
     }
 }
 
-fn choice<T>(row: &'static Row, word: &'static str, named: fn(&str) -> Option<T>) -> Result<T, Wrong> {
-    named(word).ok_or(Wrong::NotAChoice(row, word))
+fn kill_mode_named(word: &str) -> Option<KillMode> {
+    match word {
+        "main" => Some(KillMode::Main),
+        "group" => Some(KillMode::Group),
+        "tree" => Some(KillMode::Tree),
+        _ => None,
+    }
+}
+
+fn leftovers_named(word: &str) -> Option<Leftovers> {
+    match word {
+        "stop" => Some(Leftovers::Stop),
+        "wait" => Some(Leftovers::Wait),
+        "leave" => Some(Leftovers::Leave),
+        _ => None,
+    }
+}
+
+fn choice<T>(given: Given, word: &'static str, named: fn(&str) -> Option<T>) -> Result<T, Wrong> {
+    named(word).ok_or(Wrong::NotAChoice(given, word))
 }

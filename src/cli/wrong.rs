@@ -2,12 +2,39 @@
 
 use std::ffi::CStr;
 use std::fmt;
+use std::time::Duration;
 
-use supervise_init::core::Signal;
+use supervise_init::core::{Signal, StopSignals};
 use supervise_init::sys::Words;
 
 use super::help;
 use super::options::Row;
+
+/// Where a value was given. Shown as what stands before the value.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Given {
+    /// `--name VALUE`
+    Option(&'static Row),
+    /// `SUPERVISE_NAME=VALUE`
+    Variable(&'static Row),
+}
+
+impl Given {
+    pub(crate) fn row(self) -> &'static Row {
+        match self {
+            Given::Option(row) | Given::Variable(row) => row,
+        }
+    }
+}
+
+impl fmt::Display for Given {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Given::Option(row) => write!(f, "--{} ", row.long),
+            Given::Variable(row) => write!(f, "{}=", row.variable()),
+        }
+    }
+}
 
 /// A reason to start nothing.
 #[derive(Debug)]
@@ -16,13 +43,20 @@ pub(crate) enum Wrong {
     Unknown { word: &'static CStr, nearest: Option<String> },
     NoValue(&'static Row),
     UnwantedValue(&'static str),
-    NotUtf8(&'static str, &'static CStr),
-    NotAChoice(&'static Row, &'static str),
-    NotAPair(&'static str, &'static str),
-    NotASignal { option: &'static str, whole: &'static str, word: &'static str },
-    NotACode(&'static str, &'static str),
-    NeitherCodeNorSignal(&'static str, &'static str),
-    NeverForwarded { option: &'static str, whole: &'static str, signal: Signal },
+    NotUtf8(Given, &'static CStr),
+    NotAChoice(Given, &'static str),
+    NotAPair(Given, &'static str),
+    NotASignal { given: Given, whole: &'static str, word: &'static str },
+    NotACode(Given, &'static str, &'static str),
+    NeitherCodeNorSignal(Given, &'static str, &'static str),
+    NeverForwarded { given: Given, whole: &'static str, signal: Signal },
+    NotATime { given: Given, whole: &'static str, word: &'static str },
+    StopsNothing { given: Given, whole: &'static str, signal: Signal },
+    AfterKill { given: Given, whole: &'static str },
+    NoTime { given: Given, whole: &'static str, signal: Signal },
+    TimeForNothing { given: Given, whole: &'static str, signal: Signal },
+    TooManySignals { given: Given, whole: &'static str },
+    KilledUntold { grace: Duration, delay: Duration },
 }
 
 impl Wrong {
@@ -58,30 +92,55 @@ impl fmt::Display for Wrong {
                 write!(f, "--{} needs a value: --{} {}", row.long, row.long, row.value.unwrap_or_default())
             }
             Wrong::UnwantedValue(option) => write!(f, "--{option} takes no value"),
-            Wrong::NotUtf8(option, value) => write!(f, "--{option} {}: not UTF-8", value.to_string_lossy()),
-            Wrong::NotAChoice(row, word) => {
-                write!(f, "--{} {word}: it is one of {}", row.long, row.value.unwrap_or_default())
+            Wrong::NotUtf8(given, value) => write!(f, "{given}{}: not UTF-8", value.to_string_lossy()),
+            Wrong::NotAChoice(given, word) => {
+                write!(f, "{given}{word}: it is one of {}", given.row().value.unwrap_or_default())
             }
-            Wrong::NotAPair(option, whole) => write!(f, "--{option} {whole}: not of the form FROM=TO"),
-            Wrong::NotASignal { option, whole, word } => {
-                write!(f, "--{option} {whole}: no signal is called {word:?}; ")?;
+            Wrong::NotAPair(given, whole) => write!(f, "{given}{whole}: not of the form FROM=TO"),
+            Wrong::NotASignal { given, whole, word } => {
+                write!(f, "{given}{whole}: no signal is called {word:?}; ")?;
                 match nearest_signal(word) {
                     Some(nearest) => write!(f, "did you mean {nearest}?"),
                     None => f.write_str("it is a name like TERM or RTMIN+3, or 1 to 64"),
                 }
             }
-            Wrong::NotACode(whole, word) => {
-                write!(f, "--exit-map {whole}: {word:?} is no exit code; those are 0 to 255")
+            Wrong::NotACode(given, whole, word) => {
+                write!(f, "{given}{whole}: {word:?} is no exit code; those are 0 to 255")
             }
-            Wrong::NeitherCodeNorSignal(whole, word) => {
-                write!(f, "--exit-map {whole}: {word:?} is neither an exit code, 0 to 255, nor the name of a signal")
+            Wrong::NeitherCodeNorSignal(given, whole, word) => {
+                write!(f, "{given}{whole}: {word:?} is neither an exit code, 0 to 255, nor the name of a signal")
             }
-            Wrong::NeverForwarded { option, whole, signal } => {
-                write!(f, "--{option} {whole}: {signal} is never forwarded")?;
+            Wrong::NeverForwarded { given, whole, signal } => {
+                write!(f, "{given}{whole}: {signal} is never forwarded")?;
                 f.write_str(match *signal {
                     Signal::CHLD => "; it is about our own children",
                     _ => "; the kernel acts on it itself",
                 })
+            }
+            Wrong::NotATime { given, whole, word } => {
+                write!(f, "{given}{whole}: {word:?} is no time; ")?;
+                match word.parse::<u64>() {
+                    Ok(number) => write!(f, "say {number}s, {number}ms, {number}m or {number}h"),
+                    Err(_) => f.write_str("it is a number and a unit, like 500ms, 10s, 1.5s, 2m or 1h"),
+                }
+            }
+            Wrong::StopsNothing { given, whole, signal } => write!(f, "{given}{whole}: {signal} ends no program"),
+            Wrong::AfterKill { given, whole } => write!(f, "{given}{whole}: nothing can come after KILL"),
+            Wrong::NoTime { given, whole, signal } => {
+                write!(f, "{given}{whole}: how long after {signal} comes the next one? say {signal}:10s")
+            }
+            Wrong::TimeForNothing { given, whole, signal } => {
+                write!(f, "{given}{whole}: nothing comes after {signal}'s time; add KILL, or leave the time out")
+            }
+            Wrong::TooManySignals { given, whole } => {
+                write!(f, "{given}{whole}: too many signals; there can be {}", StopSignals::MOST)
+            }
+            Wrong::KilledUntold { grace, delay } => {
+                write!(
+                    f,
+                    "a grace of {grace:?} with a delay of {delay:?}: the command would be killed before it is told; "
+                )?;
+                f.write_str("the grace counts from the request, so it must be longer")
             }
         }
     }
