@@ -153,8 +153,19 @@ pub(crate) fn run(
         on_signal_death: place.on_signal_death,
     });
     let mut slots = [Slot::new(program, options.forward_to, place.tty)];
-    let setting =
-        Setting { scope: place.scope, ourselves: surroundings.ourselves, explain: None, record: None, spared: None };
+    let context = diagnose::stop::Context {
+        ourselves: surroundings.ourselves,
+        scope: place.scope,
+        kill_mode: options.ladder.kill_mode,
+        program,
+    };
+    let setting = Setting {
+        scope: place.scope,
+        ourselves: surroundings.ourselves,
+        explain: Some(&|situation| diagnose::stop::explain(situation, &context)),
+        record: None,
+        spared: None,
+    };
     let outcome = driver::run(&mut machine, &mut slots, setting);
     conclude(outcome, &program)
 }

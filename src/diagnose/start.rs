@@ -144,7 +144,7 @@ fn is_bare(name: &Path) -> bool {
 
 /// The file that the kernel meant: the name itself, or the first in PATH that exists. One that was refused is rather
 /// a file than a directory of that name.
-fn find(name: &Path, path: &CStr, errno: i32) -> Option<PathBuf> {
+pub(super) fn find(name: &Path, path: &CStr, errno: i32) -> Option<PathBuf> {
     if !is_bare(name) {
         return fs::metadata(name).is_ok().then(|| name.into());
     }
@@ -187,7 +187,7 @@ fn can_be_executed(file: &Path) -> bool {
 /// Headers and the names that they point to are at the start of a file.
 const START: u64 = 64 * 1024;
 
-fn read_start(file: &Path) -> Vec<u8> {
+pub(super) fn read_start(file: &Path) -> Vec<u8> {
     let mut start = Vec::new();
     // What cannot be read has nothing to tell; the kernel's own word is said then.
     let _ = File::open(file).and_then(|file| file.take(START).read_to_end(&mut start));
@@ -196,10 +196,14 @@ fn read_start(file: &Path) -> Vec<u8> {
 
 /// What follows `#!`, up to the first blank (execve(2)).
 fn script_interpreter(start: &[u8]) -> Option<String> {
+    let line = script_line(start)?;
+    line.split([' ', '\t']).next().map(str::to_owned)
+}
+
+/// What follows `#!`.
+pub(super) fn script_line(start: &[u8]) -> Option<String> {
     let line = start.strip_prefix(b"#!")?.split(|byte| *byte == b'\n').next()?;
-    let line = line.trim_ascii_start();
-    let interpreter = line.split(|byte| matches!(byte, b' ' | b'\t')).next()?;
-    Some(String::from_utf8_lossy(interpreter).into_owned())
+    Some(String::from_utf8_lossy(line.trim_ascii_start()).into_owned())
 }
 
 /// The header of an ELF file. `ElfBytes` would want the section headers as well, which stand at the file's end.
