@@ -3,14 +3,17 @@
 use std::ffi::CStr;
 
 use log::{LevelFilter, debug, error, warn};
-use supervise_init::core::{Group, JobControl, KillMode, OnSignalDeath, Outcome, Policy, Scope, Signal, Single};
+use supervise_init::core::{
+    Group, JobControl, KillMode, OnSignalDeath, Outcome, Policy, Record, Scope, Signal, Single,
+};
 use supervise_init::driver::{self, ForwardTo, Setting, Slot};
 use supervise_init::sys::{
-    self, Entry, Environment, Format, Pid, Placement, Program, Tty, Words, controlling_tty, parent, session,
+    self, Entry, Environment, Format, Pid, Placement, Program, Static, Tty, Words, controlling_tty, parent, session,
     session_of, this_process,
 };
 
 use crate::cli::{self, Options, Variables};
+use crate::report::Report;
 use crate::{diagnose, end};
 
 /// What the environment told us.
@@ -133,7 +136,10 @@ pub(crate) fn run(
     surroundings: &Surroundings,
     options: &Options,
 ) -> u8 {
-    let place = prepare(surroundings, options);
+    let (report, place) = match prepare(surroundings, options) {
+        Ok(prepared) => prepared,
+        Err(code) => return code,
+    };
     let program = Program {
         words,
         first: options.command,
@@ -153,6 +159,7 @@ pub(crate) fn run(
         on_signal_death: place.on_signal_death,
     });
     let mut slots = [Slot::new(program, options.forward_to, place.tty)];
+    let mut record = if report.is_some() { RECORD.put(Record::EMPTY) } else { None };
     let context = diagnose::stop::Context {
         ourselves: surroundings.ourselves,
         scope: place.scope,
@@ -163,16 +170,16 @@ pub(crate) fn run(
         scope: place.scope,
         ourselves: surroundings.ourselves,
         explain: Some(&|situation| diagnose::stop::explain(situation, &context)),
-        record: None,
-        spared: None,
+        record: record.as_deref_mut(),
+        spared: report.as_ref().map(Report::file),
     };
     let outcome = driver::run(&mut machine, &mut slots, setting);
-    conclude(outcome, &program)
+    conclude(outcome, &program, report.as_ref().zip(record.as_deref()))
 }
 
-/// What has to be set before anything starts, and where we stand.
+/// What has to be right before anything starts, and where we stand. The error is the code to end with.
 #[inline(never)]
-fn prepare(surroundings: &Surroundings, options: &Options) -> Place {
+fn prepare(surroundings: &Surroundings, options: &Options) -> Result<(Option<Report>, Place), u8> {
     let level = options.level.unwrap_or_else(|| surroundings.level());
     // Why nothing was started is always said.
     log::set_max_level(level.max(LevelFilter::Error));
@@ -181,6 +188,7 @@ fn prepare(surroundings: &Surroundings, options: &Options) -> Place {
     {
         warn!("SUPERVISE_LOG_FORMAT={}: no log format (text, json); taken as text", word.to_string_lossy());
     }
+    let report = open_report(options)?;
     if let Some(signal) = options.parent_death {
         follow_parent(signal, surroundings.ourselves);
     }
@@ -190,16 +198,19 @@ fn prepare(surroundings: &Surroundings, options: &Options) -> Place {
     {
         warn!("cannot become a subreaper: {errno}; orphans of the command go elsewhere");
     }
-    place
+    Ok((report, place))
 }
 
-/// Says how it went, and ends as main did.
+/// Says and writes down how it went, and ends as main did.
 #[inline(never)]
-fn conclude(outcome: Outcome, program: &Program) -> u8 {
+fn conclude(outcome: Outcome, program: &Program, report: Option<(&Report, &Record)>) -> u8 {
     let reason = match outcome {
         Outcome::NotStarted(why) => Some(diagnose::start::explain(program.name(), program.search_path(), why)),
         Outcome::Code(_) | Outcome::Signal(_) => None,
     };
+    if let Some((report, record)) = report {
+        report.write(record, program.name(), reason.as_ref(), outcome);
+    }
     if let Some(reason) = reason {
         error!("{reason}");
         return reason.code();
@@ -208,6 +219,28 @@ fn conclude(outcome: Outcome, program: &Program) -> u8 {
         Outcome::Code(code) => code,
         Outcome::Signal(signal) => end::die_of(signal),
         Outcome::NotStarted(_) => cli::exit::FAILURE,
+    }
+}
+
+/// Where a report's matter is kept, if one is asked for.
+static RECORD: Static<Record> = Static::new();
+
+/// Opens the report's file, or says why it cannot be and returns the code to end with.
+fn open_report(options: &Options) -> Result<Option<Report>, u8> {
+    let Some(path) = options.exit_report else { return Ok(None) };
+    match Report::open(path, options.exit_report_format) {
+        Ok(report) if report.file().is_an_output() => {
+            let path = path.to_string_lossy();
+            error!(
+                "cannot write an exit report to {path}: stdout or stderr goes there and would be overwritten; nothing was started"
+            );
+            Err(cli::exit::FAILURE)
+        }
+        Ok(report) => Ok(Some(report)),
+        Err(errno) => {
+            error!("cannot write an exit report to {}: {errno}; nothing was started", path.to_string_lossy());
+            Err(cli::exit::FAILURE)
+        }
     }
 }
 

@@ -8,6 +8,7 @@ mod cli;
 mod diagnose;
 mod end;
 mod init;
+mod report;
 
 use log::{LevelFilter, error};
 use supervise_init::sys::{Environment, Format, Words, block_all, install_log};

@@ -18,6 +18,8 @@ use supervise_init::sys::{Words, set_log_format};
 use options::{Id, Row, TABLE};
 use wrong::{Given, Wrong};
 
+use crate::report;
+
 /// What the words ask for.
 #[expect(clippy::large_enum_variant, reason = "one exists, and boxing would be the only allocation on this path")]
 pub(crate) enum Request {
@@ -37,6 +39,8 @@ pub(crate) struct Options {
     pub(crate) ladder: Ladder,
     /// `None`: the group where that gets the signals too, else the command.
     kill_mode: Option<KillMode>,
+    pub(crate) exit_report: Option<&'static CStr>,
+    pub(crate) exit_report_format: report::Format,
     /// Where in the words the command begins; at least 1.
     pub(crate) command: usize,
     /// Which options the words give: the bit of the id.
@@ -52,6 +56,8 @@ impl Options {
         parent_death: None,
         ladder: Ladder::DEFAULT,
         kill_mode: None,
+        exit_report: None,
+        exit_report_format: report::Format::Json,
         command: 0,
         given: 0,
     };
@@ -76,6 +82,8 @@ impl Options {
             Id::Leftovers => self.ladder.leftovers = choice(given, text()?, leftovers_named)?,
             Id::LeftoverGrace => self.ladder.leftover_grace = Some(stop::time(given, text()?)?),
             Id::MaxTime => self.ladder.max_time = Some(stop::time(given, text()?)?),
+            Id::ExitReport => self.exit_report = Some(value),
+            Id::ExitReportFormat => self.exit_report_format = choice(given, text()?, report::format_named)?,
             Id::Help | Id::Version => {}
         }
         Ok(())

@@ -14,6 +14,8 @@ pub(crate) enum Id {
     Leftovers,
     LeftoverGrace,
     MaxTime,
+    ExitReport,
+    ExitReportFormat,
     Verbose,
     LogFormat,
     Help,
@@ -75,7 +77,7 @@ impl Row {
 }
 
 /// In the order of the help text.
-pub(crate) const TABLE: [Row; 15] = [
+pub(crate) const TABLE: [Row; 17] = [
     Row {
         id: Id::ForwardTo,
         topic: Topic::Signals,
@@ -165,6 +167,22 @@ pub(crate) const TABLE: [Row; 15] = [
         value: Some("FROM=TO,..."),
         help: "End with the code TO when the command ends with the code FROM (143=0 also means signal 15), or dies of the \
                signal FROM (TERM=0)",
+    },
+    Row {
+        id: Id::ExitReport,
+        topic: Topic::Reports,
+        short: None,
+        long: "exit-report",
+        value: Some("FILE"),
+        help: "Write how it went into FILE at the end: a JSON object of at most 4096 bytes (/dev/termination-log in Kubernetes)",
+    },
+    Row {
+        id: Id::ExitReportFormat,
+        topic: Topic::Reports,
+        short: None,
+        long: "exit-report-format",
+        value: Some("json|text"),
+        help: "What the report looks like [default: json]",
     },
     Row {
         id: Id::Verbose,

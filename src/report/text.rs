@@ -1,0 +1,112 @@
+//! The report as lines for people.
+
+use std::fmt::{self, Write};
+
+use supervise_init::core::{Cause, End, Process, Received, Rung, Status, Time};
+
+use super::{Page, Run, Seconds, shown_name};
+
+pub(super) fn page(run: &Run<'_>) -> Page {
+    let mut page = Page::new();
+    // Cut where it is too long: what matters comes first.
+    let _ = run.write_lines(&mut page);
+    page
+}
+
+impl Run<'_> {
+    fn write_lines(&self, page: &mut Page) -> fmt::Result {
+        self.write_main_line(page)?;
+        if let Some((time, cause)) = self.record.stop() {
+            write!(page, "stop asked for at {} s by ", Seconds(self.after_start(time)))?;
+            self.write_cause(page, cause)?;
+        }
+        for (_, rung, took) in self.record.rungs() {
+            writeln!(page, "{}: {} s", RungName(rung), Seconds(took))?;
+        }
+        for process in self.record.processes() {
+            self.write_process_line(page, process)?;
+        }
+        match self.record.more() {
+            0 => {}
+            more => writeln!(page, "and {more} more")?,
+        }
+        match self.exit() {
+            Ok(code) => writeln!(page, "supervise ended with code {code}"),
+            Err(signal) => writeln!(page, "supervise ended by {signal}, as the command did"),
+        }
+    }
+
+    fn write_main_line(&self, page: &mut Page) -> fmt::Result {
+        let command = self.command;
+        if let Some(reason) = self.not_started {
+            return writeln!(page, "{reason}");
+        }
+        let Some((pid, _)) = self.record.main() else { return Ok(()) };
+        match self.record.main_ended() {
+            Some((time, status)) => {
+                writeln!(page, "{command} (pid {pid}) {}", self.end(time, status, self.record.main_killed()))
+            }
+            None => writeln!(page, "{command} (pid {pid}) did not end after SIGKILL"),
+        }
+    }
+
+    fn write_cause(&self, page: &mut Page, cause: Cause) -> fmt::Result {
+        match (cause, self.asker()) {
+            (Cause::MaxTime, _) => writeln!(page, "--max-time"),
+            (Cause::Signal(Received { signal, .. }), Some((pid, uid, Some(comm)))) => {
+                writeln!(page, "{signal} from pid {pid} ({}, uid {uid})", shown_name(&comm).as_str())
+            }
+            (Cause::Signal(Received { signal, sender }), _) => writeln!(page, "{signal} from {sender}"),
+        }
+    }
+
+    fn write_process_line(&self, page: &mut Page, process: &Process) -> fmt::Result {
+        write!(page, "pid {}", process.pid)?;
+        if let Some(name) = &process.name {
+            write!(page, " ({})", shown_name(name).as_str())?;
+        }
+        match process.end {
+            End::Ended(time, status) => writeln!(page, " {}", self.end(time, status, false)),
+            End::Killed(time, status) => writeln!(page, " {}", self.end(time, status, true)),
+            End::Told => writeln!(page, " was told to end, and has ended"),
+            End::Killing => writeln!(page, " was killed by supervise"),
+            End::LeftBehind => writeln!(page, " was left behind"),
+        }
+    }
+
+    fn end(&self, time: Time, status: Status, killed: bool) -> Ending {
+        Ending { seconds: Seconds(self.after_start(time)), status, killed }
+    }
+}
+
+/// How and when a process ended.
+struct Ending {
+    seconds: Seconds,
+    status: Status,
+    killed: bool,
+}
+
+impl fmt::Display for Ending {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.status {
+            Status::Exited(code) => write!(f, "ended with code {code} at {} s", self.seconds)?,
+            Status::Signaled(signal) => write!(f, "was ended by {signal} at {} s", self.seconds)?,
+        }
+        f.write_str(if self.killed { ", killed by supervise" } else { "" })
+    }
+}
+
+struct RungName(Rung);
+
+impl fmt::Display for RungName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Rung::Delay => f.write_str("delay"),
+            Rung::Signal(signal) => write!(f, "after {signal}"),
+            Rung::Kill => f.write_str("after SIGKILL"),
+            Rung::Wait => f.write_str("waiting for what was left"),
+            Rung::Leftovers => f.write_str("telling what was left to end"),
+            Rung::KillLeftovers => f.write_str("killing what was left"),
+        }
+    }
+}
