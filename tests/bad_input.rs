@@ -9,7 +9,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use harness::launch::{EVERYWHERE, Init, Place};
+use harness::launch::{By, EVERYWHERE, Init, Place, variable};
 use harness::running::{Ended, Running};
 use harness::{Exit, Scene, skip};
 
@@ -90,10 +90,109 @@ fn wrong_words_are_named_in_one_line() {
     scene.nothing_is_left();
 }
 
+/// Starts nothing but a complaint, which names the option or the variable with the value as it was given.
+#[track_caller]
+fn refused(option: &str, value: &str, words: &[&str]) {
+    let scene = Scene::new();
+    for by in [By::Option, By::Variable] {
+        let named = match by {
+            By::Option => format!("supervise: --{option} {value}"),
+            By::Variable => format!("supervise: {}={value}", variable(option)),
+        };
+        let ended = scene.supervise().given(by, option, value).argv(&["echo", "started"]).end();
+        only_line(&ended, 125, words);
+        assert!(ended.stderr[0].starts_with(&named), "{:?}", ended.stderr);
+    }
+}
+
+#[test]
+fn wrong_times_are_named_by_both_ways() {
+    for option in ["delay", "grace", "leftover-grace", "max-time"] {
+        refused(option, "10", &["say 10s, 10ms, 10m or 10h"]);
+        for value in ["soon", "-1s", "+1s", "1d", "1h30m", "1,5s", "10 s", " 10s", "1e3s", ".5s", "0x1s", "9999999999h"]
+        {
+            refused(option, value, &["is no time", "500ms"]);
+        }
+    }
+}
+
+#[test]
+fn wrong_choices_are_named_by_both_ways() {
+    refused("kill-mode", "all", &["main|group|tree"]);
+    refused("kill-mode", "Tree", &["main|group|tree"]);
+    refused("leftovers", "kill", &["stop|wait|leave"]);
+    refused("exit-report-format", "xml", &["json|text"]);
+}
+
+#[test]
+fn wrong_ladders_are_named_by_both_ways() {
+    for (value, words) in [
+        ("TREM", &["no signal is called \"TREM\"", "did you mean TERM"][..]),
+        ("65", &["no signal is called \"65\""]),
+        ("CHLD", &["SIGCHLD ends no program"]),
+        ("TERM:1s,STOP", &["SIGSTOP ends no program"]),
+        ("TERM,KILL", &["how long after SIGTERM", "TERM:10s"]),
+        ("TERM:10s", &["nothing comes after SIGTERM's time"]),
+        ("TERM:1s,INT:1s", &["nothing comes after SIGINT's time"]),
+        ("KILL:1s,TERM", &["nothing can come after KILL"]),
+        ("KILL,TERM", &["nothing can come after KILL"]),
+        ("TERM:10,KILL", &["\"10\" is no time", "10s"]),
+        ("TERM:,KILL", &["\"\" is no time"]),
+        ("TERM:1s,", &["no signal is called \"\""]),
+        (",TERM", &["no signal is called \"\""]),
+        (":1s,KILL", &["no signal is called \"\""]),
+        ("TERM:1s:2s,KILL", &["\"1s:2s\" is no time"]),
+        ("TERM;KILL", &["no signal is called \"TERM;KILL\""]),
+        (&("TERM:1s,".repeat(8) + "KILL"), &["too many signals; there can be 8"]),
+    ] {
+        refused("stop-signal", value, words);
+    }
+}
+
+#[test]
+fn the_longest_ladder_is_taken() {
+    let scene = Scene::new();
+    let ladder = "TERM:1s,".repeat(7) + "KILL";
+    for by in [By::Option, By::Variable] {
+        let ended = scene.supervise().given(by, "stop-signal", &ladder).probe("exit 3").end();
+        assert_eq!((ended.exit, ended.stderr.len()), (Exit::Code(3), 0), "{ended:?}");
+    }
+}
+
+#[test]
+fn a_kill_that_comes_before_main_is_told_is_refused() {
+    let scene = Scene::new();
+    for (delay, grace) in [("5s", "5s"), ("1m", "10s"), ("1ms", "0")] {
+        for (delay_by, grace_by) in [(By::Option, By::Variable), (By::Variable, By::Option), (By::Option, By::Option)] {
+            let launch = scene.supervise().given(delay_by, "delay", delay).given(grace_by, "grace", grace);
+            only_line(&launch.probe("exit 3").end(), 125, &["before it is told", "it must be longer"]);
+        }
+    }
+    // Without a delay it is told first.
+    let ended = scene.supervise().options(&["--grace", "0"]).probe("exit 3").end();
+    assert_eq!(ended.exit, Exit::Code(3), "{ended:?}");
+}
+
+#[test]
+fn an_empty_word_is_no_value_and_an_empty_variable_is_none() {
+    let scene = Scene::new();
+    for option in
+        ["delay", "stop-signal", "kill-mode", "grace", "leftovers", "leftover-grace", "max-time", "exit-report"]
+    {
+        let ended = scene.supervise().given(By::Option, option, "").probe("exit 3").end();
+        only_line(&ended, 125, &[if option == "exit-report" { "exit report" } else { option }]);
+        let ended = scene.supervise().given(By::Variable, option, "").probe("exit 3").end();
+        assert_eq!((ended.exit, ended.stderr.len()), (Exit::Code(3), 0), "{option}: {ended:?}");
+    }
+}
+
 #[test]
 fn words_that_are_no_text_are_refused_in_one_line() {
     let scene = Scene::new();
-    for option in ["--rewrite", "--exit-map", "--forward-to", "--parent-death", "--log-format"] {
+    let of_the_stop =
+        ["--delay", "--stop-signal", "--kill-mode", "--grace", "--leftovers", "--leftover-grace", "--max-time"];
+    let others = ["--rewrite", "--exit-map", "--forward-to", "--parent-death", "--log-format", "--exit-report-format"];
+    for option in of_the_stop.into_iter().chain(others) {
         let words = [OsStr::new(option), OsStr::from_bytes(b"\xff\n\x1b[31m"), OsStr::new("true")];
         only_line(&called_with(&scene, &words), 125, &[option]);
     }
@@ -122,7 +221,10 @@ fn help_and_version_are_on_stdout() {
         assert!(ended.stdout.join("\n").contains(said), "{ended:?}");
     }
     let help = called_with(&scene, &["--help"]).stdout.join("\n");
-    for option in ["--forward-to", "--rewrite", "--exit-map", "--parent-death", "--verbose", "--log-format"] {
+    let old = ["--forward-to", "--rewrite", "--exit-map", "--parent-death", "--verbose", "--log-format"];
+    let of_the_stop =
+        ["--delay", "--stop-signal", "--kill-mode", "--grace", "--leftovers", "--leftover-grace", "--max-time"];
+    for option in old.into_iter().chain(of_the_stop).chain(["--exit-report", "--exit-report-format"]) {
         assert!(help.contains(option), "nothing of {option} in {help}");
     }
 }

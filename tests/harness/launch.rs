@@ -42,6 +42,26 @@ pub(crate) enum Target {
     Group,
 }
 
+/// How supervise is given a value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum By {
+    Option,
+    Variable,
+}
+
+/// Both ways of giving a value, in all the places.
+pub(crate) const WAYS: [(Place, By); 4] = [
+    (Place::Child, By::Option),
+    (Place::Child, By::Variable),
+    (Place::Pid1, By::Option),
+    (Place::UserPid1, By::Variable),
+];
+
+/// The variable that stands for an option.
+pub(crate) fn variable(option: &str) -> String {
+    format!("SUPERVISE_{}", option.to_ascii_uppercase().replace('-', "_"))
+}
+
 impl Init {
     /// The file, if it is installed.
     pub(crate) fn path(self) -> Option<PathBuf> {
@@ -132,6 +152,17 @@ impl<'s> Launch<'s> {
         self
     }
 
+    /// Gives supervise a value of an option, by its name without the dashes.
+    pub(crate) fn given(self, by: By, option: &str, value: &str) -> Self {
+        match by {
+            By::Option => self.options(&[&format!("--{option}"), value]),
+            By::Variable => {
+                let (variable, value) = (variable(option), value.to_owned());
+                self.adjust(move |command| command.env(variable, value))
+            }
+        }
+    }
+
     /// Verbs of the probe that prepare the process which then becomes the init.
     pub(crate) fn entered_with(mut self, verbs: &str) -> Self {
         self.entered = words(verbs).into_iter().map(OsString::from).collect();
@@ -144,11 +175,16 @@ impl<'s> Launch<'s> {
         self
     }
 
+    /// The same for a command that forks, and runs its operand in the child.
+    pub(crate) fn below(mut self, command: &[&str]) -> Self {
+        self.forks += 1;
+        self.behind(command)
+    }
+
     /// Under strace, which writes to the file. Only the init is traced, and its children are not.
     pub(crate) fn traced(self, file: &Path, options: &[&str]) -> Self {
-        let mut traced = self.behind(&["strace", "-o"]);
+        let mut traced = self.below(&["strace", "-o"]);
         traced.behind.push(file.into());
-        traced.forks += 1;
         traced.behind(options)
     }
 

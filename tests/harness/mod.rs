@@ -10,6 +10,7 @@ pub(crate) mod launch;
 pub(crate) mod lines;
 pub(crate) mod proc;
 pub(crate) mod running;
+pub(crate) mod slow;
 pub(crate) mod terminal;
 
 use std::cell::OnceCell;
@@ -175,8 +176,11 @@ impl Drop for Scene {
             if left.is_empty() || Instant::now() > end {
                 break;
             }
-            for pid in left {
-                let _ = kill(Pid::from_raw(pid), Signal::SIGKILL);
+            // What is stopped cannot fork any more.
+            for signal in [Signal::SIGSTOP, Signal::SIGKILL] {
+                for pid in &left {
+                    let _ = kill(Pid::from_raw(*pid), signal);
+                }
             }
         }
         if let Some(folder) = self.folder.get() {

@@ -106,6 +106,28 @@ impl<'s> Running<'s> {
         self.stderr.as_mut().map(Lines::so_far).unwrap_or_default()
     }
 
+    /// The next warning of supervise, without its name. The payload may write to stderr too.
+    #[track_caller]
+    pub(crate) fn warning(&mut self) -> String {
+        loop {
+            let line = self.stderr().next().expect("end of file instead of a warning");
+            if let Some(warning) = line.strip_prefix("supervise: warning: ") {
+                return warning.to_owned();
+            }
+        }
+    }
+
+    /// Waits until supervise has said a line with one of these texts (with `--verbose`), and returns that line.
+    #[track_caller]
+    pub(crate) fn wait_until_said(&mut self, texts: &[&str]) -> String {
+        loop {
+            let Some(line) = self.stderr().next() else { panic!("it ended before it said any of {texts:?}") };
+            if texts.iter().any(|text| line.contains(text)) {
+                return line;
+            }
+        }
+    }
+
     /// Waits for the end of what the test started: wrappers end as the init did.
     #[track_caller]
     pub(crate) fn wait(&mut self) -> Exit {

@@ -39,6 +39,7 @@ const VERBS: &[Verb] = &[
     // Words.
     Verb("say", Takes::Words(1), |probe, words| probe.say(&text(words[0]))),
     Verb("ready", Takes::Words(0), |probe, _| probe.say("ready")),
+    Verb("name", Takes::Words(1), |probe, words| probe.name = Some(text(words[0]))),
     Verb("out", Takes::Words(1), |probe, words| probe.write_to(words[0])),
     Verb("read", Takes::Words(0), |_, _| report::read_line()),
     // Signals.
@@ -78,11 +79,15 @@ const VERBS: &[Verb] = &[
     Verb("orphans", Takes::Words(1), |_, words| process::orphans(number(words[0]), None)),
     Verb("storm", Takes::Words(2), |_, words| process::orphans(number(words[0]), Some(number(words[1])))),
     Verb("burst", Takes::Words(1), |_, words| process::burst(number(words[0]))),
+    Verb("bomb", Takes::Words(0), |_, _| process::bomb()),
+    Verb("comet", Takes::Words(0), |_, _| process::comet()),
     Verb("exec", Takes::Rest, |_, words| process::exec(words)),
 ];
 
 /// What lasts from verb to verb.
 pub(crate) struct Probe {
+    /// What each line begins with, to tell processes apart.
+    name: Option<String>,
     /// Where lines go instead of stdout.
     out: Option<File>,
     /// The child that was forked last.
@@ -92,7 +97,10 @@ pub(crate) struct Probe {
 impl Probe {
     /// Writes one line at once and in one call, so that lines of several processes do not mix.
     pub(crate) fn say(&mut self, line: &str) {
-        let line = format!("{line}\n");
+        let line = match &self.name {
+            Some(name) => format!("{name}: {line}\n"),
+            None => format!("{line}\n"),
+        };
         // Nobody may be reading any more, which is no concern of the payload.
         let _ = match &mut self.out {
             Some(file) => file.write(line.as_bytes()),
@@ -143,7 +151,7 @@ fn take<'a>(name: &str, takes: &Takes, words: &'a [Word]) -> (&'a [Word], &'a [W
 
 /// What C's `main` does: every word after the program's name is one of the language above.
 pub(crate) fn begin(words: &[Word]) -> i32 {
-    Probe { out: None, forked: 0 }.run(words.get(1..).unwrap_or_default());
+    Probe { name: None, out: None, forked: 0 }.run(words.get(1..).unwrap_or_default());
     0
 }
 

@@ -124,6 +124,28 @@ pub(crate) fn burst(count: u32) {
     read_to_end(alive);
 }
 
+/// Forks without end, and so does each child. Where a limit forbids it, it tries again until there is room.
+pub(crate) fn bomb() -> ! {
+    loop {
+        if sys::fork().is_err() {
+            pause(Duration::from_millis(1));
+        }
+    }
+}
+
+/// Lives for a moment only, and leaves a child behind that does the same, in a session of its own: nobody who looks
+/// finds the same process twice.
+pub(crate) fn comet() -> ! {
+    loop {
+        let _ = nix::unistd::setsid();
+        match sys::fork() {
+            Ok(0) => {}
+            Ok(_) => sys::exit(0),
+            Err(_) => pause(Duration::from_millis(1)),
+        }
+    }
+}
+
 /// Becomes another program.
 pub(crate) fn exec(argv: &[Word]) {
     let Some(program) = argv.first() else { fail("exec takes a program") };
