@@ -7,8 +7,9 @@ use std::cell::Cell;
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader, PipeReader, Read};
 use std::path::Path;
-use std::process::{Child, Command};
+use std::process::{Child, Command, Stdio};
 use std::rc::Rc;
+use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use crate::runner::Trouble;
@@ -97,21 +98,30 @@ impl Docker {
         let number = self.containers.get();
         self.containers.set(number + 1);
         let name = format!("case-{number}");
-        let (output, stdout) = std::io::pipe().map_err(failed)?;
-        let client = self
-            .command(["run", "--network=none", "--name", &name])
-            .args(args)
-            .stderr(stdout.try_clone().map_err(failed)?)
-            .stdout(stdout)
-            .spawn()
-            .map_err(failed)?;
-        Ok(Container { docker: self, name, client, output: BufReader::new(output), seen: String::new() })
+        let (client, output) = attach(self.command(["run", "--network=none", "--name", &name]).args(args))?;
+        Ok(Container { docker: self, name, client, output, seen: String::new() })
+    }
+
+    /// Builds an image; a Dockerfile without COPY needs no directory to build in.
+    pub(crate) fn build(&self, image: &str, dockerfile: &str) -> Result<(), Trouble> {
+        let script = r#"docker build --tag "$1" - <<<"$2""#;
+        succeed(self.script(script).args([image, dockerfile])).map(drop)
     }
 
     /// Runs a container to its end.
     pub(crate) fn run_to_end(&self, args: &[&str]) -> Result<Ended, Trouble> {
         self.run(args)?.wait()
     }
+}
+
+/// Starts a client whose output, all of it, can be read.
+fn attach(command: &mut Command) -> Result<(Child, BufReader<PipeReader>), Trouble> {
+    let (output, stdout) = std::io::pipe().map_err(failed)?;
+    command.stderr(stdout.try_clone().map_err(failed)?).stdout(stdout);
+    let client = command.spawn().map_err(failed)?;
+    // The command's own copies would keep the output open for ever.
+    command.stdout(Stdio::null()).stderr(Stdio::null());
+    Ok((client, BufReader::new(output)))
 }
 
 /// A container, removed when this is dropped.
@@ -135,18 +145,36 @@ impl Ended {
     pub(crate) fn count(&self, word: &str) -> usize {
         count(&self.output, word)
     }
+
+    /// How many lines of the output are `line`.
+    pub(crate) fn lines(&self, line: &str) -> usize {
+        self.output.lines().filter(|said| said.trim_end() == line).count()
+    }
 }
 
 impl Container<'_> {
     /// Reads the output until `times` lines with `word` were in it.
     pub(crate) fn wait_for(&mut self, word: &str, times: usize) -> Result<(), Trouble> {
-        while count(&self.seen, word) < times {
+        if self.read_until(|seen| count(seen, word) >= times)? {
+            return Ok(());
+        }
+        Err(Trouble::Failed(format!("ended without {times} times `{word}`:\n{}", self.seen)))
+    }
+
+    /// Reads the output until one of `words` is in it, or all of it: whether one was.
+    pub(crate) fn says_one_of(&mut self, words: &[&str]) -> Result<bool, Trouble> {
+        self.read_until(|seen| words.iter().any(|word| seen.contains(word)))
+    }
+
+    /// Reads lines until they are `enough`; whether they were before the end.
+    fn read_until(&mut self, enough: impl Fn(&str) -> bool) -> Result<bool, Trouble> {
+        while !enough(&self.seen) {
             // The client is killed at its time limit, so this ends.
             if self.output.read_line(&mut self.seen).map_err(failed)? == 0 {
-                return Err(Trouble::Failed(format!("ended without {times} times `{word}`:\n{}", self.seen)));
+                return Ok(false);
             }
         }
-        Ok(())
+        Ok(true)
     }
 
     /// The last line read.
@@ -161,9 +189,16 @@ impl Container<'_> {
 
     /// `docker stop` with its default of 10 s; returns how long it took.
     pub(crate) fn stop(&self) -> Result<Duration, Trouble> {
+        self.begin_stop(&[]).wait()
+    }
+
+    /// `docker stop` in the background; `options` are its own.
+    pub(crate) fn begin_stop(&self, options: &[&str]) -> Stopping {
+        let mut client = self.docker.command(["stop"]);
+        client.args(options).arg(&self.name);
         let begin = Instant::now();
-        self.docker.ask(["stop", &self.name])?;
-        Ok(begin.elapsed())
+        // A thread, because it has to see the end when it comes.
+        Stopping(thread::spawn(move || succeed(&mut client).map(|_| begin.elapsed())))
     }
 
     /// `docker exec` of a shell command, which must succeed; returns its output.
@@ -173,9 +208,30 @@ impl Container<'_> {
 
     /// Waits for the end of the container.
     pub(crate) fn wait(mut self) -> Result<Ended, Trouble> {
+        self.wait_for_end()
+    }
+
+    /// Waits for the end of the container, which can be started again then.
+    pub(crate) fn wait_for_end(&mut self) -> Result<Ended, Trouble> {
         self.output.read_to_string(&mut self.seen).map_err(failed)?;
         let code = self.client.wait().map_err(failed)?.code();
         Ok(Ended { code, output: std::mem::take(&mut self.seen) })
+    }
+
+    /// Starts it again, with the files that it had at its end.
+    pub(crate) fn start_again(&mut self) -> Result<(), Trouble> {
+        (self.client, self.output) = attach(&mut self.docker.command(["start", "--attach", &self.name]))?;
+        Ok(())
+    }
+}
+
+/// A `docker stop` under way.
+pub(crate) struct Stopping(JoinHandle<Result<Duration, Trouble>>);
+
+impl Stopping {
+    /// Waits for its end; returns how long it took.
+    pub(crate) fn wait(self) -> Result<Duration, Trouble> {
+        self.0.join().unwrap_or_else(|_| Err(Trouble::Failed("docker stop: panicked".into())))
     }
 }
 

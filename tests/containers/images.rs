@@ -12,7 +12,7 @@ use crate::sandbox::{Sandbox, failed, need, succeed};
 
 /// Busybox, our init as the entrypoint, and tini beside it to compare with.
 pub(crate) const TINY: &str = "supervise-test/tiny";
-/// Debian with nginx, redis, postgres, python and the other inits. It has no entrypoint.
+/// Debian with nginx, redis, postgres, gunicorn, node, npm and the other inits. It has no entrypoint.
 pub(crate) const DEBIAN: &str = "supervise-test/debian";
 /// `DEBIAN` with this machine's Rust toolchain: stands for the official Rust image.
 pub(crate) const BUILDER: &str = "supervise-test/builder";
@@ -20,15 +20,16 @@ pub(crate) const BUILDER: &str = "supervise-test/builder";
 const APPLETS: [&str; 7] = ["sh", "cat", "env", "grep", "ls", "readlink", "sleep"];
 
 /// $1 is an empty directory, $2 the tar file to write. What apt downloaded and what only people read
-/// stays out. Daemons of the packages would start in the tests' own namespace: policy-rc.d forbids it.
+/// stays out. npm comes in several hundred packages, which are not worth a sync each. Daemons of the
+/// packages would start in the tests' own namespace: policy-rc.d forbids it.
 const MAKE_DEBIAN: &str = r#"
 set -eu
 export DEBIAN_FRONTEND=noninteractive LC_ALL=C
 debootstrap --variant=minbase bookworm "$1"
 printf '#!/bin/sh\nexit 101\n' >"$1/usr/sbin/policy-rc.d"
 chmod +x "$1/usr/sbin/policy-rc.d"
-chroot "$1" apt-get install --yes --no-install-recommends \
-    nginx-light redis-server postgresql python3 procps tini dumb-init catatonit gcc libc6-dev
+chroot "$1" apt-get install --yes --no-install-recommends -o Dpkg::Options::=--force-unsafe-io \
+    nginx-light redis-server postgresql gunicorn nodejs npm python3 procps tini dumb-init catatonit gcc libc6-dev
 tar -C "$1" --exclude='./dev/*' --exclude='./var/cache/apt/*' --exclude='./var/lib/apt/lists/*' \
     --exclude=./usr/share/doc --exclude=./usr/share/man --exclude=./usr/share/locale -cf "$2" .
 "#;

@@ -5,16 +5,22 @@
 //! filesystem, which is kept in `target/tests` for the next. `SUPERVISE_BIN` names another binary to
 //! test. One case alone: `cargo test --test containers -- the_stop_table`.
 
+mod catalogue;
 mod docker;
 mod dockerfile;
 mod entrypoint;
+mod from_a_shell;
 mod images;
 mod injected;
+mod kubernetes;
 mod leftovers;
 mod podman;
 mod runner;
 mod sandbox;
+mod service;
+mod services;
 mod stop_table;
+mod visitors;
 mod world;
 
 use std::process::ExitCode;
@@ -47,6 +53,19 @@ fn main() -> ExitCode {
         injected::podman_run_init_takes_it,
         entrypoint::every_signal_reaches_the_command,
         dockerfile::it_builds_the_init_and_the_image_of_a_user,
+        services::nginx_answers_what_is_in_flight_when_it_gets_quit,
+        services::postgres_with_an_idle_client_ends_by_the_second_rung,
+        services::gunicorn_answers_on_term_and_not_on_quit,
+        services::node_ends_with_and_without_a_handler,
+        services::the_program_of_an_npm_script_saves_its_work,
+        services::a_shell_form_image_answers_what_is_in_flight,
+        services::a_script_that_waits_for_its_program_needs_the_group,
+        from_a_shell::postgres_with_an_idle_client_ends_by_the_second_rung,
+        from_a_shell::npm_leaves_nothing_behind,
+        kubernetes::a_delay_keeps_a_service_open_until_a_second_request,
+        kubernetes::a_long_drain_and_what_it_leaves_have_their_time,
+        kubernetes::the_exit_report_is_the_termination_message,
+        kubernetes::a_program_killed_for_memory_is_explained,
         stop_table::the_stop_table,
     ])
 }

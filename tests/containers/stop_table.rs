@@ -5,173 +5,223 @@ use std::fmt::Write;
 use std::fs;
 use std::time::Duration;
 
-use crate::docker::Docker;
-use crate::images::DEBIAN;
+use crate::catalogue::{
+    BUSY_GUNICORN, BUSY_NGINX, BUSY_SHELL_FORM, NGINX, NPM, PLAIN_NODE, POSTGRES, PYTHON, REDIS, VISITED_POSTGRES,
+    WORKERS,
+};
+use crate::docker::Stopping;
 use crate::runner::{Outcome, Trouble};
 use crate::sandbox::failed;
-use crate::world::{World, cache, supervise};
+use crate::service::{Process1, Running, Service, Stop, Visitor, start};
+use crate::world::{World, cache};
 
 /// What docker waits for before it kills.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// The exit code of what docker had to kill.
-const KILLED: Option<i32> = Some(137);
+const KILLED: i32 = 137;
 
-/// A script that says `ready` (or what `READY` says) when it runs.
-struct Service {
+struct Row {
     name: &'static str,
-    user: &'static str,
-    script: &'static str,
-    ready: (&'static str, usize),
-    /// The exit code under any init.
-    code: i32,
-    /// Whether it ends on SIGTERM as process 1 too, where only what is handled has an effect.
-    handles_term: bool,
-    /// How many of its processes say `worker done` when they had time to finish.
-    workers: usize,
+    service: &'static Service,
+    /// What our init is told; the others have no such options.
+    options: &'static [&'static str],
+    /// How many of its processes say `saved` when they had time to.
+    savers: usize,
+    /// Under no init, under another, and under ours.
+    ends: [End; 3],
 }
 
-const SERVICES: [Service; 5] = [
-    Service {
-        name: "nginx",
-        user: "root",
-        script: "exec nginx -g 'daemon off; error_log stderr notice;'",
-        ready: ("start worker process ", 1),
-        code: 0,
-        handles_term: true,
-        workers: 0,
+/// What must come of a stop on any machine, however slow: an exit code, and how many saved their work or were answered.
+#[derive(Clone, Copy)]
+struct End(i32, usize);
+
+const ROWS: [Row; 11] = [
+    Row { name: "nginx", service: &NGINX, options: &[], savers: 0, ends: [End(0, 0); 3] },
+    Row {
+        name: "nginx with a request in flight; supervise `--stop-signal QUIT`",
+        service: &BUSY_NGINX,
+        options: &["--stop-signal", "QUIT"],
+        savers: 0,
+        ends: [End(0, 0), End(0, 0), End(0, 1)],
     },
-    Service {
-        name: "redis-server",
-        user: "redis",
-        script: "cd /var/lib/redis; exec redis-server --save 60 1",
-        ready: ("Ready to accept connections", 1),
-        code: 0,
-        handles_term: true,
-        workers: 0,
+    Row { name: "redis-server", service: &REDIS, options: &[], savers: 0, ends: [End(0, 0); 3] },
+    Row { name: "postgres", service: &POSTGRES, options: &[], savers: 0, ends: [End(0, 0); 3] },
+    Row {
+        name: "postgres with an idle client; supervise `--stop-signal TERM:2s,INT:5s,KILL`",
+        service: &VISITED_POSTGRES,
+        options: &["--stop-signal", "TERM:2s,INT:5s,KILL"],
+        savers: 0,
+        ends: [End(KILLED, 0), End(KILLED, 0), End(0, 0)],
     },
-    Service {
-        name: "postgres",
-        user: "postgres",
-        script: "exec /usr/lib/postgresql/*/bin/postgres -D /var/lib/postgresql/*/main \
-            -c config_file=\"$(echo /etc/postgresql/*/main/postgresql.conf)\"",
-        ready: ("ready to accept connections", 1),
-        code: 0,
-        handles_term: true,
-        workers: 0,
+    Row {
+        name: "gunicorn with a request in flight",
+        service: &BUSY_GUNICORN,
+        options: &[],
+        savers: 0,
+        ends: [End(0, 1); 3],
     },
-    Service {
+    Row {
+        name: "the same in shell form, `gunicorn ...; echo ended`",
+        service: &BUSY_SHELL_FORM,
+        options: &[],
+        savers: 0,
+        ends: [End(KILLED, 0), End(143, 0), End(143, 1)],
+    },
+    Row {
+        name: "node without a handler",
+        service: &PLAIN_NODE,
+        options: &[],
+        savers: 0,
+        ends: [End(KILLED, 0), End(143, 0), End(143, 0)],
+    },
+    Row {
+        name: "npm start, of a node that saves its work in half a second",
+        service: &NPM,
+        options: &[],
+        savers: 1,
+        // As process 1 npm cannot die of the signal, and calls that an error.
+        ends: [End(1, 0), End(143, 0), End(143, 1)],
+    },
+    Row {
         name: "bash with two background workers",
-        user: "root",
-        script: r#"
-            worker() {
-                trap 'for ((i = 0; i < 50000; i++)); do :; done; echo worker done; exit' TERM
-                echo ready
-                while :; do sleep 1000 & wait; done
-            }
-            worker & worker & wait"#,
-        ready: ("ready", 2),
-        code: 143,
-        handles_term: false,
-        workers: 2,
+        service: &WORKERS,
+        options: &[],
+        savers: 2,
+        ends: [End(KILLED, 0), End(143, 0), End(143, 2)],
     },
-    Service {
+    Row {
         name: "python3 -m http.server",
-        user: "root",
-        script: "exec python3 -u -m http.server",
-        ready: ("Serving HTTP", 1),
-        code: 143,
-        handles_term: false,
-        workers: 0,
+        service: &PYTHON,
+        options: &[],
+        savers: 0,
+        ends: [End(KILLED, 0), End(143, 0), End(143, 0)],
     },
 ];
 
-/// An init, its program in the image (none: the service is process 1 itself), and how many of the
-/// workers it lets finish where that is certain.
-struct Init {
-    name: &'static str,
-    program: Option<&'static str>,
-    saves: Option<usize>,
+/// An init and its program in the image.
+enum Init {
+    None,
+    Other(&'static str),
+    /// It tells its session and exits at once: who is faster is a matter of luck.
+    Lucky(&'static str),
+    Ours,
 }
 
-const INITS: [Init; 5] = [
-    Init { name: "no init", program: None, saves: Some(0) },
-    Init { name: "tini", program: Some("/usr/bin/tini"), saves: Some(0) },
-    // It tells its session and exits at once: who is faster is a matter of luck.
-    Init { name: "dumb-init", program: Some("/usr/bin/dumb-init"), saves: None },
-    Init { name: "catatonit", program: Some("/usr/bin/catatonit"), saves: Some(0) },
-    Init { name: "supervise", program: Some("/supervise"), saves: Some(2) },
-];
+const INITS: [Init; 5] =
+    [Init::None, Init::Other("tini"), Init::Lucky("dumb-init"), Init::Other("catatonit"), Init::Ours];
 
-/// One cell.
-struct Stop {
-    took: Duration,
-    code: Option<i32>,
-    saved: usize,
+impl Init {
+    const fn name(&self) -> &'static str {
+        match self {
+            Self::None => "no init",
+            Self::Other(name) | Self::Lucky(name) => name,
+            Self::Ours => "supervise",
+        }
+    }
+
+    const fn process_1(&self, row: &Row) -> Process1<'static> {
+        match self {
+            Self::None => Process1::Command,
+            Self::Other(name) | Self::Lucky(name) => Process1::Init(name, &[]),
+            Self::Ours => Process1::Init("/supervise", row.options),
+        }
+    }
+
+    const fn end(&self, row: &Row) -> End {
+        let [none, other, ours] = row.ends;
+        match self {
+            Self::None => none,
+            Self::Other(_) | Self::Lucky(_) => other,
+            Self::Ours => ours,
+        }
+    }
+}
+
+/// A cell whose stops have all begun.
+struct Cell<'w> {
+    row: &'static Row,
+    init: &'static Init,
+    stops: Vec<Progress<'w>>,
+}
+
+enum Progress<'w> {
+    /// One that docker will kill: nothing happens meanwhile, so others can be measured.
+    Begun(Running<'w>, Stopping),
+    Ended(Stop),
 }
 
 pub(crate) fn the_stop_table(world: &World) -> Outcome {
-    let docker = world.docker_with_debian()?;
     let rounds = std::env::var("SUPERVISE_TABLE_ROUNDS").map_or(Ok(1), |rounds| rounds.parse()).map_err(failed)?.max(1);
+    let mut cells = Vec::new();
+    for (row, init) in ROWS.iter().flat_map(|row| INITS.iter().map(move |init| (row, init))) {
+        let stops = (0..rounds).map(|_| begin(world, row, init)).collect::<Result<Vec<_>, _>>()?;
+        cells.push(Cell { row, init, stops });
+    }
     let mut table = String::from("| `docker stop` of |");
-    INITS.iter().for_each(|init| table += &format!(" {} |", init.name));
-    table += &format!("\n|---{}|\n", "|---".repeat(INITS.len()));
+    INITS.iter().for_each(|init| table += &format!(" {} |", init.name()));
+    table += &format!("\n|---{}|", "|---".repeat(INITS.len()));
     let mut wrong = Vec::new();
-    for service in &SERVICES {
-        table += &format!("| {} |", service.name);
-        for init in &INITS {
-            let mut stops = (0..rounds).map(|_| stop(docker, service, init)).collect::<Result<Vec<_>, _>>()?;
-            for reason in stops.iter().filter_map(|stop| objection(stop, service, init)) {
-                wrong.push(format!("{} under {}: {reason}", service.name, init.name));
-            }
-            stops.sort_by_key(|stop| stop.took);
-            write!(table, " {} |", shown(&stops[rounds / 2], service)).map_err(failed)?;
+    for Cell { row, init, stops } in cells {
+        if matches!(init, Init::None) {
+            write!(table, "\n| {} |", row.name).map_err(failed)?;
         }
-        table.push('\n');
+        let mut stops = stops.into_iter().map(end).collect::<Result<Vec<_>, _>>()?;
+        for reason in stops.iter().filter_map(|stop| objection(stop, row, init)) {
+            wrong.push(format!("{} under {}: {reason}", row.name, init.name()));
+        }
+        stops.sort_by_key(|stop| stop.took);
+        write!(table, " {} |", shown(&stops[rounds / 2], row)).map_err(failed)?;
     }
     println!("{table}");
-    fs::write(cache().join("stop-table.md"), &table).map_err(failed)?;
+    fs::write(cache().join("stop-table.md"), table + "\n").map_err(failed)?;
     assert!(wrong.is_empty(), "{wrong:#?}");
     Ok(())
 }
 
-fn stop(docker: &Docker, service: &Service, init: &Init) -> Result<Stop, Trouble> {
-    let binary = format!("{}:/supervise:ro", supervise().display());
-    let entrypoint = format!("--entrypoint={}", init.program.unwrap_or("bash"));
-    let mut words = vec!["--user", service.user, "--volume", &binary, &entrypoint, DEBIAN];
-    if init.program.is_some() {
-        words.extend(["--", "bash"]);
+fn begin<'w>(world: &'w World, row: &Row, init: &Init) -> Result<Progress<'w>, Trouble> {
+    let mut running = start(world, row.service, init.process_1(row))?;
+    let stopping = running.container.begin_stop(&[]);
+    if init.end(row).0 == KILLED {
+        return Ok(Progress::Begun(running, stopping));
     }
-    let mut container = docker.run(&[&words[..], &["-c", service.script]].concat())?;
-    container.wait_for(service.ready.0, service.ready.1)?;
-    let took = container.stop()?;
-    let ended = container.wait()?;
-    Ok(Stop { took, code: ended.code, saved: ended.count("worker done") })
+    running.see_stop(stopping).map(Progress::Ended)
 }
 
-fn shown(stop: &Stop, service: &Service) -> String {
-    let code = stop.code.map_or("?".into(), |code| code.to_string());
+fn end(progress: Progress) -> Result<Stop, Trouble> {
+    match progress {
+        Progress::Begun(mut running, stopping) => running.see_stop(stopping),
+        Progress::Ended(stop) => Ok(stop),
+    }
+}
+
+fn shown(stop: &Stop, row: &Row) -> String {
+    let code = stop.ended.code.map_or("?".into(), |code| code.to_string());
     let mut cell = format!("{:.1} s, {code}", stop.took.as_secs_f32());
-    if stop.code == KILLED {
+    if stop.ended.code == Some(KILLED) {
         cell += ", killed";
     }
-    if service.workers > 0 {
-        cell += &format!("; {} of {} workers finished", stop.saved, service.workers);
+    match (row.savers, stop.ended.lines("saved")) {
+        (0, _) => {}
+        (1, 0) => cell += "; not saved",
+        (1, _) => cell += "; saved",
+        (savers, saved) => cell += &format!("; {saved} of {savers} workers finished"),
+    }
+    if matches!(row.service.visitor, Visitor::Request(_)) {
+        cell += if stop.answered { "; answered" } else { "; request cut off" };
     }
     cell
 }
 
 /// What must hold on any machine, however slow.
-fn objection(stop: &Stop, service: &Service, init: &Init) -> Option<String> {
-    let by_itself = init.program.is_some() || service.handles_term;
-    let expected = if by_itself { Some(service.code) } else { KILLED };
-    if stop.code != expected {
-        return Some(format!("exit code {:?} instead of {expected:?}", stop.code));
+fn objection(stop: &Stop, row: &Row, init: &Init) -> Option<String> {
+    let End(code, done) = init.end(row);
+    if stop.ended.code != Some(code) {
+        return Some(format!("exit code {:?} instead of {code}:\n{}", stop.ended.code, stop.ended.output));
     }
-    if by_itself && stop.took >= PATIENCE {
+    if code != KILLED && stop.took >= PATIENCE {
         return Some(format!("took {:?}", stop.took));
     }
-    match init.saves {
-        Some(saves) if stop.saved != saves.min(service.workers) => Some(format!("{} workers finished", stop.saved)),
-        _ => None,
-    }
+    let found = stop.ended.lines("saved") + usize::from(stop.answered);
+    let wrong = !matches!(init, Init::Lucky(_)) && found != done;
+    wrong.then(|| format!("{found} instead of {done} finished:\n{}", stop.ended.output))
 }

@@ -8,6 +8,7 @@ use std::cell::OnceCell;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use crate::docker::Docker;
 use crate::images;
@@ -104,6 +105,14 @@ pub(crate) fn cache() -> PathBuf {
 /// The binary that is tested, where containers can have it mounted from.
 pub(crate) fn supervise() -> PathBuf {
     scratch().join("supervise")
+}
+
+/// A new directory of this run, for what a container shares with a case.
+pub(crate) fn new_directory(name: &str) -> Result<PathBuf, Trouble> {
+    static COUNT: AtomicU32 = AtomicU32::new(0);
+    let directory = scratch().join(format!("{name}-{}", COUNT.fetch_add(1, Ordering::Relaxed)));
+    fs::create_dir(&directory).map_err(failed)?;
+    Ok(directory)
 }
 
 fn scratch() -> PathBuf {
