@@ -281,6 +281,8 @@ mod tests {
         alone.note(at(1), Event::Reaped(Left::Some), Action::Climb(Rung::Leftovers));
         alone.note(at(2), Event::Deadline, Action::Climb(Rung::KillLeftovers));
         assert_eq!(alone.stop(), None);
+        let rungs: Vec<_> = alone.rungs().map(|(time, rung, _)| (time, rung)).collect();
+        assert_eq!(rungs, [(at(1), Rung::Leftovers), (at(2), Rung::KillLeftovers)]);
     }
 
     #[test]

@@ -65,7 +65,7 @@ impl Run {
     fn wait(&mut self) -> Vec<(u64, Action)> {
         let mut all = Vec::new();
         while let Some(time) = self.armed.take() {
-            assert!(time < FOR_EVER, "it waits too long");
+            assert!(time <= FOR_EVER && all.len() < 100, "it waits for ever");
             all.extend(self.on(time, Event::Deadline).into_iter().map(|action| (time, action)));
         }
         all
