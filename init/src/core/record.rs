@@ -266,6 +266,17 @@ mod tests {
         assert_eq!(rungs, [(at(1), Rung::Delay, 3), (at(4), Rung::Signal(Signal::TERM), 5)]);
         assert_eq!(record.stop(), Some((at(1), Cause::Signal(TERM))));
         assert_eq!(record.main_ended(), Some((at(9), DEATH)));
+        assert_eq!(record.main(), Some((7, at(0))));
+        assert_eq!(record.ended(), Some((at(9), Outcome::Code(143))));
+    }
+
+    #[test]
+    fn the_first_who_asked_is_remembered() {
+        let mut record = Record::EMPTY;
+        assert_eq!(record.asker(), None);
+        record.note_asker(name("first"));
+        record.note_asker(name("second"));
+        assert_eq!(record.asker(), Some(name("first")));
     }
 
     #[test]
