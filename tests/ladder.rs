@@ -4,7 +4,7 @@
 mod harness;
 
 use harness::launch::{EVERYWHERE, Launch, Place, WAYS};
-use harness::running::Running;
+use harness::running::{Running, expect_report, passes};
 use harness::{Exit, Scene, send};
 use libc::{SIGINT, SIGKILL, SIGQUIT, SIGSTOP, SIGTERM, SIGUSR1, SIGUSR2};
 
@@ -21,20 +21,6 @@ fn killed(place: Place) -> Exit {
 
 fn died(place: Place, signal: i32) -> Exit {
     if place == Place::Child { Exit::Signal(signal) } else { Exit::Code(128 + signal) }
-}
-
-/// Requires that the next report is of this signal.
-#[track_caller]
-fn expect_report(init: &mut Running, signal: i32) {
-    let line = init.line();
-    assert!(line.starts_with(&format!("got {signal} from ")), "waited for {signal}: {line}; {}", init.said());
-}
-
-/// Sends one, and requires that main gets it before anything else.
-#[track_caller]
-fn passes(init: &mut Running, signal: i32) {
-    init.signal(signal);
-    expect_report(init, signal);
 }
 
 /// Presses a key until it takes the stop one rung up, which the second one does where no more than 2 s lie between

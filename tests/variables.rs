@@ -4,26 +4,12 @@
 mod harness;
 
 use harness::launch::{By, EVERYWHERE};
-use harness::running::Running;
+use harness::running::{expect_report, passes};
 use harness::{Exit, Scene};
 use libc::{SIGINT, SIGTERM, SIGUSR1, SIGUSR2};
 
 /// As long as no test waits.
 const NEVER: &str = "1h";
-
-/// Requires that the next report is of this signal.
-#[track_caller]
-fn expect_report(init: &mut Running, signal: i32) {
-    let line = init.line();
-    assert!(line.starts_with(&format!("got {signal} from ")), "waited for {signal}: {line}; {}", init.said());
-}
-
-/// Sends one, and requires that main gets it before anything else.
-#[track_caller]
-fn passes(init: &mut Running, signal: i32) {
-    init.signal(signal);
-    expect_report(init, signal);
-}
 
 #[test]
 fn the_command_line_wins_over_the_variables() {

@@ -168,3 +168,17 @@ impl Drop for Running<'_> {
         let _ = self.child.wait();
     }
 }
+
+/// Requires that the next report is of this signal.
+#[track_caller]
+pub(crate) fn expect_report(init: &mut Running<'_>, signal: i32) {
+    let line = init.line();
+    assert!(line.starts_with(&format!("got {signal} from ")), "waited for {signal}: {line}; {}", init.said());
+}
+
+/// Sends one, and requires that main gets it before anything else.
+#[track_caller]
+pub(crate) fn passes(init: &mut Running<'_>, signal: i32) {
+    init.signal(signal);
+    expect_report(init, signal);
+}
