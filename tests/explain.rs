@@ -359,12 +359,16 @@ fn a_ladder_is_explained_once_by_the_signal_that_it_has_come_to() {
 #[test]
 fn asking_again_brings_no_second_explanation() {
     let scene = Scene::new();
-    for mut slow in
-        everywhere(&scene, || scene.supervise().options(&["--grace", "8s"]).probe("ignore TERM, ready, wait"))
-    {
-        slow.stop();
+    let launch = || scene.supervise().options(&["--grace", "20s"]).probe("ignore TERM, ready, wait");
+    let mut all = everywhere(&scene, launch);
+    for slow in &mut all {
         slow.explains(&["ignores SIGTERM"]);
+    }
+    // In time: the three were asked together, and each has ten seconds left.
+    for slow in &all {
         slow.stop();
+    }
+    for slow in all {
         slow.must_be_killed();
     }
     scene.nothing_is_left();
