@@ -102,6 +102,18 @@ impl Surroundings {
         word.to_str().ok().and_then(crate::format_named)
     }
 
+    /// What is logged from here on: as it is `asked` for, else as `SUPERVISE_LOG` says.
+    pub(crate) fn set_level(&self, asked: Option<LevelFilter>) {
+        let level = asked.unwrap_or_else(|| self.level());
+        // Why nothing was started is always said.
+        log::set_max_level(level.max(LevelFilter::Error));
+        if self.format().is_none()
+            && let Some(word) = self.log_format
+        {
+            warn!("SUPERVISE_LOG_FORMAT={}: no log format (text, json); taken as text", word.to_string_lossy());
+        }
+    }
+
     /// As `SUPERVISE_LOG` says. Our environment may be another program's: what it cannot mean is no error.
     fn level(&self) -> LevelFilter {
         let Some(word) = self.log else { return LevelFilter::Warn };
@@ -180,14 +192,7 @@ pub(crate) fn run(
 /// What has to be right before anything starts, and where we stand. The error is the code to end with.
 #[inline(never)]
 fn prepare(surroundings: &Surroundings, options: &Options) -> Result<(Option<Report>, Place), u8> {
-    let level = options.level.unwrap_or_else(|| surroundings.level());
-    // Why nothing was started is always said.
-    log::set_max_level(level.max(LevelFilter::Error));
-    if surroundings.format().is_none()
-        && let Some(word) = surroundings.log_format
-    {
-        warn!("SUPERVISE_LOG_FORMAT={}: no log format (text, json); taken as text", word.to_string_lossy());
-    }
+    surroundings.set_level(options.level);
     let report = open_report(options)?;
     if let Some(signal) = options.parent_death {
         follow_parent(signal, surroundings.ourselves);
