@@ -92,7 +92,12 @@ impl Surroundings {
         value.is_some_and(|value| value.parse() == Ok(self.ourselves.number()))
     }
 
-    fn is_pid_1(&self) -> bool {
+    /// Where programs are looked for.
+    pub(crate) fn search_path(&self) -> &'static CStr {
+        self.path.unwrap_or(sys::DEFAULT_PATH)
+    }
+
+    pub(crate) fn is_pid_1(&self) -> bool {
         self.ourselves.number() == 1
     }
 

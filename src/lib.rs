@@ -9,6 +9,7 @@ mod diagnose;
 mod end;
 mod init;
 mod report;
+mod sys;
 mod wait_for;
 
 use log::{LevelFilter, error};
@@ -28,12 +29,12 @@ pub fn run(words: Words, mut environment: Environment) -> u8 {
         }
     };
     // Looked at where it is: a copy of the options would stay in memory as long as the command runs.
+    cli::subcommands::warn_of_program(&words, &surroundings);
     match &cli::parse(&words, surroundings.variables()) {
         Ok(cli::Request::Run(options)) => init::run(words, environment, entry, &surroundings, options),
         Ok(cli::Request::Wait(wait_for, level)) => {
             surroundings.set_level(*level);
-            error!("{wait_for:?} cannot be waited for yet");
-            cli::exit::FAILURE
+            wait_for.run(entry.mask())
         }
         Ok(cli::Request::Help) => cli::help::print(),
         Ok(cli::Request::Version) => cli::help::print_version(),

@@ -2,7 +2,14 @@
 
 use std::ffi::CStr;
 
+use std::path::Path;
+
+use log::warn;
+use supervise_init::sys::Words;
+
 use super::options::{self, WAIT_FOR};
+use crate::diagnose;
+use crate::init::Surroundings;
 
 /// Which subcommand.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -37,4 +44,24 @@ pub(crate) static TABLE: [Row; 1] = [Row {
 /// The subcommand of that name.
 pub(crate) fn named(word: &CStr) -> Option<&'static Row> {
     TABLE.iter().find(|row| row.name.as_bytes() == word.to_bytes())
+}
+
+/// As PID 1 a first word may be the command of an image, that nobody thought of as ours: says so if there is a program
+/// of that name.
+pub(crate) fn warn_of_program(words: &Words, surroundings: &Surroundings) {
+    if let Some(row) = words.get(1).and_then(named)
+        && surroundings.is_pid_1()
+    {
+        warn_if_program(row.name, surroundings);
+    }
+}
+
+#[inline(never)]
+fn warn_if_program(name: &str, surroundings: &Surroundings) {
+    if let Some(file) = diagnose::start::find(Path::new(name), surroundings.search_path(), libc::EACCES)
+        && file.is_file()
+    {
+        let file = file.display();
+        warn!("{name:?} is taken as supervise's own command; for the program {file} say: supervise -- {name}");
+    }
 }
