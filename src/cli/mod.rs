@@ -3,18 +3,21 @@
 
 pub(crate) mod exit;
 pub(crate) mod help;
+pub(crate) mod hooks;
 mod maps;
 mod options;
 mod stop;
 mod wrong;
 
 use std::ffi::CStr;
+use std::time::Duration;
 
 use log::LevelFilter;
 use supervise_init::core::{ExitMap, Forwarding, KillMode, Ladder, Leftovers, Signal};
 use supervise_init::driver::ForwardTo;
 use supervise_init::sys::{Words, set_log_format};
 
+use hooks::{Before, Hooks};
 use options::{Id, Row, TABLE};
 use wrong::{Given, Wrong};
 
@@ -39,12 +42,14 @@ pub(crate) struct Options {
     pub(crate) ladder: Ladder,
     /// `None`: the group where that gets the signals too, else the command.
     kill_mode: Option<KillMode>,
+    /// What runs before the command is started and before it is stopped, if anything does.
+    pub(crate) hooks: Option<Box<Hooks>>,
     pub(crate) exit_report: Option<&'static CStr>,
     pub(crate) exit_report_format: report::Format,
     /// Where in the words the command begins; at least 1.
     pub(crate) command: usize,
     /// Which options the words give: the bit of the id.
-    given: u32,
+    given: u64,
 }
 
 impl Options {
@@ -56,6 +61,7 @@ impl Options {
         parent_death: None,
         ladder: Ladder::DEFAULT,
         kill_mode: None,
+        hooks: None,
         exit_report: None,
         exit_report_format: report::Format::Json,
         command: 0,
@@ -64,7 +70,7 @@ impl Options {
 
     fn set(&mut self, given: Given, value: &'static CStr) -> Result<(), Wrong> {
         if let Given::Option(row) = given {
-            self.given |= 1 << row.id as u32;
+            self.given |= 1 << row.id as u64;
         }
         let text = || value.to_str().map_err(|_| Wrong::NotUtf8(given, value));
         match given.row().id {
@@ -82,6 +88,10 @@ impl Options {
             Id::Leftovers => self.ladder.leftovers = choice(given, text()?, leftovers_named)?,
             Id::LeftoverGrace => self.ladder.leftover_grace = Some(stop::time(given, text()?)?),
             Id::MaxTime => self.ladder.max_time = Some(stop::time(given, text()?)?),
+            Id::PreStart => self.hooks().before.push(Before::Hook(hooks::command(given, value)?)),
+            Id::PreStartTimeout => self.hooks().before_limit = hooks::limit(stop::time(given, text()?)?),
+            Id::PreStop => self.hooks().stop = Some(hooks::command(given, value)?),
+            Id::PreStopTimeout => self.hooks().stop_limit = Some(hooks::stop_limit(given, text()?)?),
             Id::ExitReport => self.exit_report = Some(value),
             Id::ExitReportFormat => self.exit_report_format = choice(given, text()?, report::format_named)?,
             Id::Help | Id::Version => {}
@@ -90,7 +100,12 @@ impl Options {
     }
 
     fn is_given(&self, row: &Row) -> bool {
-        self.given & (1 << row.id as u32) != 0
+        self.given & (1 << row.id as u64) != 0
+    }
+
+    /// A place for hooks, now that there is one.
+    pub(crate) fn hooks(&mut self) -> &mut Hooks {
+        self.hooks.get_or_insert_default()
     }
 
     /// What depends on several options.
@@ -104,9 +119,15 @@ impl Options {
         if let Some(first) = self.ladder.signals.get(0) {
             self.forwarding.make_stop(first.signal);
         }
+        let hook = match &self.hooks {
+            Some(hooks) => hooks.settle(&mut self.ladder)?,
+            None => Duration::ZERO,
+        };
         match self.ladder {
-            Ladder { grace: Some(grace), delay, .. } if !delay.is_zero() && grace <= delay => {
-                Err(Wrong::KilledUntold { grace, delay })
+            Ladder { grace: Some(grace), delay, pre_stop, .. }
+                if (!delay.is_zero() || pre_stop.is_some()) && grace <= delay.saturating_add(hook) =>
+            {
+                Err(Wrong::KilledUntold { grace, delay, hook })
             }
             _ => Ok(()),
         }

@@ -53,7 +53,7 @@ extern "C" fn main(count: c_int, words: *mut *mut c_char, environment: *mut *mut
     let tty = controlling_tty();
     let placement = tty.map_or(Placement::OwnGroup, Placement::Foreground);
     let program =
-        Program { words, first: 1, environment, path: words.get(7), pid_entries: [words.get(8); 2], entry, placement };
+        Program { words, first: 1, environment, path: words.get(7), pid_entries: [words.get(8); 2], named: None, entry, placement };
     let scope = if many { Scope::Namespace } else { Scope::Tree };
     let ladder = ladder(many, count);
     let mut machine = Single::new(Policy {

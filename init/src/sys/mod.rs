@@ -30,7 +30,7 @@ pub use self::session::{Tty, controlling_tty, process_group, session, session_of
 pub use self::signals::{
     Entry, SigSet, Sleep, Wake, block_all, die_of, send, send_from_parent, send_group, stop_ourselves,
 };
-pub use self::spawn::{Placement, Program, spawn};
+pub use self::spawn::{Placement, Program, spawn, spawn_copy};
 pub use self::tree::{Rest, Told, TreeError};
 pub use self::wait::{Change, Reaped, reap, wait_child};
 pub use self::words::{Environment, Words};

@@ -143,6 +143,53 @@ pub(super) fn keys() -> Vec<World> {
     all
 }
 
+/// Hooks before main: one or two, with and without limits, and what kills them and follows them.
+pub(super) fn hooks_before() -> Vec<World> {
+    const LISTS: [&[Option<u64>]; 5] =
+        [&[None], &[Some(4 * S)], &[Some(4 * S), None], &[None, Some(2 * S)], &[Some(0)]];
+    let mut all = Vec::new();
+    for before in LISTS {
+        for (grace, rungs) in [(None, AS_ASKED), (Some(3 * S), AS_ASKED), (None, LADDER), (None, KILL)] {
+            for leftovers in [Leftovers::Stop, Leftovers::Wait, Leftovers::Leave] {
+                let options = Options { before, grace, rungs, leftovers, ..Options::NONE };
+                all.push(World { options, ..WORLD });
+            }
+        }
+        for (scope, on_signal_death) in [(Scope::Namespace, OnSignalDeath::Code), (Scope::Tree, OnSignalDeath::Code)] {
+            for max_time in [None, Some(6 * S)] {
+                let (job_control, group) = (JobControl::Nobody, Group::Own);
+                let options = Options { before, scope, on_signal_death, max_time, job_control, group, ..Options::NONE };
+                all.push(World { options, ..WORLD });
+            }
+        }
+    }
+    all
+}
+
+/// The hook before a stop, which has one more clock, with all that follows it.
+pub(super) fn hooks_before_a_stop() -> Vec<World> {
+    let mut all = Vec::new();
+    for pre_stop in [2 * S, 5 * S, 0] {
+        for delay in [0, 2 * S] {
+            for (grace, max_time) in [(None, None), (Some(8 * S), None), (None, Some(6 * S))] {
+                for (rungs, kill_mode) in [(AS_ASKED, KillMode::Main), (LADDER, KillMode::Tree), (KILL, KillMode::Tree)]
+                {
+                    let pre_stop = Some(pre_stop);
+                    let options = Options { pre_stop, delay, grace, max_time, rungs, kill_mode, ..Options::NONE };
+                    all.push(World { options, ..WORLD });
+                }
+            }
+        }
+    }
+    for leftovers in [Leftovers::Wait, Leftovers::Leave] {
+        for before in [&[][..], &[Some(4 * S)]] {
+            let options = Options { leftovers, before, pre_stop: Some(2 * S), ..Options::NONE };
+            all.push(World { options, ..WORLD });
+        }
+    }
+    all
+}
+
 /// What signals mean when they are rewritten, with all that a request then stands for.
 pub(super) fn rewritten() -> Vec<World> {
     let mut all = Vec::new();
