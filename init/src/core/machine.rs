@@ -114,6 +114,9 @@ impl fmt::Display for Fault {
             Fault::TimedOut(limit) if limit.subsec_millis() == 0 => {
                 write!(f, "did not end within {} s and was killed", limit.as_secs())
             }
+            Fault::TimedOut(limit) if limit.as_secs() == 0 => {
+                write!(f, "did not end within {} ms and was killed", limit.subsec_millis())
+            }
             Fault::TimedOut(limit) => {
                 write!(f, "did not end within {}.{:03} s and was killed", limit.as_secs(), limit.subsec_millis())
             }

@@ -274,12 +274,12 @@ fn every_rewritten_signal_keeps_the_invariants() {
 
 #[test]
 fn every_hook_before_main_keeps_the_invariants() {
-    explore(&worlds::hooks_before(), 1);
+    explore(&worlds::hooks_before(), 27_000);
 }
 
 #[test]
 fn every_hook_before_a_stop_keeps_the_invariants() {
-    explore(&worlds::hooks_before_a_stop(), 1);
+    explore(&worlds::hooks_before_a_stop(), 60_000);
 }
 
 #[test]
