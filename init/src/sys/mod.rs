@@ -31,7 +31,7 @@ pub use self::signals::{
     Entry, SigSet, Sleep, Wake, block_all, die_of, is_ignored, send, send_from_parent, send_group, set_mask,
     stop_ourselves,
 };
-pub use self::spawn::{DEFAULT_PATH, Placement, Program, spawn};
+pub use self::spawn::{DEFAULT_PATH, Placement, Program, spawn, spawn_copy};
 pub use self::tree::{Rest, Told, TreeError};
 pub use self::wait::{Change, Reaped, reap, wait_child};
 pub use self::words::{Environment, Words};

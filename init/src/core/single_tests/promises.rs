@@ -182,7 +182,7 @@ fn after_mains_end_deadlines_alone_lead_to_the_end() {
     run.left_behind(0);
     let exit = Action::Exit(Outcome::Code(0));
     let expected = [
-        (2500, Action::Explain(Slow::Leftovers(Status::Exited(0)))),
+        (2500, Action::Explain(Slow::Leftovers(Some(Status::Exited(0))))),
         (5 * S, Action::Climb(Rung::KillLeftovers)),
         (5 * S, Action::NameRest(Fate::Killed)),
         (5 * S, Action::KillRest),
