@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use log::{debug, error};
 use supervise_init::core::{Signal, Status, Time};
-use supervise_init::sys::{SigSet, block_all, now, this_process};
+use supervise_init::sys::{self, SigSet, block_all, now, this_process};
 
 use self::attempt::{Outcome, Pause, Waiter};
 pub(crate) use self::target::{NotATarget, Target};
@@ -85,9 +85,16 @@ impl WaitFor {
                 error!(event = "not-ready"; "{target} is not ready after {:?}: {why}{then}", self.timeout);
                 exit::TIMED_OUT
             }
-            // A PID 1 dies of nothing that it does itself.
-            Err(Ended::Signal(signal)) if this_process().number() == 1 => Status::Signaled(signal).shell_code(),
-            Err(Ended::Signal(signal)) => end::die_of(signal),
+            Err(Ended::Signal(signal)) => {
+                match then {
+                    // A PID 1 dies of nothing that it does itself.
+                    Then::Nothing if this_process().number() == 1 => {}
+                    Then::Nothing => return end::die_of(signal),
+                    // Not by raise(3): in a copy that the C library does not know of it means the original.
+                    Then::NotStarted => sys::die_of(signal),
+                }
+                Status::Signaled(signal).shell_code()
+            }
         }
     }
 

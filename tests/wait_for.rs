@@ -543,3 +543,82 @@ fn a_program_of_the_same_name_is_spoken_of_as_pid_1() {
         (Exit::Code(0), &["the program".to_owned()][..], 0)
     );
 }
+
+#[test]
+fn the_command_is_started_when_all_is_ready() {
+    let scene = Scene::new();
+    let mut late = server(&scene, LATE, &["127.0.0.1"]);
+    let target = format!("tcp:127.0.0.1:{}", late.line());
+    let script = "trap 'echo told; exit 7' TERM; echo the command; while :; do sleep 1000 & wait; done";
+    let words = [&PATIENT[..], &["--stop-signal", "TERM", &target, "--", "sh", "-c", script]].concat();
+    let mut init = pid_1(&scene, &words);
+    init.wait_until_said(&[&format!("{target} is not ready: ")]);
+    assert!(!scene.marked().into_iter().any(|pid| proc::name(pid).as_deref() == Some("sleep")), "it waits");
+    late.go();
+    init.expect("the command");
+    init.signal(SIGTERM);
+    init.expect("told");
+    assert_eq!(init.wait(), Exit::Code(7));
+}
+
+#[test]
+fn the_command_is_not_started_when_the_time_is_over() {
+    let scene = Scene::new();
+    let words = ["--timeout", "1s", "file:/nowhere", "--", "echo", "started"];
+    for mut init in [wait_for(&scene, &words), pid_1(&scene, &words)] {
+        init.close_stdin();
+        timed_out(&init.end(), &["file:/nowhere is not ready after 1s: ", "; the command is not started"]);
+    }
+}
+
+#[test]
+fn waiting_comes_before_the_hooks() {
+    let scene = Scene::new();
+    let words = ["--pre-start", "echo hook", "exec:true", "file:/", "--", "echo", "command"];
+    let ended = wait_for(&scene, &words).end();
+    assert_eq!(
+        (ended.exit, &ended.stdout[..]),
+        (Exit::Code(0), &["hook", "command"].map(String::from)[..]),
+        "{ended:?}"
+    );
+    assert_eq!(ended.stderr, [""; 0]);
+    let ended = wait_for(&scene, &["--pre-start", "echo hook", "--timeout", "10ms", "exec:false", "--", "echo"]).end();
+    timed_out(&ended, &["exec:false is not ready after 10ms"]);
+}
+
+#[test]
+fn a_stop_ends_the_wait_before_a_command() {
+    for target in ["file:/nowhere/at/all", "exec:echo begun; sleep 1000 & sleep 1000"] {
+        let words = ["-v", "--timeout", "0", "--interval", "1h", target, "--", "echo", "started"];
+        for (is_pid_1, exit) in [(false, Exit::Signal(SIGTERM)), (true, Exit::Code(128 + SIGTERM))] {
+            let scene = Scene::new();
+            let mut init = if is_pid_1 { pid_1(&scene, &words) } else { wait_for(&scene, &words) };
+            init.wait_until_said(&["begun", "is not ready"]);
+            init.signal(SIGTERM);
+            let ended = init.end();
+            assert_eq!((ended.exit, ended.stdout.len()), (exit, 0), "{target}: {ended:?}");
+            all_is_killed(&scene);
+        }
+    }
+}
+
+#[test]
+fn the_command_gets_what_it_would_get_without_waiting() {
+    let scene = Scene::new();
+    let seen = |words: &[&str]| {
+        let path = Init::Supervise.path().expect("cargo built it");
+        let mut command = scene.command("sh");
+        command.args(["-c", "trap '' USR2; exec \"$@\"", "sh"]).arg(&path).args(words);
+        // Its own pid is the one thing that differs.
+        command.args([
+            "--",
+            "sh",
+            "-c",
+            "grep ^Sig[BI] /proc/self/status; ls /proc/self/fd; env | sort; ulimit -a; pwd",
+        ]);
+        let ended = start(&scene, command, 0, &path).end();
+        assert_eq!((ended.exit, ended.stderr.len()), (Exit::Code(0), 0), "{ended:?}");
+        ended.stdout
+    };
+    assert_eq!(seen(&["wait-for", "file:/", "exec:true"]), seen(&[]));
+}
