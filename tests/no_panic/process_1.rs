@@ -52,8 +52,16 @@ extern "C" fn main(count: c_int, words: *mut *mut c_char, environment: *mut *mut
     let _ = set_subreaper();
     let tty = controlling_tty();
     let placement = tty.map_or(Placement::OwnGroup, Placement::Foreground);
-    let program =
-        Program { words, first: 1, environment, path: words.get(7), pid_entries: [words.get(8); 2], named: None, entry, placement };
+    let program = Program {
+        words,
+        first: 1,
+        environment,
+        path: words.get(7),
+        pid_entries: [words.get(8); 2],
+        named: None,
+        entry,
+        placement,
+    };
     let scope = if many { Scope::Namespace } else { Scope::Tree };
     let ladder = ladder(many, count);
     let limits = [None, Some(Duration::from_secs(u64::from(count.unsigned_abs())))];
@@ -88,18 +96,21 @@ extern "C" fn main(count: c_int, words: *mut *mut c_char, environment: *mut *mut
     }
 }
 
+/// Room for words.
+struct Places([*mut c_char; 9]);
+
+// SAFETY: there is one thread.
+unsafe impl Send for Places {}
+
 /// With words and an environment of its own.
 fn hook(main: &Program) -> Program {
-    static WORDS: Static<[*mut c_char; 4]> = Static::new();
-    static ENTRIES: Static<[*mut c_char; 9]> = Static::new();
-    let null = core::ptr::null_mut();
-    let words = WORDS.put([null; 4]).and_then(|places| Words::new(places, main.words.get(1)));
-    let environment = ENTRIES.put([null; 9]).and_then(|places| Environment::new(places, main.environment.entries()));
-    Program {
-        words: words.unwrap_or(main.words),
-        environment: environment.unwrap_or(main.environment),
-        ..*main
-    }
+    static WORDS: Static<Places> = Static::new();
+    static ENTRIES: Static<Places> = Static::new();
+    let none = || Places([core::ptr::null_mut(); 9]);
+    let words = WORDS.put(none()).and_then(|places| Words::new(&mut places.0, main.words.get(1)));
+    let entries = main.environment.entries();
+    let environment = ENTRIES.put(none()).and_then(|places| Environment::new(&mut places.0, entries));
+    Program { words: words.unwrap_or(main.words), environment: environment.unwrap_or(main.environment), ..*main }
 }
 
 static RECORD: Static<Record> = Static::new();

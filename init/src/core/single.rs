@@ -1,19 +1,15 @@
 //! One program, its signals, its orphans and its end.
 //!
 //! ```text
-//!  New ──Begin──▶ PreStarting ──Stop──▶ Abandoning ──kill──▶ KillingHook
-//!                  │  ▲ │  │ failed          │ ended             │ ended, or 1 s
-//!           ended  │  └─┘  └────────────────▶├◀──────────────────┘
-//!  with 0, the last│  the next one           ▼
-//!                  │                      MainEnded (which was never started)
-//!                  ▼
-//!                Running ──Stop, or the longest time──▶ PreStopping ──ended, limit, or Stop──▶ (Delaying)
-//!                                                            │ main ended
-//!                                                            ▼
-//!                                                        MainEnded
-//!
-//!                 Running, PreStopping ──▶ Delaying ──delay──▶ Asking ──kill──▶ KillingMain
-//!                    │ main ended                            │ main ended       │                 │ main ended,
+//!  New ──Begin──▶ PreStarting (hooks, if any) ──Stop──▶ Abandoning ──kill──▶ KillingHook ◀──limit── (PreStarting)
+//!                    │ all ended with 0   │ failed          │ ended            │ ended, or 1 s
+//!                    │                    └────────▶ (MainEnded: main was never started)
+//!                    ▼
+//!                 Running ──Stop, or the longest time──▶ PreStopping (if there is a hook)
+//!                    │ main ended                            │ ended, limit, or Stop
+//!                    │                                       ▼
+//!                    │                                   Delaying ──delay──▶ Asking ──kill──▶ KillingMain
+//!                    │                                       │ main ended       │                 │ main ended,
 //!                    ▼                                       ▼                  ▼                 ▼ or 1 s
 //!                  MainEnded ◀──────────────────────────────────────────────────────────────────────
 //!                    │ nothing left: Done
@@ -47,12 +43,12 @@
 //!    may take), and once more halfway to the leftovers', unless the kill has come by then. So is a main that died of a
 //!    SIGKILL which was not ours.
 //! 10. Hooks before main run one after the other, each once and within its limit. From the first that is not started,
-//!    does not end with 0 or is killed at its limit, and from a request to stop, no further one and no main is started.
-//!    Signals reach the one that runs; a request is told to it as SIGTERM, and it is killed where main would be, or by two
-//!    SIGINTs in a row.
+//!     does not end with 0 or is killed at its limit, and from a request to stop, no further one and no main is started.
+//!     Signals reach the one that runs; a request is told to it as SIGTERM, and it is killed where main would be, or by
+//!     two SIGINTs in a row.
 //! 11. The hook before a stop is started once, when a stop begins, and never without one. Main is told when it has
-//!    ended, however it did, or at its limit, or by a second request. At the limit alone it is killed; otherwise it runs on,
-//!    and is one of what main leaves behind. Signals reach main, not the hook.
+//!     ended, however it did, or at its limit, or by a second request. At the limit alone it is killed; otherwise it runs
+//!     on, and is one of what main leaves behind. Signals reach main, not the hook.
 
 mod climb;
 mod ends;
@@ -129,6 +125,7 @@ impl<'a> Single<'a> {
         }
     }
 
+    #[expect(clippy::too_many_lines, reason = "the table")]
     fn next(&self, now: Time, input: Input) -> (State, Actions) {
         use Input::{
             Begin, Deadline, Forward, HookEnded, HookStopped, Hurry, MainEnded, MainStopped, NotStarted, Reaped, Stop,

@@ -1,6 +1,7 @@
 //! Every reachable state of the machine, with every event that the driver could report in it, at every time that makes
 //! a difference, against what an [`Observer`] says must come. And the most important promises, one sentence each.
 
+mod hook_promises;
 mod observer;
 mod options;
 mod promises;
