@@ -14,12 +14,20 @@ pub(crate) enum Id {
     Leftovers,
     LeftoverGrace,
     MaxTime,
+    PreStart,
+    PreStartTimeout,
+    PreStop,
+    PreStopTimeout,
     ExitReport,
     ExitReportFormat,
     Verbose,
     LogFormat,
     Help,
     Version,
+    /// Of `wait-for`.
+    Timeout,
+    /// Of `wait-for`.
+    Interval,
 }
 
 /// What the options are about, as the help text groups them.
@@ -27,8 +35,10 @@ pub(crate) enum Id {
 pub(crate) enum Topic {
     Signals,
     Stop,
+    Hooks,
     Reports,
     Other,
+    WaitFor,
 }
 
 impl Topic {
@@ -36,8 +46,10 @@ impl Topic {
         match self {
             Topic::Signals => "Signals",
             Topic::Stop => "The stop",
+            Topic::Hooks => "Before it starts, and before it is stopped",
             Topic::Reports => "What it tells",
             Topic::Other => "Other",
+            Topic::WaitFor => "Waiting",
         }
     }
 }
@@ -77,7 +89,7 @@ impl Row {
 }
 
 /// In the order of the help text.
-pub(crate) const TABLE: [Row; 17] = [
+pub(crate) const TABLE: [Row; 21] = [
     Row {
         id: Id::ForwardTo,
         topic: Topic::Signals,
@@ -160,6 +172,38 @@ pub(crate) const TABLE: [Row; 17] = [
         help: "Stop the command when it has run this long, and kill it 10 s later (or after --grace) [default: never]",
     },
     Row {
+        id: Id::PreStart,
+        topic: Topic::Hooks,
+        short: None,
+        long: "pre-start",
+        value: Some("CMD"),
+        help: "Run `/bin/sh -c CMD` before the command is started, which it is only if that ends with 0. May be given several times: one after the other",
+    },
+    Row {
+        id: Id::PreStartTimeout,
+        topic: Topic::Hooks,
+        short: None,
+        long: "pre-start-timeout",
+        value: Some("TIME"),
+        help: "Kill a --pre-start that takes longer, and end with 124 [default: no limit]",
+    },
+    Row {
+        id: Id::PreStop,
+        topic: Topic::Hooks,
+        short: None,
+        long: "pre-stop",
+        value: Some("CMD"),
+        help: "Run `/bin/sh -c CMD`, with the command's pid as $MAINPID, when a stop is asked for and before --delay and the first signal",
+    },
+    Row {
+        id: Id::PreStopTimeout,
+        topic: Topic::Hooks,
+        short: None,
+        long: "pre-stop-timeout",
+        value: Some("TIME"),
+        help: "Kill a --pre-stop that takes longer, and go on with the stop [default: 5s, at most half of what --grace leaves]",
+    },
+    Row {
         id: Id::ExitMap,
         topic: Topic::Reports,
         short: None,
@@ -208,5 +252,25 @@ pub(crate) const TABLE: [Row; 17] = [
         long: "version",
         value: None,
         help: "Print the version",
+    },
+];
+
+/// The options of `supervise wait-for` alone. No variables stand for them.
+pub(crate) const WAIT_FOR: [Row; 2] = [
+    Row {
+        id: Id::Timeout,
+        topic: Topic::WaitFor,
+        short: None,
+        long: "timeout",
+        value: Some("TIME"),
+        help: "Give up after this long, and end with 124. 0: never [default: 60s]",
+    },
+    Row {
+        id: Id::Interval,
+        topic: Topic::WaitFor,
+        short: None,
+        long: "interval",
+        value: Some("TIME"),
+        help: "Let this much time pass between a try that failed and the next one [default: 500ms]",
     },
 ];

@@ -8,7 +8,9 @@ use supervise_init::core::{Signal, StopSignals};
 use supervise_init::sys::Words;
 
 use super::help;
-use super::options::Row;
+use super::options::{Row, TABLE};
+
+use crate::wait_for::NotATarget;
 
 /// Where a value was given. Shown as what stands before the value.
 #[derive(Clone, Copy, Debug)]
@@ -40,6 +42,9 @@ impl fmt::Display for Given {
 #[derive(Debug)]
 pub(crate) enum Wrong {
     NoCommand,
+    NoTarget,
+    NotATarget(&'static CStr, NotATarget),
+    ForNoCommand(&'static Row),
     Unknown { word: &'static CStr, nearest: Option<String> },
     NoValue(&'static Row),
     UnwantedValue(&'static str),
@@ -56,23 +61,38 @@ pub(crate) enum Wrong {
     NoTime { given: Given, whole: &'static str, signal: Signal },
     TimeForNothing { given: Given, whole: &'static str, signal: Signal },
     TooManySignals { given: Given, whole: &'static str },
-    KilledUntold { grace: Duration, delay: Duration },
+    KilledUntold { grace: Duration, delay: Duration, hook: Duration },
+    NothingToRun(Given),
+    NoTimeAtAll(Given, &'static str),
+    TooManyHooks(usize),
 }
 
 impl Wrong {
     /// An option that the table does not have, with the nearest that it has.
-    pub(crate) fn unknown(words: &Words, word: &'static CStr) -> Wrong {
-        Wrong::Unknown { word, nearest: help::nearest_option(words) }
+    /// A subcommand has some of its `own` besides.
+    pub(crate) fn unknown(words: &Words, word: &'static CStr, own: &'static [Row]) -> Wrong {
+        let nearest = if own.is_empty() { help::nearest_option(words) } else { nearest_of(word, own) };
+        Wrong::Unknown { word, nearest }
     }
 }
 
+/// clap knows the init's options alone.
+fn nearest_of(word: &CStr, own: &'static [Row]) -> Option<String> {
+    let word = word.to_str().ok()?.strip_prefix("--")?;
+    let name = word.split('=').next().unwrap_or(word);
+    nearest(name, TABLE.iter().chain(own).map(|row| row.long)).map(|nearest| format!("--{nearest}"))
+}
+
 /// The name that the word is most like, if it is like one at all (as near as clap asks of options).
-fn nearest_signal(word: &str) -> Option<&'static str> {
+fn nearest(word: &str, names: impl Iterator<Item = &'static str>) -> Option<&'static str> {
     const NEAR: f64 = 0.7;
-    let word = word.to_ascii_uppercase();
-    let word = word.strip_prefix("SIG").unwrap_or(&word);
-    let names = Signal::names().map(|name| (strsim::jaro(word, name), name)).filter(|(near, _)| *near > NEAR);
+    let names = names.map(|name| (strsim::jaro(word, name), name)).filter(|(near, _)| *near > NEAR);
     names.max_by(|(one, _), (other, _)| one.total_cmp(other)).map(|(_, name)| name)
+}
+
+fn nearest_signal(word: &str) -> Option<&'static str> {
+    let word = word.to_ascii_uppercase();
+    nearest(word.strip_prefix("SIG").unwrap_or(&word), Signal::names())
 }
 
 impl fmt::Display for Wrong {
@@ -80,6 +100,14 @@ impl fmt::Display for Wrong {
         match self {
             Wrong::NoCommand => {
                 f.write_str("no command given; say `supervise [options] -- command`, or `supervise --help`")
+            }
+            Wrong::NoTarget => f.write_str(
+                "wait-for what? say `supervise wait-for tcp:HOST:PORT -- command`, or `supervise --help`; for a program \
+                 of that name `supervise -- wait-for`",
+            ),
+            Wrong::NotATarget(word, why) => write!(f, "wait-for {}: {why}", word.to_string_lossy()),
+            Wrong::ForNoCommand(row) => {
+                write!(f, "--{} is about a command, and there is none; say `supervise wait-for ... -- command`", row.long)
             }
             Wrong::Unknown { word, nearest } => {
                 write!(f, "unknown option {}", word.to_string_lossy())?;
@@ -135,11 +163,18 @@ impl fmt::Display for Wrong {
             Wrong::TooManySignals { given, whole } => {
                 write!(f, "{given}{whole}: too many signals; there can be {}", StopSignals::MOST)
             }
-            Wrong::KilledUntold { grace, delay } => {
-                write!(
-                    f,
-                    "a grace of {grace:?} with a delay of {delay:?}: the command would be killed before it is told; "
-                )?;
+            Wrong::NothingToRun(given) => write!(f, "{given}: there is nothing to run in it"),
+            Wrong::NoTimeAtAll(given, word) => write!(f, "{given}{word}: the hook needs some time; say 5s"),
+            Wrong::TooManyHooks(most) => write!(f, "too many --pre-start; there can be {most}"),
+            Wrong::KilledUntold { grace, delay, hook } => {
+                write!(f, "a grace of {grace:?} with ")?;
+                match (delay.is_zero(), hook.is_zero()) {
+                    (false, true) => write!(f, "a delay of {delay:?}")?,
+                    (true, true) => f.write_str("a --pre-stop")?,
+                    (true, false) => write!(f, "{hook:?} for --pre-stop")?,
+                    (false, false) => write!(f, "{hook:?} for --pre-stop and a delay of {delay:?}")?,
+                }
+                f.write_str(": the command would be killed before it is told; ")?;
                 f.write_str("the grace counts from the request, so it must be longer")
             }
         }

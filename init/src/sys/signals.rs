@@ -85,7 +85,10 @@ pub fn block_all() -> Result<Entry, Errno> {
 }
 
 /// rt_sigprocmask(2), SIG_SETMASK: sets the mask and returns the former.
-pub(super) fn set_mask(mask: SigSet) -> Result<SigSet, Errno> {
+///
+/// # Errors
+/// The kernel's, from a filter that knows no signals.
+pub fn set_mask(mask: SigSet) -> Result<SigSet, Errno> {
     let mut former = SigSet(0);
     // SAFETY: both sets have the size that is told, and live through the call.
     cerr(unsafe {
@@ -107,6 +110,16 @@ pub(super) fn set_child_signal(disposition: Disposition) -> Result<Disposition, 
         libc::syscall(libc::SYS_rt_sigaction, libc::SIGCHLD, &raw const action, &raw mut former, SET_SIZE)
     })?;
     Ok(if former.handler == libc::SIG_IGN { Disposition::Ignored } else { Disposition::Default })
+}
+
+/// Whether `signal` is ignored, by rt_sigaction(2). One that is blocked waits all the same.
+pub fn is_ignored(signal: Signal) -> bool {
+    let nothing: *const KernelAction = ptr::null();
+    let mut action = KernelAction { handler: 0, flags: 0, restorer: 0, mask: SigSet(0) };
+    let number = i32::from(signal.number());
+    // SAFETY: nothing is set; `action` has the kernel's layout and lives through the call.
+    unsafe { libc::syscall(libc::SYS_rt_sigaction, number, nothing, &raw mut action, SET_SIZE) };
+    action.handler == libc::SIG_IGN
 }
 
 /// Takes back the signal that a write of ours has caused. It is nobody's request: forwarded it would end the payload,
