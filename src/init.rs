@@ -205,7 +205,11 @@ fn prepare(surroundings: &Surroundings, options: &Options) -> Result<(Option<Rep
 #[inline(never)]
 fn conclude(outcome: Outcome, program: &Program, report: Option<(&Report, &Record)>) -> u8 {
     let reason = match outcome {
-        Outcome::NotStarted(why) => Some(diagnose::start::explain(program.name(), program.search_path(), why)),
+        Outcome::NotStarted(why) => {
+            // A subcommand is the first word only.
+            let meant = |word: &str| if program.first == 1 { cli::suggest::nearest_subcommand(word) } else { None };
+            Some(diagnose::start::explain(program.name(), program.search_path(), why, meant))
+        }
         Outcome::Code(_) | Outcome::Signal(_) => None,
     };
     if let Some((report, record)) = report {

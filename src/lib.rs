@@ -29,8 +29,7 @@ pub fn run(words: Words, mut environment: Environment) -> u8 {
     // Looked at where it is: a copy of the options would stay in memory as long as the command runs.
     match &cli::parse(&words, surroundings.variables()) {
         Ok(cli::Request::Run(options)) => init::run(words, environment, entry, &surroundings, options),
-        Ok(cli::Request::Help) => cli::help::print(),
-        Ok(cli::Request::Version) => cli::help::print_version(),
+        Ok(cli::Request::Print(what)) => cli::help::print(*what),
         Err(wrong) => {
             error!("{wrong}");
             cli::exit::FAILURE

@@ -1,11 +1,15 @@
 //! Words into checked types. The path of `supervise [options] -- command` allocates nothing and touches no library:
-//! it is most of what happens before the first fork. clap, built from the same table, serves help and suggestions.
+//! it is most of what happens before the first fork. Help, completions and suggestions are made of the same tables.
 
+mod completions;
 pub(crate) mod exit;
 pub(crate) mod help;
 mod maps;
 mod options;
+mod printed;
 mod stop;
+mod subcommands;
+pub(crate) mod suggest;
 mod wrong;
 
 use std::ffi::CStr;
@@ -15,6 +19,7 @@ use supervise_init::core::{ExitMap, Forwarding, KillMode, Ladder, Leftovers, Sig
 use supervise_init::driver::ForwardTo;
 use supervise_init::sys::{Words, set_log_format};
 
+use help::Print;
 use options::{Id, Row, TABLE};
 use wrong::{Given, Wrong};
 
@@ -24,8 +29,7 @@ use crate::report;
 #[expect(clippy::large_enum_variant, reason = "one exists, and boxing would be the only allocation on this path")]
 pub(crate) enum Request {
     Run(Options),
-    Help,
-    Version,
+    Print(Print),
 }
 
 /// The options of the init, checked.
@@ -124,6 +128,9 @@ pub(crate) fn place_of_variable(name: &[u8]) -> Option<usize> {
 /// Reads the words after the first, then the variables of what they do not give.
 #[inline(never)]
 pub(crate) fn parse(words: &Words, variables: &Variables) -> Result<Request, Wrong> {
+    if let Some(subcommand) = words.get(1).and_then(subcommands::named) {
+        return printed::parse(subcommand, words).map(Request::Print);
+    }
     let mut options = Options::DEFAULT;
     let mut at = 1;
     while let Some(word) = words.get(at) {
@@ -134,12 +141,13 @@ pub(crate) fn parse(words: &Words, variables: &Variables) -> Result<Request, Wro
         }
         let asked = match bytes {
             [b'-', b'-', ..] => long(words, &mut at, word, &mut options)?,
-            [b'-', _, ..] => short(words, word, &mut options)?,
+            [b'-', _, ..] => short(word, &mut options)?,
             _ => break,
         };
         match asked {
-            Some(Id::Help) => return Ok(Request::Help),
-            Some(Id::Version) => return Ok(Request::Version),
+            Some(Id::Help) if bytes.starts_with(b"--") => return Ok(Request::Print(Print::LongHelp(None))),
+            Some(Id::Help) => return Ok(Request::Print(Print::ShortHelp(None))),
+            Some(Id::Version) => return Ok(Request::Print(Print::Version)),
             _ => at += 1,
         }
     }
@@ -162,7 +170,7 @@ fn long(words: &Words, at: &mut usize, word: &'static CStr, options: &mut Option
     let bytes = word.to_bytes_with_nul().get(2..).unwrap_or_default();
     let name_length = bytes.iter().position(|byte| matches!(byte, b'=' | 0)).unwrap_or(0);
     let (name, rest) = bytes.split_at(name_length);
-    let row = TABLE.iter().find(|row| row.long.as_bytes() == name).ok_or_else(|| Wrong::unknown(words, word))?;
+    let row = TABLE.iter().find(|row| row.long.as_bytes() == name).ok_or_else(|| Wrong::unknown(word))?;
     let attached = match rest {
         [b'=', value @ ..] => CStr::from_bytes_with_nul(value).ok(),
         _ => None,
@@ -178,13 +186,13 @@ fn long(words: &Words, at: &mut usize, word: &'static CStr, options: &mut Option
 }
 
 /// `-v`, `-vv`: no short option takes a value.
-fn short(words: &Words, word: &'static CStr, options: &mut Options) -> Result<Option<Id>, Wrong> {
+fn short(word: &'static CStr, options: &mut Options) -> Result<Option<Id>, Wrong> {
     let mut last = None;
     for letter in word.to_bytes().iter().skip(1) {
         let row = TABLE
             .iter()
             .find(|row| row.short.is_some_and(|short| short.is_ascii() && short as u8 == *letter))
-            .ok_or_else(|| Wrong::unknown(words, word))?;
+            .ok_or_else(|| Wrong::unknown(word))?;
         options.set(Given::Option(row), c"")?;
         last = Some(row.id);
         if matches!(row.id, Id::Help | Id::Version) {
