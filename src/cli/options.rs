@@ -20,6 +20,10 @@ pub(crate) enum Id {
     LogFormat,
     Help,
     Version,
+    /// Of `wait-for`.
+    Timeout,
+    /// Of `wait-for`.
+    Interval,
 }
 
 /// What the options are about, as the help text groups them.
@@ -29,6 +33,7 @@ pub(crate) enum Topic {
     Stop,
     Reports,
     Other,
+    WaitFor,
 }
 
 impl Topic {
@@ -38,6 +43,7 @@ impl Topic {
             Topic::Stop => "The stop",
             Topic::Reports => "What it tells",
             Topic::Other => "Other",
+            Topic::WaitFor => "Waiting",
         }
     }
 }
@@ -270,5 +276,25 @@ pub(crate) const TABLE: [Row; 17] = [
         long: "version",
         value: None,
         help: "Print the version",
+    },
+];
+
+/// The options of `supervise wait-for` alone. No variables stand for them.
+pub(crate) const WAIT_FOR: [Row; 2] = [
+    Row {
+        id: Id::Timeout,
+        topic: Topic::WaitFor,
+        short: None,
+        long: "timeout",
+        value: Some("TIME"),
+        help: "Give up after this long, and end with 124\nFor all targets together; 0: never. Default: 60s.",
+    },
+    Row {
+        id: Id::Interval,
+        topic: Topic::WaitFor,
+        short: None,
+        long: "interval",
+        value: Some("TIME"),
+        help: "Wait this long between two tries\nFrom a try that failed to the next one. Default: 500ms.",
     },
 ];

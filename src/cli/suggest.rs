@@ -1,6 +1,6 @@
 //! What a misspelt word was meant to be.
 
-use super::options::Row;
+use super::options::{Row, TABLE};
 use super::subcommands;
 
 /// How alike two words must be, by the measure of Jaro.
@@ -18,11 +18,11 @@ fn nearest_by<'n>(near: f64, word: &str, names: impl IntoIterator<Item = &'n str
     names.max_by(|(one, _), (other, _)| one.total_cmp(other)).map(|(_, name)| name)
 }
 
-/// The long option, without its dashes, that the word is most like.
-pub(crate) fn nearest_option(rows: &'static [Row], word: &[u8]) -> Option<&'static str> {
+/// The long option, without its dashes, that the word is most like: of the init, or of a subcommand's `own`.
+pub(crate) fn nearest_option(own: &'static [Row], word: &[u8]) -> Option<&'static str> {
     let word = String::from_utf8_lossy(word);
     let name = word.trim_start_matches('-').split('=').next()?;
-    nearest(name, rows.iter().map(|row| row.long))
+    nearest(name, TABLE.iter().chain(own).map(|row| row.long))
 }
 
 /// What was meant by a first word that no program is called: words of supervise.

@@ -6,8 +6,10 @@ use std::time::Duration;
 
 use supervise_init::core::{Signal, StopSignals};
 
-use super::options::{Row, TABLE};
+use super::options::Row;
 use super::{completions, subcommands, suggest};
+
+use crate::wait_for::NotATarget;
 
 /// Where a value was given. Shown as what stands before the value.
 #[derive(Clone, Copy, Debug)]
@@ -39,6 +41,9 @@ impl fmt::Display for Given {
 #[derive(Debug)]
 pub(crate) enum Wrong {
     NoCommand,
+    NoTarget,
+    NotATarget(&'static CStr, NotATarget),
+    ForNoCommand(&'static Row),
     Unknown { word: &'static CStr, nearest: Option<&'static str> },
     NoValue(&'static Row),
     UnwantedValue(&'static str),
@@ -63,8 +68,9 @@ pub(crate) enum Wrong {
 
 impl Wrong {
     /// An option that the table does not have, with the nearest that it has.
-    pub(crate) fn unknown(word: &'static CStr) -> Wrong {
-        Wrong::Unknown { word, nearest: suggest::nearest_option(&TABLE, word.to_bytes()) }
+    /// A subcommand has some of its `own` besides.
+    pub(crate) fn unknown(word: &'static CStr, own: &'static [Row]) -> Wrong {
+        Wrong::Unknown { word, nearest: suggest::nearest_option(own, word.to_bytes()) }
     }
 }
 
@@ -79,6 +85,14 @@ impl fmt::Display for Wrong {
         match self {
             Wrong::NoCommand => {
                 f.write_str("no command given; say `supervise [options] -- command`, or `supervise --help`")
+            }
+            Wrong::NoTarget => f.write_str(
+                "wait-for what? say `supervise wait-for tcp:HOST:PORT -- command`, or `supervise --help`; for a program \
+                 of that name `supervise -- wait-for`",
+            ),
+            Wrong::NotATarget(word, why) => write!(f, "wait-for {}: {why}", word.to_string_lossy()),
+            Wrong::ForNoCommand(row) => {
+                write!(f, "--{} is about a command, and there is none; say `supervise wait-for ... -- command`", row.long)
             }
             Wrong::Unknown { word, nearest } => {
                 write!(f, "unknown option {}", word.to_string_lossy())?;

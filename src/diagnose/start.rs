@@ -157,7 +157,7 @@ fn is_bare(name: &Path) -> bool {
 
 /// The file that the kernel meant: the name itself, or the first in PATH that exists. One that was refused is rather
 /// a file than a directory of that name.
-pub(super) fn find(name: &Path, path: &CStr, errno: i32) -> Option<PathBuf> {
+pub(crate) fn find(name: &Path, path: &CStr, errno: i32) -> Option<PathBuf> {
     if !is_bare(name) {
         return fs::metadata(name).is_ok().then(|| name.into());
     }

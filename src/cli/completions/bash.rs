@@ -11,12 +11,16 @@ const TEMPLATE: &str = include_str!("template.bash");
 pub(super) fn script() -> String {
     let with_value: Vec<String> = valued().map(|row| format!("--{}", row.long)).collect();
     let all: Vec<String> = TABLE.iter().flat_map(spellings).collect();
+    let running = || subcommands::TABLE.iter().filter(|row| row.runs_a_command());
+    let own: Vec<String> = running().flat_map(|row| row.options).flat_map(spellings).collect();
     let names = joined(subcommands::TABLE.iter().map(|row| row.name), " ");
     TEMPLATE
         .replace("@values@", values().trim_end())
         .replace("@subcommand-cases@", of_subcommands().trim_end())
         .replace("@valued@", &joined(with_value.iter().map(String::as_str), "|"))
         .replace("@options@", &joined(all.iter().map(String::as_str), " "))
+        .replace("@own@", &joined(own.iter().map(String::as_str), " "))
+        .replace("@running@", &joined(running().map(|row| row.name), "|"))
         .replace("@subcommands@", &names)
 }
 

@@ -13,7 +13,7 @@ pub(super) fn script() -> String {
     let with_value: Vec<String> = valued().map(|row| format!("--{}", row.long)).collect();
     let mut lines = String::new();
     for row in &TABLE {
-        option(&mut lines, row, "__supervise_at_options");
+        option(&mut lines, row, "__supervise_in first options value target");
     }
     for row in &subcommands::TABLE {
         subcommand(&mut lines, row);
@@ -21,6 +21,7 @@ pub(super) fn script() -> String {
     TEMPLATE
         .replace("@valued@", &joined(with_value.iter().map(String::as_str), " "))
         .replace("@names@", &joined(plain_names(), " "))
+        .replace("@running@", &joined(running_names(), " "))
         .replace("@lines@", lines.trim_end())
 }
 
@@ -29,11 +30,15 @@ fn plain_names() -> impl Iterator<Item = &'static str> {
     subcommands::TABLE.iter().filter(|row| !row.runs_a_command()).map(|row| row.name)
 }
 
+fn running_names() -> impl Iterator<Item = &'static str> {
+    subcommands::TABLE.iter().filter(|row| row.runs_a_command()).map(|row| row.name)
+}
+
 fn option(out: &mut String, row: &Row, when: &str) {
     let short = row.short.map_or_else(String::new, |short| format!(" -s {short}"));
     let value = row.kind().map_or_else(String::new, |kind| value(row, kind));
     let told = quoted(brief(row.help));
-    let _ = writeln!(out, "complete -c supervise -n {} {short} -l {}{value} -d {told}", quoted(when), row.long);
+    let _ = writeln!(out, "complete -c supervise -n {}{short} -l {}{value} -d {told}", quoted(when), row.long);
 }
 
 fn value(row: &Row, kind: Kind) -> String {
@@ -47,8 +52,11 @@ fn value(row: &Row, kind: Kind) -> String {
 
 fn subcommand(out: &mut String, row: &subcommands::Row) {
     let (name, told) = (row.name, quoted(brief(row.help)));
-    let _ = writeln!(out, "complete -c supervise -n __supervise_at_first -a {name} -d {told}");
+    let _ = writeln!(out, "complete -c supervise -n '__supervise_in first' -a {name} -d {told}");
     if row.runs_a_command() {
+        for own in row.options {
+            option(out, own, "__supervise_in target value");
+        }
         return;
     }
     let when = quoted(&format!("__supervise_in {name}"));

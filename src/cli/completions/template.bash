@@ -69,6 +69,28 @@ _supervise_variable() {
 }
 _supervise_command_name() { _supervise_offer -c; }
 
+_supervise_target() {
+    case $tail in
+        unix:* | file:*)
+            _supervise_after :
+            _supervise_file
+            ;;
+        exec:*)
+            _supervise_after :
+            _supervise_offer -c
+            ;;
+        tcp:*)
+            compopt -o nospace
+            _supervise_after :
+            _supervise_offer -S : -A hostname
+            ;;
+        *)
+            compopt -o nospace
+            _supervise_offer -W 'tcp: unix: http:// file: exec:'
+            ;;
+    esac
+}
+
 # The value of an option, as far as it is there.
 _supervise_value() {
     tail=$2
@@ -118,14 +140,20 @@ _supervise() {
         if ((i == 1)); then return; fi
     fi
 
-    # Where the command begins.
-    local begun=''
-    for ((i = 1; i < n; i++)); do
+    # Where the command begins. In front of it a subcommand has targets.
+    local begun='' waits='' options='@options@'
+    i=1
+    if ((n > 1)); then
+        case ${words[1]} in
+            @running@) i=2 waits=yes options+=' @own@' ;;
+        esac
+    fi
+    for (( ; i < n; i++)); do
         case ${words[i]} in
             --) i=$((i + 1)) begun=yes && break ;;
             @valued@) i=$((i + 1)) ;;
             -*) ;;
-            *) begun=yes && break ;;
+            *) if [[ ! $waits ]]; then begun=yes && break; fi ;;
         esac
     done
     if [[ $begun ]]; then
@@ -137,7 +165,9 @@ _supervise() {
         head=${cur%%=*}=
         _supervise_value "${cur%%=*}" "${cur#*=}"
     elif [[ $cur == -* ]]; then
-        _supervise_offer -W '@options@'
+        _supervise_offer -W "$options"
+    elif [[ $waits ]]; then
+        _supervise_target
     else
         _supervise_command "${starts[n]}"
         head='' tail=$cur

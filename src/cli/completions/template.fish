@@ -1,7 +1,7 @@
 # Completions of supervise for fish, made by `supervise completions fish`.
 
-# Prints where we are: in the `value` of an option, at the `first` word, at `options` or the command, or in the `command`
-# followed by its words so far.
+# Prints where we are: in the `value` of an option, at the `first` word, at `options` or the command, at the `target` of a
+# subcommand that has some, in another subcommand, or in the `command`, followed by its words so far.
 function __supervise_where
     set -l words (commandline -opc)
     set -e words[1]
@@ -12,6 +12,11 @@ function __supervise_where
     if contains -- $words[1] @names@
         echo $words[1]
         return
+    end
+    set -l place options
+    if contains -- $words[1] @running@
+        set place target
+        set -e words[1]
     end
     while set -q words[1]
         switch $words[1]
@@ -28,24 +33,20 @@ function __supervise_where
             case '-*'
                 set -e words[1]
             case '*'
-                echo command
-                string escape -- $words
-                return
+                if test $place = target
+                    set -e words[1]
+                else
+                    echo command
+                    string escape -- $words
+                    return
+                end
         end
     end
-    echo options
+    echo $place
 end
 
 function __supervise_in
-    test (__supervise_where)[1] = $argv[1]
-end
-
-function __supervise_at_first
-    __supervise_in first
-end
-
-function __supervise_at_options
-    contains -- (__supervise_where)[1] first options value
+    contains -- (__supervise_where)[1] $argv
 end
 
 function __supervise_at_command
@@ -130,6 +131,18 @@ function __supervise_command_name
     complete -C (commandline -ct)
 end
 
+function __supervise_target
+    set -l word (commandline -ct)
+    if string match -q -r -- '^(?<kind>unix:|file:)' $word
+        printf '%s\n' $kind(__fish_complete_path (string replace -- $kind '' $word))
+    else if string match -q -- 'tcp:*' $word
+        printf 'tcp:%s:\n' (__fish_print_hostnames)
+    else
+        printf '%s\n' tcp: unix: http:// file: exec:
+    end
+end
+
 complete -c supervise -f
 complete -c supervise -n __supervise_at_command -a '(__supervise_command)'
+complete -c supervise -n '__supervise_in target' -a '(__supervise_target)'
 @lines@

@@ -46,6 +46,18 @@ _supervise_variable() {
 
 _supervise_command_name() { _command_names -e; }
 
+_supervise_target() {
+    if compset -P '(unix|file):'; then
+        _files
+    elif compset -P 'exec:'; then
+        _command_names -e
+    elif compset -P 'tcp:'; then
+        _hosts -q -S :
+    else
+        compadd -S '' tcp: unix: http:// file: exec:
+    fi
+}
+
 # The first word that is no option.
 _supervise_first() {
     local -a subcommands=(@subcommands@)
@@ -55,21 +67,40 @@ _supervise_first() {
     return found
 }
 
+# A subcommand that has targets in front of its command.
+_supervise_waiting() {
+    local end=${words[(i)--]}
+    if (( end < CURRENT )); then
+        shift $end words
+        (( CURRENT -= end ))
+        _normal
+        return
+    fi
+    local -a options=(
+@specs@
+@own@
+    )
+    _arguments -s -S : $options '*:target:_supervise_target'
+}
+
 _supervise() {
     if (( CURRENT > 2 )); then
         local subcommand=$words[2]
         case $subcommand in
-            (@names@) shift words; (( CURRENT-- )) ;;
+            (@names@|@running@) shift words; (( CURRENT-- )) ;;
         esac
         case $subcommand in
 @subcommand-cases@
         esac
         case $subcommand in
             (@names@) return ;;
+            (@running@) _supervise_waiting; return ;;
         esac
     fi
-    _arguments -s -S -A '-*' : \
+    local -a options=(
 @specs@
+    )
+    _arguments -s -S -A '-*' : $options \
         '(-)1:command:_supervise_first' \
         '*::argument:_normal'
 }

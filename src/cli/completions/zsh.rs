@@ -15,28 +15,31 @@ pub(super) fn script() -> String {
         .map(|row| format!("{}:{}", row.name, brief(row.help)))
         .map(|one| quoted(&one))
         .collect();
+    let running = || subcommands::TABLE.iter().filter(|row| row.runs_a_command());
     let plain = subcommands::TABLE.iter().filter(|row| !row.runs_a_command()).map(|row| row.name);
     TEMPLATE
         .replace("@names@", &joined(plain, "|"))
+        .replace("@running@", &joined(running().map(|row| row.name), "|"))
+        .replace("@own@", running().map(|row| specs(row.options)).collect::<String>().trim_end())
         .replace("@specs@", specs(&TABLE).trim_end())
         .replace("@subcommand-cases@", of_subcommands().trim_end())
         .replace("@subcommands@", &joined(described.iter().map(String::as_str), " "))
 }
 
 /// A line for each option.
-fn specs(rows: &[Row]) -> String {
+fn specs(rows: &'static [Row]) -> String {
     let mut out = String::new();
     for row in rows {
         let long = format!("--{}", row.long);
         let told = escaped(brief(row.help));
         let _ = match (row.short, row.value) {
             (Some(short), _) => {
-                writeln!(out, "        '(-{short} {long})'{{-{short},{long}}}{} \\", quoted(&format!("[{told}]")))
+                writeln!(out, "        '(-{short} {long})'{{-{short},{long}}}{}", quoted(&format!("[{told}]")))
             }
-            (None, None) => writeln!(out, "        {} \\", quoted(&format!("{long}[{told}]"))),
+            (None, None) => writeln!(out, "        {}", quoted(&format!("{long}[{told}]"))),
             (None, Some(value)) => {
                 let spec = format!("{}{long}=[{told}]:{}:{}", again(row), escaped(value), action(row));
-                writeln!(out, "        {} \\", quoted(&spec))
+                writeln!(out, "        {}", quoted(&spec))
             }
         };
     }

@@ -144,10 +144,41 @@ pub(super) const ONLY_IN_THE_MAN_PAGE: &[Section] = &[
 /// What is to be said about a subcommand beyond its row.
 pub(super) fn of(subcommand: Subcommand) -> &'static [Section] {
     match subcommand {
+        Subcommand::WaitFor => WAIT_FOR,
         Subcommand::Completions => COMPLETIONS,
         Subcommand::Man => MAN,
     }
 }
+
+const WAIT_FOR: &[Section] = &[
+    Section {
+        title: "Targets",
+        parts: &[
+            Term("tcp:HOST:PORT", "It accepts a connection. [HOST] if that is an IPv6 address."),
+            Term("unix:PATH", "This stream socket accepts a connection."),
+            Term("http://HOST[:PORT]/PATH", "It answers with a status of 200 to 399."),
+            Term("file:PATH", "It is there."),
+            Term("exec:COMMAND", "`/bin/sh -c COMMAND` ends with 0."),
+        ],
+    },
+    Section {
+        title: "More",
+        parts: &[Text(
+            "It takes the options of supervise too, for COMMAND, which is then supervised as without wait-for. Options \
+             and targets end at `--`.",
+        )],
+    },
+    Section {
+        title: "Examples",
+        parts: &[
+            Example("A database that needs a while:", &["supervise wait-for tcp:db:5432 --timeout 2m -- ./server"]),
+            Example(
+                "In a script, without a command:",
+                &["supervise wait-for unix:/run/app.sock file:/run/app/ready && echo ready"],
+            ),
+        ],
+    },
+];
 
 const COMPLETIONS: &[Section] = &[Section {
     title: "Examples",
