@@ -14,8 +14,8 @@ mod target;
 use std::time::Duration;
 
 use log::{debug, error};
-use supervise_init::core::{Signal, Time};
-use supervise_init::sys::{SigSet, now};
+use supervise_init::core::{Signal, Status, Time};
+use supervise_init::sys::{SigSet, now, this_process};
 
 use self::attempt::{Outcome, Pause, Waiter};
 pub(crate) use self::target::{NotATarget, Target};
@@ -38,6 +38,9 @@ impl Default for WaitFor {
     }
 }
 
+/// A try that was cut off after less than this tells nothing.
+const TELLING: Duration = Duration::from_secs(1);
+
 /// Why the wait has ended before all was ready.
 enum Ended<'a> {
     TimedOut(&'a Target, String),
@@ -55,33 +58,41 @@ impl WaitFor {
                 error!(event = "not-ready"; "{target} is not ready after {:?}: {why}", self.timeout);
                 exit::TIMED_OUT
             }
+            // A PID 1 dies of nothing that it does itself.
+            Err(Ended::Signal(signal)) if this_process().number() == 1 => Status::Signaled(signal).shell_code(),
             Err(Ended::Signal(signal)) => end::die_of(signal),
         }
     }
 
     fn wait(&self, waiter: &mut Waiter) -> Result<(), Ended<'_>> {
         let end = (!self.timeout.is_zero()).then(|| now().after(self.timeout));
-        for target in &self.targets {
-            let left = || end.map(|end| end.since(now()));
-            loop {
-                let why = match waiter.attempt(target, left()) {
-                    Outcome::Ready => break,
-                    Outcome::NotReady(why) => why,
-                    Outcome::Signal(signal) => return Err(Ended::Signal(signal)),
-                };
-                if left().is_some_and(|left| left.is_zero()) {
-                    return Err(Ended::TimedOut(target, why));
-                }
+        self.targets.iter().try_for_each(|target| self.wait_target(waiter, target, end))
+    }
+
+    fn wait_target<'a>(&self, waiter: &mut Waiter, target: &'a Target, end: Option<Time>) -> Result<(), Ended<'a>> {
+        let left = || end.map(|end| end.since(now()));
+        let mut known = None;
+        loop {
+            let limit = left();
+            let why = match waiter.attempt(target, limit) {
+                Outcome::Ready => break,
+                Outcome::Signal(signal) => return Err(Ended::Signal(signal)),
+                Outcome::NotReady(why) => why,
+                // What had no time to go wrong says less than the try before it.
+                Outcome::Cut(why) => known.take().filter(|_| limit.is_some_and(|limit| limit < TELLING)).unwrap_or(why),
+            };
+            if left().is_none_or(|left| !left.is_zero()) {
                 debug!(event = "try"; "{target} is not ready: {why}");
                 if let Pause::Signal(signal) = waiter.wait(None, Some(self.next(end))) {
                     return Err(Ended::Signal(signal));
                 }
-                if left().is_some_and(|left| left.is_zero()) {
-                    return Err(Ended::TimedOut(target, why));
-                }
             }
-            debug!(event = "ready"; "{target} is ready");
+            if left().is_some_and(|left| left.is_zero()) {
+                return Err(Ended::TimedOut(target, why));
+            }
+            known = Some(why);
         }
+        debug!(event = "ready"; "{target} is ready");
         Ok(())
     }
 

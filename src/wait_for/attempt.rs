@@ -28,6 +28,8 @@ pub(super) enum Pause {
 pub(super) enum Outcome {
     Ready,
     NotReady(String),
+    /// The time was over before it was known; how far it had come.
+    Cut(String),
     /// A signal came that ends us. The try is over.
     Signal(Signal),
 }
@@ -63,7 +65,7 @@ impl Waiter {
             Err(error) => return Outcome::NotReady(format!("it cannot be tried: {error}")),
         };
         let ourselves = getpid();
-        let started = start_copy(|| probe::run(target, saying, limit.unwrap_or(Duration::MAX), ourselves));
+        let started = start_copy(|| probe::run(target, saying, limit.unwrap_or_default(), ourselves));
         let pid = match started {
             Ok(pid) => pid,
             Err(errno) => return Outcome::NotReady(format!("it cannot be tried: {}", sys::Errno(errno as i32))),
@@ -82,9 +84,10 @@ impl Waiter {
                 Status::Exited(code) => format!("it ended with code {code}"),
                 Status::Signaled(signal) => format!("it died of {signal}"),
             })),
-            Pause::Over => Outcome::NotReady(
-                last_line(&mut said).unwrap_or_else(|| format!("it still ran after {:?}", limit.unwrap_or_default())),
-            ),
+            Pause::Over => Outcome::Cut(last_line(&mut said).unwrap_or_else(|| match target.kind {
+                Kind::Exec(_) => "it had not ended".into(),
+                _ => "no answer".into(),
+            })),
         }
     }
 
