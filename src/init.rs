@@ -4,16 +4,18 @@ use std::ffi::CStr;
 
 use log::{LevelFilter, debug, error, warn};
 use supervise_init::core::{
-    Group, JobControl, KillMode, OnSignalDeath, Outcome, Policy, Record, Scope, Signal, Single,
+    Group, JobControl, KillMode, OnSignalDeath, Outcome, Policy, Record, Scope, Signal, Single, StartError,
 };
-use supervise_init::driver::{self, ForwardTo, Setting, Slot};
+use supervise_init::driver::{self, ForwardTo, Purpose, Setting, Slot};
 use supervise_init::sys::{
     self, Entry, Environment, Format, Pid, Placement, Program, Static, Tty, Words, controlling_tty, parent, session,
     session_of, this_process,
 };
 
+use crate::cli::hooks::Hooks;
 use crate::cli::{self, Options, Variables};
-use crate::report::Report;
+use crate::hooks::{Around, Plan};
+use crate::report::{NotStarted, Report};
 use crate::{diagnose, end};
 
 /// What the environment told us.
@@ -163,10 +165,18 @@ pub(crate) fn run(
         environment,
         path: surroundings.path,
         pid_entries: surroundings.pid_entries,
+        named: None,
         entry,
         placement: place.placement,
     };
+    let mut alone = [Slot::new(program, options.forward_to, place.tty)];
+    let mut plan = options.hooks.as_deref().map(|hooks| plan(hooks, &program, options, &place));
+    let (slots, before): (&mut [Slot<'_>], &[_]) = match &mut plan {
+        Some(plan) => (&mut plan.slots, &plan.limits),
+        None => (&mut alone, &[]),
+    };
     let mut machine = Single::new(Policy {
+        before,
         forwarding: &options.forwarding,
         exit_map: &options.exit_map,
         group: place.group,
@@ -175,7 +185,6 @@ pub(crate) fn run(
         ladder: &options.ladder,
         on_signal_death: place.on_signal_death,
     });
-    let mut slots = [Slot::new(program, options.forward_to, place.tty)];
     let mut record = if report.is_some() { RECORD.put(Record::EMPTY) } else { None };
     let context = diagnose::stop::Context {
         ourselves: surroundings.ourselves,
@@ -190,8 +199,16 @@ pub(crate) fn run(
         record: record.as_deref_mut(),
         spared: report.as_ref().map(Report::file),
     };
-    let outcome = driver::run(&mut machine, &mut slots, setting);
-    conclude(outcome, &program, report.as_ref().zip(record.as_deref()))
+    let outcome = driver::run(&mut machine, slots, setting);
+    let slots = plan.as_ref().map_or(&alone[..], |plan| &plan.slots);
+    conclude(outcome, slots, report.as_ref().zip(record.as_deref()))
+}
+
+/// Not in our caller's frame, which stays in memory.
+#[inline(never)]
+fn plan<'a>(hooks: &'a Hooks, main: &Program, options: &Options, place: &Place) -> Box<Plan<'a>> {
+    let around = Around { forward_to: options.forward_to, group: place.group, tty: place.tty };
+    Box::new(Plan::new(hooks, main, around))
 }
 
 /// What has to be right before anything starts, and where we stand. The error is the code to end with.
@@ -213,27 +230,47 @@ fn prepare(surroundings: &Surroundings, options: &Options) -> Result<(Option<Rep
 
 /// Says and writes down how it went, and ends as main did.
 #[inline(never)]
-fn conclude(outcome: Outcome, program: &Program, report: Option<(&Report, &Record)>) -> u8 {
-    let reason = match outcome {
-        Outcome::NotStarted(why) => {
-            // A subcommand is the first word only.
-            let meant = |word: &str| if program.first == 1 { cli::suggest::nearest_subcommand(word) } else { None };
-            Some(diagnose::start::explain(program.name(), program.search_path(), why, meant))
-        }
+fn conclude(outcome: Outcome, slots: &[Slot<'_>], report: Option<(&Report, &Record)>) -> u8 {
+    let Some(main) = slots.first() else { return cli::exit::FAILURE };
+    let unstarted = match outcome {
+        Outcome::NotStarted(child, why) => slots.get(usize::from(child.0)).map(|slot| not_started(slot, why)),
         Outcome::Code(_) | Outcome::Signal(_) => None,
     };
     if let Some((report, record)) = report {
-        report.write(record, program.name(), reason.as_ref(), outcome);
+        let prevented = record.prevented().and_then(|(hook, fault)| {
+            let text = format!("{} {fault}; the command was not started", slots.get(usize::from(hook.0))?.title());
+            // The outcome has the code.
+            Some(NotStarted { text, code: cli::exit::FAILURE })
+        });
+        report.write(record, main.program().name(), unstarted.as_ref().or(prevented.as_ref()), outcome);
     }
-    if let Some(reason) = reason {
-        error!("{reason}");
-        return reason.code();
+    if let Some(NotStarted { text, code }) = unstarted {
+        error!("{text}");
+        return code;
     }
     match outcome {
         Outcome::Code(code) => code,
         Outcome::Signal(signal) => end::die_of(signal),
-        Outcome::NotStarted(_) => cli::exit::FAILURE,
+        Outcome::NotStarted(..) => cli::exit::FAILURE,
     }
+}
+
+/// Why the command, or what is to run before it, could not be started.
+fn not_started(slot: &Slot<'_>, why: StartError) -> NotStarted {
+    let program = slot.program();
+    // A subcommand is the first word only.
+    let meant = |word: &str| {
+        let is_first = slot.purpose() == Purpose::Main && program.first == 1;
+        is_first.then(|| cli::suggest::nearest_subcommand(word)).flatten()
+    };
+    let reason = diagnose::start::explain(program.name(), program.search_path(), why, meant);
+    let text = match slot.purpose() {
+        Purpose::Main => reason.to_string(),
+        Purpose::PreStart | Purpose::PreStop => {
+            format!("{reason}; it was to run {}; the command was not started", slot.title())
+        }
+    };
+    NotStarted { text, code: reason.code() }
 }
 
 /// Where a report's matter is kept, if one is asked for.

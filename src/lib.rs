@@ -7,6 +7,7 @@
 mod cli;
 mod diagnose;
 mod end;
+mod hooks;
 mod init;
 mod report;
 mod sys;

@@ -13,7 +13,6 @@ use supervise_init::core::{Cause, Name, Outcome, Received, Record, Sender, Signa
 use supervise_init::sys::{Errno, Fd, Line};
 
 use crate::cli::exit;
-use crate::diagnose::start::Reason;
 
 /// What the report looks like.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -43,12 +42,18 @@ pub(crate) struct Report {
     started: Duration,
 }
 
+/// Why the command was never started, and what we end with.
+pub(crate) struct NotStarted {
+    pub(crate) text: String,
+    pub(crate) code: u8,
+}
+
 /// What is told of a run.
 struct Run<'a> {
     record: &'a Record,
     command: &'a str,
     /// Why it was not started.
-    not_started: Option<&'a Reason>,
+    not_started: Option<&'a NotStarted>,
     outcome: Outcome,
     started: Duration,
 }
@@ -65,7 +70,7 @@ impl Report {
     }
 
     /// Writes it in the place of what the file holds. A failure is said, and changes nothing else.
-    pub(crate) fn write(&self, record: &Record, command: &CStr, not_started: Option<&Reason>, outcome: Outcome) {
+    pub(crate) fn write(&self, record: &Record, command: &CStr, not_started: Option<&NotStarted>, outcome: Outcome) {
         let command = shown(command.to_bytes());
         let run = Run { record, command: command.as_str(), not_started, outcome, started: self.started };
         let page = match self.format {
@@ -81,7 +86,7 @@ impl Report {
 impl Run<'_> {
     /// How long after the start that was.
     fn after_start(&self, time: Time) -> Duration {
-        self.record.main().map_or(Duration::ZERO, |(_, began)| time.since(began))
+        self.record.began().map_or(Duration::ZERO, |began| time.since(began))
     }
 
     /// The code to end with, or the signal.
@@ -89,7 +94,7 @@ impl Run<'_> {
         match (self.outcome, self.not_started) {
             (Outcome::Code(code), _) => Ok(code),
             (Outcome::Signal(signal), _) => Err(signal),
-            (Outcome::NotStarted(_), reason) => Ok(reason.map_or(exit::FAILURE, Reason::code)),
+            (Outcome::NotStarted(..), reason) => Ok(reason.map_or(exit::FAILURE, |reason| reason.code)),
         }
     }
 

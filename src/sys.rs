@@ -1,9 +1,11 @@
 //! What the crates have no safe call for.
-#![expect(unsafe_code, reason = "fork(2) returns twice")]
+#![expect(unsafe_code, reason = "fork(2) returns twice; execv(3) takes what the C library has as the environment")]
+
+use std::ffi::CStr;
 
 use nix::errno::Errno;
 use nix::unistd::{ForkResult, fork};
-use supervise_init::sys::Pid;
+use supervise_init::sys::{Pid, SigSet, set_mask};
 
 /// Does `work` in a copy of ourselves, which ends with the code that it returns. The copy may allocate and block, and all
 /// that is blocked in us is blocked in it.
@@ -20,4 +22,35 @@ pub(crate) fn start_copy(work: impl FnOnce() -> u8) -> Result<Pid, Errno> {
             unsafe { libc::_exit(i32::from(code)) }
         }
     }
+}
+
+/// Whether a shell is heard.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Output {
+    /// Both its outputs go to stderr.
+    Stderr,
+    /// They go nowhere.
+    None,
+}
+
+/// Becomes `/bin/sh -c command` with nothing on stdin and these signals blocked. Returns why it did not. By hand, because
+/// `std::process::Command` would bring 10 kB.
+pub(crate) fn become_shell(command: &CStr, output: Output, blocked: SigSet) -> Errno {
+    // SAFETY: a constant that ends with a NUL. Where it fails, dup2 does as well, and the streams stay what they are.
+    let null = unsafe { libc::open(c"/dev/null".as_ptr(), libc::O_RDWR) };
+    let output = if output == Output::None { null } else { libc::STDERR_FILENO };
+    for (from, to) in [(null, libc::STDIN_FILENO), (output, libc::STDOUT_FILENO), (output, libc::STDERR_FILENO)] {
+        // SAFETY: takes two integers and touches no memory of ours.
+        unsafe { libc::dup2(from, to) };
+    }
+    if null > libc::STDERR_FILENO {
+        // SAFETY: ours, and used by nobody else.
+        unsafe { libc::close(null) };
+    }
+    // It did not fail when all were blocked.
+    let _ = set_mask(blocked);
+    let words = [c"sh".as_ptr(), c"-c".as_ptr(), command.as_ptr(), std::ptr::null()];
+    // SAFETY: strings that end with a NUL, in an array that ends with a null pointer.
+    unsafe { libc::execv(c"/bin/sh".as_ptr(), words.as_ptr()) };
+    Errno::last()
 }

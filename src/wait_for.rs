@@ -15,11 +15,12 @@ use std::time::Duration;
 
 use log::{debug, error};
 use supervise_init::core::{Signal, Status, Time};
-use supervise_init::sys::{SigSet, now, this_process};
+use supervise_init::sys::{self, SigSet, block_all, now, this_process};
 
 use self::attempt::{Outcome, Pause, Waiter};
 pub(crate) use self::target::{NotATarget, Target};
 use crate::cli::exit;
+use crate::cli::hooks::Before;
 use crate::end;
 
 /// What to wait for, and how.
@@ -47,20 +48,53 @@ enum Ended<'a> {
     Signal(Signal),
 }
 
+/// What becomes of a command that is not reached.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Then {
+    Nothing,
+    NotStarted,
+}
+
 impl WaitFor {
     /// Waits, and returns the code to end with: 0 when all is ready. All signals are blocked; `blocked` are those that
     /// were so before.
     #[inline(never)]
     pub(crate) fn run(&self, blocked: SigSet) -> u8 {
+        self.wait_and(Then::Nothing, blocked)
+    }
+
+    /// The same before a command is started, for which a child of the init waits.
+    #[inline(never)]
+    pub(crate) fn before_command(&'static self) -> Before {
+        // It begins with the command's mask.
+        let work = || match block_all() {
+            Ok(entry) => self.wait_and(Then::NotStarted, entry.mask()),
+            Err(errno) => {
+                error!("cannot block signals: {errno} (a seccomp filter?); the command is not started");
+                exit::FAILURE
+            }
+        };
+        Before::Call { title: "wait-for".into(), work: Box::new(work) }
+    }
+
+    fn wait_and(&self, then: Then, blocked: SigSet) -> u8 {
         match self.wait(&mut Waiter::new(blocked)) {
             Ok(()) => exit::SUCCESS,
             Err(Ended::TimedOut(target, why)) => {
-                error!(event = "not-ready"; "{target} is not ready after {:?}: {why}", self.timeout);
+                let then = if then == Then::NotStarted { "; the command is not started" } else { "" };
+                error!(event = "not-ready"; "{target} is not ready after {:?}: {why}{then}", self.timeout);
                 exit::TIMED_OUT
             }
-            // A PID 1 dies of nothing that it does itself.
-            Err(Ended::Signal(signal)) if this_process().number() == 1 => Status::Signaled(signal).shell_code(),
-            Err(Ended::Signal(signal)) => end::die_of(signal),
+            Err(Ended::Signal(signal)) => {
+                match then {
+                    // A PID 1 dies of nothing that it does itself.
+                    Then::Nothing if this_process().number() == 1 => {}
+                    Then::Nothing => return end::die_of(signal),
+                    // Not by raise(3): in a copy that the C library does not know of it means the original.
+                    Then::NotStarted => sys::die_of(signal),
+                }
+                Status::Signaled(signal).shell_code()
+            }
         }
     }
 

@@ -8,19 +8,22 @@
 //! 3. Signals other than SIGCHLD are delivered at once, also while a storm of exits is reaped.
 
 mod say;
+mod slot;
 mod stop;
 
 use core::time::Duration;
 
 use log::{debug, warn};
 
-use self::say::{Who, log_end, log_event, log_outcome, log_sent};
+pub use self::slot::{Purpose, Slot};
+
+use self::say::{log_blame, log_end, log_event, log_outcome, log_sent};
 use self::stop::{name_of, send_group};
 use crate::core::{
     Action, Child, Event, Ladder, Left, Machine, Outcome, Pace, Received, Record, Scope, Sender, Signal, Slow,
     StartError, Time,
 };
-use crate::sys::{self, Change, Errno, Fd, Helper, Pages, Pid, Placement, Program, Reaped, Rest, SigSet, Sleep, Wake};
+use crate::sys::{self, Change, Errno, Fd, Helper, Pages, Pid, Reaped, Rest, SigSet, Sleep, Wake};
 
 /// Whom a forwarded signal reaches.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -29,48 +32,6 @@ pub enum ForwardTo {
     Main,
     /// Its process group.
     Group,
-}
-
-/// A program that the machine may start, and whether it runs.
-#[derive(Clone, Copy, Debug)]
-pub struct Slot {
-    program: Program,
-    forward_to: ForwardTo,
-    /// Our controlling terminal, if the program has a group of its own that can be in its foreground.
-    tty: Option<sys::Tty>,
-    pid: Option<Pid>,
-    /// Its number, also when it has ended.
-    number: Option<Pid>,
-    has_terminal: bool,
-}
-
-impl Slot {
-    /// A program that does not run yet.
-    pub const fn new(program: Program, forward_to: ForwardTo, tty: Option<sys::Tty>) -> Slot {
-        let has_terminal = matches!(program.placement, Placement::Foreground(_));
-        Slot { program, forward_to, tty, pid: None, number: None, has_terminal }
-    }
-
-    /// Takes the terminal back, if the program has it.
-    fn take_terminal(&mut self) {
-        if let Some(tty) = self.tty
-            && self.has_terminal
-        {
-            // A terminal that is gone needs nobody in its foreground; and group 0 is one that our PID namespace does
-            // not show and that cannot be named: its shell takes the terminal itself.
-            let _ = tty.set_foreground(sys::process_group());
-            self.has_terminal = false;
-        }
-    }
-
-    /// Hands the terminal on, if we have it: continued by `fg`, we are in the foreground; by `bg`, we are not.
-    fn give_terminal(&mut self) {
-        if let (Some(tty), Some(pid)) = (self.tty, self.pid)
-            && tty.is_ours()
-        {
-            self.has_terminal = tty.set_foreground(pid.number()).is_ok();
-        }
-    }
 }
 
 /// Where we stand, and what is done beside the machine's orders.
@@ -88,8 +49,8 @@ pub struct Setting<'a> {
 }
 
 /// What the machine acts on: its programs, and what else is left in the scope.
-struct World<'a> {
-    slots: &'a mut [Slot],
+struct World<'a, 's> {
+    slots: &'a mut [Slot<'s>],
     setting: Setting<'a>,
     helper: Option<Helper>,
     /// When what may be slow was told.
@@ -103,6 +64,8 @@ struct World<'a> {
     outcome: Option<Outcome>,
     /// Signals cannot be waited for, and that was said.
     deaf: bool,
+    /// What only the start needs is let go of.
+    settled: bool,
 }
 
 /// What a helper process is to explain.
@@ -126,8 +89,9 @@ const LAST_WORDS: Duration = Duration::from_millis(500);
 /// While a round of reaping is this long, signals are looked for in between.
 const ROUND: u32 = 64;
 
-/// Runs until the machine says how to end. From the first start on, nothing else ends it.
-pub fn run(machine: &mut impl Machine, slots: &mut [Slot], setting: Setting<'_>) -> Outcome {
+/// Runs until the machine says how to end. From the first start on, nothing else ends it. The first of the slots is
+/// main's.
+pub fn run(machine: &mut impl Machine, slots: &mut [Slot<'_>], setting: Setting<'_>) -> Outcome {
     let mut world = World {
         slots,
         rest: Rest::new(setting.scope, setting.ourselves),
@@ -140,14 +104,13 @@ pub fn run(machine: &mut impl Machine, slots: &mut [Slot], setting: Setting<'_>)
         deadline: None,
         outcome: None,
         deaf: false,
+        settled: false,
     };
     world.deliver(machine, Event::Begin);
-    if world.outcome.is_none() {
-        settle(world.setting.spared);
-        // The start is over, and most of it is never needed again.
-        world.sleep.give_back(Pages::of_the_program());
-    }
     loop {
+        if !world.settled && world.outcome.is_none() && world.slots.first().is_some_and(Slot::has_begun) {
+            world.settle();
+        }
         if let Some(outcome) = world.outcome {
             world.slots.iter_mut().for_each(Slot::take_terminal);
             if let Some(helper) = world.helper.take() {
@@ -159,15 +122,20 @@ pub fn run(machine: &mut impl Machine, slots: &mut [Slot], setting: Setting<'_>)
     }
 }
 
-/// Lets go of what is not ours to hold while the payload runs.
-fn settle(spared: Option<&Fd>) {
-    sys::close_from_3(spared);
-    if let Err(errno) = sys::change_dir_to_root() {
-        warn!("cannot change to /: {errno}; the working directory stays in use");
+impl World<'_, '_> {
+    /// Main runs: lets go of what is not ours to hold while it does. A hook before the stop begins where main did.
+    fn settle(&mut self) {
+        self.settled = true;
+        sys::close_from_3(self.setting.spared);
+        if !self.slots.iter().any(|slot| slot.purpose() == Purpose::PreStop)
+            && let Err(errno) = sys::change_dir_to_root()
+        {
+            warn!("cannot change to /: {errno}; the working directory stays in use");
+        }
+        // The start is over, and most of it is never needed again.
+        self.sleep.give_back(Pages::of_the_program());
     }
-}
 
-impl World<'_> {
     fn turn(&mut self, machine: &mut impl Machine) {
         let wake = earliest(self.held, self.deadline);
         let set = if self.held.is_some() { SigSet::ALL.without(Signal::CHLD) } else { SigSet::ALL };
@@ -257,14 +225,15 @@ impl World<'_> {
                 slot.pid = None;
                 // From here on the keys are for us: the second Ctrl-C in a row hurries what is left.
                 slot.take_terminal();
-                log_end(Who::Main, pid, status);
+                log_end(Some(slot.purpose()), pid, status);
                 self.deliver(machine, Event::Ended(Child(index), status));
             }
-            (Some((_, index)), Change::Stopped(by)) => {
-                debug!(event = "stopped", pid = pid.number(), signal = by.number(); "the main program (pid {pid}) was stopped by {by}");
+            (Some((slot, index)), Change::Stopped(by)) => {
+                let who = slot.purpose();
+                debug!(event = "stopped", pid = pid.number(), signal = by.number(); "{who} (pid {pid}) was stopped by {by}");
                 self.deliver(machine, Event::Stopped(Child(index), by, sys::terminal(pid)));
             }
-            (None, Change::Ended(status)) => log_end(Who::Orphan, pid, status),
+            (None, Change::Ended(status)) => log_end(None, pid, status),
             // Whoever stopped it, or its own shell, continues it.
             (None, Change::Stopped(_)) => {}
         }
@@ -302,6 +271,8 @@ impl World<'_> {
             Action::Tell(child, mode, signal) => self.tell(child, mode, signal),
             Action::Climb(rung) => self.climb(rung),
             Action::Explain(slow) => self.explain(slow),
+            Action::KillTree(child) => self.kill_tree(child),
+            Action::Blame(child, fault) => self.slot(child).into_iter().for_each(|slot| log_blame(slot, fault)),
             Action::TellRest => self.tell_rest(),
             Action::SignalRest(signal) => {
                 debug!(event = "tell", signal = signal.number(); "sending {signal} to what is left");
@@ -316,26 +287,34 @@ impl World<'_> {
                 debug!(event = "dropped", signal = signal.number(); "{signal} is not forwarded: {note}");
             }
             Action::Exit(outcome) => {
-                log_outcome(outcome);
+                log_outcome(outcome, self.slots.first().is_some_and(Slot::has_begun));
                 self.outcome = Some(outcome);
             }
         }
         None
     }
 
-    fn slot(&self, child: Child) -> Option<&Slot> {
+    fn slot(&self, child: Child) -> Option<&Slot<'_>> {
         self.slots.get(usize::from(child.0))
     }
 
     fn spawn(&mut self, child: Child) -> Result<(), StartError> {
+        let main = self.slots.first().and_then(|slot| slot.pid);
+        let began = !self.slots.iter().any(Slot::has_begun);
         let Some(slot) = self.slots.get_mut(usize::from(child.0)) else { return Ok(()) };
-        let pid = sys::spawn(&slot.program)?;
-        slot.pid = Some(pid);
-        slot.number = Some(pid);
-        if let Some(record) = &mut self.setting.record {
+        let now = sys::now();
+        if let Some(record) = &mut self.setting.record
+            && began
+        {
+            record.note_begin(now);
+        }
+        let pid = slot.start(main)?;
+        if let Some(record) = &mut self.setting.record
+            && slot.purpose() == Purpose::Main
+        {
             record.note_start(sys::now(), pid.number());
         }
-        debug!(event = "started", pid = pid.number(); "started {} as pid {pid}", slot.program.name().to_str().unwrap_or("the main program"));
+        debug!(event = "started", pid = pid.number(); "started {} as pid {pid}", slot.title());
         Ok(())
     }
 
@@ -346,7 +325,7 @@ impl World<'_> {
             ForwardTo::Main => sys::send(pid, signal),
             ForwardTo::Group => send_group(pid, signal),
         };
-        log_sent(sent, pid, signal);
+        log_sent(sent, slot.purpose(), pid, signal);
     }
 
     fn stop_ourselves(&mut self, child: Child) {

@@ -4,6 +4,7 @@
 mod completions;
 pub(crate) mod exit;
 pub(crate) mod help;
+pub(crate) mod hooks;
 mod maps;
 mod options;
 mod printed;
@@ -13,6 +14,7 @@ pub(crate) mod suggest;
 mod wrong;
 
 use std::ffi::CStr;
+use std::time::Duration;
 
 use log::LevelFilter;
 use supervise_init::core::{ExitMap, Forwarding, KillMode, Ladder, Leftovers, Signal};
@@ -20,6 +22,7 @@ use supervise_init::driver::ForwardTo;
 use supervise_init::sys::{Words, set_log_format};
 
 use help::Print;
+use hooks::{Before, Hooks};
 use options::{Id, Row, TABLE};
 use subcommands::Subcommand;
 use wrong::{Given, Wrong};
@@ -47,6 +50,8 @@ pub(crate) struct Options {
     pub(crate) ladder: Ladder,
     /// `None`: the group where that gets the signals too, else the command.
     kill_mode: Option<KillMode>,
+    /// What runs before the command is started and before it is stopped, if anything does.
+    pub(crate) hooks: Option<Box<Hooks>>,
     pub(crate) exit_report: Option<&'static CStr>,
     pub(crate) exit_report_format: report::Format,
     /// What to wait for before the command starts: for `wait-for` alone.
@@ -66,6 +71,7 @@ impl Options {
         parent_death: None,
         ladder: Ladder::DEFAULT,
         kill_mode: None,
+        hooks: None,
         exit_report: None,
         exit_report_format: report::Format::Json,
         wait_for: None,
@@ -93,6 +99,10 @@ impl Options {
             Id::Leftovers => self.ladder.leftovers = choice(given, text()?, leftovers_named)?,
             Id::LeftoverGrace => self.ladder.leftover_grace = Some(stop::time(given, text()?)?),
             Id::MaxTime => self.ladder.max_time = Some(stop::time(given, text()?)?),
+            Id::PreStart => self.hooks().before.push(Before::Hook(hooks::command(given, value)?)),
+            Id::PreStartTimeout => self.hooks().before_limit = hooks::limit(stop::time(given, text()?)?),
+            Id::PreStop => self.hooks().stop = Some(hooks::command(given, value)?),
+            Id::PreStopTimeout => self.hooks().stop_limit = Some(hooks::stop_limit(given, text()?)?),
             Id::ExitReport => self.exit_report = Some(value),
             Id::ExitReportFormat => self.exit_report_format = choice(given, text()?, report::format_named)?,
             Id::Timeout => {
@@ -112,6 +122,11 @@ impl Options {
         self.given & (1 << row.id as u64) != 0
     }
 
+    /// A place for hooks, now that there is one.
+    pub(crate) fn hooks(&mut self) -> &mut Hooks {
+        self.hooks.get_or_insert_default()
+    }
+
     /// What depends on several options.
     fn settle(&mut self) -> Result<(), Wrong> {
         self.ladder.kill_mode = self.kill_mode.unwrap_or(match self.forward_to {
@@ -123,9 +138,15 @@ impl Options {
         if let Some(first) = self.ladder.signals.get(0) {
             self.forwarding.make_stop(first.signal);
         }
+        let hook = match &self.hooks {
+            Some(hooks) => hooks.settle(&mut self.ladder)?,
+            None => Duration::ZERO,
+        };
         match self.ladder {
-            Ladder { grace: Some(grace), delay, .. } if !delay.is_zero() && grace <= delay => {
-                Err(Wrong::KilledUntold { grace, delay })
+            Ladder { grace: Some(grace), delay, pre_stop, .. }
+                if (!delay.is_zero() || pre_stop.is_some()) && grace <= delay.saturating_add(hook) =>
+            {
+                Err(Wrong::KilledUntold { grace, delay, hook })
             }
             _ => Ok(()),
         }
@@ -193,6 +214,10 @@ pub(crate) fn parse(words: &Words, variables: &Variables) -> Result<Request, Wro
         if let Some(value) = value.filter(|value| !value.is_empty() && !options.is_given(row)) {
             options.set(Given::Variable(row), value)?;
         }
+    }
+    if let Some(wait_for) = options.wait_for.take() {
+        // First: what prepares the command most likely needs the same.
+        options.hooks().before.insert(0, wait_for.before_command());
     }
     options.settle()?;
     Ok(Request::Run(options))

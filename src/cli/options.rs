@@ -14,6 +14,10 @@ pub(crate) enum Id {
     Leftovers,
     LeftoverGrace,
     MaxTime,
+    PreStart,
+    PreStartTimeout,
+    PreStop,
+    PreStopTimeout,
     ExitReport,
     ExitReportFormat,
     Verbose,
@@ -31,6 +35,7 @@ pub(crate) enum Id {
 pub(crate) enum Topic {
     Signals,
     Stop,
+    Hooks,
     Reports,
     Other,
     WaitFor,
@@ -41,6 +46,7 @@ impl Topic {
         match self {
             Topic::Signals => "Signals",
             Topic::Stop => "The stop",
+            Topic::Hooks => "Before it starts, and before it is stopped",
             Topic::Reports => "What it tells",
             Topic::Other => "Other",
             Topic::WaitFor => "Waiting",
@@ -145,7 +151,7 @@ impl Row {
 }
 
 /// In the order of the help text.
-pub(crate) const TABLE: [Row; 17] = [
+pub(crate) const TABLE: [Row; 21] = [
     Row {
         id: Id::ForwardTo,
         topic: Topic::Signals,
@@ -225,6 +231,38 @@ pub(crate) const TABLE: [Row; 17] = [
         long: "max-time",
         value: Some("TIME"),
         help: "Stop the command when it has run this long\nIt is killed 10s later, or after --grace. Default, and with 0: never.",
+    },
+    Row {
+        id: Id::PreStart,
+        topic: Topic::Hooks,
+        short: None,
+        long: "pre-start",
+        value: Some("CMD"),
+        help: "Run this first, by a shell\nBy `/bin/sh -c CMD`. The command is started only if that ends with 0. May be given several times: one after the other.",
+    },
+    Row {
+        id: Id::PreStartTimeout,
+        topic: Topic::Hooks,
+        short: None,
+        long: "pre-start-timeout",
+        value: Some("TIME"),
+        help: "Kill a --pre-start that takes longer\nAnd end with 124. Default: no limit.",
+    },
+    Row {
+        id: Id::PreStop,
+        topic: Topic::Hooks,
+        short: None,
+        long: "pre-stop",
+        value: Some("CMD"),
+        help: "Run this before a stop, by a shell\nBy `/bin/sh -c CMD`, with the pid of the command as $MAINPID, before the --delay and the first signal.",
+    },
+    Row {
+        id: Id::PreStopTimeout,
+        topic: Topic::Hooks,
+        short: None,
+        long: "pre-stop-timeout",
+        value: Some("TIME"),
+        help: "Kill a --pre-stop that takes longer\nThe stop goes on then. Default: 5s, at most half of what --grace leaves.",
     },
     Row {
         id: Id::ExitMap,

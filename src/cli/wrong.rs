@@ -60,7 +60,10 @@ pub(crate) enum Wrong {
     NoTime { given: Given, whole: &'static str, signal: Signal },
     TimeForNothing { given: Given, whole: &'static str, signal: Signal },
     TooManySignals { given: Given, whole: &'static str },
-    KilledUntold { grace: Duration, delay: Duration },
+    KilledUntold { grace: Duration, delay: Duration, hook: Duration },
+    NothingToRun(Given),
+    NoTimeAtAll(Given, &'static str),
+    TooManyHooks(usize),
     NotTaken { subcommand: &'static subcommands::Row, word: &'static CStr },
     NoShell,
     NotAShell(&'static CStr),
@@ -153,11 +156,18 @@ impl fmt::Display for Wrong {
             Wrong::TooManySignals { given, whole } => {
                 write!(f, "{given}{whole}: too many signals; there can be {}", StopSignals::MOST)
             }
-            Wrong::KilledUntold { grace, delay } => {
-                write!(
-                    f,
-                    "a grace of {grace:?} with a delay of {delay:?}: the command would be killed before it is told; "
-                )?;
+            Wrong::NothingToRun(given) => write!(f, "{given}: there is nothing to run in it"),
+            Wrong::NoTimeAtAll(given, word) => write!(f, "{given}{word}: the hook needs some time; say 5s"),
+            Wrong::TooManyHooks(most) => write!(f, "too many --pre-start; there can be {most}"),
+            Wrong::KilledUntold { grace, delay, hook } => {
+                write!(f, "a grace of {grace:?} with ")?;
+                match (delay.is_zero(), hook.is_zero()) {
+                    (false, true) => write!(f, "a delay of {delay:?}")?,
+                    (true, true) => f.write_str("a --pre-stop")?,
+                    (true, false) => write!(f, "{hook:?} for --pre-stop")?,
+                    (false, false) => write!(f, "{hook:?} for --pre-stop and a delay of {delay:?}")?,
+                }
+                f.write_str(": the command would be killed before it is told; ")?;
                 f.write_str("the grace counts from the request, so it must be longer")
             }
             Wrong::NotTaken { subcommand, word } => {

@@ -125,7 +125,7 @@ fn explain_kill(main: Pid) {
 
 /// The shell that main was, if it has ended by itself or of a signal that it could have handled.
 fn main_was_shell(slow: Slow, program: &Program) -> Option<Shell> {
-    let Slow::Leftovers(status) = slow else { return None };
+    let Slow::Leftovers(Some(status)) = slow else { return None };
     if status == Status::Signaled(Signal::KILL) {
         return None;
     }

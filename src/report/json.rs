@@ -73,7 +73,7 @@ impl Run<'_> {
 
     fn write_main(&self, page: &mut Page) -> fmt::Result {
         if let Some(reason) = self.not_started {
-            return field(page, "not_started", super::shown(reason.to_string().as_bytes()).as_str());
+            return field(page, "not_started", super::shown(reason.text.as_bytes()).as_str());
         }
         let Some((pid, _)) = self.record.main() else { return Ok(()) };
         write!(page, ",\"main\":{{\"pid\":{pid}")?;
@@ -137,6 +137,8 @@ fn field<const N: usize>(line: &mut Line<N>, name: &str, text: &str) -> fmt::Res
 
 fn name(rung: Rung) -> &'static str {
     match rung {
+        Rung::PreStart => "pre-start",
+        Rung::PreStop => "pre-stop",
         Rung::Delay => "delay",
         Rung::Signal(_) => "signal",
         Rung::Kill => "kill",

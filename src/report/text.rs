@@ -32,14 +32,17 @@ impl Run<'_> {
         }
         match self.exit() {
             Ok(code) => writeln!(page, "supervise ended with code {code}"),
-            Err(signal) => writeln!(page, "supervise ended by {signal}, as the command did"),
+            Err(signal) => {
+                let who = if self.record.main().is_some() { "command" } else { "hook" };
+                writeln!(page, "supervise ended by {signal}, as the {who} did")
+            }
         }
     }
 
     fn write_main_line(&self, page: &mut Page) -> fmt::Result {
         let command = self.command;
         if let Some(reason) = self.not_started {
-            return writeln!(page, "{reason}");
+            return writeln!(page, "{}", reason.text);
         }
         let Some((pid, _)) = self.record.main() else { return Ok(()) };
         match self.record.main_ended() {
@@ -101,6 +104,8 @@ struct RungName(Rung);
 impl fmt::Display for RungName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
+            Rung::PreStart => f.write_str("ending the pre-start hook"),
+            Rung::PreStop => f.write_str("pre-stop hook"),
             Rung::Delay => f.write_str("delay"),
             Rung::Signal(signal) => write!(f, "after {signal}"),
             Rung::Kill => f.write_str("after SIGKILL"),

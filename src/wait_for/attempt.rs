@@ -65,7 +65,7 @@ impl Waiter {
             Err(error) => return Outcome::NotReady(format!("it cannot be tried: {error}")),
         };
         let ourselves = getpid();
-        let started = start_copy(|| probe::run(target, saying, limit.unwrap_or_default(), ourselves));
+        let started = start_copy(|| probe::run(target, saying, limit.unwrap_or_default(), ourselves, self.blocked));
         let pid = match started {
             Ok(pid) => pid,
             Err(errno) => return Outcome::NotReady(format!("it cannot be tried: {}", sys::Errno(errno as i32))),

@@ -1,23 +1,22 @@
 //! One try of one target. In a process of its own: what is called here may block as long as it likes.
 
-use std::ffi::OsStr;
+use std::ffi::CStr;
 use std::fmt;
 use std::fs;
 use std::io::{self, PipeWriter, Read as _, Write as _};
 use std::net::{IpAddr, SocketAddr, TcpStream, ToSocketAddrs as _};
 use std::os::unix::net::UnixStream;
-use std::os::unix::process::CommandExt as _;
 use std::path::Path;
-use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use log::{Level, log_enabled};
 use nix::sys::prctl::set_pdeathsig;
 use nix::sys::signal::Signal;
 use nix::unistd::{Pid, getppid, setpgid};
-use supervise_init::sys::Errno;
+use supervise_init::sys::{Errno, SigSet};
 
 use super::target::{Endpoint, Kind, Target};
+use crate::sys::{Output, become_shell};
 
 /// A try, and where it says how far it has come: a line each, the last of which is why the target is not ready.
 struct Try {
@@ -37,8 +36,8 @@ const LONGEST_HEAD: usize = 16 * 1024;
 const LONGEST_REST: u64 = 64 * 1024;
 const REST_TIME: Duration = Duration::from_millis(100);
 
-/// Tries `target` once, at most for `limit`. The code of the process: 0 if it is ready.
-pub(super) fn run(target: &Target, said: PipeWriter, limit: Duration, parent: Pid) -> u8 {
+/// Tries `target` once, at most for `limit`. `blocked` is for what it starts. The code of the process: 0 if it is ready.
+pub(super) fn run(target: &Target, said: PipeWriter, limit: Duration, parent: Pid, blocked: SigSet) -> u8 {
     // A group of its own, so that all that `exec:` starts can be killed. Nobody minds if it is there already.
     let _ = setpgid(Pid::from_raw(0), Pid::from_raw(0));
     let _ = set_pdeathsig(Signal::SIGKILL);
@@ -51,7 +50,7 @@ pub(super) fn run(target: &Target, said: PipeWriter, limit: Duration, parent: Pi
         Kind::Unix(path) => this.unix(path),
         Kind::Http { endpoint, authority, path } => this.http(endpoint, authority, path),
         Kind::File(path) => fs::metadata(path).map(drop).map_err(|error| text_of(&error)),
-        Kind::Exec(command) => Err(exec(command)),
+        Kind::Exec(command) => Err(exec(command, blocked)),
     };
     match ready {
         Ok(()) => 0,
@@ -187,16 +186,11 @@ fn status(answer: &[u8]) -> Result<u16, NotReady> {
 }
 
 /// Becomes the shell. Returns only where there is none.
-fn exec(command: &OsStr) -> NotReady {
-    let mut shell = Command::new("/bin/sh");
-    shell.arg("-c").arg(command).stdin(Stdio::null());
+fn exec(command: &CStr, blocked: SigSet) -> NotReady {
     // Tried twice a second, its words would drown all others; and stdout is the command's.
-    if log_enabled!(Level::Debug) {
-        shell.stdout(io::stderr());
-    } else {
-        shell.stdout(Stdio::null()).stderr(Stdio::null());
-    }
-    format!("cannot run /bin/sh: {}", text_of(&shell.exec()))
+    let output = if log_enabled!(Level::Debug) { Output::Stderr } else { Output::None };
+    let errno = become_shell(command, output, blocked);
+    format!("cannot run /bin/sh: {}", Errno(errno as i32))
 }
 
 /// An error in our own words.

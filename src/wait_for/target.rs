@@ -25,7 +25,7 @@ pub(super) enum Kind {
     /// Ready when it is there.
     File(&'static Path),
     /// Ready when a shell ends with 0 that is given this.
-    Exec(&'static OsStr),
+    Exec(&'static CStr),
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -77,7 +77,10 @@ impl Target {
             b"unix" => Kind::Unix(path(rest)?),
             b"file" => Kind::File(path(rest)?),
             b"exec" if rest.iter().all(u8::is_ascii_whitespace) => return Err(NotATarget::NoExec),
-            b"exec" => Kind::Exec(OsStr::from_bytes(rest)),
+            b"exec" => Kind::Exec(
+                CStr::from_bytes_with_nul(word.to_bytes_with_nul().get(colon + 1..).unwrap_or(b"\0"))
+                    .unwrap_or_default(),
+            ),
             _ => return Err(NotATarget::UnknownKind),
         };
         Ok(Target { word, kind })
@@ -216,7 +219,7 @@ mod tests {
             (c"unix:/run/x.sock", Kind::Unix(Path::new("/run/x.sock"))),
             (c"unix:x", Kind::Unix(Path::new("x"))),
             (c"file:/a:b", Kind::File(Path::new("/a:b"))),
-            (c"exec:test -e x: y", Kind::Exec(OsStr::new("test -e x: y"))),
+            (c"exec:test -e x: y", Kind::Exec(c"test -e x: y")),
             (c"http://web", http("web", 80, "web", "")),
             (c"http:web:8080/health", http("web", 8080, "web:8080", "/health")),
             (c"http://web?a=b:c", http("web", 80, "web", "?a=b:c")),

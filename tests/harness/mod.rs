@@ -12,6 +12,7 @@ pub(crate) mod proc;
 pub(crate) mod running;
 pub(crate) mod slow;
 pub(crate) mod terminal;
+pub(crate) mod waiting;
 
 use std::cell::OnceCell;
 use std::ffi::OsStr;

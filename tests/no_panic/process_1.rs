@@ -10,7 +10,7 @@ use supervise_init::core::{
     ExitMap, Forwarding, Group, JobControl, KillMode, Ladder, Leftovers, OnSignalDeath, Outcome, Policy, Record, Scope,
     Signal, Single, StopSignal,
 };
-use supervise_init::driver::{ForwardTo, Setting, Slot, run};
+use supervise_init::driver::{ForwardTo, Purpose, Setting, Slot, run};
 use supervise_init::sys::{
     Environment, Fd, Format, Placement, Program, Static, Words, block_all, controlling_tty, install_log, set_subreaper,
     this_process,
@@ -52,11 +52,21 @@ extern "C" fn main(count: c_int, words: *mut *mut c_char, environment: *mut *mut
     let _ = set_subreaper();
     let tty = controlling_tty();
     let placement = tty.map_or(Placement::OwnGroup, Placement::Foreground);
-    let program =
-        Program { words, first: 1, environment, path: words.get(7), pid_entries: [words.get(8); 2], entry, placement };
+    let program = Program {
+        words,
+        first: 1,
+        environment,
+        path: words.get(7),
+        pid_entries: [words.get(8); 2],
+        named: None,
+        entry,
+        placement,
+    };
     let scope = if many { Scope::Namespace } else { Scope::Tree };
     let ladder = ladder(many, count);
+    let limits = [None, Some(Duration::from_secs(u64::from(count.unsigned_abs())))];
     let mut machine = Single::new(Policy {
+        before: if many { &limits } else { &[] },
         forwarding: &Forwarding::DEFAULT,
         exit_map: &ExitMap::NONE,
         group: if many { Group::Own } else { Group::Shared },
@@ -65,7 +75,11 @@ extern "C" fn main(count: c_int, words: *mut *mut c_char, environment: *mut *mut
         ladder: &ladder,
         on_signal_death: OnSignalDeath::Code,
     });
-    let mut slots = [Slot::new(program, if many { ForwardTo::Group } else { ForwardTo::Main }, tty)];
+    let main = Slot::new(program, if many { ForwardTo::Group } else { ForwardTo::Main }, tty);
+    let called = || if many { 1 } else { 0 };
+    let hook = hook(&program);
+    let before = Slot::new(hook, ForwardTo::Main, tty).hook(Purpose::PreStart, "one");
+    let mut slots = [main, before, before.calling(&called), before.hook(Purpose::PreStop, "two")];
     let report = words.get(9).and_then(|path| Fd::create(path).ok());
     let mut record = if many { RECORD.put(Record::EMPTY) } else { None };
     let setting = Setting {
@@ -78,8 +92,25 @@ extern "C" fn main(count: c_int, words: *mut *mut c_char, environment: *mut *mut
     match run(&mut machine, &mut slots, setting) {
         Outcome::Code(code) => c_int::from(code),
         Outcome::Signal(signal) => 128 + c_int::from(signal.number()),
-        Outcome::NotStarted(_) => 127,
+        Outcome::NotStarted(..) => 127,
     }
+}
+
+/// Room for words.
+struct Places([*mut c_char; 9]);
+
+// SAFETY: there is one thread.
+unsafe impl Send for Places {}
+
+/// With words and an environment of its own.
+fn hook(main: &Program) -> Program {
+    static WORDS: Static<Places> = Static::new();
+    static ENTRIES: Static<Places> = Static::new();
+    let none = || Places([core::ptr::null_mut(); 9]);
+    let words = WORDS.put(none()).and_then(|places| Words::new(&mut places.0, main.words.get(1)));
+    let entries = main.environment.entries();
+    let environment = ENTRIES.put(none()).and_then(|places| Environment::new(&mut places.0, entries));
+    Program { words: words.unwrap_or(main.words), environment: environment.unwrap_or(main.environment), ..*main }
 }
 
 static RECORD: Static<Record> = Static::new();
@@ -93,6 +124,7 @@ fn ladder(many: bool, count: c_int) -> Ladder {
         let _ = ladder.signals.push(StopSignal { signal, then: Some(time) });
     }
     if many {
+        ladder.pre_stop = Some(time);
         ladder.delay = time;
         ladder.kill_mode = if count > 8 { KillMode::Group } else { KillMode::Tree };
         ladder.grace = Some(time);

@@ -10,7 +10,7 @@ pub struct Actions {
 
 impl Actions {
     /// The longest list.
-    pub const MOST: usize = 5;
+    pub const MOST: usize = 6;
     /// Nothing to do.
     pub const NONE: Actions = Actions { items: [None; Actions::MOST] };
 

@@ -1,5 +1,6 @@
 //! How a process ended, and what that makes of our own end.
 
+use super::machine::{Child, StartError};
 use super::signal::Signal;
 
 /// How a process ended (wait(2)).
@@ -21,6 +22,40 @@ impl Status {
     }
 }
 
+/// What our own end is made of.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub(in crate::core) enum Verdict {
+    /// Main ended so.
+    Main(Status),
+    /// This could not be started, and main was not.
+    NotStarted(Child, StartError),
+    /// A hook ended so, and main was not started.
+    Hook(Status),
+    /// A hook took too long, and main was not started.
+    TimedOut,
+}
+
+impl Verdict {
+    /// The code for what took too long, as timeout(1) has it.
+    pub(in crate::core) const TIMED_OUT: u8 = 124;
+
+    /// The same of a hook that was killed, now that it has ended.
+    pub(in crate::core) fn of_killed(self, status: Status) -> Verdict {
+        match self {
+            Verdict::Hook(_) => Verdict::Hook(status),
+            other => other,
+        }
+    }
+
+    /// How main ended, if it ran.
+    pub(in crate::core) fn of_main(self) -> Option<Status> {
+        match self {
+            Verdict::Main(status) => Some(status),
+            Verdict::NotStarted(..) | Verdict::Hook(_) | Verdict::TimedOut => None,
+        }
+    }
+}
+
 /// How we end.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Outcome {
@@ -28,8 +63,8 @@ pub enum Outcome {
     Code(u8),
     /// Of this signal, so that our caller sees what main's caller would have seen.
     Signal(Signal),
-    /// Main never ran.
-    NotStarted(super::StartError),
+    /// Main, or a hook before it, could not be started.
+    NotStarted(Child, StartError),
 }
 
 /// `--exit-map`: codes and signals that become another code.

@@ -85,7 +85,9 @@ impl StopSignals {
 /// How a stop goes, from the request to the end.
 #[derive(Clone, Copy, Debug)]
 pub struct Ladder {
-    /// What passes between the request and the first signal.
+    /// How long the hook before a stop may take, if there is one.
+    pub pre_stop: Option<Duration>,
+    /// What passes between the request, or the end of that hook, and the first signal.
     pub delay: Duration,
     /// What main is sent.
     pub signals: StopSignals,
@@ -118,6 +120,7 @@ impl Ladder {
 
     /// The ladder before any option.
     pub const DEFAULT: Ladder = Ladder {
+        pre_stop: None,
         delay: Duration::ZERO,
         signals: StopSignals::AS_ASKED,
         kill_mode: KillMode::Main,
@@ -129,7 +132,8 @@ impl Ladder {
 
     /// How long main has when we ourselves asked for the stop.
     pub fn own_grace(&self) -> Duration {
-        let told = self.delay.saturating_add(self.signals.length());
+        let hook = self.pre_stop.unwrap_or(Duration::ZERO);
+        let told = hook.saturating_add(self.delay).saturating_add(self.signals.length());
         self.grace.unwrap_or(told.saturating_add(Ladder::OWN_GRACE))
     }
 
@@ -210,6 +214,7 @@ mod tests {
         let signals = signals(&[(Signal::TERM, Some(20)), (Signal::INT, None)]);
         let slow = Ladder { delay: seconds(3), signals, ..Ladder::DEFAULT };
         assert_eq!(slow.own_grace(), seconds(33));
+        assert_eq!(Ladder { pre_stop: Some(seconds(2)), ..slow }.own_grace(), seconds(35));
         assert_eq!(Ladder { grace: Some(seconds(4)), ..slow }.own_grace(), seconds(4));
     }
 }

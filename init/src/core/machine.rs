@@ -92,6 +92,39 @@ pub struct StartError {
     pub errno: i32,
 }
 
+/// What keeps a hook from doing what it is for.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Fault {
+    /// It could not be started.
+    NotStarted(StartError),
+    /// It ended so.
+    Ended(Status),
+    /// It did not end within this time.
+    TimedOut(Duration),
+    /// A stop was asked for while it ran.
+    StopAsked,
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Fault::NotStarted(_) => f.write_str("could not be started"),
+            Fault::Ended(Status::Exited(code)) => write!(f, "ended with code {code}"),
+            Fault::Ended(Status::Signaled(signal)) => write!(f, "was ended by {signal}"),
+            Fault::TimedOut(limit) if limit.subsec_millis() == 0 => {
+                write!(f, "did not end within {} s and was killed", limit.as_secs())
+            }
+            Fault::TimedOut(limit) if limit.as_secs() == 0 => {
+                write!(f, "did not end within {} ms and was killed", limit.subsec_millis())
+            }
+            Fault::TimedOut(limit) => {
+                write!(f, "did not end within {}.{:03} s and was killed", limit.as_secs(), limit.subsec_millis())
+            }
+            Fault::StopAsked => f.write_str("ran when a stop was asked for"),
+        }
+    }
+}
+
 /// Whether any child is left after a round of reaping.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Left {
@@ -117,7 +150,7 @@ pub enum Terminal {
 pub enum Event {
     /// The driver is ready to obey.
     Begin,
-    /// The program could not be started.
+    /// The program could not be started: what follows its [`Action::Spawn`] at once.
     NotStarted(Child, StartError),
     /// A signal reached us.
     Signalled(Received),
@@ -140,6 +173,10 @@ pub enum Action {
     Signal(Child, Signal),
     /// Send the signal of a stop to whom it is to reach.
     Tell(Child, KillMode, Signal),
+    /// Kill the program and all that is below it.
+    KillTree(Child),
+    /// Say what is wrong with the hook, and what comes of that.
+    Blame(Child, Fault),
     /// Tell everything that is left to end: TERM, CONT for what is stopped, HUP for shells that ignore TERM.
     TellRest,
     /// Send the signal to everything that is left.
@@ -167,6 +204,10 @@ pub enum Action {
 /// The rungs of a stop's ladder, as the log and the exit report name them.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Rung {
+    /// A stop was asked for before main was started, and the hook that runs is told.
+    PreStart,
+    /// A stop was asked for, and its hook runs.
+    PreStop,
     /// A stop was asked for, and main is not told yet.
     Delay,
     /// Main is sent this signal.
@@ -195,8 +236,8 @@ pub enum Fate {
 pub enum Slow {
     /// Main was sent this signal to stop, and runs on.
     Main(Signal),
-    /// Main has ended so, and what it left behind was told to end, and runs on.
-    Leftovers(Status),
+    /// Main has ended so, or was never started, and what is left was told to end, and runs on.
+    Leftovers(Option<Status>),
     /// Nothing is slow: main died of a SIGKILL that was not ours, which may be the kernel's for want of memory.
     MainKilled,
 }
@@ -212,6 +253,8 @@ pub enum Note {
     MainHasEnded,
     /// Nothing comes after SIGKILL.
     MainIsKilled,
+    /// Neither here, and there will be no main.
+    HookIsKilled,
 }
 
 impl fmt::Display for Note {
@@ -221,6 +264,7 @@ impl fmt::Display for Note {
             Note::SentToGroup => "the kernel sent it to the whole process group",
             Note::MainHasEnded => "the main program has ended",
             Note::MainIsKilled => "the main program is being killed",
+            Note::HookIsKilled => "the hook is being killed, and the main program will not be started",
         })
     }
 }
@@ -253,7 +297,7 @@ mod tests {
         assert_eq!(Sender::Process { pid: 7, uid: 1000 }.to_string(), "pid 7 (uid 1000)");
         let senders = [Sender::Kernel, Sender::Outside, Sender::Ourselves].map(|sender| sender.to_string());
         assert_eq!(senders, ["the kernel", "outside the container", "ourselves"]);
-        let notes = [Note::Ignored, Note::SentToGroup, Note::MainHasEnded, Note::MainIsKilled];
+        let notes = [Note::Ignored, Note::SentToGroup, Note::MainHasEnded, Note::MainIsKilled, Note::HookIsKilled];
         let said: std::collections::HashSet<_> = notes.iter().map(ToString::to_string).collect();
         assert_eq!(said.len(), notes.len());
         assert!(!said.contains(""));

@@ -1,8 +1,11 @@
 //! What the command line and our place in the system decide before the start.
 
-use super::exit::{ExitMap, Outcome, Status};
+use core::time::Duration;
+
+use super::exit::{ExitMap, Outcome, Status, Verdict};
 use super::forwarding::{Forwarding, Rule};
 use super::ladder::Ladder;
+use super::machine::Child;
 use super::signal::Signal;
 
 /// What can be told to end when main has ended.
@@ -49,6 +52,8 @@ pub struct Policy<'a> {
     pub forwarding: &'a Forwarding,
     /// What becomes of main's status.
     pub exit_map: &'a ExitMap,
+    /// What runs before main is started, one after the other: how long each may take. They are the children from 1 on.
+    pub before: &'a [Option<Duration>],
     /// Main's process group.
     pub group: Group,
     /// Whether a shell above us does job control.
@@ -70,9 +75,20 @@ impl Policy<'_> {
         }
     }
 
-    /// How we end after a main that ended so.
-    pub(super) fn outcome(&self, status: Status) -> Outcome {
-        match (self.exit_map.get(status), status, self.on_signal_death) {
+    /// The hook before a stop, behind those before main in the driver's table.
+    pub(super) fn stop_hook(&self) -> Child {
+        Child(u8::try_from(self.before.len()).unwrap_or(u8::MAX).saturating_add(1))
+    }
+
+    /// What our end is, whose matter is `verdict`. The map is about main.
+    pub(super) fn outcome(&self, verdict: Verdict) -> Outcome {
+        let (mapped, status) = match verdict {
+            Verdict::Main(status) => (self.exit_map.get(status), status),
+            Verdict::Hook(status) => (None, status),
+            Verdict::TimedOut => return Outcome::Code(Verdict::TIMED_OUT),
+            Verdict::NotStarted(child, why) => return Outcome::NotStarted(child, why),
+        };
+        match (mapped, status, self.on_signal_death) {
             (Some(code), _, _) => Outcome::Code(code),
             (None, Status::Signaled(signal), OnSignalDeath::DieOfIt) => Outcome::Signal(signal),
             (None, _, _) => Outcome::Code(status.shell_code()),

@@ -3,7 +3,7 @@
 //! It is told the same events and actions as the machine and the driver, and decides nothing.
 
 use super::exit::{Outcome, Status};
-use super::machine::{Action, Event, Received, Rung, Time};
+use super::machine::{Action, Child, Event, Fault, Received, Rung, Time};
 use super::signal::Signal;
 
 /// A process's name as the kernel has it (TASK_COMM_LEN, with no NUL).
@@ -58,6 +58,7 @@ pub struct Record {
     /// How many of those there were last seen alive.
     more_living: u32,
     ended: Option<(Time, Outcome)>,
+    prevented: Option<(Child, Fault)>,
 }
 
 impl Record {
@@ -78,6 +79,7 @@ impl Record {
         more: 0,
         more_living: 0,
         ended: None,
+        prevented: None,
     };
 
     /// An event, and what the machine ordered.
@@ -94,14 +96,22 @@ impl Record {
                 self.stop = Some((now, Cause::Signal(received)));
             }
             (_, Action::Exit(outcome)) => self.ended = Some((now, outcome)),
+            // Of a hook before main: the first matter is why that was not started.
+            (_, Action::Blame(hook, fault)) if self.main.is_none() && self.prevented.is_none() => {
+                self.prevented = Some((hook, fault));
+            }
             _ => {}
         }
+    }
+
+    /// Main, or what comes before it, is about to be started.
+    pub fn note_begin(&mut self, now: Time) {
+        self.began = Some(now);
     }
 
     /// Main was started.
     pub fn note_start(&mut self, now: Time, pid: i32) {
         self.main = Some((pid, now));
-        self.began = Some(now);
     }
 
     /// Who asked for the stop, by name.
@@ -179,6 +189,16 @@ impl Record {
                 }
             }
         }
+    }
+
+    /// When all began.
+    pub fn began(&self) -> Option<Time> {
+        self.began
+    }
+
+    /// The hook for which main was not started, and why.
+    pub fn prevented(&self) -> Option<(Child, Fault)> {
+        self.prevented
     }
 
     /// When main was started, and its number.

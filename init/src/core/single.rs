@@ -1,8 +1,15 @@
 //! One program, its signals, its orphans and its end.
 //!
 //! ```text
-//!  New ──Begin──▶ Running ──Stop, or the longest time──▶ Delaying ──delay──▶ Asking ──kill──▶ KillingMain
-//!                    │ main ended                            │ main ended       │                 │ main ended,
+//!  New ──Begin──▶ PreStarting (hooks, if any) ──Stop──▶ Abandoning ──kill──▶ KillingHook ◀──limit── (PreStarting)
+//!                    │ all ended with 0   │ failed          │ ended            │ ended, or 1 s
+//!                    │                    └────────▶ (MainEnded: main was never started)
+//!                    ▼
+//!                 Running ──Stop, or the longest time──▶ PreStopping (if there is a hook)
+//!                    │ main ended                            │ ended, limit, or Stop
+//!                    │                                       ▼
+//!                    │                                   Delaying ──delay──▶ Asking ──kill──▶ KillingMain
+//!                    │                                       │ main ended       │                 │ main ended,
 //!                    ▼                                       ▼                  ▼                 ▼ or 1 s
 //!                  MainEnded ◀──────────────────────────────────────────────────────────────────────
 //!                    │ nothing left: Done
@@ -17,7 +24,8 @@
 //!
 //! Invariants, which `single_tests` checks in every reachable state:
 //!
-//! 1. Main is started once, by the first action.
+//! 1. Main is started once, by the first action, or where there are hooks before it when the last of them has ended
+//!    with 0.
 //! 2. Main is signalled only between its start and its end.
 //! 3. While main runs, every signal reaches it exactly once, as its rule says, or is dropped with a reason; a request to
 //!    stop waits for the delay, and a second SIGINT in a row takes a stop one rung up instead.
@@ -30,26 +38,35 @@
 //! 7. A deadline is armed wherever one is waited for (that of a rung that was left early finds nothing to do); from a
 //!    kill, and from when what is left was told, deadlines alone lead to the end.
 //! 8. There is one exit, the last action, after main's end, or when it did not start or could not be killed; it is
-//!    main's, as the map says.
+//!    main's, as the map says, or that of the hook for which main was not started, or 124 where its time was over.
 //! 9. A stop that takes long is explained once, halfway to main's kill (after 5 s where nobody has said how long a stop
 //!    may take), and once more halfway to the leftovers', unless the kill has come by then. So is a main that died of a
 //!    SIGKILL which was not ours.
+//! 10. Hooks before main run one after the other, each once and within its limit. From the first that is not started,
+//!     does not end with 0 or is killed at its limit, and from a request to stop, no further one and no main is started.
+//!     Signals reach the one that runs; a request is told to it as SIGTERM, and it is killed where main would be, or by
+//!     two SIGINTs in a row.
+//! 11. The hook before a stop is started once, when a stop begins, and never without one. Main is told when it has
+//!     ended, however it did, or at its limit, or by a second request. At the limit alone it is killed; otherwise it runs
+//!     on, and is one of what main leaves behind. Signals reach main, not the hook.
 
+mod climb;
+mod ends;
+mod hooks;
 mod state;
 
 use core::mem::{Discriminant, discriminant};
 use core::time::Duration;
 
 pub(super) use self::state::State;
-use self::state::{Climb, Request};
+use self::state::{Climb, Hook, Request};
 use super::actions::Actions;
-use super::exit::{Outcome, Status};
+use super::exit::{Status, Verdict};
 use super::forwarding::Rule;
-use super::ladder::{KillMode, Ladder, Leftovers, StopSignal};
 use super::machine::{
-    Action, Child, Event, Fate, Left, Machine, Note, Received, Rung, Sender, Slow, StartError, Terminal, Time,
+    Action, Child, Event, Fault, Left, Machine, Note, Received, Sender, Slow, StartError, Terminal, Time,
 };
-use super::policy::{Group, JobControl, Policy, Scope};
+use super::policy::{Group, JobControl, Policy};
 use super::signal::Signal;
 
 /// The one program.
@@ -61,7 +78,7 @@ const KILLED: Status = Status::Signaled(Signal::KILL);
 /// Two SIGINTs as close as this are somebody who does not want to wait.
 const IN_A_ROW: Duration = Duration::from_secs(2);
 
-/// An event as the table takes it: signals are judged, and there is one child.
+/// An event as the table takes it: signals are judged, and beside main there is one hook at a time.
 #[derive(Clone, Copy)]
 enum Input {
     Begin,
@@ -72,6 +89,8 @@ enum Input {
     Hurry,
     MainEnded(Status),
     MainStopped(Signal, Terminal),
+    HookEnded(Status),
+    HookStopped(Signal, Terminal),
     Reaped(Left),
     Deadline,
 }
@@ -106,247 +125,190 @@ impl<'a> Single<'a> {
         }
     }
 
+    #[expect(clippy::too_many_lines, reason = "the table")]
     fn next(&self, now: Time, input: Input) -> (State, Actions) {
-        use Input::{Begin, Deadline, Forward, Hurry, MainEnded, MainStopped, NotStarted, Reaped, Stop};
-        use State::{Asking, Delaying, Done, Killing, KillingMain, New, Running, Waiting};
+        use Input::{
+            Begin, Deadline, Forward, HookEnded, HookStopped, Hurry, MainEnded, MainStopped, NotStarted, Reaped, Stop,
+        };
+        use State::{
+            Abandoning, Asking, Delaying, Done, Killing, KillingHook, KillingMain, New, PreStarting, PreStopping,
+            Running, Waiting,
+        };
 
         let same = self.state;
         match (self.state, input) {
-            (New, Begin) => (Running, self.start(now)),
+            (New, Begin) => self.start_from(now, 0),
             // Nothing can happen to a program that was not started.
             (
                 New,
-                NotStarted(_) | Stop(_) | Forward(_) | Hurry | MainEnded(_) | MainStopped(..) | Reaped(_) | Deadline,
+                NotStarted(_) | Stop(_) | Forward(_) | Hurry | MainEnded(_) | MainStopped(..) | HookEnded(_)
+                | HookStopped(..) | Reaped(_) | Deadline,
             ) => (same, Actions::NONE),
 
-            (Running | Delaying(_) | Asking(_) | KillingMain { .. }, NotStarted(why)) => {
-                (Done, [Action::Exit(Outcome::NotStarted(why))].into())
+            (PreStarting(Hook { child, .. }), HookEnded(Status::Exited(0))) => self.start_from(now, child.0),
+            (PreStarting(Hook { child, .. }), HookEnded(status)) => {
+                let verdict = Verdict::Hook(status);
+                (State::MainEnded { asked: None, verdict }, [Action::Blame(child, Fault::Ended(status))].into())
             }
+            (PreStarting(Hook { child, .. }), NotStarted(why)) => self.not_started(child, why),
+            (PreStarting(hook), Stop(_)) => self.abandon(now, hook),
+            (PreStarting(hook), Deadline) if hook.is_over(now) => self.kill_late_hook(hook),
+            // It has heard of it; asking again must not restart the clock.
+            (Abandoning { hook, .. }, Stop(_)) => (same, [Action::Signal(hook.child, Signal::TERM)].into()),
+            (PreStarting(hook) | Abandoning { hook, .. }, Forward(signal)) => {
+                (same, [Action::Signal(hook.child, signal)].into())
+            }
+            (PreStarting(hook) | Abandoning { hook, .. }, HookStopped(by, terminal)) => {
+                (same, self.child_stopped(hook.child, by, terminal))
+            }
+            (Abandoning { asked, .. }, HookEnded(status)) => {
+                (State::MainEnded { asked: Some(asked), verdict: Verdict::Hook(status) }, Actions::NONE)
+            }
+            (Abandoning { hook, asked }, Hurry) => hooks::kill(hook, asked),
+            (Abandoning { hook, asked }, Deadline) if hook.is_over(now) => hooks::kill(hook, asked),
+            (KillingHook { asked, verdict }, HookEnded(status)) => {
+                (State::MainEnded { asked, verdict: verdict.of_killed(status) }, Actions::NONE)
+            }
+            // Not even SIGKILL ends it. It counts as killed, and as one of those that are left, but not for ever.
+            (KillingHook { asked, verdict }, Deadline) => self.main_left(now, Some(asked.unwrap_or(now)), verdict),
+            (KillingHook { asked, verdict }, Stop(signal)) => {
+                let asked = Some(asked.unwrap_or(now));
+                (KillingHook { asked, verdict }, drop_signal(signal, Note::HookIsKilled))
+            }
+            (KillingHook { .. }, Forward(signal)) => (same, drop_signal(signal, Note::HookIsKilled)),
+            // A deadline that nobody waits for is that of a hook that has ended.
+            (PreStarting(_) | Abandoning { .. }, Begin | MainEnded(_) | MainStopped(..) | Reaped(_) | Deadline)
+            | (PreStarting(_), Hurry)
+            | (Abandoning { .. }, NotStarted(_))
+            | (
+                KillingHook { .. },
+                Begin | NotStarted(_) | Hurry | MainEnded(_) | MainStopped(..) | HookStopped(..) | Reaped(_),
+            ) => (same, Actions::NONE),
+
+            (Running, NotStarted(why)) => self.not_started(MAIN, why),
             (Running, Stop(signal)) => self.begin_stop(now, signal),
             // Its longest time is over. Nobody outside has asked, so there is no signal but the usual one.
-            (Running, Deadline) => self.begin_stop(now, self.policy.usual_signal()),
+            (Running, Deadline) if self.is_over_time(now) => self.begin_stop(now, self.policy.usual_signal()),
+            (PreStopping(request), NotStarted(why)) => self.delay_for(now, request, Fault::NotStarted(why)),
+            (PreStopping(request), HookEnded(Status::Exited(0)) | Stop(_) | Hurry) => {
+                self.delay(now, request, Actions::NONE)
+            }
+            (PreStopping(request), HookEnded(status)) => self.delay_for(now, request, Fault::Ended(status)),
+            (PreStopping(request), Deadline) => self.delay_after_limit(now, request),
+            (PreStopping(_), HookStopped(by, terminal)) => {
+                (same, self.child_stopped(self.policy.stop_hook(), by, terminal))
+            }
             // A stop is under way: asking again ends the delay, or tells main again; the clock goes on.
             (Delaying(request), Stop(_) | Deadline | Hurry) => self.ask(now, request),
             (Asking(climb), Stop(signal)) => match self.first_signal(signal) {
                 Signal::KILL => self.kill_main(climb.asked),
                 signal => (same, self.tell(signal)),
             },
-            (Running | Delaying(_) | Asking(_), Forward(signal)) => (same, [Action::Signal(MAIN, signal)].into()),
+            (Running | PreStopping(_) | Delaying(_) | Asking(_), Forward(signal)) => {
+                (same, [Action::Signal(MAIN, signal)].into())
+            }
             (Asking(climb), Hurry) => self.climb(now, climb, None),
             (Asking(climb), Deadline) => self.asking_deadline(now, climb),
             (KillingMain { .. }, Stop(signal) | Forward(signal)) => (same, drop_signal(signal, Note::MainIsKilled)),
             // Not even SIGKILL ends it. It counts as killed, and as one of those that are left.
-            (KillingMain { .. }, Deadline) if self.kills_all() => (Done, self.end_naming_the_rest(KILLED)),
-            (KillingMain { asked }, Deadline) => self.main_left(now, Some(asked), KILLED),
+            (KillingMain { .. }, Deadline) if self.kills_all() => {
+                (Done, self.end_naming_the_rest(Verdict::Main(KILLED)))
+            }
+            (KillingMain { asked }, Deadline) => self.main_left(now, Some(asked), Verdict::Main(KILLED)),
             // A process may have forked while the others were killed.
             (KillingMain { .. }, Reaped(Left::Some)) if self.kills_all() => (same, [Action::KillRest].into()),
-            (Running, MainEnded(status)) => (State::MainEnded { asked: None, status }, self.explain_kill(status)),
-            (Delaying(Request { at: asked, .. }) | Asking(Climb { asked, .. }), MainEnded(status)) => {
-                (State::MainEnded { asked: Some(asked), status }, self.explain_kill(status))
+            (Running, MainEnded(status)) => {
+                (State::MainEnded { asked: None, verdict: Verdict::Main(status) }, self.explain_kill(status))
             }
+            (
+                PreStopping(Request { at: asked, .. })
+                | Delaying(Request { at: asked, .. })
+                | Asking(Climb { asked, .. }),
+                MainEnded(status),
+            ) => (State::MainEnded { asked: Some(asked), verdict: Verdict::Main(status) }, self.explain_kill(status)),
             // All have been killed with it, and the deadline of that holds for all.
-            (KillingMain { .. }, MainEnded(status)) if self.kills_all() => (Killing { status }, Actions::NONE),
-            (KillingMain { asked }, MainEnded(status)) => {
-                (State::MainEnded { asked: Some(asked), status }, Actions::NONE)
+            (KillingMain { .. }, MainEnded(status)) if self.kills_all() => {
+                (Killing { verdict: Verdict::Main(status) }, Actions::NONE)
             }
-            (Running | Delaying(_) | Asking(_), MainStopped(by, terminal)) => (same, self.main_stopped(by, terminal)),
-            (Running | Delaying(_) | Asking(_) | KillingMain { .. }, Begin | Reaped(_))
-            | (Running, Hurry)
+            (KillingMain { asked }, MainEnded(status)) => {
+                (State::MainEnded { asked: Some(asked), verdict: Verdict::Main(status) }, Actions::NONE)
+            }
+            (Running | PreStopping(_) | Delaying(_) | Asking(_), MainStopped(by, terminal)) => {
+                (same, self.child_stopped(MAIN, by, terminal))
+            }
+            // Whoever waits for the hook before the stop does so no more.
+            (
+                Running | Delaying(_) | Asking(_) | KillingMain { .. },
+                Begin | Reaped(_) | HookEnded(_) | HookStopped(..),
+            )
+            | (PreStopping(_), Begin | Reaped(_))
+            | (Delaying(_) | Asking(_) | KillingMain { .. }, NotStarted(_))
+            | (Running, Hurry | Deadline)
             | (KillingMain { .. }, MainStopped(..) | Hurry) => (same, Actions::NONE),
 
             // The round of reaping that main's end is part of shows whether anything is left.
-            (State::MainEnded { status, .. }, Reaped(Left::None)) => (Done, self.end_alone(status)),
-            (State::MainEnded { asked, status }, Reaped(Left::Some)) => self.main_left(now, asked, status),
-            (State::MainEnded { asked, status }, Stop(signal)) => {
+            (State::MainEnded { verdict, .. }, Reaped(Left::None)) => (Done, self.end_alone(verdict)),
+            (State::MainEnded { asked, verdict }, Reaped(Left::Some)) => self.main_left(now, asked, verdict),
+            (State::MainEnded { asked, verdict }, Stop(signal)) => {
                 let asked = Some(asked.unwrap_or(now));
-                (State::MainEnded { asked, status }, drop_signal(signal, Note::MainHasEnded))
+                (State::MainEnded { asked, verdict }, drop_signal(signal, Note::MainHasEnded))
             }
-            (State::MainEnded { .. }, Begin | NotStarted(_) | Hurry | MainEnded(_) | MainStopped(..) | Deadline) => {
-                (same, Actions::NONE)
-            }
+            (
+                State::MainEnded { .. },
+                Begin | NotStarted(_) | Hurry | MainEnded(_) | MainStopped(..) | HookEnded(_) | HookStopped(..)
+                | Deadline,
+            ) => (same, Actions::NONE),
 
-            (Waiting { status }, Reaped(Left::None)) => (Done, self.end_alone(status)),
-            (Waiting { status }, Stop(_) | Hurry | Deadline) => self.tell_leftovers(now, Some(now), status),
-            (State::Leftovers { status, .. } | Killing { status }, Reaped(Left::None)) => (Done, self.end(status)),
+            (Waiting { verdict }, Reaped(Left::None)) => (Done, self.end_alone(verdict)),
+            (Waiting { verdict }, Stop(_) | Hurry) => self.tell_leftovers(now, Some(now), verdict),
+            // The longest time that main may run is one for what it leaves behind too.
+            (Waiting { verdict }, Deadline) if self.is_over_time(now) => self.tell_leftovers(now, Some(now), verdict),
+            (State::Leftovers { verdict, .. } | Killing { verdict }, Reaped(Left::None)) => (Done, self.end(verdict)),
             (State::Leftovers { .. }, Stop(signal)) => (same, [Action::SignalRest(signal)].into()),
-            (State::Leftovers { status, kill_at }, Deadline) if now < kill_at => {
-                (same, [Action::Arm(kill_at), Action::Explain(Slow::Leftovers(status))].into())
+            (State::Leftovers { verdict, kill_at }, Deadline) if now < kill_at => {
+                (same, [Action::Arm(kill_at), Action::Explain(Slow::Leftovers(verdict.of_main()))].into())
             }
-            (State::Leftovers { status, .. }, Deadline | Hurry) => kill_leftovers(status),
+            (State::Leftovers { verdict, .. }, Deadline | Hurry) => ends::kill(verdict),
             (
                 Waiting { .. } | State::Leftovers { .. },
-                Begin | NotStarted(_) | MainEnded(_) | MainStopped(..) | Reaped(Left::Some),
-            ) => (same, Actions::NONE),
+                Begin | NotStarted(_) | MainEnded(_) | MainStopped(..) | HookEnded(_) | HookStopped(..)
+                | Reaped(Left::Some),
+            )
+            | (Waiting { .. }, Deadline) => (same, Actions::NONE),
 
             // A process may have forked while the others were killed.
             (Killing { .. }, Reaped(Left::Some)) => (same, [Action::KillRest].into()),
-            (Killing { status }, Deadline) => (Done, self.end_naming_the_rest(status)),
+            (Killing { verdict }, Deadline) => (Done, self.end_naming_the_rest(verdict)),
             (Killing { .. }, Stop(signal))
             | (State::MainEnded { .. } | Waiting { .. } | State::Leftovers { .. } | Killing { .. }, Forward(signal)) => {
                 (same, drop_signal(signal, Note::MainHasEnded))
             }
-            (Killing { .. }, Begin | NotStarted(_) | Hurry | MainEnded(_) | MainStopped(..)) => (same, Actions::NONE),
+            (
+                Killing { .. },
+                Begin | NotStarted(_) | Hurry | MainEnded(_) | MainStopped(..) | HookEnded(_) | HookStopped(..),
+            ) => (same, Actions::NONE),
 
             (Done, _) => (Done, Actions::NONE),
         }
     }
 
-    fn start(&self, now: Time) -> Actions {
-        let start = Actions::from([Action::Spawn(MAIN)]);
-        match self.policy.ladder.max_time {
-            Some(time) => start.and(Action::Arm(now.after(time))),
-            None => start,
-        }
-    }
-
-    fn begin_stop(&self, now: Time, signal: Signal) -> (State, Actions) {
-        let request = Request { at: now, signal };
-        let delay = self.policy.ladder.delay;
-        if delay.is_zero() {
-            return self.ask(now, request);
-        }
-        (State::Delaying(request), [Action::Climb(Rung::Delay), Action::Arm(now.after(delay))].into())
-    }
-
-    /// Sends main the first signal.
-    fn ask(&self, now: Time, request: Request) -> (State, Actions) {
-        let signal = self.first_signal(request.signal);
-        let climb = Climb { asked: request.at, told: now, step: 0, signal, since: now, explained: false };
-        self.reach(climb, None)
-    }
-
-    /// Goes on to the next signal; behind the last one comes SIGKILL.
-    fn climb(&self, now: Time, climb: Climb, explain: Option<Action>) -> (State, Actions) {
-        let step = climb.step.saturating_add(1);
-        match self.policy.ladder.signals.get(step) {
-            Some(StopSignal { signal, .. }) => self.reach(Climb { step, signal, since: now, ..climb }, explain),
-            None => self.kill_main(climb.asked),
-        }
-    }
-
-    /// The step of `climb` is reached.
-    fn reach(&self, climb: Climb, explain: Option<Action>) -> (State, Actions) {
-        if climb.signal == Signal::KILL {
-            return self.kill_main(climb.asked);
-        }
-        let actions = self.arm(climb).then(explain).and(Action::Climb(Rung::Signal(climb.signal)));
-        (State::Asking(climb), actions.then(self.tell(climb.signal)))
-    }
-
-    fn asking_deadline(&self, now: Time, climb: Climb) -> (State, Actions) {
-        let explains = !climb.explained && now >= self.explain_at(climb);
-        let explain = explains.then_some(Action::Explain(Slow::Main(climb.signal)));
-        let climb = Climb { explained: climb.explained || explains, ..climb };
-        // Where we come late, each signal has its time all the same: the ladder's own SIGKILL is a step like the others.
-        if self.kill_anyhow_at(climb.asked).is_some_and(|kill_at| now >= kill_at) {
-            return self.kill_main(climb.asked);
-        }
-        if self.next_step_at(climb).is_some_and(|next| now >= next) {
-            return self.climb(now, climb, explain);
-        }
-        (State::Asking(climb), self.arm(climb).then(explain))
-    }
-
-    /// Arms the first of the deadlines that are left, if any is. It comes before an explanation, which says how long
-    /// there is until then.
-    fn arm(&self, climb: Climb) -> Actions {
-        let explain_at = if climb.explained { None } else { Some(self.explain_at(climb)) };
-        let deadlines = [explain_at, self.next_step_at(climb), self.kill_at(climb)];
-        Actions::NONE.then(deadlines.into_iter().flatten().min().map(Action::Arm))
-    }
-
-    /// Halfway to the kill, counted from the first signal. The longest time may be far away still, and says nothing of
-    /// how long a stop may take.
-    fn explain_at(&self, climb: Climb) -> Time {
-        let ladder = self.policy.ladder;
-        let is_timed = ladder.grace.is_some() || ladder.signals.until_kill(climb.step).is_some();
-        let halfway = self.kill_at(climb).map(|kill_at| climb.told.midway(kill_at));
-        let patient = climb.told.after(Ladder::PATIENCE);
-        match halfway {
-            Some(halfway) if is_timed => halfway,
-            Some(halfway) => halfway.min(patient),
-            None => patient,
-        }
-    }
-
-    fn next_step_at(&self, climb: Climb) -> Option<Time> {
-        let then = self.policy.ladder.signals.get(climb.step)?.then?;
-        Some(climb.since.after(then))
-    }
-
-    /// When main is killed, if somebody here has decided that and nothing comes in between.
-    fn kill_at(&self, climb: Climb) -> Option<Time> {
-        let by_ladder = self.policy.ladder.signals.until_kill(climb.step).map(|time| climb.since.after(time));
-        [by_ladder, self.kill_anyhow_at(climb.asked)].into_iter().flatten().min()
-    }
-
-    /// When main is killed wherever the ladder stands.
-    fn kill_anyhow_at(&self, asked: Time) -> Option<Time> {
-        let ladder = self.policy.ladder;
-        let by_grace = ladder.grace.map(|grace| asked.after(grace));
-        // Where we come late, main has its time all the same.
-        let by_limit = self.limit.map(|limit| limit.max(asked).after(ladder.own_grace()));
-        [by_grace, by_limit].into_iter().flatten().min()
-    }
-
-    /// Unexplained, even where that is due: a helper would find a process that is being ended.
-    fn kill_main(&self, asked: Time) -> (State, Actions) {
-        let kill = Action::Tell(MAIN, self.policy.ladder.kill_mode, Signal::KILL);
-        let actions = [Action::Climb(Rung::Kill), kill, Action::ArmAfterKill];
-        (State::KillingMain { asked }, actions.into())
-    }
-
-    /// Sends the signal of a stop, and continues what could not act on it.
-    fn tell(&self, signal: Signal) -> Actions {
-        let mode = self.policy.ladder.kill_mode;
-        let told = Actions::from([Action::Tell(MAIN, mode, signal)]);
-        // Main's stops are reported to us, those of others are not.
-        if mode == KillMode::Tree || self.main_is_stopped {
-            told.and(Action::Tell(MAIN, mode, Signal::CONT))
-        } else {
-            told
-        }
-    }
-
-    /// Whether the kill of main is one of everything.
-    fn kills_all(&self) -> bool {
-        self.policy.ladder.kill_mode == KillMode::Tree
-    }
-
-    /// What main is sent first, if the request stands for `asked`.
-    fn first_signal(&self, asked: Signal) -> Signal {
-        self.policy.ladder.signals.get(0).map_or(asked, |first| first.signal)
-    }
-
-    /// Who kills so beside us is the kernel, when memory is short.
-    fn explain_kill(&self, status: Status) -> Actions {
-        match status {
-            KILLED if !self.kill_is_passed_on => [Action::Explain(Slow::MainKilled)].into(),
-            Status::Signaled(_) | Status::Exited(_) => Actions::NONE,
-        }
-    }
-
-    /// Main is no more, and something is left.
-    fn main_left(&self, now: Time, asked: Option<Time>, status: Status) -> (State, Actions) {
-        match (self.policy.ladder.leftovers, asked) {
-            (Leftovers::Leave, _) => (State::Done, self.end(status)),
-            (Leftovers::Wait, None) => (State::Waiting { status }, [Action::Climb(Rung::Wait)].into()),
-            (Leftovers::Stop, _) | (Leftovers::Wait, Some(_)) => self.tell_leftovers(now, asked, status),
-        }
-    }
-
-    fn tell_leftovers(&self, now: Time, asked: Option<Time>, status: Status) -> (State, Actions) {
-        let time = self.policy.ladder.leftover_time(asked.map(|asked| now.since(asked)));
-        let kill_at = now.after(time);
-        let actions = [Action::Climb(Rung::Leftovers), Action::TellRest, Action::Arm(now.midway(kill_at))];
-        (State::Leftovers { status, kill_at }, actions.into())
+    /// Whether the longest time is over.
+    fn is_over_time(&self, now: Time) -> bool {
+        self.limit.is_some_and(|limit| now >= limit)
     }
 
     /// Whether the signal is the second SIGINT in a row, which goes nowhere but one rung up. What is rewritten is none.
     fn is_hurry(&self, now: Time, received: Received) -> bool {
         let stopping = match self.state {
-            State::Delaying(_) | State::Asking(_) | State::Waiting { .. } | State::Leftovers { .. } => true,
+            State::Abandoning { .. }
+            | State::PreStopping(_)
+            | State::Delaying(_)
+            | State::Asking(_)
+            | State::Waiting { .. }
+            | State::Leftovers { .. } => true,
             State::New
+            | State::PreStarting(_)
+            | State::KillingHook { .. }
             | State::Running
             | State::KillingMain { .. }
             | State::MainEnded { .. }
@@ -373,51 +335,28 @@ impl<'a> Single<'a> {
         }
     }
 
-    fn main_stopped(&self, by: Signal, terminal: Terminal) -> Actions {
+    fn child_stopped(&self, child: Child, by: Signal, terminal: Terminal) -> Actions {
         match self.policy.job_control {
-            // The shell waits for us, not for main: it must see that the job has stopped.
+            // The shell waits for us, not for the program: it must see that the job has stopped.
             JobControl::Caller if by.is_job_stop() && terminal != Terminal::None => {
-                [Action::StopOurselves(MAIN)].into()
+                [Action::StopOurselves(child)].into()
             }
-            // SIGSTOP may be meant for main alone, by somebody who will continue main alone. In the foreground it is
+            // SIGSTOP may be meant for the program alone, by somebody who will continue it alone. In the foreground it is
             // `suspend`, or an editor's ^Z.
             JobControl::Caller if by == Signal::STOP && terminal == Terminal::Foreground => {
-                [Action::StopOurselves(MAIN)].into()
+                [Action::StopOurselves(child)].into()
             }
-            // Ctrl-Z where no shell could ever continue main. (The kernel ignores it for orphaned groups.)
-            JobControl::Nobody if by == Signal::TSTP => [Action::Signal(MAIN, Signal::CONT)].into(),
+            // Ctrl-Z where no shell could ever continue it. (The kernel ignores it for orphaned groups.)
+            JobControl::Nobody if by == Signal::TSTP => [Action::Signal(child, Signal::CONT)].into(),
             JobControl::Caller | JobControl::Nobody => Actions::NONE,
         }
-    }
-
-    fn end(&self, status: Status) -> Actions {
-        [self.exit(status)].into()
-    }
-
-    /// None of our children is left, but a namespace may hold others, and the kernel kills them when we end.
-    fn end_alone(&self, status: Status) -> Actions {
-        match (self.policy.scope, self.policy.ladder.leftovers) {
-            (Scope::Namespace, Leftovers::Stop | Leftovers::Wait) => [Action::TellRest, self.exit(status)].into(),
-            (Scope::Namespace, Leftovers::Leave) | (Scope::Tree, _) => self.end(status),
-        }
-    }
-
-    fn end_naming_the_rest(&self, status: Status) -> Actions {
-        [Action::NameRest(Fate::LeftBehind), self.exit(status)].into()
-    }
-
-    fn exit(&self, status: Status) -> Action {
-        Action::Exit(self.policy.outcome(status))
     }
 }
 
 impl Machine for Single<'_> {
     fn on(&mut self, now: Time, event: Event) -> Actions {
         let input = match event {
-            Event::Begin => {
-                self.limit = self.policy.ladder.max_time.map(|time| now.after(time));
-                Input::Begin
-            }
+            Event::Begin => Input::Begin,
             Event::NotStarted(_, why) => Input::NotStarted(why),
             Event::Signalled(received) => {
                 let hurry = self.is_hurry(now, received);
@@ -430,21 +369,26 @@ impl Machine for Single<'_> {
                     Err(note) => return self.drop_received(received.signal, note),
                 }
             }
-            Event::Ended(_, status) => Input::MainEnded(status),
-            Event::Stopped(_, by, terminal) => Input::MainStopped(by, terminal),
+            Event::Ended(MAIN, status) => Input::MainEnded(status),
+            Event::Ended(_, status) => Input::HookEnded(status),
+            Event::Stopped(MAIN, by, terminal) => Input::MainStopped(by, terminal),
+            Event::Stopped(_, by, terminal) => Input::HookStopped(by, terminal),
             Event::Reaped(left) => Input::Reaped(left),
             Event::Deadline => Input::Deadline,
         };
         let (next, actions) = self.next(now, input);
         self.state = next;
-        self.remember(input, actions);
+        self.remember(now, input, actions);
         actions
     }
 }
 
 impl Single<'_> {
     /// What later orders depend on.
-    fn remember(&mut self, input: Input, actions: Actions) {
+    fn remember(&mut self, now: Time, input: Input, actions: Actions) {
+        if actions.contains(Action::Spawn(MAIN)) {
+            self.limit = self.policy.ladder.max_time.map(|time| now.after(time));
+        }
         let mode = self.policy.ladder.kill_mode;
         let continued = [Action::Signal(MAIN, Signal::CONT), Action::Tell(MAIN, mode, Signal::CONT)];
         self.main_is_stopped = match input {
@@ -470,10 +414,4 @@ fn is_interrupt(signal: Signal, rule: Rule) -> bool {
 
 fn drop_signal(signal: Signal, note: Note) -> Actions {
     [Action::Drop(signal, note)].into()
-}
-
-fn kill_leftovers(status: Status) -> (State, Actions) {
-    let actions =
-        [Action::Climb(Rung::KillLeftovers), Action::NameRest(Fate::Killed), Action::KillRest, Action::ArmAfterKill];
-    (State::Killing { status }, actions.into())
 }

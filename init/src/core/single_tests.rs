@@ -1,6 +1,7 @@
 //! Every reachable state of the machine, with every event that the driver could report in it, at every time that makes
 //! a difference, against what an [`Observer`] says must come. And the most important promises, one sentence each.
 
+mod hook_promises;
 mod observer;
 mod options;
 mod promises;
@@ -16,7 +17,10 @@ use self::options::{S, at, milliseconds};
 use self::seen::{NOW, Seen, rebased};
 use self::worlds::World;
 use super::single::{Interrupt, MAIN, State};
-use super::{Action, Event, Left, Machine, Received, Single, StartError, Step, Time};
+use super::{Action, Event, Left, Machine, Received, Signal, Single, StartError, Status, Step, Time};
+
+/// How a hook may end.
+const HOOK_ENDS: [Status; 3] = [Status::Exited(0), Status::Exited(7), Status::Signaled(Signal::KILL)];
 
 /// Quick also where nothing is optimised (as rustc's own, FxHash).
 #[derive(Default)]
@@ -82,7 +86,13 @@ impl Moment {
     fn rebase(mut self, now: u64, oldest: u64) -> Moment {
         let moved = |time: &mut Time| *time = at(rebased(milliseconds(*time), now, oldest));
         match &mut self.state {
-            State::Delaying(request) => moved(&mut request.at),
+            State::PreStopping(request) | State::Delaying(request) => moved(&mut request.at),
+            State::PreStarting(hook) => hook.kill_at.iter_mut().for_each(moved),
+            State::Abandoning { hook, asked } => {
+                hook.kill_at.iter_mut().for_each(moved);
+                moved(asked);
+            }
+            State::KillingHook { asked, .. } => asked.iter_mut().for_each(moved),
             State::Asking(climb) => {
                 moved(&mut climb.asked);
                 moved(&mut climb.told);
@@ -101,7 +111,7 @@ impl Moment {
             | State::Done => {}
         }
         self.limit.iter_mut().for_each(moved);
-        if !matches!(self.state, State::Running | State::Delaying(_) | State::Asking(_)) {
+        if matches!(self.state, State::KillingMain { .. } | State::Leftovers { .. } | State::Killing { .. }) {
             // It only matters whether there is one and, if that, whether it is over.
             self.limit = self.limit.map(|limit| limit.clamp(at(NOW), at(NOW + 1)));
         }
@@ -126,8 +136,12 @@ impl World {
             all.extend(self.statuses.iter().map(|status| Event::Ended(MAIN, *status)));
             all.extend(self.stops.iter().map(|(by, terminal)| Event::Stopped(MAIN, *by, *terminal)));
         }
-        if seen.may_not_start() {
-            all.push(Event::NotStarted(MAIN, StartError { step: Step::Exec, errno: 2 }));
+        for hook in seen.hooks(self.options.stop_hook()) {
+            all.extend(HOOK_ENDS.iter().map(|status| Event::Ended(hook, *status)));
+            all.extend(self.stops.iter().map(|(by, terminal)| Event::Stopped(hook, *by, *terminal)));
+        }
+        if let Some(child) = seen.spawned {
+            all.push(Event::NotStarted(child, StartError { step: Step::Exec, errno: 2 }));
         }
         if seen.armed.is_some_and(|armed| armed <= seen.now) && !seen.is_reaping() {
             all.push(Event::Deadline);
@@ -257,6 +271,16 @@ fn every_two_keys_keep_the_invariants() {
 #[test]
 fn every_rewritten_signal_keeps_the_invariants() {
     explore(&worlds::rewritten(), 19_000);
+}
+
+#[test]
+fn every_hook_before_main_keeps_the_invariants() {
+    explore(&worlds::hooks_before(), 27_000);
+}
+
+#[test]
+fn every_hook_before_a_stop_keeps_the_invariants() {
+    explore(&worlds::hooks_before_a_stop(), 60_000);
 }
 
 #[test]

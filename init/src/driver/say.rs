@@ -1,16 +1,19 @@
 //! What the loop says of itself: one line an event, with the fields of the JSON form.
 
-use log::{debug, warn};
+use core::fmt;
 
-use crate::core::{Event, Outcome, Received, Sender, Signal, Status};
+use log::{debug, error, info, warn};
+
+use super::{Purpose, Slot};
+use crate::core::{Event, Fault, Outcome, Received, Sender, Signal, StartError, Status};
 use crate::sys::{self, Errno, Pid};
 
-pub(super) fn log_sent(sent: Result<(), Errno>, pid: Pid, signal: Signal) {
+pub(super) fn log_sent(sent: Result<(), Errno>, who: Purpose, pid: Pid, signal: Signal) {
     match sent {
         Ok(()) => {
-            debug!(event = "forwarded", signal = signal.number(), pid = pid.number(); "sent {signal} to the main program (pid {pid})");
+            debug!(event = "forwarded", signal = signal.number(), pid = pid.number(); "sent {signal} to {who} (pid {pid})");
         }
-        Err(errno) => warn!("cannot send {signal} to the main program (pid {pid}): {errno}; it goes on without"),
+        Err(errno) => warn!("cannot send {signal} to {who} (pid {pid}): {errno}; it goes on without"),
     }
 }
 
@@ -45,29 +48,47 @@ pub(super) fn log_signal(received: Received) {
     }
 }
 
-pub(super) fn log_outcome(outcome: Outcome) {
+/// `by_main`: main was started, and our end is as its own was.
+pub(super) fn log_outcome(outcome: Outcome, by_main: bool) {
     match outcome {
         Outcome::Code(code) => debug!(event = "exit", code = code; "ending with code {code}"),
         Outcome::Signal(signal) => {
-            debug!(event = "exit", signal = signal.number(); "ending by {signal}, as the main program did")
+            let as_did = if by_main { "the main program" } else { "the hook" };
+            debug!(event = "exit", signal = signal.number(); "ending by {signal}, as {as_did} did")
         }
         // The one who started us says why.
-        Outcome::NotStarted(_) => {}
+        Outcome::NotStarted(..) => {}
     }
 }
 
-/// Who has ended.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Who {
-    Main,
-    Orphan,
+/// What is wrong with a hook, and what comes of it. What was asked for is no fault.
+pub(super) fn log_blame(slot: &Slot<'_>, fault: Fault) {
+    let (who, title) = (slot.purpose(), slot.title());
+    let comes = match who {
+        Purpose::PreStop => "the stop goes on",
+        Purpose::Main | Purpose::PreStart => "the command is not started",
+    };
+    match (who, fault) {
+        (_, Fault::Ended(Status::Exited(_))) if slot.speaks() => {}
+        (_, Fault::StopAsked) => info!(event = "hook", hook = who.field(); "{title} {fault}; {comes}"),
+        (_, Fault::NotStarted(StartError { errno, .. })) => {
+            let (name, errno) = (slot.program().name().to_str().unwrap_or_default(), Errno(errno));
+            warn!(event = "hook", hook = who.field(); "{title} {fault}: cannot run {name}: {errno}; {comes}");
+        }
+        (Purpose::PreStop, _) => warn!(event = "hook", hook = who.field(); "{title} {fault}; {comes}"),
+        (Purpose::Main | Purpose::PreStart, _) => {
+            error!(event = "hook", hook = who.field(); "{title} {fault}; {comes}")
+        }
+    }
 }
 
-pub(super) fn log_end(who: Who, pid: Pid, status: Status) {
-    let (field, words) = match who {
-        Who::Main => ("main", "the main program"),
-        Who::Orphan => ("orphan", "an orphan"),
-    };
+/// `None` is an orphan.
+pub(super) fn log_end(who: Option<Purpose>, pid: Pid, status: Status) {
+    let Some(who) = who else { return log_end_of("orphan", &"an orphan", pid, status) };
+    log_end_of(who.field(), &who, pid, status);
+}
+
+fn log_end_of(field: &str, words: &dyn fmt::Display, pid: Pid, status: Status) {
     match status {
         Status::Exited(code) => {
             debug!(event = "ended", who = field, pid = pid.number(), code = code; "{words} (pid {pid}) ended with code {code}");

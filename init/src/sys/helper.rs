@@ -24,19 +24,11 @@ impl Helper {
     /// # Errors
     /// The kernel's: a limit on processes, no memory, a filter.
     pub fn start(work: impl FnOnce()) -> Result<Helper, Errno> {
-        let nothing: libc::c_long = 0;
-        let flags = libc::c_long::from(HELPER_ENDED.number());
-        // SAFETY: without flags but that signal, and without a stack it is fork(2), in a process of one thread. The copy runs on its own memory
-        // and ends below, without returning to anything that was started for the original.
-        let number = cerr(unsafe { libc::syscall(libc::SYS_clone, flags, nothing, nothing, nothing, nothing) })?;
-        match Pid::new(number as i32) {
-            Some(pid) => Ok(Helper { pid }),
-            None => {
-                work();
-                // SAFETY: takes an integer and does not return.
-                unsafe { libc::_exit(0) }
-            }
-        }
+        let work = || {
+            work();
+            0
+        };
+        Ok(Helper { pid: fork(i32::from(HELPER_ENDED.number()), work)? })
     }
 
     /// Its number.
@@ -77,5 +69,23 @@ impl Helper {
         let milliseconds = i32::try_from(limit.as_millis()).unwrap_or(i32::MAX);
         // SAFETY: one entry, which is ours.
         unsafe { libc::poll(&raw mut asked, 1, milliseconds) };
+    }
+}
+
+/// fork(2), in the child of which `work` is done and its result the exit code. `ending` is the signal by which the child
+/// announces its end.
+pub(super) fn fork(ending: i32, work: impl FnOnce() -> u8) -> Result<Pid, Errno> {
+    let nothing: libc::c_long = 0;
+    let flags = libc::c_long::from(ending);
+    // SAFETY: without flags but that signal, and without a stack it is fork(2), in a process of one thread. The copy runs on its own memory
+    // and ends below, without returning to anything that was started for the original.
+    let number = cerr(unsafe { libc::syscall(libc::SYS_clone, flags, nothing, nothing, nothing, nothing) })?;
+    match Pid::new(number as i32) {
+        Some(pid) => Ok(pid),
+        None => {
+            let code = work();
+            // SAFETY: takes an integer and does not return.
+            unsafe { libc::_exit(i32::from(code)) }
+        }
     }
 }

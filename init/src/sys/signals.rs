@@ -85,7 +85,10 @@ pub fn block_all() -> Result<Entry, Errno> {
 }
 
 /// rt_sigprocmask(2), SIG_SETMASK: sets the mask and returns the former.
-pub(super) fn set_mask(mask: SigSet) -> Result<SigSet, Errno> {
+///
+/// # Errors
+/// The kernel's, from a filter that knows no signals.
+pub fn set_mask(mask: SigSet) -> Result<SigSet, Errno> {
     let mut former = SigSet(0);
     // SAFETY: both sets have the size that is told, and live through the call.
     cerr(unsafe {

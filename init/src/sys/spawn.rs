@@ -13,6 +13,7 @@ use core::sync::atomic::{AtomicI32, AtomicU8, Ordering::Relaxed};
 
 use super::errno::{Errno, cerr};
 use super::fds::Fd;
+use super::helper::fork;
 use super::log::Line;
 use super::process::{Pid, this_process};
 use super::session::Tty;
@@ -42,8 +43,10 @@ pub struct Program {
     pub environment: Environment,
     /// The value of PATH; none: the default one.
     pub path: Option<&'static CStr>,
-    /// Entries of `environment` (`LISTEN_PID=`, `WATCHDOG_PID=`) that are to name the program's pid.
+    /// Entries of `environment` (`LISTEN_PID=`, `WATCHDOG_PID=`) that are to name a pid.
     pub pid_entries: [Option<&'static CStr>; 2],
+    /// Whose pid that is; none: the program's own.
+    pub named: Option<Pid>,
     /// The signal state that it gets.
     pub entry: Entry,
     /// Its process group.
@@ -128,6 +131,26 @@ pub fn spawn(program: &Program) -> Result<Pid, StartError> {
     }
 }
 
+/// Does `work` in a copy of ourselves that is placed as `program` would be and has its mask, and returns its pid. SIGCHLD
+/// does there what it does by default: the work may have children of its own to wait for.
+///
+/// # Errors
+/// There is no process for it.
+pub fn spawn_copy(program: &Program, work: &dyn Fn() -> u8) -> Result<Pid, StartError> {
+    let done = || {
+        place(program.placement);
+        let _ = set_mask(program.entry.mask);
+        work()
+    };
+    let pid = fork(libc::SIGCHLD, done).map_err(|Errno(errno)| StartError { step: Step::Fork, errno })?;
+    if program.placement != Placement::Inherited {
+        // Whichever of the two comes first: a signal may be sent to the group at once.
+        // SAFETY: takes two integers and touches no memory of ours.
+        unsafe { libc::setpgid(pid.number(), pid.number()) };
+    }
+    Ok(pid)
+}
+
 /// What failed in the child, once it has executed the program or given up.
 fn outcome(work: &Work<'_>, pipe: Option<(Fd, Fd)>) -> Option<StartError> {
     let mut report = [work.step.load(Relaxed), 0, 0, 0, 0];
@@ -207,7 +230,7 @@ fn name_the_pid(work: &Work<'_>, lines: &mut [Line<40>; 2]) {
         let (Some(entry), Some(place)) = (entry, place) else { continue };
         let name = entry.to_str().ok().and_then(|text| text.split('=').next()).unwrap_or_default();
         // It fits: these names are short.
-        let _ = write!(line, "{name}={}\0", this_process());
+        let _ = write!(line, "{name}={}\0", work.program.named.unwrap_or_else(this_process));
         // SAFETY: the place of the entry in the environment; `spawn` puts the entry back. The line lives until exec.
         unsafe { *place = line.as_mut_ptr() };
     }

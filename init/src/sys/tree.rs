@@ -208,23 +208,43 @@ impl Rest {
     /// # Errors
     /// Descendants cannot be found. A PID 1 needs no /proc: the kernel kills all at once, and no fork comes in between.
     pub fn kill(&self) -> Result<(), TreeError> {
-        /// A process that was told to stop but has not come to it yet cannot fork either, and looks as if it ran.
-        const LOOKS: u32 = 8;
         if self.scope == Scope::Tree {
-            for _ in 0..LOOKS {
-                let mut running = 0_u32;
-                self.for_each(|process| {
-                    if !process.stat.is_stopped() {
-                        process.send(Signal::STOP);
-                        running = running.saturating_add(1);
-                    }
-                })?;
-                if running == 0 {
-                    break;
-                }
-            }
+            self.stop(None)?;
         }
         self.signal(Signal::KILL)
+    }
+
+    /// Kills a child of ours that has not been reaped, and all that is below it, stopped first as above. What has left
+    /// its tree (a daemon) is one of those that are left.
+    ///
+    /// # Errors
+    /// What is below it cannot be found. The child itself is killed all the same.
+    pub fn kill_tree(&self, root: Pid) -> Result<(), TreeError> {
+        // It has ended: nothing that we could mend.
+        let _ = send(root, Signal::STOP);
+        let stopped = self.stop(Some(root));
+        let killed = stopped.and_then(|()| self.for_each_below(Some(root), |process| process.send(Signal::KILL)));
+        let _ = send(root, Signal::KILL);
+        killed
+    }
+
+    /// Stops everything below the root, or below us.
+    fn stop(&self, root: Option<Pid>) -> Result<(), TreeError> {
+        /// A process that was told to stop but has not come to it yet cannot fork either, and looks as if it ran.
+        const LOOKS: u32 = 8;
+        for _ in 0..LOOKS {
+            let mut running = 0_u32;
+            self.for_each_below(root, |process| {
+                if !process.stat.is_stopped() {
+                    process.send(Signal::STOP);
+                    running = running.saturating_add(1);
+                }
+            })?;
+            if running == 0 {
+                break;
+            }
+        }
+        Ok(())
     }
 
     /// Calls `tell` with the pid and name of each process that is left.
@@ -236,7 +256,12 @@ impl Rest {
     }
 
     /// Goes through all living processes of the scope.
-    fn for_each(&self, mut found: impl FnMut(&Process)) -> Result<(), TreeError> {
+    fn for_each(&self, found: impl FnMut(&Process)) -> Result<(), TreeError> {
+        self.for_each_below(None, found)
+    }
+
+    /// The same below that root.
+    fn for_each_below(&self, root: Option<Pid>, mut found: impl FnMut(&Process)) -> Result<(), TreeError> {
         check_proc(self.ourselves)?;
         let has_pidfds = Fd::of_process(self.ourselves.number()).and_then(|pidfd| send_pidfd(&pidfd, None)).is_ok();
         let directory = Fd::open(c"/proc", libc::O_RDONLY | libc::O_DIRECTORY).map_err(TreeError::NoProc)?;
@@ -250,23 +275,23 @@ impl Rest {
             if has_pidfds && pidfd.is_none() {
                 continue;
             }
-            if let Some(stat) = self.find(pid) {
+            if let Some(stat) = self.find(pid, root) {
                 found(&Process { pid, stat, pidfd });
             }
         }
         Ok(())
     }
 
-    /// The living process of that number, if it is of the scope.
-    fn find(&self, pid: Pid) -> Option<Stat> {
+    /// The living process of that number, if it is of the scope, or below the root.
+    fn find(&self, pid: Pid, root: Option<Pid>) -> Option<Stat> {
         /// How often a process may be handed to another parent while we look.
         const MOVES: u32 = 8;
         let mut stat = Stat::read(pid).filter(|stat| !stat.is_zombie())?;
-        if self.scope == Scope::Namespace {
+        if self.scope == Scope::Namespace && root.is_none() {
             return Some(stat);
         }
         for _ in 0..MOVES {
-            let below = self.is_below(pid, &stat);
+            let below = self.is_below(pid, &stat, root);
             // A parent that has ended on the way may have left its number to another process.
             let again = Stat::read(pid).filter(|stat| !stat.is_zombie())?;
             if again.parent == stat.parent {
@@ -277,14 +302,17 @@ impl Rest {
         None
     }
 
-    /// Whether the chain of parents leads to us, by a child that was not there before us.
-    fn is_below(&self, pid: Pid, stat: &Stat) -> bool {
+    /// Whether the chain of parents leads to the root; or to us, by a child that was not there before us.
+    fn is_below(&self, pid: Pid, stat: &Stat, root: Option<Pid>) -> bool {
         /// No chain is longer; a race with dying processes must not make one endless.
         const DEEPEST: u32 = 4096;
         let (mut child, mut parent) = (pid, stat.parent);
         for _ in 0..DEEPEST {
-            if parent == self.ourselves.number() {
-                return !self.inherited.contains(&Some(child));
+            match root {
+                Some(root) if parent == root.number() => return true,
+                Some(_) => {}
+                None if parent == self.ourselves.number() => return !self.inherited.contains(&Some(child)),
+                None => {}
             }
             let Some(next) = Pid::new(parent).filter(|pid| pid.number() != 1) else { return false };
             let Some(stat) = Stat::read(next) else { return false };

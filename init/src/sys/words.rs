@@ -21,6 +21,13 @@ impl Words {
         Words { first, count: usize::try_from(count).unwrap_or(0) }
     }
 
+    /// These words, in an array of its own: `places` has one more than there are words. What does not fit is left out;
+    /// `None` where there is no place at all.
+    pub fn new(places: &'static mut [*mut c_char], words: impl IntoIterator<Item = &'static CStr>) -> Option<Words> {
+        let count = fill(places, words)?;
+        Some(Words { first: places.as_mut_ptr(), count })
+    }
+
     /// The word at `index`; 0 is the name that we were called by.
     pub fn get(&self, index: usize) -> Option<&'static CStr> {
         if index >= self.count {
@@ -57,6 +64,31 @@ impl Environment {
     #[expect(unsafe_code, reason = "only the entry point can vouch for the pointer")]
     pub unsafe fn from_raw(first: *mut *mut c_char) -> Environment {
         Environment { first }
+    }
+
+    /// These entries, in an array of its own, as [`Words::new`].
+    pub fn new(
+        places: &'static mut [*mut c_char],
+        entries: impl IntoIterator<Item = &'static CStr>,
+    ) -> Option<Environment> {
+        fill(places, entries)?;
+        Some(Environment { first: places.as_mut_ptr() })
+    }
+
+    /// The entries in their order.
+    pub fn entries(&self) -> impl Iterator<Item = &'static CStr> + use<> {
+        let mut place = self.first;
+        core::iter::from_fn(move || {
+            // SAFETY: `place` stays within the array, up to its null pointer.
+            let entry = unsafe { *place };
+            if entry.is_null() {
+                return None;
+            }
+            // SAFETY: the entry was not the null pointer, so there is one more.
+            place = unsafe { place.add(1) };
+            // SAFETY: an entry is a string that lives as long as the process.
+            Some(unsafe { CStr::from_ptr(entry) })
+        })
     }
 
     /// Goes through all entries once and keeps those that `keep` wants, in their order.
@@ -104,4 +136,16 @@ impl Environment {
     pub(super) fn as_ptr(&self) -> *const *const c_char {
         self.first.cast_const().cast()
     }
+}
+
+/// Fills the places up, the last of them and what is left with null pointers, and says how many strings fit.
+fn fill(places: &mut [*mut c_char], strings: impl IntoIterator<Item = &'static CStr>) -> Option<usize> {
+    places.fill(ptr::null_mut());
+    let (_, places) = places.split_last_mut()?;
+    let mut count = 0_usize;
+    for (place, string) in places.iter_mut().zip(strings) {
+        *place = string.as_ptr().cast_mut();
+        count = count.saturating_add(1);
+    }
+    Some(count)
 }

@@ -40,7 +40,10 @@ pub(super) const SECTIONS: &[Section] = &[
                 "A stop begins with SIGTERM, with the first signal of --stop-signal, with what --rewrite makes of \
                      either, or at the end of --max-time. SIGINT (Ctrl-C) is only forwarded.",
             ),
-            Term("1. Delay", "The --delay passes. Other signals are forwarded meanwhile."),
+            Term(
+                "1. Before it",
+                "The --pre-stop runs, then the --delay passes. Other signals are forwarded meanwhile.",
+            ),
             Term(
                 "2. The command",
                 "It gets the stop signal, or those of --stop-signal one after the other, and has all the time that \
@@ -67,6 +70,7 @@ pub(super) const SECTIONS: &[Section] = &[
             Term("127", "The command, or the interpreter or loader that it names, does not exist."),
             Term("126", "It is there, but cannot be executed."),
             Term("125", "Wrong use, or supervise itself failed."),
+            Term("124", "A --pre-start, or what wait-for waited for, took longer than it may."),
         ],
     },
     Section {

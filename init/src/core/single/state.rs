@@ -1,6 +1,21 @@
 //! The states, and what has to be remembered in them.
 
-use crate::core::{Signal, Status, Time};
+use crate::core::exit::Verdict;
+use crate::core::{Child, Signal, Time};
+
+/// A hook that runs before main is started.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub(in crate::core) struct Hook {
+    pub(in crate::core) child: Child,
+    pub(in crate::core) kill_at: Option<Time>,
+}
+
+impl Hook {
+    /// Whether its time is over.
+    pub(super) fn is_over(self, now: Time) -> bool {
+        self.kill_at.is_some_and(|kill_at| now >= kill_at)
+    }
+}
 
 /// A request to stop.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -27,13 +42,37 @@ pub(in crate::core) struct Climb {
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub(in crate::core) enum State {
     New,
+    PreStarting(Hook),
+    /// A stop was asked for before main was started.
+    Abandoning {
+        hook: Hook,
+        asked: Time,
+    },
+    KillingHook {
+        asked: Option<Time>,
+        verdict: Verdict,
+    },
     Running,
+    PreStopping(Request),
     Delaying(Request),
     Asking(Climb),
-    KillingMain { asked: Time },
-    MainEnded { asked: Option<Time>, status: Status },
-    Waiting { status: Status },
-    Leftovers { status: Status, kill_at: Time },
-    Killing { status: Status },
+    KillingMain {
+        asked: Time,
+    },
+    /// Or it was never started.
+    MainEnded {
+        asked: Option<Time>,
+        verdict: Verdict,
+    },
+    Waiting {
+        verdict: Verdict,
+    },
+    Leftovers {
+        verdict: Verdict,
+        kill_at: Time,
+    },
+    Killing {
+        verdict: Verdict,
+    },
     Done,
 }

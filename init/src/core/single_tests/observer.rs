@@ -2,14 +2,16 @@
 //! invariants of `single` and the words of the options. It shares no code with the machine, counts in milliseconds, and
 //! says of each event exactly what must come of it.
 
+mod hooks;
+
 use std::vec::Vec;
 
 use super::options::{Meaning, Options, S, USR1, at, milliseconds};
-use super::seen::{Kind, Rest, Seen, Timetable};
+use super::seen::{Finish, Kind, Rest, Seen, StopHook, Timetable};
 use crate::core::single::MAIN;
 use crate::core::{
-    Action, Event, Fate, JobControl, KillMode, Left, Leftovers, Note, OnSignalDeath, Outcome, Received, Rung, Scope,
-    Sender, Signal, Slow, Status, Terminal,
+    Action, Child, Event, Fate, JobControl, KillMode, Left, Leftovers, Note, OnSignalDeath, Outcome, Received, Rung,
+    Scope, Sender, Signal, Slow, Status, Terminal,
 };
 
 /// Says what must come.
@@ -21,12 +23,14 @@ pub(super) struct Observer<'a> {
 impl Observer<'_> {
     /// What must come of the event.
     pub(super) fn expect(&mut self, event: Event) -> Vec<Action> {
+        self.seen.spawned = None;
         let expected = match event {
             Event::Begin => self.begin(),
-            Event::NotStarted(_, why) => std::vec![Action::Exit(Outcome::NotStarted(why))],
+            Event::NotStarted(child, why) => self.not_started(child, why),
             Event::Signalled(received) => self.signalled(received),
-            Event::Ended(_, status) => self.ended(status),
-            Event::Stopped(_, by, terminal) => self.stopped(by, terminal),
+            Event::Ended(MAIN, status) => self.ended(status),
+            Event::Ended(hook, status) => self.hook_ended(hook, status),
+            Event::Stopped(child, by, terminal) => self.stopped(child, by, terminal),
             Event::Reaped(left) => self.reaped(left),
             Event::Deadline => self.deadline(),
         };
@@ -37,15 +41,21 @@ impl Observer<'_> {
                 }
                 Action::ArmAfterKill => self.seen.armed = Some(self.seen.now + S),
                 Action::Exit(_) => self.seen.exited = true,
+                Action::Spawn(child) => self.seen.spawned = Some(*child),
                 _ => {}
             }
         }
         expected
     }
 
-    /// 1. Main is started once, by the first action.
     fn begin(&mut self) -> Vec<Action> {
         self.seen.begun = true;
+        self.start_from(0)
+    }
+
+    /// 1. Main is started once, when no hook is left before it.
+    pub(super) fn start_main(&mut self) -> Vec<Action> {
+        self.seen.main_started = true;
         self.seen.limit = self.options.max_time.map(|time| self.seen.now + time);
         let arm = self.seen.limit.map(|limit| Action::Arm(at(limit)));
         [Action::Spawn(MAIN)].into_iter().chain(arm).collect()
@@ -85,6 +95,7 @@ impl Observer<'_> {
     /// There is a stop to be hurried up, or a rest to be waited for.
     fn can_hurry(&self) -> bool {
         match self.seen.status {
+            None if self.seen.before.is_some_and(|before| before.killed.is_some()) => false,
             None => self.seen.asked.is_some() && !self.seen.main_killed,
             Some(_) => matches!(self.seen.rest, Rest::May | Rest::Told(_)),
         }
@@ -92,6 +103,12 @@ impl Observer<'_> {
 
     /// One rung up: delay, the signals, the kill; told, killed.
     fn hurry(&mut self) -> Vec<Action> {
+        if let Some(before) = self.seen.before {
+            return self.kill_before(before);
+        }
+        if self.seen.stop_hook == StopHook::Awaited {
+            return self.go_on(&[]);
+        }
         match (self.seen.status, self.seen.rest, self.seen.climbed) {
             (Some(_), Rest::Told(_), _) => self.kill_rest(),
             (Some(_), ..) => self.tell_rest(Some(self.seen.now)),
@@ -105,6 +122,7 @@ impl Observer<'_> {
         let note = match self.seen.status {
             Some(_) => Note::MainHasEnded,
             None if self.seen.main_killed => Note::MainIsKilled,
+            None if self.seen.before.is_some() => return self.forward_to_hook(signal),
             None => {
                 self.seen.main_stopped &= signal != Signal::CONT;
                 self.seen.kill_passed_on |= signal == Signal::KILL;
@@ -128,7 +146,11 @@ impl Observer<'_> {
                 Rest::Killed => std::vec![Action::Drop(signal, Note::MainHasEnded)],
             };
         }
+        if let Some(before) = self.seen.before {
+            return self.stop_before(before, signal);
+        }
         match (self.seen.asked, self.seen.climbed) {
+            _ if self.seen.stop_hook == StopHook::Awaited => self.go_on(&[]),
             _ if self.seen.main_killed => std::vec![Action::Drop(signal, Note::MainIsKilled)],
             (None, _) => self.begin_stop(signal),
             (Some(_), None) => self.climb_to(0, None),
@@ -141,6 +163,13 @@ impl Observer<'_> {
 
     fn begin_stop(&mut self, signal: Signal) -> Vec<Action> {
         self.seen.asked = Some((self.seen.now, signal));
+        match self.options.pre_stop {
+            Some(limit) => self.start_stop_hook(limit),
+            None => self.delay(),
+        }
+    }
+
+    pub(super) fn delay(&mut self) -> Vec<Action> {
         match self.options.delay {
             0 => self.climb_to(0, None),
             delay => std::vec![Action::Climb(Rung::Delay), Action::Arm(at(self.seen.now + delay))],
@@ -191,7 +220,8 @@ impl Observer<'_> {
     fn kill_anyhow(&self) -> Option<u64> {
         let (asked, _) = self.seen.asked?;
         let by_grace = self.options.grace.map(|grace| asked + grace);
-        let own = self.options.grace.unwrap_or(self.options.delay + self.options.length() + 10 * S);
+        let hook = self.options.pre_stop.unwrap_or(0);
+        let own = self.options.grace.unwrap_or(hook + self.options.delay + self.options.length() + 10 * S);
         let by_limit = self.seen.limit.map(|limit| limit.max(asked) + own);
         by_grace.into_iter().chain(by_limit).min()
     }
@@ -251,7 +281,10 @@ impl Observer<'_> {
             self.seen.given_up = false;
             return Vec::new();
         }
-        self.seen.status = Some(status);
+        self.seen.status = Some(Finish::Main(status));
+        if self.seen.stop_hook == StopHook::Awaited {
+            self.seen.stop_hook = StopHook::Loose;
+        }
         if self.seen.main_killed && self.options.kill_mode == KillMode::Tree {
             self.seen.rest = Rest::Killed;
         }
@@ -263,18 +296,24 @@ impl Observer<'_> {
     }
 
     /// Whoever does job control must see it; where nobody can undo Ctrl-Z, we do.
-    fn stopped(&mut self, by: Signal, terminal: Terminal) -> Vec<Action> {
-        if self.seen.main_killed || self.seen.status.is_some() {
+    fn stopped(&mut self, child: Child, by: Signal, terminal: Terminal) -> Vec<Action> {
+        let is_awaited = match child {
+            MAIN => !self.seen.main_killed && self.seen.status.is_none(),
+            hook => self.waits_for(hook),
+        };
+        if !is_awaited {
             return Vec::new();
         }
         let job_stop = matches!(by, Signal::TSTP | Signal::TTIN | Signal::TTOU);
         let expected = match (self.options.job_control, terminal) {
-            (JobControl::Caller, Terminal::Foreground) => std::vec![Action::StopOurselves(MAIN)],
-            (JobControl::Caller, Terminal::Background) if job_stop => std::vec![Action::StopOurselves(MAIN)],
-            (JobControl::Nobody, _) if by == Signal::TSTP => std::vec![Action::Signal(MAIN, Signal::CONT)],
+            (JobControl::Caller, Terminal::Foreground) => std::vec![Action::StopOurselves(child)],
+            (JobControl::Caller, Terminal::Background) if job_stop => std::vec![Action::StopOurselves(child)],
+            (JobControl::Nobody, _) if by == Signal::TSTP => std::vec![Action::Signal(child, Signal::CONT)],
             _ => Vec::new(),
         };
-        self.seen.main_stopped = expected.is_empty();
+        if child == MAIN {
+            self.seen.main_stopped = expected.is_empty();
+        }
         expected
     }
 
@@ -298,7 +337,7 @@ impl Observer<'_> {
         }
     }
 
-    fn main_is_gone(&mut self, status: Status) -> Vec<Action> {
+    pub(super) fn main_is_gone(&mut self, status: Finish) -> Vec<Action> {
         let asked = self.seen.asked.map(|(asked, _)| asked);
         match self.options.leftovers {
             Leftovers::Leave => std::vec![self.exit(status)],
@@ -334,14 +373,17 @@ impl Observer<'_> {
         let now = self.seen.now;
         match (self.seen.status, self.seen.rest) {
             (Some(status), Rest::Told(kill_at)) if now < kill_at => {
-                std::vec![Action::Arm(at(kill_at)), Action::Explain(Slow::Leftovers(status))]
+                std::vec![Action::Arm(at(kill_at)), Action::Explain(Slow::Leftovers(status.of_main()))]
             }
             (Some(_), Rest::Told(_)) => self.kill_rest(),
             (Some(status), Rest::Killed) => {
                 std::vec![Action::NameRest(Fate::LeftBehind), self.exit(status)]
             }
-            // Only the longest time can be over where nobody has asked for a stop.
-            (Some(_), _) => self.tell_rest(Some(now)),
+            // Only the longest time can be over where nobody has asked for a stop; or it is a hook's, which has ended.
+            (Some(_), _) if self.seen.limit.is_some_and(|limit| limit <= now) => self.tell_rest(Some(now)),
+            (Some(_), _) => self.late_for_a_hook(),
+            (None, _) if self.seen.before.is_some() => self.deadline_of_hook(),
+            (None, _) if self.seen.stop_hook == StopHook::Awaited => self.stop_hook_is_late(),
             (None, _) => self.deadline_of_main(),
         }
     }
@@ -352,7 +394,7 @@ impl Observer<'_> {
             return match self.seen.asked {
                 // 8. Not even SIGKILL ends it: it counts as killed, and as one of those that are left.
                 Some(_) if self.seen.main_killed => {
-                    let status = Status::Signaled(Signal::KILL);
+                    let status = Finish::Main(Status::Signaled(Signal::KILL));
                     (self.seen.status, self.seen.given_up) = (Some(status), true);
                     match self.options.kill_mode {
                         KillMode::Tree => std::vec![Action::NameRest(Fate::LeftBehind), self.exit(status)],
@@ -360,6 +402,7 @@ impl Observer<'_> {
                     }
                 }
                 Some(_) => self.climb_to(0, None),
+                None if self.seen.limit.is_none() => self.late_for_a_hook(),
                 None => {
                     assert!(self.seen.limit.is_some_and(|limit| limit <= now), "7: nothing to wait for");
                     let Meaning::Stop(signal) = self.options.meaning(Signal::TERM) else {
@@ -380,16 +423,21 @@ impl Observer<'_> {
         self.due().map(|due| Action::Arm(at(due))).into_iter().chain(said).collect()
     }
 
-    /// 8. The exit is main's, as the map says.
-    fn exit(&self, status: Status) -> Action {
-        Action::Exit(match status {
-            Status::Exited(7) => Outcome::Code(70),
-            Status::Exited(code) => Outcome::Code(code),
-            Status::Signaled(USR1) => Outcome::Code(71),
-            Status::Signaled(signal) if self.options.on_signal_death == OnSignalDeath::DieOfIt => {
+    /// 8. The exit is main's, as the map says, or a hook's, or 124.
+    pub(super) fn exit(&self, finish: Finish) -> Action {
+        let dies = self.options.on_signal_death == OnSignalDeath::DieOfIt;
+        Action::Exit(match finish {
+            Finish::Main(Status::Exited(7)) => Outcome::Code(70),
+            Finish::Main(Status::Signaled(USR1)) => Outcome::Code(71),
+            Finish::Late => Outcome::Code(124),
+            Finish::Missing(child, why) => Outcome::NotStarted(child, why),
+            Finish::Main(Status::Exited(code)) | Finish::Hook(Status::Exited(code)) => Outcome::Code(code),
+            Finish::Main(Status::Signaled(signal)) | Finish::Hook(Status::Signaled(signal)) if dies => {
                 Outcome::Signal(signal)
             }
-            Status::Signaled(signal) => Outcome::Code(128 + signal.number()),
+            Finish::Main(Status::Signaled(signal)) | Finish::Hook(Status::Signaled(signal)) => {
+                Outcome::Code(128 + signal.number())
+            }
         })
     }
 }

@@ -2,10 +2,11 @@
 
 use core::time::Duration;
 use std::boxed::Box;
+use std::vec::Vec;
 
 use crate::core::{
-    ExitMap, Forwarding, Group, JobControl, KillMode, Ladder, Leftovers, Note, OnSignalDeath, Policy, Scope, Signal,
-    StopSignal, StopSignals, Time,
+    Child, ExitMap, Forwarding, Group, JobControl, KillMode, Ladder, Leftovers, Note, OnSignalDeath, Policy, Scope,
+    Signal, StopSignal, StopSignals, Time,
 };
 
 /// A second.
@@ -61,6 +62,10 @@ impl Table {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Options {
     pub(super) table: Table,
+    /// The hooks before main, each with its limit.
+    pub(super) before: &'static [Option<u64>],
+    /// The limit of the hook before a stop, if there is one.
+    pub(super) pre_stop: Option<u64>,
     pub(super) delay: u64,
     /// Each with the time until the next; that of the last says nothing.
     pub(super) rungs: &'static [(Signal, u64)],
@@ -79,6 +84,8 @@ impl Options {
     /// What holds without any option, for a child of a shell.
     pub(super) const NONE: Options = Options {
         table: Table::Plain,
+        before: &[],
+        pre_stop: None,
         delay: 0,
         rungs: &[],
         kill_mode: KillMode::Main,
@@ -112,6 +119,7 @@ impl Options {
         exit_map.map_code(7, 70);
         exit_map.map_signal(USR1, 71);
         let ladder = Ladder {
+            pre_stop: self.pre_stop.map(time),
             delay: time(self.delay),
             signals,
             kill_mode: self.kill_mode,
@@ -120,7 +128,9 @@ impl Options {
             leftover_grace: self.leftover_grace.map(time),
             max_time: self.max_time.map(time),
         };
+        let before: Vec<_> = self.before.iter().map(|limit| limit.map(time)).collect();
         Policy {
+            before: Box::leak(before.into_boxed_slice()),
             forwarding: Box::leak(Box::new(forwarding)),
             exit_map: Box::leak(Box::new(exit_map)),
             group: self.group,
@@ -133,9 +143,14 @@ impl Options {
 
     /// An age beyond which nothing depends on how old something is.
     pub(super) fn oldest(&self) -> u64 {
-        let told = self.delay + self.length();
+        let told = self.pre_stop.unwrap_or(0) + self.delay + self.length();
         let own = if self.max_time.is_some() { told + 10 * S } else { told + 5 * S };
         own.max(self.grace.unwrap_or(0)).max(9 * S)
+    }
+
+    /// Behind main and the hooks before it.
+    pub(super) fn stop_hook(&self) -> Child {
+        Child(u8::try_from(self.before.len()).expect("they are few") + 1)
     }
 
     pub(super) fn length(&self) -> u64 {

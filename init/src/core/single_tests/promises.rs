@@ -14,20 +14,20 @@ use crate::core::{
 const FOR_EVER: u64 = 24 * 60 * 60 * S;
 
 /// A machine that has begun at 0, and the deadline that it waits for.
-struct Run {
+pub(super) struct Run {
     machine: Single<'static>,
-    armed: Option<u64>,
+    pub(super) armed: Option<u64>,
 }
 
 impl Run {
-    fn new(options: Options) -> Run {
+    pub(super) fn new(options: Options) -> Run {
         let mut run = Run { machine: Single::new(options.policy()), armed: None };
         run.on(0, Event::Begin);
         run
     }
 
     /// What comes of an event at that time.
-    fn on(&mut self, time: u64, event: Event) -> Vec<Action> {
+    pub(super) fn on(&mut self, time: u64, event: Event) -> Vec<Action> {
         let actions: Vec<Action> = self.machine.on(at(time), event).into_iter().collect();
         for action in &actions {
             match action {
@@ -39,30 +39,30 @@ impl Run {
         actions
     }
 
-    fn signal(&mut self, time: u64, signal: Signal) -> Vec<Action> {
+    pub(super) fn signal(&mut self, time: u64, signal: Signal) -> Vec<Action> {
         self.on(time, Event::Signalled(Received { signal, sender: Sender::Outside }))
     }
 
-    fn stop(&mut self, time: u64) -> Vec<Action> {
+    pub(super) fn stop(&mut self, time: u64) -> Vec<Action> {
         self.signal(time, Signal::TERM)
     }
 
-    fn key(&mut self, time: u64, sender: Sender) -> Vec<Action> {
+    pub(super) fn key(&mut self, time: u64, sender: Sender) -> Vec<Action> {
         self.on(time, Event::Signalled(Received { signal: Signal::INT, sender }))
     }
 
-    fn ended(&mut self, time: u64, status: Status) -> Vec<Action> {
+    pub(super) fn ended(&mut self, time: u64, status: Status) -> Vec<Action> {
         self.on(time, Event::Ended(MAIN, status))
     }
 
     /// Main has ended, and somebody is left.
-    fn left_behind(&mut self, time: u64) -> Vec<Action> {
+    pub(super) fn left_behind(&mut self, time: u64) -> Vec<Action> {
         self.ended(time, Status::Exited(0));
         self.on(time, Event::Reaped(Left::Some))
     }
 
     /// Everything that deadlines alone lead to, each with its time.
-    fn wait(&mut self) -> Vec<(u64, Action)> {
+    pub(super) fn wait(&mut self) -> Vec<(u64, Action)> {
         let mut all = Vec::new();
         while let Some(time) = self.armed.take() {
             assert!(time <= FOR_EVER && all.len() < 100, "it waits for ever");
@@ -72,13 +72,13 @@ impl Run {
     }
 
     /// The same, without what is armed.
-    fn wait_for_orders(&mut self) -> Vec<(u64, Action)> {
+    pub(super) fn wait_for_orders(&mut self) -> Vec<(u64, Action)> {
         self.wait().into_iter().filter(|(_, action)| !matches!(action, Action::Arm(_) | Action::ArmAfterKill)).collect()
     }
 }
 
 /// When each rung is reached.
-fn rungs(all: &[(u64, Action)]) -> Vec<(u64, Rung)> {
+pub(super) fn rungs(all: &[(u64, Action)]) -> Vec<(u64, Rung)> {
     let rung = |(time, action): &(u64, Action)| match action {
         Action::Climb(rung) => Some((*time, *rung)),
         _ => None,
@@ -86,16 +86,16 @@ fn rungs(all: &[(u64, Action)]) -> Vec<(u64, Rung)> {
     all.iter().filter_map(rung).collect()
 }
 
-fn tell(signal: Signal) -> Action {
+pub(super) fn tell(signal: Signal) -> Action {
     Action::Tell(MAIN, KillMode::Main, signal)
 }
 
 /// One rung up, and what main is sent there; without what is armed.
-fn told(signal: Signal) -> Vec<Action> {
+pub(super) fn told(signal: Signal) -> Vec<Action> {
     std::vec![Action::Climb(Rung::Signal(signal)), tell(signal)]
 }
 
-fn orders(actions: Vec<Action>) -> Vec<Action> {
+pub(super) fn orders(actions: Vec<Action>) -> Vec<Action> {
     actions.into_iter().filter(|action| !matches!(action, Action::Arm(_) | Action::ArmAfterKill)).collect()
 }
 
@@ -182,7 +182,7 @@ fn after_mains_end_deadlines_alone_lead_to_the_end() {
     run.left_behind(0);
     let exit = Action::Exit(Outcome::Code(0));
     let expected = [
-        (2500, Action::Explain(Slow::Leftovers(Status::Exited(0)))),
+        (2500, Action::Explain(Slow::Leftovers(Some(Status::Exited(0))))),
         (5 * S, Action::Climb(Rung::KillLeftovers)),
         (5 * S, Action::NameRest(Fate::Killed)),
         (5 * S, Action::KillRest),

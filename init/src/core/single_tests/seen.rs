@@ -1,7 +1,7 @@
 //! What somebody outside knows of a run, and how old it is.
 
 use super::options::S;
-use crate::core::{Signal, Status};
+use crate::core::{Child, Signal, StartError, Status};
 
 /// The time at which every situation is looked at: what matters is how long ago things were.
 pub(super) const NOW: u64 = 1000 * S;
@@ -27,6 +27,48 @@ pub(super) enum Rest {
     Killed,
 }
 
+/// What our end is made of.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub(super) enum Finish {
+    /// Main ended so, or is given up.
+    Main(Status),
+    /// A hook before it did.
+    Hook(Status),
+    /// A hook before it took too long.
+    Late,
+    /// There was no such program.
+    Missing(Child, StartError),
+}
+
+impl Finish {
+    pub(super) fn of_main(self) -> Option<Status> {
+        match self {
+            Finish::Main(status) => Some(status),
+            _ => None,
+        }
+    }
+}
+
+/// A hook before main that runs.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub(super) struct Before {
+    pub(super) child: Child,
+    pub(super) kill_at: Option<u64>,
+    /// It is killed, and if it dies of that this is how we end.
+    pub(super) killed: Option<Finish>,
+}
+
+/// The hook before a stop.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub(super) enum StopHook {
+    /// It does not run: not yet, or no more.
+    No,
+    /// Main is not told before it has ended.
+    Awaited,
+    /// Nobody waits for it any more.
+    Loose,
+}
+
 /// How far a ladder is climbed, and when each of its rungs is due.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub(super) struct Timetable {
@@ -43,6 +85,13 @@ pub(super) struct Timetable {
 pub(super) struct Seen {
     pub(super) now: u64,
     pub(super) begun: bool,
+    /// What the last event ordered to be started, which may fail.
+    pub(super) spawned: Option<Child>,
+    pub(super) before: Option<Before>,
+    /// A hook that not even SIGKILL ends.
+    pub(super) stuck: Option<Child>,
+    pub(super) main_started: bool,
+    pub(super) stop_hook: StopHook,
     pub(super) exited: bool,
     /// The deadline that the driver waits for.
     pub(super) armed: Option<u64>,
@@ -54,8 +103,7 @@ pub(super) struct Seen {
     pub(super) main_killed: bool,
     /// Main was sent SIGKILL on somebody's word.
     pub(super) kill_passed_on: bool,
-    /// Main has ended so, or is given up.
-    pub(super) status: Option<Status>,
+    pub(super) status: Option<Finish>,
     pub(super) given_up: bool,
     pub(super) rest: Rest,
     pub(super) interrupt: Option<(u64, Kind)>,
@@ -66,6 +114,11 @@ impl Seen {
     pub(super) const START: Seen = Seen {
         now: NOW,
         begun: false,
+        spawned: None,
+        before: None,
+        stuck: None,
+        main_started: false,
+        stop_hook: StopHook::No,
         exited: false,
         armed: None,
         limit: None,
@@ -82,7 +135,14 @@ impl Seen {
 
     /// Whether main has not been reaped.
     pub(super) fn has_main(&self) -> bool {
-        self.status.is_none() || self.given_up
+        self.main_started && (self.status.is_none() || self.given_up)
+    }
+
+    /// The hooks that have not been reaped.
+    pub(super) fn hooks(&self, stop_hook: Child) -> impl Iterator<Item = Child> + use<> {
+        let before = self.before.map(|before| before.child);
+        let stop = (self.stop_hook != StopHook::No).then_some(stop_hook);
+        before.into_iter().chain(self.stuck).chain(stop)
     }
 
     /// Whether what was just reaped is not reported in full.
@@ -92,12 +152,8 @@ impl Seen {
 
     /// Whether there is nothing to wait for but times.
     pub(super) fn only_waits_for_time(&self) -> bool {
-        self.main_killed || matches!(self.rest, Rest::Told(_) | Rest::Killed)
-    }
-
-    /// Whether main may still fail to start.
-    pub(super) fn may_not_start(&self) -> bool {
-        self.status.is_none()
+        let kills_hook = self.before.is_some_and(|before| before.killed.is_some());
+        kills_hook || self.main_killed || matches!(self.rest, Rest::Told(_) | Rest::Killed)
     }
 
     /// The same, later.
@@ -122,7 +178,8 @@ impl Seen {
             now: NOW,
             armed: self.armed.map(|armed| moved(armed).max(NOW)),
             // What is over makes no difference any more.
-            limit: self.limit.filter(|_| self.status.is_none()).map(moved),
+            limit: self.limit.filter(|_| matches!(self.rest, Rest::Unknown | Rest::May)).map(moved),
+            before: self.before.map(|before| Before { kill_at: before.kill_at.map(moved), ..before }),
             asked: self.asked.filter(|_| known).map(|(asked, signal)| (moved(asked), signal)),
             climbed: climbed.filter(|_| self.status.is_none() && !self.main_killed),
             main_stopped: self.main_stopped && self.status.is_none() && !self.main_killed,

@@ -143,6 +143,53 @@ pub(super) fn keys() -> Vec<World> {
     all
 }
 
+/// Hooks before main: one or two, with and without limits, what kills them, what they leave behind, and how we end. What
+/// follows when main is started is the same as without them.
+pub(super) fn hooks_before() -> Vec<World> {
+    const LISTS: [&[Option<u64>]; 4] = [&[None], &[Some(4 * S)], &[Some(4 * S), None], &[None, Some(0)]];
+    let mut all = Vec::new();
+    for before in LISTS {
+        for (grace, rungs, leftovers) in [
+            (None, AS_ASKED, Leftovers::Wait),
+            (Some(3 * S), AS_ASKED, Leftovers::Stop),
+            (None, LADDER, Leftovers::Leave),
+            (Some(0), KILL, Leftovers::Stop),
+        ] {
+            let options = Options { before, grace, rungs, leftovers, ..Options::NONE };
+            all.push(World { options, ..WORLD });
+        }
+        let (job_control, group) = (JobControl::Nobody, Group::Own);
+        let (scope, on_signal_death, max_time) = (Scope::Namespace, OnSignalDeath::Code, Some(6 * S));
+        let options = Options { before, scope, on_signal_death, max_time, job_control, group, ..Options::NONE };
+        let (senders, stops) = (&[Sender::Kernel, PROCESS], &[(Signal::TSTP, Terminal::Foreground)]);
+        all.push(World { options, senders, stops, naps: &[0], ..WORLD });
+    }
+    all
+}
+
+/// The hook before a stop, which has one more clock, with all that follows it.
+pub(super) fn hooks_before_a_stop() -> Vec<World> {
+    let mut all = Vec::new();
+    for (delay, pre_stop) in [(0, 2 * S), (2 * S, 2 * S), (2 * S, 0)] {
+        for (grace, max_time) in [(None, None), (Some(8 * S), None), (None, Some(6 * S))] {
+            let pre_stop = Some(pre_stop);
+            let options = Options { pre_stop, delay, grace, max_time, ..Options::NONE };
+            all.push(World { options, ..WORLD });
+        }
+    }
+    for kill_mode in [KillMode::Main, KillMode::Tree] {
+        let options = Options { kill_mode, pre_stop: Some(2 * S), rungs: KILL, ..Options::NONE };
+        all.push(World { options, ..WORLD });
+    }
+    let options = Options { kill_mode: KillMode::Tree, pre_stop: Some(2 * S), rungs: LADDER, ..Options::NONE };
+    all.push(World { options, ..WORLD });
+    for (leftovers, before) in [(Leftovers::Wait, &[][..]), (Leftovers::Leave, &[Some(4 * S)])] {
+        let options = Options { leftovers, before, pre_stop: Some(2 * S), ..Options::NONE };
+        all.push(World { options, ..WORLD });
+    }
+    all
+}
+
 /// What signals mean when they are rewritten, with all that a request then stands for.
 pub(super) fn rewritten() -> Vec<World> {
     let mut all = Vec::new();

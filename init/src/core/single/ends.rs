@@ -1,0 +1,53 @@
+//! When main is no more: what it left behind, and our own end.
+
+use super::Single;
+use super::state::State;
+use crate::core::actions::Actions;
+use crate::core::exit::Verdict;
+use crate::core::ladder::Leftovers;
+use crate::core::machine::{Action, Fate, Rung, Time};
+use crate::core::policy::Scope;
+
+impl Single<'_> {
+    /// Main is no more, and something is left.
+    pub(super) fn main_left(&self, now: Time, asked: Option<Time>, verdict: Verdict) -> (State, Actions) {
+        match (self.policy.ladder.leftovers, asked) {
+            (Leftovers::Leave, _) => (State::Done, self.end(verdict)),
+            (Leftovers::Wait, None) => (State::Waiting { verdict }, [Action::Climb(Rung::Wait)].into()),
+            (Leftovers::Stop, _) | (Leftovers::Wait, Some(_)) => self.tell_leftovers(now, asked, verdict),
+        }
+    }
+
+    pub(super) fn tell_leftovers(&self, now: Time, asked: Option<Time>, verdict: Verdict) -> (State, Actions) {
+        let time = self.policy.ladder.leftover_time(asked.map(|asked| now.since(asked)));
+        let kill_at = now.after(time);
+        let actions = [Action::Climb(Rung::Leftovers), Action::TellRest, Action::Arm(now.midway(kill_at))];
+        (State::Leftovers { verdict, kill_at }, actions.into())
+    }
+
+    pub(super) fn end(&self, verdict: Verdict) -> Actions {
+        [self.exit(verdict)].into()
+    }
+
+    /// None of our children is left, but a namespace may hold others, and the kernel kills them when we end.
+    pub(super) fn end_alone(&self, verdict: Verdict) -> Actions {
+        match (self.policy.scope, self.policy.ladder.leftovers) {
+            (Scope::Namespace, Leftovers::Stop | Leftovers::Wait) => [Action::TellRest, self.exit(verdict)].into(),
+            (Scope::Namespace, Leftovers::Leave) | (Scope::Tree, _) => self.end(verdict),
+        }
+    }
+
+    pub(super) fn end_naming_the_rest(&self, verdict: Verdict) -> Actions {
+        [Action::NameRest(Fate::LeftBehind), self.exit(verdict)].into()
+    }
+
+    fn exit(&self, verdict: Verdict) -> Action {
+        Action::Exit(self.policy.outcome(verdict))
+    }
+}
+
+pub(super) fn kill(verdict: Verdict) -> (State, Actions) {
+    let actions =
+        [Action::Climb(Rung::KillLeftovers), Action::NameRest(Fate::Killed), Action::KillRest, Action::ArmAfterKill];
+    (State::Killing { verdict }, actions.into())
+}

@@ -1,0 +1,138 @@
+//! The programs that a machine may start: main, and what runs before it and before a stop.
+
+use core::fmt;
+
+use super::ForwardTo;
+use crate::core::StartError;
+use crate::sys::{self, Pid, Placement, Program};
+
+/// What a program is for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Purpose {
+    /// The command itself.
+    Main,
+    /// Something before it is started.
+    PreStart,
+    /// Something before it is told to stop.
+    PreStop,
+}
+
+impl Purpose {
+    /// The word for it in the JSON form of the log.
+    pub(super) fn field(self) -> &'static str {
+        match self {
+            Purpose::Main => "main",
+            Purpose::PreStart => "pre-start",
+            Purpose::PreStop => "pre-stop",
+        }
+    }
+}
+
+impl fmt::Display for Purpose {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Purpose::Main => "the main program",
+            Purpose::PreStart => "the pre-start hook",
+            Purpose::PreStop => "the pre-stop hook",
+        })
+    }
+}
+
+/// A program that the machine may start, and whether it runs.
+#[derive(Clone, Copy)]
+pub struct Slot<'a> {
+    program: Program,
+    /// What is done in a copy of ourselves instead of executing the program.
+    call: Option<&'a dyn Fn() -> u8>,
+    purpose: Purpose,
+    /// How messages name it; empty: as the program is named.
+    title: &'a str,
+    pub(super) forward_to: ForwardTo,
+    /// Our controlling terminal, if the program has a group of its own that can be in its foreground.
+    tty: Option<sys::Tty>,
+    pub(super) pid: Option<Pid>,
+    /// Its number, also when it has ended.
+    pub(super) number: Option<Pid>,
+    has_terminal: bool,
+}
+
+impl<'a> Slot<'a> {
+    /// The main program, which does not run yet.
+    pub const fn new(program: Program, forward_to: ForwardTo, tty: Option<sys::Tty>) -> Slot<'a> {
+        let has_terminal = matches!(program.placement, Placement::Foreground(_));
+        let (call, purpose, title) = (None, Purpose::Main, "");
+        Slot { program, call, purpose, title, forward_to, tty, pid: None, number: None, has_terminal }
+    }
+
+    /// The same as a hook. Messages name it by its `title`.
+    pub const fn hook(self, purpose: Purpose, title: &'a str) -> Slot<'a> {
+        Slot { purpose, title, ..self }
+    }
+
+    /// The same with something done in a copy of ourselves, which ends with its result as the exit code, instead of a
+    /// program that is executed.
+    pub const fn calling(self, call: &'a dyn Fn() -> u8) -> Slot<'a> {
+        Slot { call: Some(call), ..self }
+    }
+
+    /// What is executed.
+    pub fn program(&self) -> &Program {
+        &self.program
+    }
+
+    /// Whether it says itself what goes wrong.
+    pub(super) fn speaks(&self) -> bool {
+        self.call.is_some()
+    }
+
+    /// What it is for.
+    pub fn purpose(&self) -> Purpose {
+        self.purpose
+    }
+
+    /// How messages name it.
+    pub fn title(&self) -> &str {
+        match self.title {
+            "" => self.program.name().to_str().unwrap_or("the main program"),
+            title => title,
+        }
+    }
+
+    /// Whether it was started, and may have ended since.
+    pub(super) fn has_begun(&self) -> bool {
+        self.number.is_some()
+    }
+
+    /// Starts it. `main` is the pid of the main program, if that runs.
+    pub(super) fn start(&mut self, main: Option<Pid>) -> Result<Pid, StartError> {
+        self.program.named = main;
+        let pid = match self.call {
+            None => sys::spawn(&self.program)?,
+            Some(call) => sys::spawn_copy(&self.program, call)?,
+        };
+        self.pid = Some(pid);
+        self.number = Some(pid);
+        Ok(pid)
+    }
+
+    /// Takes the terminal back, if the program has it.
+    pub(super) fn take_terminal(&mut self) {
+        if let Some(tty) = self.tty
+            && self.has_terminal
+        {
+            // A terminal that is gone needs nobody in its foreground; and group 0 is one that our PID namespace does
+            // not show and that cannot be named: its shell takes the terminal itself.
+            let _ = tty.set_foreground(sys::process_group());
+            self.has_terminal = false;
+        }
+    }
+
+    /// Hands the terminal on, if we have it: continued by `fg`, we are in the foreground; by `bg`, we are not.
+    pub(super) fn give_terminal(&mut self) {
+        if let (Some(tty), Some(pid)) = (self.tty, self.pid)
+            && tty.is_ours()
+        {
+            self.has_terminal = tty.set_foreground(pid.number()).is_ok();
+        }
+    }
+}
