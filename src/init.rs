@@ -258,7 +258,12 @@ fn conclude(outcome: Outcome, slots: &[Slot<'_>], report: Option<(&Report, &Reco
 /// Why the command, or what is to run before it, could not be started.
 fn not_started(slot: &Slot<'_>, why: StartError) -> NotStarted {
     let program = slot.program();
-    let reason = diagnose::start::explain(program.name(), program.search_path(), why);
+    // A subcommand is the first word only.
+    let meant = |word: &str| {
+        let is_first = slot.purpose() == Purpose::Main && program.first == 1;
+        is_first.then(|| cli::suggest::nearest_subcommand(word)).flatten()
+    };
+    let reason = diagnose::start::explain(program.name(), program.search_path(), why, meant);
     let text = match slot.purpose() {
         Purpose::Main => reason.to_string(),
         Purpose::PreStart | Purpose::PreStop => {

@@ -37,8 +37,7 @@ pub fn run(words: Words, mut environment: Environment) -> u8 {
             surroundings.set_level(*level);
             wait_for.run(entry.mask())
         }
-        Ok(cli::Request::Help) => cli::help::print(),
-        Ok(cli::Request::Version) => cli::help::print_version(),
+        Ok(cli::Request::Print(what)) => cli::help::print(*what),
         Err(wrong) => {
             error!("{wrong}");
             cli::exit::FAILURE

@@ -1,13 +1,16 @@
 //! Words into checked types. The path of `supervise [options] -- command` allocates nothing and touches no library:
-//! it is most of what happens before the first fork. clap, built from the same table, serves help and suggestions.
+//! it is most of what happens before the first fork. Help, completions and suggestions are made of the same tables.
 
+mod completions;
 pub(crate) mod exit;
 pub(crate) mod help;
 pub(crate) mod hooks;
 mod maps;
 mod options;
+mod printed;
 mod stop;
 pub(crate) mod subcommands;
+pub(crate) mod suggest;
 mod wrong;
 
 use std::ffi::CStr;
@@ -18,6 +21,7 @@ use supervise_init::core::{ExitMap, Forwarding, KillMode, Ladder, Leftovers, Sig
 use supervise_init::driver::ForwardTo;
 use supervise_init::sys::{Words, set_log_format};
 
+use help::Print;
 use hooks::{Before, Hooks};
 use options::{Id, Row, TABLE};
 use subcommands::Subcommand;
@@ -32,8 +36,7 @@ pub(crate) enum Request {
     Run(Options),
     /// Wait, and run nothing. The level as in [`Options`].
     Wait(&'static WaitFor, Option<LevelFilter>),
-    Help,
-    Version,
+    Print(Print),
 }
 
 /// The options of the init, checked.
@@ -166,9 +169,12 @@ pub(crate) fn parse(words: &Words, variables: &Variables) -> Result<Request, Wro
     let mut options = Options::DEFAULT;
     let mut at = 1;
     let mut own: &'static [Row] = &[];
-    if let Some(row) = words.get(1).and_then(subcommands::named) {
+    let subcommand = words.get(1).and_then(subcommands::named);
+    if let Some(row) = subcommand {
         match row.subcommand {
             Subcommand::WaitFor => options.wait_for = Some(Box::leak(Box::default())),
+            Subcommand::Completions => return printed::completions(row, words).map(Request::Print),
+            Subcommand::Man => return printed::man(row, words).map(Request::Print),
         }
         own = row.options;
         at = 2;
@@ -183,7 +189,7 @@ pub(crate) fn parse(words: &Words, variables: &Variables) -> Result<Request, Wro
         }
         let asked = match (bytes, &mut options.wait_for) {
             ([b'-', b'-', ..], _) => long(words, &mut at, own, &mut options)?,
-            ([b'-', _, ..], _) => short(words, word, own, &mut options)?,
+            ([b'-', _, ..], _) => short(word, own, &mut options)?,
             (_, Some(wait_for)) => {
                 wait_for.targets.push(Target::parse(word).map_err(|why| Wrong::NotATarget(word, why))?);
                 None
@@ -191,8 +197,9 @@ pub(crate) fn parse(words: &Words, variables: &Variables) -> Result<Request, Wro
             (_, None) => break,
         };
         match asked {
-            Some(Id::Help) => return Ok(Request::Help),
-            Some(Id::Version) => return Ok(Request::Version),
+            Some(Id::Help) if bytes.starts_with(b"--") => return Ok(Request::Print(Print::LongHelp(subcommand))),
+            Some(Id::Help) => return Ok(Request::Print(Print::ShortHelp(subcommand))),
+            Some(Id::Version) => return Ok(Request::Print(Print::Version)),
             _ => at += 1,
         }
     }
@@ -234,7 +241,7 @@ fn long(words: &Words, at: &mut usize, own: &'static [Row], options: &mut Option
     let name_length = bytes.iter().position(|byte| matches!(byte, b'=' | 0)).unwrap_or(0);
     let (name, rest) = bytes.split_at(name_length);
     let row = TABLE.iter().chain(own).find(|row| row.long.as_bytes() == name);
-    let row = row.ok_or_else(|| Wrong::unknown(words, word, own))?;
+    let row = row.ok_or_else(|| Wrong::unknown(word, own))?;
     let attached = match rest {
         [b'=', value @ ..] => CStr::from_bytes_with_nul(value).ok(),
         _ => None,
@@ -250,13 +257,13 @@ fn long(words: &Words, at: &mut usize, own: &'static [Row], options: &mut Option
 }
 
 /// `-v`, `-vv`: no short option takes a value.
-fn short(words: &Words, word: &'static CStr, own: &'static [Row], options: &mut Options) -> Result<Option<Id>, Wrong> {
+fn short(word: &'static CStr, own: &'static [Row], options: &mut Options) -> Result<Option<Id>, Wrong> {
     let mut last = None;
     for letter in word.to_bytes().iter().skip(1) {
         let row = TABLE
             .iter()
             .find(|row| row.short.is_some_and(|short| short.is_ascii() && short as u8 == *letter))
-            .ok_or_else(|| Wrong::unknown(words, word, own))?;
+            .ok_or_else(|| Wrong::unknown(word, own))?;
         options.set(Given::Option(row), c"")?;
         last = Some(row.id);
         if matches!(row.id, Id::Help | Id::Version) {

@@ -1,7 +1,6 @@
 //! The subcommands. A first word that names one is supervise's own; `supervise -- NAME` runs a program of that name.
 
 use std::ffi::CStr;
-
 use std::path::Path;
 
 use log::warn;
@@ -15,6 +14,8 @@ use crate::init::Surroundings;
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Subcommand {
     WaitFor,
+    Completions,
+    Man,
 }
 
 /// One subcommand.
@@ -23,23 +24,44 @@ pub(crate) struct Row {
     pub(crate) subcommand: Subcommand,
     pub(crate) name: &'static str,
     /// What stands behind its name.
-    #[expect(dead_code, reason = "the help text is to show it")]
     pub(crate) usage: &'static str,
-    #[expect(dead_code, reason = "the help text is to show it")]
+    /// As for an option: one line for `-h`, then the rest.
     pub(crate) help: &'static str,
     /// Its own options. What runs a command takes the init's as well.
     pub(crate) options: &'static [options::Row],
 }
 
+impl Row {
+    /// Whether a command follows its own words.
+    pub(crate) fn runs_a_command(&self) -> bool {
+        self.usage.contains("COMMAND")
+    }
+}
+
 /// In the order of the help text.
-pub(crate) static TABLE: [Row; 1] = [Row {
-    subcommand: Subcommand::WaitFor,
-    name: "wait-for",
-    usage: "[OPTIONS] TARGET... [-- COMMAND [ARG]...]",
-    help: "Wait until each TARGET is ready (tcp:HOST:PORT, unix:PATH, http://HOST[:PORT]/PATH, file:PATH, \
-           exec:COMMAND), then run the command, if any",
-    options: &WAIT_FOR,
-}];
+pub(crate) static TABLE: [Row; 3] = [
+    Row {
+        subcommand: Subcommand::WaitFor,
+        name: "wait-for",
+        usage: "[OPTIONS] TARGET... [-- COMMAND [ARG]...]",
+        help: "Wait until all are ready, then run COMMAND\nWithout a COMMAND it ends there.",
+        options: &WAIT_FOR,
+    },
+    Row {
+        subcommand: Subcommand::Completions,
+        name: "completions",
+        usage: "bash|zsh|fish",
+        help: "Print completions for a shell\nThey complete the options, their values, and the command with its own arguments.",
+        options: &[],
+    },
+    Row {
+        subcommand: Subcommand::Man,
+        name: "man",
+        usage: "",
+        help: "Print the man page\nIts source, for `man -l -` or a file.",
+        options: &[],
+    },
+];
 
 /// The subcommand of that name.
 pub(crate) fn named(word: &CStr) -> Option<&'static Row> {

@@ -5,10 +5,9 @@ use std::fmt;
 use std::time::Duration;
 
 use supervise_init::core::{Signal, StopSignals};
-use supervise_init::sys::Words;
 
-use super::help;
-use super::options::{Row, TABLE};
+use super::options::Row;
+use super::{completions, subcommands, suggest};
 
 use crate::wait_for::NotATarget;
 
@@ -45,7 +44,7 @@ pub(crate) enum Wrong {
     NoTarget,
     NotATarget(&'static CStr, NotATarget),
     ForNoCommand(&'static Row),
-    Unknown { word: &'static CStr, nearest: Option<String> },
+    Unknown { word: &'static CStr, nearest: Option<&'static str> },
     NoValue(&'static Row),
     UnwantedValue(&'static str),
     NotUtf8(Given, &'static CStr),
@@ -65,34 +64,23 @@ pub(crate) enum Wrong {
     NothingToRun(Given),
     NoTimeAtAll(Given, &'static str),
     TooManyHooks(usize),
+    NotTaken { subcommand: &'static subcommands::Row, word: &'static CStr },
+    NoShell,
+    NotAShell(&'static CStr),
 }
 
 impl Wrong {
     /// An option that the table does not have, with the nearest that it has.
     /// A subcommand has some of its `own` besides.
-    pub(crate) fn unknown(words: &Words, word: &'static CStr, own: &'static [Row]) -> Wrong {
-        let nearest = if own.is_empty() { help::nearest_option(words) } else { nearest_of(word, own) };
-        Wrong::Unknown { word, nearest }
+    pub(crate) fn unknown(word: &'static CStr, own: &'static [Row]) -> Wrong {
+        Wrong::Unknown { word, nearest: suggest::nearest_option(own, word.to_bytes()) }
     }
 }
 
-/// clap knows the init's options alone.
-fn nearest_of(word: &CStr, own: &'static [Row]) -> Option<String> {
-    let word = word.to_str().ok()?.strip_prefix("--")?;
-    let name = word.split('=').next().unwrap_or(word);
-    nearest(name, TABLE.iter().chain(own).map(|row| row.long)).map(|nearest| format!("--{nearest}"))
-}
-
-/// The name that the word is most like, if it is like one at all (as near as clap asks of options).
-fn nearest(word: &str, names: impl Iterator<Item = &'static str>) -> Option<&'static str> {
-    const NEAR: f64 = 0.7;
-    let names = names.map(|name| (strsim::jaro(word, name), name)).filter(|(near, _)| *near > NEAR);
-    names.max_by(|(one, _), (other, _)| one.total_cmp(other)).map(|(_, name)| name)
-}
-
+/// The signal that the word is most like.
 fn nearest_signal(word: &str) -> Option<&'static str> {
     let word = word.to_ascii_uppercase();
-    nearest(word.strip_prefix("SIG").unwrap_or(&word), Signal::names())
+    suggest::nearest(word.strip_prefix("SIG").unwrap_or(&word), Signal::names())
 }
 
 impl fmt::Display for Wrong {
@@ -112,7 +100,7 @@ impl fmt::Display for Wrong {
             Wrong::Unknown { word, nearest } => {
                 write!(f, "unknown option {}", word.to_string_lossy())?;
                 match nearest {
-                    Some(nearest) => write!(f, "; did you mean {nearest}?"),
+                    Some(nearest) => write!(f, "; did you mean --{nearest}?"),
                     None => f.write_str("; `supervise --help` lists them, and `--` ends ours"),
                 }
             }
@@ -122,7 +110,12 @@ impl fmt::Display for Wrong {
             Wrong::UnwantedValue(option) => write!(f, "--{option} takes no value"),
             Wrong::NotUtf8(given, value) => write!(f, "{given}{}: not UTF-8", value.to_string_lossy()),
             Wrong::NotAChoice(given, word) => {
-                write!(f, "{given}{word}: it is one of {}", given.row().value.unwrap_or_default())
+                let choices = given.row().value.unwrap_or_default();
+                write!(f, "{given}{word}: it is one of {choices}")?;
+                match suggest::nearest(word, choices.split('|')) {
+                    Some(nearest) => write!(f, "; did you mean {nearest}?"),
+                    None => Ok(()),
+                }
             }
             Wrong::NotAPair(given, whole) => write!(f, "{given}{whole}: not of the form FROM=TO"),
             Wrong::NotASignal { given, whole, word } => {
@@ -176,6 +169,22 @@ impl fmt::Display for Wrong {
                 }
                 f.write_str(": the command would be killed before it is told; ")?;
                 f.write_str("the grace counts from the request, so it must be longer")
+            }
+            Wrong::NotTaken { subcommand, word } => {
+                let (name, word) = (subcommand.name, word.to_string_lossy());
+                write!(f, "{name} {word}: it takes nothing like that; `supervise {name} --help` says what, ")?;
+                write!(f, "and `supervise -- {name} {word}` runs a program called {name}")
+            }
+            Wrong::NoShell => {
+                write!(f, "completions for which shell? say `supervise completions {}`", completions::SHELLS)
+            }
+            Wrong::NotAShell(word) => {
+                let word = word.to_string_lossy();
+                write!(f, "completions {word}: it is one of {}", completions::SHELLS)?;
+                match suggest::nearest(&word, completions::SHELLS.split('|')) {
+                    Some(nearest) => write!(f, "; did you mean {nearest}?"),
+                    None => Ok(()),
+                }
             }
         }
     }
