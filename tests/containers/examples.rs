@@ -142,7 +142,7 @@ pub(crate) fn the_deployment_fits_the_schema_and_stops_as_it_says(world: &World)
         words.push(text(&word)?);
     }
     // It says that it has started.
-    words.insert(0, "--env=SUPERVISE_LOG=info".to_owned());
+    words.insert(0, "--env=SUPERVISE_LOG=debug".to_owned());
     let mut container = docker.run(&words.iter().map(String::as_str).collect::<Vec<_>>())?;
     container.wait_for("started", 1)?;
     answers(docker, &container, &web["ports"][0]["containerPort"].to_string())?;
