@@ -92,7 +92,12 @@ impl Surroundings {
         value.is_some_and(|value| value.parse() == Ok(self.ourselves.number()))
     }
 
-    fn is_pid_1(&self) -> bool {
+    /// Where programs are looked for.
+    pub(crate) fn search_path(&self) -> &'static CStr {
+        self.path.unwrap_or(sys::DEFAULT_PATH)
+    }
+
+    pub(crate) fn is_pid_1(&self) -> bool {
         self.ourselves.number() == 1
     }
 
@@ -100,6 +105,18 @@ impl Surroundings {
     pub(crate) fn format(&self) -> Option<Format> {
         let Some(word) = self.log_format.filter(|word| !word.is_empty()) else { return Some(Format::Text) };
         word.to_str().ok().and_then(crate::format_named)
+    }
+
+    /// What is logged from here on: as it is `asked` for, else as `SUPERVISE_LOG` says.
+    pub(crate) fn set_level(&self, asked: Option<LevelFilter>) {
+        let level = asked.unwrap_or_else(|| self.level());
+        // Why nothing was started is always said.
+        log::set_max_level(level.max(LevelFilter::Error));
+        if self.format().is_none()
+            && let Some(word) = self.log_format
+        {
+            warn!("SUPERVISE_LOG_FORMAT={}: no log format (text, json); taken as text", word.to_string_lossy());
+        }
     }
 
     /// As `SUPERVISE_LOG` says. Our environment may be another program's: what it cannot mean is no error.
@@ -180,14 +197,7 @@ pub(crate) fn run(
 /// What has to be right before anything starts, and where we stand. The error is the code to end with.
 #[inline(never)]
 fn prepare(surroundings: &Surroundings, options: &Options) -> Result<(Option<Report>, Place), u8> {
-    let level = options.level.unwrap_or_else(|| surroundings.level());
-    // Why nothing was started is always said.
-    log::set_max_level(level.max(LevelFilter::Error));
-    if surroundings.format().is_none()
-        && let Some(word) = surroundings.log_format
-    {
-        warn!("SUPERVISE_LOG_FORMAT={}: no log format (text, json); taken as text", word.to_string_lossy());
-    }
+    surroundings.set_level(options.level);
     let report = open_report(options)?;
     if let Some(signal) = options.parent_death {
         follow_parent(signal, surroundings.ourselves);
@@ -205,7 +215,11 @@ fn prepare(surroundings: &Surroundings, options: &Options) -> Result<(Option<Rep
 #[inline(never)]
 fn conclude(outcome: Outcome, program: &Program, report: Option<(&Report, &Record)>) -> u8 {
     let reason = match outcome {
-        Outcome::NotStarted(why) => Some(diagnose::start::explain(program.name(), program.search_path(), why)),
+        Outcome::NotStarted(why) => {
+            // A subcommand is the first word only.
+            let meant = |word: &str| if program.first == 1 { cli::suggest::nearest_subcommand(word) } else { None };
+            Some(diagnose::start::explain(program.name(), program.search_path(), why, meant))
+        }
         Outcome::Code(_) | Outcome::Signal(_) => None,
     };
     if let Some((report, record)) = report {

@@ -9,6 +9,8 @@ mod diagnose;
 mod end;
 mod init;
 mod report;
+mod sys;
+mod wait_for;
 
 use log::{LevelFilter, error};
 use supervise_init::sys::{Environment, Format, Words, block_all, install_log};
@@ -27,10 +29,14 @@ pub fn run(words: Words, mut environment: Environment) -> u8 {
         }
     };
     // Looked at where it is: a copy of the options would stay in memory as long as the command runs.
+    cli::subcommands::warn_of_program(&words, &surroundings);
     match &cli::parse(&words, surroundings.variables()) {
         Ok(cli::Request::Run(options)) => init::run(words, environment, entry, &surroundings, options),
-        Ok(cli::Request::Help) => cli::help::print(),
-        Ok(cli::Request::Version) => cli::help::print_version(),
+        Ok(cli::Request::Wait(wait_for, level)) => {
+            surroundings.set_level(*level);
+            wait_for.run(entry.mask())
+        }
+        Ok(cli::Request::Print(what)) => cli::help::print(*what),
         Err(wrong) => {
             error!("{wrong}");
             cli::exit::FAILURE

@@ -1,5 +1,7 @@
 //! Our own exit codes. Main's is computed in the core.
 
+/// What was waited for was not ready in time (as timeout(1) has it).
+pub(crate) const TIMED_OUT: u8 = 124;
 /// Wrong use, or we ourselves failed (as docker, env(1) and timeout(1) have it).
 pub(crate) const FAILURE: u8 = 125;
 /// The command cannot be executed.

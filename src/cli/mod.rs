@@ -1,11 +1,15 @@
 //! Words into checked types. The path of `supervise [options] -- command` allocates nothing and touches no library:
-//! it is most of what happens before the first fork. clap, built from the same table, serves help and suggestions.
+//! it is most of what happens before the first fork. Help, completions and suggestions are made of the same tables.
 
+mod completions;
 pub(crate) mod exit;
 pub(crate) mod help;
 mod maps;
 mod options;
+mod printed;
 mod stop;
+pub(crate) mod subcommands;
+pub(crate) mod suggest;
 mod wrong;
 
 use std::ffi::CStr;
@@ -15,17 +19,21 @@ use supervise_init::core::{ExitMap, Forwarding, KillMode, Ladder, Leftovers, Sig
 use supervise_init::driver::ForwardTo;
 use supervise_init::sys::{Words, set_log_format};
 
+use help::Print;
 use options::{Id, Row, TABLE};
+use subcommands::Subcommand;
 use wrong::{Given, Wrong};
 
 use crate::report;
+use crate::wait_for::{Target, WaitFor};
 
 /// What the words ask for.
 #[expect(clippy::large_enum_variant, reason = "one exists, and boxing would be the only allocation on this path")]
 pub(crate) enum Request {
     Run(Options),
-    Help,
-    Version,
+    /// Wait, and run nothing. The level as in [`Options`].
+    Wait(&'static WaitFor, Option<LevelFilter>),
+    Print(Print),
 }
 
 /// The options of the init, checked.
@@ -41,10 +49,12 @@ pub(crate) struct Options {
     kill_mode: Option<KillMode>,
     pub(crate) exit_report: Option<&'static CStr>,
     pub(crate) exit_report_format: report::Format,
+    /// What to wait for before the command starts: for `wait-for` alone.
+    pub(crate) wait_for: Option<&'static mut WaitFor>,
     /// Where in the words the command begins; at least 1.
     pub(crate) command: usize,
     /// Which options the words give: the bit of the id.
-    given: u32,
+    given: u64,
 }
 
 impl Options {
@@ -58,13 +68,14 @@ impl Options {
         kill_mode: None,
         exit_report: None,
         exit_report_format: report::Format::Json,
+        wait_for: None,
         command: 0,
         given: 0,
     };
 
     fn set(&mut self, given: Given, value: &'static CStr) -> Result<(), Wrong> {
         if let Given::Option(row) = given {
-            self.given |= 1 << row.id as u32;
+            self.given |= 1 << row.id as u64;
         }
         let text = || value.to_str().map_err(|_| Wrong::NotUtf8(given, value));
         match given.row().id {
@@ -84,13 +95,21 @@ impl Options {
             Id::MaxTime => self.ladder.max_time = Some(stop::time(given, text()?)?),
             Id::ExitReport => self.exit_report = Some(value),
             Id::ExitReportFormat => self.exit_report_format = choice(given, text()?, report::format_named)?,
+            Id::Timeout => {
+                let time = stop::time(given, text()?)?;
+                self.wait_for.iter_mut().for_each(|wait_for| wait_for.timeout = time);
+            }
+            Id::Interval => {
+                let time = stop::time(given, text()?)?;
+                self.wait_for.iter_mut().for_each(|wait_for| wait_for.interval = time);
+            }
             Id::Help | Id::Version => {}
         }
         Ok(())
     }
 
     fn is_given(&self, row: &Row) -> bool {
-        self.given & (1 << row.id as u32) != 0
+        self.given & (1 << row.id as u64) != 0
     }
 
     /// What depends on several options.
@@ -122,31 +141,53 @@ pub(crate) fn place_of_variable(name: &[u8]) -> Option<usize> {
 }
 
 /// Reads the words after the first, then the variables of what they do not give.
+///
+/// `wait-for` takes the init's options, its own, and its targets, in any order, up to `--` and the command, if any.
 #[inline(never)]
 pub(crate) fn parse(words: &Words, variables: &Variables) -> Result<Request, Wrong> {
     let mut options = Options::DEFAULT;
     let mut at = 1;
+    let mut own: &'static [Row] = &[];
+    let subcommand = words.get(1).and_then(subcommands::named);
+    if let Some(row) = subcommand {
+        match row.subcommand {
+            Subcommand::WaitFor => options.wait_for = Some(Box::leak(Box::default())),
+            Subcommand::Completions => return printed::completions(row, words).map(Request::Print),
+            Subcommand::Man => return printed::man(row, words).map(Request::Print),
+        }
+        own = row.options;
+        at = 2;
+    }
+    let mut has_ended = false;
     while let Some(word) = words.get(at) {
         let bytes = word.to_bytes();
         if bytes == b"--" {
+            has_ended = true;
             at += 1;
             break;
         }
-        let asked = match bytes {
-            [b'-', b'-', ..] => long(words, &mut at, word, &mut options)?,
-            [b'-', _, ..] => short(words, word, &mut options)?,
-            _ => break,
+        let asked = match (bytes, &mut options.wait_for) {
+            ([b'-', b'-', ..], _) => long(words, &mut at, own, &mut options)?,
+            ([b'-', _, ..], _) => short(word, own, &mut options)?,
+            (_, Some(wait_for)) => {
+                wait_for.targets.push(Target::parse(word).map_err(|why| Wrong::NotATarget(word, why))?);
+                None
+            }
+            (_, None) => break,
         };
         match asked {
-            Some(Id::Help) => return Ok(Request::Help),
-            Some(Id::Version) => return Ok(Request::Version),
+            Some(Id::Help) if bytes.starts_with(b"--") => return Ok(Request::Print(Print::LongHelp(subcommand))),
+            Some(Id::Help) => return Ok(Request::Print(Print::ShortHelp(subcommand))),
+            Some(Id::Version) => return Ok(Request::Print(Print::Version)),
             _ => at += 1,
         }
     }
-    if at >= words.count() {
-        return Err(Wrong::NoCommand);
+    match &options.wait_for {
+        Some(wait_for) if wait_for.targets.is_empty() => return Err(Wrong::NoTarget),
+        Some(_) if !has_ended => return bare_wait(options),
+        _ if at >= words.count() => return Err(Wrong::NoCommand),
+        _ => options.command = at,
     }
-    options.command = at;
     for (row, value) in TABLE.iter().zip(variables) {
         // A compose file sets what it has no value for to nothing.
         if let Some(value) = value.filter(|value| !value.is_empty() && !options.is_given(row)) {
@@ -157,12 +198,25 @@ pub(crate) fn parse(words: &Words, variables: &Variables) -> Result<Request, Wro
     Ok(Request::Run(options))
 }
 
+/// Waiting, and nothing behind it: what the options say of a command would be lost without a word.
+#[inline(never)]
+fn bare_wait(options: Options) -> Result<Request, Wrong> {
+    let of_a_command = |row: &&Row| options.is_given(row) && !matches!(row.id, Id::Verbose | Id::LogFormat);
+    match (TABLE.iter().find(of_a_command), options.wait_for) {
+        (Some(row), _) => Err(Wrong::ForNoCommand(row)),
+        (None, Some(wait_for)) => Ok(Request::Wait(wait_for, options.level)),
+        (None, None) => Err(Wrong::NoCommand),
+    }
+}
+
 /// `--name`, `--name value` or `--name=value`. Moves `at` to the value if that is a word of its own.
-fn long(words: &Words, at: &mut usize, word: &'static CStr, options: &mut Options) -> Result<Option<Id>, Wrong> {
+fn long(words: &Words, at: &mut usize, own: &'static [Row], options: &mut Options) -> Result<Option<Id>, Wrong> {
+    let word = words.get(*at).unwrap_or_default();
     let bytes = word.to_bytes_with_nul().get(2..).unwrap_or_default();
     let name_length = bytes.iter().position(|byte| matches!(byte, b'=' | 0)).unwrap_or(0);
     let (name, rest) = bytes.split_at(name_length);
-    let row = TABLE.iter().find(|row| row.long.as_bytes() == name).ok_or_else(|| Wrong::unknown(words, word))?;
+    let row = TABLE.iter().chain(own).find(|row| row.long.as_bytes() == name);
+    let row = row.ok_or_else(|| Wrong::unknown(word, own))?;
     let attached = match rest {
         [b'=', value @ ..] => CStr::from_bytes_with_nul(value).ok(),
         _ => None,
@@ -178,13 +232,13 @@ fn long(words: &Words, at: &mut usize, word: &'static CStr, options: &mut Option
 }
 
 /// `-v`, `-vv`: no short option takes a value.
-fn short(words: &Words, word: &'static CStr, options: &mut Options) -> Result<Option<Id>, Wrong> {
+fn short(word: &'static CStr, own: &'static [Row], options: &mut Options) -> Result<Option<Id>, Wrong> {
     let mut last = None;
     for letter in word.to_bytes().iter().skip(1) {
         let row = TABLE
             .iter()
             .find(|row| row.short.is_some_and(|short| short.is_ascii() && short as u8 == *letter))
-            .ok_or_else(|| Wrong::unknown(words, word))?;
+            .ok_or_else(|| Wrong::unknown(word, own))?;
         options.set(Given::Option(row), c"")?;
         last = Some(row.id);
         if matches!(row.id, Id::Help | Id::Version) {

@@ -20,6 +20,10 @@ pub(crate) enum Id {
     LogFormat,
     Help,
     Version,
+    /// Of `wait-for`.
+    Timeout,
+    /// Of `wait-for`.
+    Interval,
 }
 
 /// What the options are about, as the help text groups them.
@@ -29,6 +33,7 @@ pub(crate) enum Topic {
     Stop,
     Reports,
     Other,
+    WaitFor,
 }
 
 impl Topic {
@@ -38,9 +43,47 @@ impl Topic {
             Topic::Stop => "The stop",
             Topic::Reports => "What it tells",
             Topic::Other => "Other",
+            Topic::WaitFor => "Waiting",
         }
     }
 }
+
+/// What a value is: which words a suggestion and a completion may offer. The name that the value has says it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Kind {
+    /// `main|group`: one of these.
+    Choice,
+    Signal,
+    /// Signals, each with a time after it, with commas between.
+    Ladder,
+    /// Pairs of signals.
+    Rewrites,
+    /// Pairs of a code or signal, and a code.
+    Codes,
+    Time,
+    File,
+    Directory,
+    /// A user, and a group after a colon.
+    User,
+    /// A variable, and a value after `=`.
+    Variable,
+    /// A shell's command line.
+    Command,
+    /// Nothing that could be offered.
+    Any,
+}
+
+/// What the values are called.
+const KINDS: [(&str, Kind); 8] = [
+    ("SIGNAL", Kind::Signal),
+    ("SIGNAL|LADDER", Kind::Ladder),
+    ("TIME", Kind::Time),
+    ("FILE", Kind::File),
+    ("DIR", Kind::Directory),
+    ("USER[:GROUP]", Kind::User),
+    ("NAME=VALUE", Kind::Variable),
+    ("CMD", Kind::Command),
+];
 
 /// One option.
 #[derive(Debug)]
@@ -51,10 +94,30 @@ pub(crate) struct Row {
     pub(crate) long: &'static str,
     /// What its value is called, if it takes one.
     pub(crate) value: Option<&'static str>,
+    /// One line for `-h`, without a full stop; then, on a line of its own, what `--help` and the man page say beyond it.
     pub(crate) help: &'static str,
 }
 
 impl Row {
+    /// What its value is, if it takes one.
+    pub(crate) fn kind(&self) -> Option<Kind> {
+        let value = self.value?;
+        Some(match (self.id, KINDS.iter().find(|(name, _)| *name == value)) {
+            (Id::Rewrite, _) => Kind::Rewrites,
+            (Id::ExitMap, _) => Kind::Codes,
+            (_, Some((_, kind))) => *kind,
+            (_, None) if !value.contains(|letter: char| !letter.is_ascii_lowercase() && letter != '|') => Kind::Choice,
+            (_, None) => Kind::Any,
+        })
+    }
+
+    /// `  -v, --verbose`, `  --grace TIME`.
+    pub(crate) fn syntax(&self) -> String {
+        let short = self.short.map_or_else(String::new, |short| format!("-{short}, "));
+        let value = self.value.map_or_else(String::new, |value| format!(" {value}"));
+        format!("{short}--{}{value}", self.long)
+    }
+
     /// The variable that gives the same value.
     pub(crate) fn variable(&self) -> String {
         format!("SUPERVISE_{}", self.long.to_ascii_uppercase().replace('-', "_"))
@@ -84,7 +147,7 @@ pub(crate) const TABLE: [Row; 17] = [
         short: None,
         long: "forward-to",
         value: Some("main|group"),
-        help: "Send signals to the command alone, or to the process group that it then leads [default: main]",
+        help: "Send signals to the command, or to its group\nThe group is a process group that the command then leads. Default: main.",
     },
     Row {
         id: Id::Rewrite,
@@ -92,8 +155,7 @@ pub(crate) const TABLE: [Row; 17] = [
         short: None,
         long: "rewrite",
         value: Some("FROM=TO,..."),
-        help: "Send the command the signal TO for FROM, by name or number (TERM=QUIT, RTMIN+3=TERM), or nothing \
-               (HUP=ignore). For keys (Ctrl-C), with --forward-to group",
+        help: "Send the signal TO instead of FROM\nBy name or number: TERM=QUIT, RTMIN+3=TERM; or nothing: HUP=ignore. What was a stop stays one, and what becomes a SIGTERM becomes one. Keys (Ctrl-C) are only rewritten with --forward-to group: otherwise the terminal itself sends them to the command as well.",
     },
     Row {
         id: Id::ParentDeath,
@@ -101,7 +163,7 @@ pub(crate) const TABLE: [Row; 17] = [
         short: None,
         long: "parent-death",
         value: Some("SIGNAL"),
-        help: "When our parent (Linux: the thread that started us) dies, act as if SIGNAL had come",
+        help: "When our parent dies, act as on SIGNAL\nThe parent is, as Linux sees it, the thread that started us.",
     },
     Row {
         id: Id::Delay,
@@ -109,7 +171,7 @@ pub(crate) const TABLE: [Row; 17] = [
         short: None,
         long: "delay",
         value: Some("TIME"),
-        help: "Let this much time pass between a request to stop and the first signal. A second SIGTERM ends it [default: 0]",
+        help: "Wait this long before the first signal\nThe time between a request to stop and the first signal. A second SIGTERM ends it. Default: 0.",
     },
     Row {
         id: Id::StopSignal,
@@ -117,7 +179,7 @@ pub(crate) const TABLE: [Row; 17] = [
         short: None,
         long: "stop-signal",
         value: Some("SIGNAL|LADDER"),
-        help: "Stop the command with SIGNAL, which is then a request to stop like SIGTERM, or with one after the other (TERM:10s,INT:5s,KILL) [default: TERM, or what it is rewritten to]",
+        help: "Stop the command with it: QUIT, TERM:10s,KILL\nOne signal, or one after the other: TERM:10s,INT:5s,KILL. The first one is then a request to stop too, as SIGTERM is. Default: TERM, or what it is rewritten to.",
     },
     Row {
         id: Id::KillMode,
@@ -125,7 +187,7 @@ pub(crate) const TABLE: [Row; 17] = [
         short: None,
         long: "kill-mode",
         value: Some("main|group|tree"),
-        help: "Whom the signals of a stop reach: the command, its process group (which it then leads), or everything below us [default: main; with --forward-to group, group]",
+        help: "Whom a stop's signals and SIGKILL reach\nThe command; its process group, which it then leads; or everything below supervise. Default: main; with --forward-to group, group.",
     },
     Row {
         id: Id::Grace,
@@ -133,7 +195,7 @@ pub(crate) const TABLE: [Row; 17] = [
         short: None,
         long: "grace",
         value: Some("TIME"),
-        help: "Kill the command this long after the request to stop [default: never, as docker, Kubernetes or systemd do]",
+        help: "Kill the command this long after the request\nIt has as long as it needs, as far as docker, Kubernetes or systemd let it. Default: never.",
     },
     Row {
         id: Id::Leftovers,
@@ -141,7 +203,7 @@ pub(crate) const TABLE: [Row; 17] = [
         short: None,
         long: "leftovers",
         value: Some("stop|wait|leave"),
-        help: "What the command leaves behind is told to end and waited for, or waited for without a word until a stop is asked for, or left [default: stop]",
+        help: "Stop what the command leaves behind, or not\nIt is told to end and waited for; or waited for without a word, until a stop is asked for; or left alone: to the kernel, which kills it, if supervise is PID 1. Default: stop.",
     },
     Row {
         id: Id::LeftoverGrace,
@@ -149,7 +211,7 @@ pub(crate) const TABLE: [Row; 17] = [
         short: None,
         long: "leftover-grace",
         value: Some("TIME"),
-        help: "Kill what is left this long after it was told to end [default: 5s, less where docker would kill first]",
+        help: "Kill what is left this long after it was told\nDefault: 5s, within 9s of the request, or within --grace if that is longer, at least 1s.",
     },
     Row {
         id: Id::MaxTime,
@@ -157,7 +219,7 @@ pub(crate) const TABLE: [Row; 17] = [
         short: None,
         long: "max-time",
         value: Some("TIME"),
-        help: "Stop the command when it has run this long, and kill it 10 s later (or after --grace) [default: never]",
+        help: "Stop the command when it has run this long\nIt is killed 10s later, or after --grace. Default, and with 0: never.",
     },
     Row {
         id: Id::ExitMap,
@@ -165,8 +227,7 @@ pub(crate) const TABLE: [Row; 17] = [
         short: None,
         long: "exit-map",
         value: Some("FROM=TO,..."),
-        help: "End with the code TO when the command ends with the code FROM (143=0 also means signal 15), or dies of the \
-               signal FROM (TERM=0)",
+        help: "End with the code TO instead of FROM\nFROM is the code that the command ends with (its own, or 128 + n), or the signal that it dies of: 143=0,1=70. TERM=0 means a death by SIGTERM only, 143=0 also a program (Java) that makes an exit code of it.",
     },
     Row {
         id: Id::ExitReport,
@@ -174,7 +235,7 @@ pub(crate) const TABLE: [Row; 17] = [
         short: None,
         long: "exit-report",
         value: Some("FILE"),
-        help: "Write how it went into FILE at the end: a JSON object of at most 4096 bytes (/dev/termination-log in Kubernetes)",
+        help: "Write into FILE how it went\nAt the end, at most 4096 bytes: /dev/termination-log in Kubernetes.",
     },
     Row {
         id: Id::ExitReportFormat,
@@ -182,7 +243,7 @@ pub(crate) const TABLE: [Row; 17] = [
         short: None,
         long: "exit-report-format",
         value: Some("json|text"),
-        help: "What the report looks like [default: json]",
+        help: "What the report looks like\nDefault: json.",
     },
     Row {
         id: Id::Verbose,
@@ -190,7 +251,7 @@ pub(crate) const TABLE: [Row; 17] = [
         short: Some('v'),
         long: "verbose",
         value: None,
-        help: "Log each event with its cause, as SUPERVISE_LOG=debug does",
+        help: "Log each event with its cause\nAs SUPERVISE_LOG=debug does.",
     },
     Row {
         id: Id::LogFormat,
@@ -198,9 +259,16 @@ pub(crate) const TABLE: [Row; 17] = [
         short: None,
         long: "log-format",
         value: Some("text|json"),
-        help: "How log lines look, as SUPERVISE_LOG_FORMAT does [default: text]",
+        help: "What log lines look like\nAs SUPERVISE_LOG_FORMAT does. Default: text.",
     },
-    Row { id: Id::Help, topic: Topic::Other, short: Some('h'), long: "help", value: None, help: "Print this" },
+    Row {
+        id: Id::Help,
+        topic: Topic::Other,
+        short: Some('h'),
+        long: "help",
+        value: None,
+        help: "Print help: -h short, --help with examples",
+    },
     Row {
         id: Id::Version,
         topic: Topic::Other,
@@ -208,5 +276,25 @@ pub(crate) const TABLE: [Row; 17] = [
         long: "version",
         value: None,
         help: "Print the version",
+    },
+];
+
+/// The options of `supervise wait-for` alone. No variables stand for them.
+pub(crate) const WAIT_FOR: [Row; 2] = [
+    Row {
+        id: Id::Timeout,
+        topic: Topic::WaitFor,
+        short: None,
+        long: "timeout",
+        value: Some("TIME"),
+        help: "Give up after this long, and end with 124\nFor all targets together; 0: never. Default: 60s.",
+    },
+    Row {
+        id: Id::Interval,
+        topic: Topic::WaitFor,
+        short: None,
+        long: "interval",
+        value: Some("TIME"),
+        help: "Wait this long between two tries\nFrom a try that failed to the next one. Default: 500ms.",
     },
 ];

@@ -5,10 +5,11 @@ use std::fmt;
 use std::time::Duration;
 
 use supervise_init::core::{Signal, StopSignals};
-use supervise_init::sys::Words;
 
-use super::help;
 use super::options::Row;
+use super::{completions, subcommands, suggest};
+
+use crate::wait_for::NotATarget;
 
 /// Where a value was given. Shown as what stands before the value.
 #[derive(Clone, Copy, Debug)]
@@ -40,7 +41,10 @@ impl fmt::Display for Given {
 #[derive(Debug)]
 pub(crate) enum Wrong {
     NoCommand,
-    Unknown { word: &'static CStr, nearest: Option<String> },
+    NoTarget,
+    NotATarget(&'static CStr, NotATarget),
+    ForNoCommand(&'static Row),
+    Unknown { word: &'static CStr, nearest: Option<&'static str> },
     NoValue(&'static Row),
     UnwantedValue(&'static str),
     NotUtf8(Given, &'static CStr),
@@ -57,22 +61,23 @@ pub(crate) enum Wrong {
     TimeForNothing { given: Given, whole: &'static str, signal: Signal },
     TooManySignals { given: Given, whole: &'static str },
     KilledUntold { grace: Duration, delay: Duration },
+    NotTaken { subcommand: &'static subcommands::Row, word: &'static CStr },
+    NoShell,
+    NotAShell(&'static CStr),
 }
 
 impl Wrong {
     /// An option that the table does not have, with the nearest that it has.
-    pub(crate) fn unknown(words: &Words, word: &'static CStr) -> Wrong {
-        Wrong::Unknown { word, nearest: help::nearest_option(words) }
+    /// A subcommand has some of its `own` besides.
+    pub(crate) fn unknown(word: &'static CStr, own: &'static [Row]) -> Wrong {
+        Wrong::Unknown { word, nearest: suggest::nearest_option(own, word.to_bytes()) }
     }
 }
 
-/// The name that the word is most like, if it is like one at all (as near as clap asks of options).
+/// The signal that the word is most like.
 fn nearest_signal(word: &str) -> Option<&'static str> {
-    const NEAR: f64 = 0.7;
     let word = word.to_ascii_uppercase();
-    let word = word.strip_prefix("SIG").unwrap_or(&word);
-    let names = Signal::names().map(|name| (strsim::jaro(word, name), name)).filter(|(near, _)| *near > NEAR);
-    names.max_by(|(one, _), (other, _)| one.total_cmp(other)).map(|(_, name)| name)
+    suggest::nearest(word.strip_prefix("SIG").unwrap_or(&word), Signal::names())
 }
 
 impl fmt::Display for Wrong {
@@ -81,10 +86,18 @@ impl fmt::Display for Wrong {
             Wrong::NoCommand => {
                 f.write_str("no command given; say `supervise [options] -- command`, or `supervise --help`")
             }
+            Wrong::NoTarget => f.write_str(
+                "wait-for what? say `supervise wait-for tcp:HOST:PORT -- command`, or `supervise --help`; for a program \
+                 of that name `supervise -- wait-for`",
+            ),
+            Wrong::NotATarget(word, why) => write!(f, "wait-for {}: {why}", word.to_string_lossy()),
+            Wrong::ForNoCommand(row) => {
+                write!(f, "--{} is about a command, and there is none; say `supervise wait-for ... -- command`", row.long)
+            }
             Wrong::Unknown { word, nearest } => {
                 write!(f, "unknown option {}", word.to_string_lossy())?;
                 match nearest {
-                    Some(nearest) => write!(f, "; did you mean {nearest}?"),
+                    Some(nearest) => write!(f, "; did you mean --{nearest}?"),
                     None => f.write_str("; `supervise --help` lists them, and `--` ends ours"),
                 }
             }
@@ -94,7 +107,12 @@ impl fmt::Display for Wrong {
             Wrong::UnwantedValue(option) => write!(f, "--{option} takes no value"),
             Wrong::NotUtf8(given, value) => write!(f, "{given}{}: not UTF-8", value.to_string_lossy()),
             Wrong::NotAChoice(given, word) => {
-                write!(f, "{given}{word}: it is one of {}", given.row().value.unwrap_or_default())
+                let choices = given.row().value.unwrap_or_default();
+                write!(f, "{given}{word}: it is one of {choices}")?;
+                match suggest::nearest(word, choices.split('|')) {
+                    Some(nearest) => write!(f, "; did you mean {nearest}?"),
+                    None => Ok(()),
+                }
             }
             Wrong::NotAPair(given, whole) => write!(f, "{given}{whole}: not of the form FROM=TO"),
             Wrong::NotASignal { given, whole, word } => {
@@ -141,6 +159,22 @@ impl fmt::Display for Wrong {
                     "a grace of {grace:?} with a delay of {delay:?}: the command would be killed before it is told; "
                 )?;
                 f.write_str("the grace counts from the request, so it must be longer")
+            }
+            Wrong::NotTaken { subcommand, word } => {
+                let (name, word) = (subcommand.name, word.to_string_lossy());
+                write!(f, "{name} {word}: it takes nothing like that; `supervise {name} --help` says what, ")?;
+                write!(f, "and `supervise -- {name} {word}` runs a program called {name}")
+            }
+            Wrong::NoShell => {
+                write!(f, "completions for which shell? say `supervise completions {}`", completions::SHELLS)
+            }
+            Wrong::NotAShell(word) => {
+                let word = word.to_string_lossy();
+                write!(f, "completions {word}: it is one of {}", completions::SHELLS)?;
+                match suggest::nearest(&word, completions::SHELLS.split('|')) {
+                    Some(nearest) => write!(f, "; did you mean {nearest}?"),
+                    None => Ok(()),
+                }
             }
         }
     }

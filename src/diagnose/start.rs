@@ -23,7 +23,8 @@ use crate::cli::exit;
 pub(crate) enum Reason {
     NoProcess(String, Errno),
     NotFound(String),
-    NotInPath(String),
+    /// The word, and the word of supervise's own that may have been meant.
+    NotInPath(String, Option<&'static str>),
     Gone(String),
     Directory(PathBuf),
     NotExecutable(PathBuf),
@@ -44,7 +45,7 @@ impl Reason {
             // Not the command's fault: there was no process to execute it in.
             Reason::NoProcess(..) => exit::FAILURE,
             Reason::NotFound(_)
-            | Reason::NotInPath(_)
+            | Reason::NotInPath(..)
             | Reason::Gone(_)
             | Reason::NoInterpreter(..)
             | Reason::CarriageReturn(..)
@@ -71,10 +72,13 @@ impl fmt::Display for Reason {
                 })
             }
             Reason::NotFound(name) => write!(f, "cannot run {name}: no such file or directory"),
-            Reason::NotInPath(name) if name.contains(' ') => {
+            Reason::NotInPath(name, _) if name.contains(' ') => {
                 write!(f, "cannot run {name:?}: not found in PATH (it is one word; were several meant?)")
             }
-            Reason::NotInPath(name) => write!(f, "cannot run {name}: not found in PATH"),
+            Reason::NotInPath(name, None) => write!(f, "cannot run {name}: not found in PATH"),
+            Reason::NotInPath(name, Some(meant)) => {
+                write!(f, "cannot run {name}: not found in PATH; did you mean `supervise {meant}`?")
+            }
             Reason::Gone(name) => write!(f, "cannot run {name}: the working directory does not exist any more"),
             Reason::Directory(path) => write!(f, "cannot run {}: is a directory", path.display()),
             Reason::NotExecutable(path) => {
@@ -118,8 +122,14 @@ impl fmt::Display for Reason {
     }
 }
 
-/// Looks for the reason behind `why`. `path` is where the command was looked for.
-pub(crate) fn explain(name: &CStr, path: &CStr, why: StartError) -> Reason {
+/// Looks for the reason behind `why`. `path` is where the command was looked for; `meant` knows the words of our own
+/// that a name may have been meant for.
+pub(crate) fn explain(
+    name: &CStr,
+    path: &CStr,
+    why: StartError,
+    meant: impl FnOnce(&str) -> Option<&'static str>,
+) -> Reason {
     let errno = Errno(why.errno);
     // An empty word would not be seen.
     let word = if name.is_empty() { "\"\"".to_owned() } else { name.to_string_lossy().into_owned() };
@@ -131,7 +141,10 @@ pub(crate) fn explain(name: &CStr, path: &CStr, why: StartError) -> Reason {
         (Step::ExecShell, file) => Reason::NotAScript(file.unwrap_or_else(|| name.into()), errno),
         (Step::Exec, Some(file)) => not_executed(file, errno, INTERPRETERS),
         // A folder in PATH that may not be searched (EACCES) hides nothing that we could name.
-        (Step::Exec, None) if is_bare(name) => Reason::NotInPath(word),
+        (Step::Exec, None) if is_bare(name) => {
+            let meant = meant(&word);
+            Reason::NotInPath(word, meant)
+        }
         (Step::Exec, None) if why.errno != libc::ENOENT => Reason::Other(name.into(), errno),
         (Step::Exec, None) if name.is_relative() && std::env::current_dir().is_err() => Reason::Gone(word),
         (Step::Exec, None) => Reason::NotFound(word),
@@ -144,7 +157,7 @@ fn is_bare(name: &Path) -> bool {
 
 /// The file that the kernel meant: the name itself, or the first in PATH that exists. One that was refused is rather
 /// a file than a directory of that name.
-pub(super) fn find(name: &Path, path: &CStr, errno: i32) -> Option<PathBuf> {
+pub(crate) fn find(name: &Path, path: &CStr, errno: i32) -> Option<PathBuf> {
     if !is_bare(name) {
         return fs::metadata(name).is_ok().then(|| name.into());
     }

@@ -109,6 +109,16 @@ pub(super) fn set_child_signal(disposition: Disposition) -> Result<Disposition, 
     Ok(if former.handler == libc::SIG_IGN { Disposition::Ignored } else { Disposition::Default })
 }
 
+/// Whether `signal` is ignored, by rt_sigaction(2). One that is blocked waits all the same.
+pub fn is_ignored(signal: Signal) -> bool {
+    let nothing: *const KernelAction = ptr::null();
+    let mut action = KernelAction { handler: 0, flags: 0, restorer: 0, mask: SigSet(0) };
+    let number = i32::from(signal.number());
+    // SAFETY: nothing is set; `action` has the kernel's layout and lives through the call.
+    unsafe { libc::syscall(libc::SYS_rt_sigaction, number, nothing, &raw mut action, SET_SIZE) };
+    action.handler == libc::SIG_IGN
+}
+
 /// Takes back the signal that a write of ours has caused. It is nobody's request: forwarded it would end the payload,
 /// and a log line about it would cause the next one. The kernel sends it to the thread, and what waits for the thread
 /// is taken before what waits for the process, so a SIGPIPE from elsewhere stays.

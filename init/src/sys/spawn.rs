@@ -51,7 +51,7 @@ pub struct Program {
 }
 
 /// Where programs are looked for if PATH is not set: what docker sets it to.
-const DEFAULT_PATH: &CStr = c"/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+pub const DEFAULT_PATH: &CStr = c"/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /// The child's stack. The deepest it gets is a path of PATH_MAX bytes and a line for a pid.
 const STACK: usize = 16 * 1024;

@@ -1,0 +1,52 @@
+//! bash, with and without the package bash-completion.
+
+use std::fmt::Write as _;
+
+use super::super::options::{Kind, Row, TABLE};
+use super::super::subcommands;
+use super::{choices, function, joined, spellings, valued};
+
+const TEMPLATE: &str = include_str!("template.bash");
+
+pub(super) fn script() -> String {
+    let with_value: Vec<String> = valued().map(|row| format!("--{}", row.long)).collect();
+    let all: Vec<String> = TABLE.iter().flat_map(spellings).collect();
+    let running = || subcommands::TABLE.iter().filter(|row| row.runs_a_command());
+    let own: Vec<String> = running().flat_map(|row| row.options).flat_map(spellings).collect();
+    let names = joined(subcommands::TABLE.iter().map(|row| row.name), " ");
+    TEMPLATE
+        .replace("@values@", values().trim_end())
+        .replace("@subcommand-cases@", of_subcommands().trim_end())
+        .replace("@valued@", &joined(with_value.iter().map(String::as_str), "|"))
+        .replace("@options@", &joined(all.iter().map(String::as_str), " "))
+        .replace("@own@", &joined(own.iter().map(String::as_str), " "))
+        .replace("@running@", &joined(running().map(|row| row.name), "|"))
+        .replace("@subcommands@", &names)
+}
+
+/// A case for each option that has something to offer.
+fn values() -> String {
+    let mut out = String::new();
+    for row in valued() {
+        if let Some(function) = offer(row) {
+            let _ = writeln!(out, "        --{}) {function} ;;", row.long);
+        }
+    }
+    out
+}
+
+fn offer(row: &Row) -> Option<String> {
+    match row.kind()? {
+        Kind::Choice => Some(format!("_supervise_offer -W '{}'", choices(row.value?))),
+        kind => Some(format!("_supervise_{}", function(kind)?)),
+    }
+}
+
+/// A case for each subcommand that runs no command.
+fn of_subcommands() -> String {
+    let mut out = String::new();
+    for row in subcommands::TABLE.iter().filter(|row| !row.runs_a_command()) {
+        let _ = writeln!(out, "            {}) _supervise_offer -W '-h --help {}' ;;", row.name, choices(row.usage));
+    }
+    out
+}

@@ -1,0 +1,208 @@
+//! The texts beside the table of options.
+
+use super::super::subcommands::Subcommand;
+use super::page::{Part, Section};
+
+use Part::{Example, Term, Text};
+
+/// The day on which the man page changed last.
+pub(super) const DATE: &str = "2026-11-22";
+
+/// The man page's own line in the list of all pages.
+pub(super) const NAME: &str = "init for containers and shells";
+
+/// What ends `-h`.
+pub(super) const FOOTER: &str = "\
+TIME is 500ms, 10s, 1.5s, 2m, 1h or 0. What takes a value may also come from a
+variable: SUPERVISE_GRACE=20s. Examples: supervise --help. All: supervise man.
+";
+
+/// What supervise is, as in the tables.
+pub(super) const HELP: &str = "Starts COMMAND, forwards signals, reaps, stops what is left, ends with its code";
+
+pub(super) const ABOUT: &[Part] = &[
+    Text(
+        "As PID 1 of a container supervise is the init that images lack. From a shell it looks after what COMMAND \
+             leaves in the background.",
+    ),
+    Text(
+        "Options end at the first word that is none, or at `--`. TIME is a number with a unit: 500ms, 10s, 1.5s, \
+             2m, 1h, or 0. SIGNAL is a name or a number: TERM, SIGTERM, RTMIN+3, 15. A first word that names a \
+             subcommand is the subcommand: `supervise -- man` runs the program man.",
+    ),
+];
+
+pub(super) const SECTIONS: &[Section] = &[
+    Section {
+        title: "The stop",
+        parts: &[
+            Text(
+                "A stop begins with SIGTERM, with the first signal of --stop-signal, with what --rewrite makes of \
+                     either, or at the end of --max-time. SIGINT (Ctrl-C) is only forwarded.",
+            ),
+            Term("1. Delay", "The --delay passes. Other signals are forwarded meanwhile."),
+            Term(
+                "2. The command",
+                "It gets the stop signal, or those of --stop-signal one after the other, and has all the time that \
+                     docker, Kubernetes or systemd gives it. It is killed only if --grace, a ladder that ends in KILL, \
+                     or --max-time says so.",
+            ),
+            Term(
+                "3. What is left",
+                "When the command has ended, by itself or not, what it left behind gets SIGTERM, and is killed \
+                     after the --leftover-grace.",
+            ),
+            Term("4. The end", "supervise ends as the command did."),
+            Text(
+                "What takes long is explained on stderr, with the cure: at half the time until the command is \
+                     killed, or after 5s. During a stop, a second Ctrl-C within 2s goes one step further at once.",
+            ),
+        ],
+    },
+    Section {
+        title: "Exit status",
+        parts: &[
+            Term("the command's", "It ended by itself (see --exit-map)."),
+            Term("128 + n", "Signal n ended it. If supervise is not PID 1, it dies of the same signal instead."),
+            Term("127", "The command, or the interpreter or loader that it names, does not exist."),
+            Term("126", "It is there, but cannot be executed."),
+            Term("125", "Wrong use, or supervise itself failed."),
+        ],
+    },
+    Section {
+        title: "Environment",
+        parts: &[
+            Text(
+                "These are not passed on to the command. Others that begin so are. An empty variable is none, and \
+                     the command line wins.",
+            ),
+            Term(
+                "SUPERVISE_GRACE=20s",
+                "The same as --grace 20s; and so on for each option that takes a value: in capitals, with _ for -.",
+            ),
+            Term(
+                "SUPERVISE_LOG=off|error|warn|info|debug|trace",
+                "What is logged to stderr. Why nothing was started is always said. Default: warn.",
+            ),
+            Term("SUPERVISE_LOG_FORMAT=text|json", "How. Default: text."),
+        ],
+    },
+    Section {
+        title: "Examples",
+        parts: &[
+            Example("PID 1 of an image:", &["ENTRYPOINT [\"supervise\", \"--\"]", "CMD [\"python3\", \"app.py\"]"]),
+            Example(
+                "Without changing an image, with options by variables:",
+                &[
+                    "dockerd --init-path /usr/local/bin/supervise",
+                    "docker run --init -e SUPERVISE_DELAY=5s IMAGE",
+                    "podman run --init --init-path /usr/local/bin/supervise IMAGE",
+                ],
+            ),
+            Example(
+                "A program that should be asked in its own way, or in several:",
+                &[
+                    "supervise --stop-signal QUIT -- nginx -g 'daemon off;'",
+                    "supervise --stop-signal TERM:10s,INT:5s,KILL -- postgres",
+                ],
+            ),
+            Example(
+                "A shell script in front of the program, which keeps SIGTERM for itself:",
+                &["supervise --kill-mode group -- ./run.sh"],
+            ),
+            Example(
+                "Kubernetes, with terminationGracePeriodSeconds: 30:",
+                &["SUPERVISE_DELAY=5s SUPERVISE_GRACE=25s", "SUPERVISE_EXIT_REPORT=/dev/termination-log"],
+            ),
+            Example("A Java program, whose 143 is a success:", &["supervise --exit-map 143=0 -- java -jar app.jar"]),
+            Example("At a prompt, with a bound:", &["supervise --max-time 10m -- make test"]),
+        ],
+    },
+];
+
+/// What people look for in a man page only.
+pub(super) const ONLY_IN_THE_MAN_PAGE: &[Section] = &[
+    Section {
+        title: "Files",
+        parts: &[
+            Term(
+                "/proc",
+                "Says why a stop is slow; and, where supervise is not PID 1, what the command left behind. Without it \
+                 supervise does less, and says so.",
+            ),
+            Term("/bin/sh", "Runs a file that is executable and names no interpreter."),
+        ],
+    },
+    Section {
+        title: "See also",
+        parts: &[Text(
+            "`docker-run(1)`, `podman-run(1)`, `tini(1)`, `timeout(1)`, `prctl(2)`, `pid_namespaces(7)`, `signal(7)`",
+        )],
+    },
+];
+
+/// What is to be said about a subcommand beyond its row.
+pub(super) fn of(subcommand: Subcommand) -> &'static [Section] {
+    match subcommand {
+        Subcommand::WaitFor => WAIT_FOR,
+        Subcommand::Completions => COMPLETIONS,
+        Subcommand::Man => MAN,
+    }
+}
+
+const WAIT_FOR: &[Section] = &[
+    Section {
+        title: "Targets",
+        parts: &[
+            Term("tcp:HOST:PORT", "It accepts a connection. [HOST] if that is an IPv6 address."),
+            Term("unix:PATH", "This stream socket accepts a connection."),
+            Term("http://HOST[:PORT]/PATH", "It answers with a status of 200 to 399."),
+            Term("file:PATH", "It is there."),
+            Term("exec:COMMAND", "`/bin/sh -c COMMAND` ends with 0."),
+        ],
+    },
+    Section {
+        title: "More",
+        parts: &[Text(
+            "It takes the options of supervise too, for COMMAND, which is then supervised as without wait-for. Options \
+             and targets end at `--`.",
+        )],
+    },
+    Section {
+        title: "Examples",
+        parts: &[
+            Example("A database that needs a while:", &["supervise wait-for tcp:db:5432 --timeout 2m -- ./server"]),
+            Example(
+                "In a script, without a command:",
+                &["supervise wait-for unix:/run/app.sock file:/run/app/ready && echo ready"],
+            ),
+        ],
+    },
+];
+
+const COMPLETIONS: &[Section] = &[Section {
+    title: "Examples",
+    parts: &[
+        Example(
+            "bash, for everybody (it finishes better with the package bash-completion):",
+            &["supervise completions bash > /usr/share/bash-completion/completions/supervise"],
+        ),
+        Example("zsh, for everybody:", &["supervise completions zsh > /usr/local/share/zsh/site-functions/_supervise"]),
+        Example(
+            "fish, for everybody:",
+            &["supervise completions fish > /usr/share/fish/vendor_completions.d/supervise.fish"],
+        ),
+        Example(
+            "In one bash or zsh (after compinit), and in one fish:",
+            &["source <(supervise completions bash)", "supervise completions fish | source"],
+        ),
+    ],
+}];
+
+const MAN: &[Section] = &[Section {
+    title: "Examples",
+    parts: &[
+        Example("To read it:", &["supervise man | man -l -"]),
+        Example("To install it:", &["supervise man > /usr/local/share/man/man1/supervise.1"]),
+    ],
+}];

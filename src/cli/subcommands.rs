@@ -1,0 +1,89 @@
+//! The subcommands. A first word that names one is supervise's own; `supervise -- NAME` runs a program of that name.
+
+use std::ffi::CStr;
+use std::path::Path;
+
+use log::warn;
+use supervise_init::sys::Words;
+
+use super::options::{self, WAIT_FOR};
+use crate::diagnose;
+use crate::init::Surroundings;
+
+/// Which subcommand.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Subcommand {
+    WaitFor,
+    Completions,
+    Man,
+}
+
+/// One subcommand.
+#[derive(Debug)]
+pub(crate) struct Row {
+    pub(crate) subcommand: Subcommand,
+    pub(crate) name: &'static str,
+    /// What stands behind its name.
+    pub(crate) usage: &'static str,
+    /// As for an option: one line for `-h`, then the rest.
+    pub(crate) help: &'static str,
+    /// Its own options. What runs a command takes the init's as well.
+    pub(crate) options: &'static [options::Row],
+}
+
+impl Row {
+    /// Whether a command follows its own words.
+    pub(crate) fn runs_a_command(&self) -> bool {
+        self.usage.contains("COMMAND")
+    }
+}
+
+/// In the order of the help text.
+pub(crate) static TABLE: [Row; 3] = [
+    Row {
+        subcommand: Subcommand::WaitFor,
+        name: "wait-for",
+        usage: "[OPTIONS] TARGET... [-- COMMAND [ARG]...]",
+        help: "Wait until each TARGET is ready, then run COMMAND\nWithout a COMMAND it ends there.",
+        options: &WAIT_FOR,
+    },
+    Row {
+        subcommand: Subcommand::Completions,
+        name: "completions",
+        usage: "bash|zsh|fish",
+        help: "Print completions for a shell\nThey complete the options, their values, and the command with its own arguments.",
+        options: &[],
+    },
+    Row {
+        subcommand: Subcommand::Man,
+        name: "man",
+        usage: "",
+        help: "Print the man page\nIts source, for `man -l -` or a file.",
+        options: &[],
+    },
+];
+
+/// The subcommand of that name.
+pub(crate) fn named(word: &CStr) -> Option<&'static Row> {
+    TABLE.iter().find(|row| row.name.as_bytes() == word.to_bytes())
+}
+
+/// As PID 1 a first word may be the command of an image, that nobody thought of as ours: says so if there is a program
+/// of that name.
+pub(crate) fn warn_of_program(words: &Words, surroundings: &Surroundings) {
+    if let Some(row) = words.get(1).and_then(named)
+        && surroundings.is_pid_1()
+    {
+        warn_if_program(row.name, surroundings);
+    }
+}
+
+#[inline(never)]
+fn warn_if_program(name: &str, surroundings: &Surroundings) {
+    if let Some(file) = diagnose::start::find(Path::new(name), surroundings.search_path(), libc::EACCES)
+        && file.is_file()
+    {
+        let file = file.display();
+        warn!("{name:?} is taken as supervise's own command; for the program {file} say: supervise -- {name}");
+    }
+}

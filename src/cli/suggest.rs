@@ -1,0 +1,36 @@
+//! What a misspelt word was meant to be.
+
+use super::options::{Row, TABLE};
+use super::subcommands;
+
+/// How alike two words must be, by the measure of Jaro.
+const NEAR: f64 = 0.7;
+/// The same where the word is rather something else: `make` is not `man`.
+const NEARER: f64 = 0.8;
+
+/// The name that the word is most like, if it is like one at all.
+pub(crate) fn nearest<'n>(word: &str, names: impl IntoIterator<Item = &'n str>) -> Option<&'n str> {
+    nearest_by(NEAR, word, names)
+}
+
+fn nearest_by<'n>(near: f64, word: &str, names: impl IntoIterator<Item = &'n str>) -> Option<&'n str> {
+    let names = names.into_iter().map(|name| (strsim::jaro(word, name), name)).filter(|(like, _)| *like > near);
+    names.max_by(|(one, _), (other, _)| one.total_cmp(other)).map(|(_, name)| name)
+}
+
+/// The long option, without its dashes, that the word is most like: of the init, or of a subcommand's `own`.
+pub(crate) fn nearest_option(own: &'static [Row], word: &[u8]) -> Option<&'static str> {
+    let word = String::from_utf8_lossy(word);
+    let name = word.trim_start_matches('-').split('=').next()?;
+    nearest(name, TABLE.iter().chain(own).map(|row| row.long))
+}
+
+/// What was meant by a first word that no program is called: words of supervise.
+pub(crate) fn nearest_subcommand(word: &str) -> Option<&'static str> {
+    match word {
+        // What other programs have.
+        "help" => Some("--help"),
+        "version" => Some("--version"),
+        _ => nearest_by(NEARER, word, subcommands::TABLE.iter().map(|row| row.name)),
+    }
+}

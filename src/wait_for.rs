@@ -1,0 +1,104 @@
+//! `supervise wait-for`: waits until what a command needs is ready.
+//!
+//! `target` says what can be waited for. `probe` tries one once, in a process of its own, because name servers, file
+//! systems and programs take the time they want; `attempt` starts that process and kills it when its time is over. Here
+//! is the loop around it.
+//!
+//! 1. It ends when the time is over, whatever a try is waiting for.
+//! 2. A signal that would end a plain program ends it, as PID 1 too, and nothing that it has started is left.
+
+mod attempt;
+mod probe;
+mod target;
+
+use std::time::Duration;
+
+use log::{debug, error};
+use supervise_init::core::{Signal, Status, Time};
+use supervise_init::sys::{SigSet, now, this_process};
+
+use self::attempt::{Outcome, Pause, Waiter};
+pub(crate) use self::target::{NotATarget, Target};
+use crate::cli::exit;
+use crate::end;
+
+/// What to wait for, and how.
+#[derive(Debug)]
+pub(crate) struct WaitFor {
+    pub(crate) targets: Vec<Target>,
+    /// For all of them together; zero: for ever.
+    pub(crate) timeout: Duration,
+    /// Between a try that failed and the next one.
+    pub(crate) interval: Duration,
+}
+
+impl Default for WaitFor {
+    fn default() -> WaitFor {
+        WaitFor { targets: Vec::new(), timeout: Duration::from_secs(60), interval: Duration::from_millis(500) }
+    }
+}
+
+/// A try that was cut off after less than this tells nothing.
+const TELLING: Duration = Duration::from_secs(1);
+
+/// Why the wait has ended before all was ready.
+enum Ended<'a> {
+    TimedOut(&'a Target, String),
+    Signal(Signal),
+}
+
+impl WaitFor {
+    /// Waits, and returns the code to end with: 0 when all is ready. All signals are blocked; `blocked` are those that
+    /// were so before.
+    #[inline(never)]
+    pub(crate) fn run(&self, blocked: SigSet) -> u8 {
+        match self.wait(&mut Waiter::new(blocked)) {
+            Ok(()) => exit::SUCCESS,
+            Err(Ended::TimedOut(target, why)) => {
+                error!(event = "not-ready"; "{target} is not ready after {:?}: {why}", self.timeout);
+                exit::TIMED_OUT
+            }
+            // A PID 1 dies of nothing that it does itself.
+            Err(Ended::Signal(signal)) if this_process().number() == 1 => Status::Signaled(signal).shell_code(),
+            Err(Ended::Signal(signal)) => end::die_of(signal),
+        }
+    }
+
+    fn wait(&self, waiter: &mut Waiter) -> Result<(), Ended<'_>> {
+        let end = (!self.timeout.is_zero()).then(|| now().after(self.timeout));
+        self.targets.iter().try_for_each(|target| self.wait_target(waiter, target, end))
+    }
+
+    fn wait_target<'a>(&self, waiter: &mut Waiter, target: &'a Target, end: Option<Time>) -> Result<(), Ended<'a>> {
+        let left = || end.map(|end| end.since(now()));
+        let mut known = None;
+        loop {
+            let limit = left();
+            let why = match waiter.attempt(target, limit) {
+                Outcome::Ready => break,
+                Outcome::Signal(signal) => return Err(Ended::Signal(signal)),
+                Outcome::NotReady(why) => why,
+                // What had no time to go wrong says less than the try before it.
+                Outcome::Cut(why) => known.take().filter(|_| limit.is_some_and(|limit| limit < TELLING)).unwrap_or(why),
+            };
+            if left().is_none_or(|left| !left.is_zero()) {
+                debug!(event = "try"; "{target} is not ready: {why}");
+                if let Pause::Signal(signal) = waiter.wait(None, Some(self.next(end))) {
+                    return Err(Ended::Signal(signal));
+                }
+            }
+            if left().is_some_and(|left| left.is_zero()) {
+                return Err(Ended::TimedOut(target, why));
+            }
+            known = Some(why);
+        }
+        debug!(event = "ready"; "{target} is ready");
+        Ok(())
+    }
+
+    /// When to try again.
+    fn next(&self, end: Option<Time>) -> Time {
+        let next = now().after(self.interval);
+        end.map_or(next, |end| end.min(next))
+    }
+}
