@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::Path;
+use std::process::Command;
 
 use crate::docker::Ended;
 use crate::images::DEBIAN;
@@ -9,8 +10,7 @@ use crate::runner::{Outcome, Trouble};
 use crate::sandbox::{failed, need, succeed};
 use crate::world::{World, new_directory};
 
-/// What the package changes, told by comparing all names before and after. What dpkg and the sources of `ldconfig` and
-/// the like keep for themselves is not of interest.
+/// What the package changes, told by comparing all names before and after, but for what dpkg notes for itself.
 const PUT_IN_AND_OUT: &str = r#"
 set -eu
 names() { find / -xdev \( -path /proc -o -path /var/lib/dpkg -o -path /var/log -o -path /shared \) -prune -o -print | sort; }
@@ -79,7 +79,7 @@ fn run_with_package(world: &World, script: &str) -> Result<Ended, Trouble> {
 fn package() -> Result<String, Trouble> {
     need(&["bash", "cargo", "dpkg-deb", "python3"])?;
     let top = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let mut make = std::process::Command::new("bash");
+    let mut make = Command::new("bash");
     succeed(make.args([".ci/package", std::env::consts::ARCH]).current_dir(top))?;
     let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| top.join("target"), Into::into);
     let directory = new_directory("package")?;

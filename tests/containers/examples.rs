@@ -12,7 +12,7 @@ use crate::runner::{Outcome, Trouble};
 use crate::sandbox::{failed, need, succeed};
 use crate::world::{World, cache, new_directory, supervise};
 
-/// Where the unit looks for it. It is an image of its own, for what it says has to be found in there.
+/// `DEBIAN` made ready for systemd as process 1.
 const MACHINE: &str = "supervise-test/machine";
 
 /// The example whose first line is `# name`.
@@ -108,7 +108,8 @@ fn checked(file: &Path) -> Result<Value, Trouble> {
         let new = new_directory("schemas")?;
         let mut pip = Command::new("/usr/bin/python3");
         pip.args(["-m", "pip", "install", "--quiet", "--target"]).arg(&new).arg(SCHEMAS);
-        succeed(pip.env("PIP_ROOT_USER_ACTION", "ignore"))?;
+        let missing = |trouble| Trouble::Missing(format!("{SCHEMAS} cannot be had from PyPI: {trouble:?}"));
+        succeed(pip.env("PIP_ROOT_USER_ACTION", "ignore")).map_err(missing)?;
         fs::rename(&new, &library).map_err(failed)?;
     }
     let mut check = Command::new("/usr/bin/python3");
@@ -128,21 +129,18 @@ pub(crate) fn the_deployment_fits_the_schema_and_stops_as_it_says(world: &World)
     let pod = checked(&file)?["spec"]["template"]["spec"].take();
     let web = &pod["containers"][0];
 
+    wait_for_a_database(docker, &words_of(&pod["initContainers"][0]["command"])?)?;
+
     let report = new_directory("deployment")?.join("log");
     fs::write(&report, "").map_err(failed)?;
-    let text = |value: &Value| value.as_str().map(str::to_owned).ok_or_else(|| failed(format!("{value}: no text")));
-    let list = |value: &Value| value.as_array().cloned().ok_or_else(|| failed(format!("{value}: no list")));
-    let mut words =
-        vec!["--volume".to_owned(), format!("{}:{}", report.display(), text(&web["terminationMessagePath"])?)];
-    for variable in list(&web["env"])? {
-        words.push(format!("--env={}={}", text(&variable["name"])?, text(&variable["value"])?));
-    }
-    words.push(text(&web["image"])?);
-    for word in list(&web["args"])? {
-        words.push(text(&word)?);
-    }
     // It says that it has started.
-    words.insert(0, "--env=SUPERVISE_LOG=debug".to_owned());
+    let mut words = vec!["--env=SUPERVISE_LOG=debug".to_owned(), "--volume".to_owned()];
+    words.push(format!("{}:{}", report.display(), word(&web["terminationMessagePath"])?));
+    for variable in web["env"].as_array().into_iter().flatten() {
+        words.push(format!("--env={}={}", word(&variable["name"])?, word(&variable["value"])?));
+    }
+    words.push(word(&web["image"])?);
+    words.extend(words_of(&web["args"])?);
     let mut container = docker.run(&words.iter().map(String::as_str).collect::<Vec<_>>())?;
     container.wait_for("started", 1)?;
     answers(docker, &container, &web["ports"][0]["containerPort"].to_string())?;
@@ -152,10 +150,26 @@ pub(crate) fn the_deployment_fits_the_schema_and_stops_as_it_says(world: &World)
 
     let told = fs::read_to_string(&report).map_err(failed)?;
     let told: Value = serde_json::from_str(&told).map_err(|error| failed(format!("{error}: {told}")))?;
-    let rungs: Vec<_> = list(&told["rungs"])?.iter().map(|rung| rung["rung"].clone()).collect();
-    assert_eq!(rungs[..2], ["delay", "signal"], "{told}");
-    assert_eq!((&told["rungs"][1]["signal"], &told["main"]["code"]), (&"SIGQUIT".into(), &0.into()), "{told}");
+    let (first, second) = (&told["rungs"][0], &told["rungs"][1]);
+    assert_eq!((&first["rung"], &second["signal"]), (&"delay".into(), &"SIGQUIT".into()), "{told}");
+    assert_eq!(&told["main"]["code"], &Value::from(0), "{told}");
     Ok(())
+}
+
+fn word(value: &Value) -> Result<String, Trouble> {
+    value.as_str().map(str::to_owned).ok_or_else(|| failed(format!("{value} is no text")))
+}
+
+fn words_of(value: &Value) -> Result<Vec<String>, Trouble> {
+    value.as_array().ok_or_else(|| failed(format!("{value} is no list")))?.iter().map(word).collect()
+}
+
+/// Runs `command` in a container where `db` is a name for itself, and something accepts connections.
+fn wait_for_a_database(docker: &Docker, command: &[String]) -> Outcome {
+    let serve = "echo ready; exec python3 -m http.server 5432";
+    let mut container = docker.run(&["--add-host=db:127.0.0.1", "web", "sh", "-c", serve])?;
+    container.wait_for("ready", 1)?;
+    succeed(docker.command(["exec", &container.name]).args(command)).map(drop)
 }
 
 fn answers(docker: &Docker, container: &Container, port: &str) -> Outcome {
