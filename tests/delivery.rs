@@ -116,6 +116,14 @@ fn every_package_has_its_checksum() {
 }
 
 #[test]
+fn the_readme_names_the_packages_as_they_are_called() {
+    let readme = fs::read_to_string(top().join("README.md")).expect("there is a README.md");
+    for name in packages()[1].keys().filter(|name| name.contains("x86_64-linux") || name.contains("amd64")) {
+        assert!(readme.contains(name.as_str()), "README.md does not name {name}");
+    }
+}
+
+#[test]
 fn the_tarball_holds_what_the_readme_says_and_its_binary_runs() {
     let root = unpack(std::env::consts::ARCH);
     for file in ["README.md", "LICENSE-MIT", "LICENSE-APACHE", "CHANGELOG.md", "SECURITY.md"] {

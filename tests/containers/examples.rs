@@ -213,6 +213,30 @@ echo "is $(systemctl is-active web || true)"
 echo "left: $(pgrep --count '^(nginx|supervise)$' || true)"
 "#;
 
+/// Stops a command whose stop signal is USR1, in a mode of systemd's, and prints what reached it. $1 is the mode, the rest
+/// is what it waits for before it ends.
+const TELL: &str = r#"
+set -eu
+mode=$1; shift
+cat >/run/tell.py <<'END'
+import signal, sys
+signals, wanted = {signal.SIGTERM, signal.SIGUSR1}, set(sys.argv[1:])
+signal.pthread_sigmask(signal.SIG_BLOCK, signals)
+print("ready")
+while wanted:
+    told = signal.Signals(signal.sigwait(signals)).name
+    print(told)
+    wanted.discard(told)
+for pending in signal.sigpending():
+    print(signal.Signals(pending).name)
+END
+systemd-run --quiet --unit="$mode" --property=KillMode="$mode" --property=StandardOutput="file:/run/$mode" \
+    /usr/bin/supervise --stop-signal USR1 -- python3 -u /run/tell.py "$@"
+until grep -q ready "/run/$mode"; do :; done
+systemctl stop "$mode"
+sort "/run/$mode"
+"#;
+
 pub(crate) fn the_unit_is_started_and_stopped_by_systemd(world: &World) -> Outcome {
     let docker = world.docker_with_debian()?;
     docker.build(MACHINE, &format!("FROM {DEBIAN}\n{MACHINE_LINES}"))?;
@@ -220,10 +244,7 @@ pub(crate) fn the_unit_is_started_and_stopped_by_systemd(world: &World) -> Outco
     let binary = format!("{}:/usr/bin/supervise:ro", supervise().display());
     let options = ["--cap-add=SYS_ADMIN", "--security-opt=seccomp=unconfined", "--security-opt=apparmor=unconfined"];
     let places = ["--cgroupns=private", "--tmpfs=/run", "--volume", &unit, "--volume", &binary];
-    let mut container = docker.run(&[&options[..], &places, &[MACHINE, "sh", "-c", BOOT]].concat())?;
-    container.wait_for("ready", 1)?;
-    container.exec("until [ -S /run/systemd/private ]; do cat /proc/1/comm >/dev/null; done")?;
-    container.exec("systemctl is-system-running --wait || true")?;
+    let container = boot(docker, &[&options[..], &places].concat())?;
     let said = docker.ask(["exec", &container.name, "sh", "-c", START_AND_STOP, "sh", UNTIL_IT_ANSWERS])?;
     let command = "/usr/bin/supervise --stop-signal QUIT --grace 25s -- /usr/sbin/nginx -g daemon off;";
     for line in [
@@ -236,5 +257,19 @@ pub(crate) fn the_unit_is_started_and_stopped_by_systemd(world: &World) -> Outco
     ] {
         assert!(said.lines().any(|told| told == line), "{line}: {said}");
     }
+
+    // Why it is `mixed`.
+    let tell = |words: &[&str]| succeed(docker.command(["exec", &container.name, "sh", "-c", TELL, "sh"]).args(words));
+    assert_eq!(tell(&["mixed", "SIGUSR1"])?, "SIGUSR1\nready\n");
+    assert_eq!(tell(&["control-group", "SIGUSR1", "SIGTERM"])?, "SIGTERM\nSIGUSR1\nready\n");
     Ok(())
+}
+
+/// A container in which systemd is process 1 and has started.
+fn boot<'d>(docker: &'d Docker, options: &[&str]) -> Result<Container<'d>, Trouble> {
+    let mut container = docker.run(&[options, &[MACHINE, "sh", "-c", BOOT]].concat())?;
+    container.wait_for("ready", 1)?;
+    container.exec("until [ -S /run/systemd/private ]; do cat /proc/1/comm >/dev/null; done")?;
+    container.exec("systemctl is-system-running --wait || true")?;
+    Ok(container)
 }
