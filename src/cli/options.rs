@@ -111,7 +111,12 @@ impl Row {
         })
     }
 
-    /// `  -v, --verbose`, `  --grace TIME`.
+    /// Whether a variable gives the same value.
+    pub(crate) fn has_variable(&self) -> bool {
+        self.value.is_some()
+    }
+
+    /// `-v, --verbose`, `--grace TIME`.
     pub(crate) fn syntax(&self) -> String {
         let short = self.short.map_or_else(String::new, |short| format!("-{short}, "));
         let value = self.value.map_or_else(String::new, |value| format!(" {value}"));

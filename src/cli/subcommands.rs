@@ -44,7 +44,7 @@ pub(crate) static TABLE: [Row; 3] = [
         subcommand: Subcommand::WaitFor,
         name: "wait-for",
         usage: "[OPTIONS] TARGET... [-- COMMAND [ARG]...]",
-        help: "Wait until each TARGET is ready, then run COMMAND\nWithout a COMMAND it ends there.",
+        help: "Wait until all are ready, then run COMMAND\nWithout a COMMAND it ends there.",
         options: &WAIT_FOR,
     },
     Row {

@@ -21,7 +21,8 @@ fn nearest_by<'n>(near: f64, word: &str, names: impl IntoIterator<Item = &'n str
 /// The long option, without its dashes, that the word is most like: of the init, or of a subcommand's `own`.
 pub(crate) fn nearest_option(own: &'static [Row], word: &[u8]) -> Option<&'static str> {
     let word = String::from_utf8_lossy(word);
-    let name = word.trim_start_matches('-').split('=').next()?;
+    // One letter is like no name.
+    let name = word.trim_start_matches('-').split('=').next().filter(|name| name.len() > 1)?;
     nearest(name, TABLE.iter().chain(own).map(|row| row.long))
 }
 

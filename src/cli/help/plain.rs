@@ -24,7 +24,9 @@ pub(super) fn short(page: &Page) -> String {
     if page.is_main() {
         out.push_str("Subcommands:\n");
         for other in &subcommands::TABLE {
-            line(&mut out, &format!("  {} {}", other.name, other.usage), brief(other.help));
+            // Its own help says what else may stand there.
+            let usage = other.usage.trim_start_matches("[OPTIONS] ").split(" [").next().unwrap_or_default();
+            line(&mut out, &format!("  {} {usage}", other.name), brief(other.help));
         }
         out.push_str(texts::FOOTER);
     }

@@ -63,7 +63,7 @@ fn options(out: &mut String, page: &Page) {
     for (heading, rows) in page.groups() {
         let _ = writeln!(out, ".SS {heading}");
         for row in rows {
-            option(out, row, row.value.map(|_| row.variable()));
+            option(out, row, row.has_variable().then(|| row.variable()));
         }
     }
 }
