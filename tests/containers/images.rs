@@ -29,7 +29,7 @@ debootstrap --variant=minbase bookworm "$1"
 printf '#!/bin/sh\nexit 101\n' >"$1/usr/sbin/policy-rc.d"
 chmod +x "$1/usr/sbin/policy-rc.d"
 chroot "$1" apt-get install --yes --no-install-recommends -o Dpkg::Options::=--force-unsafe-io \
-    nginx-light redis-server postgresql gunicorn nodejs npm python3 procps tini dumb-init catatonit gcc libc6-dev
+    nginx-light redis-server postgresql gunicorn nodejs npm python3 procps tini dumb-init catatonit gcc libc6-dev systemd
 tar -C "$1" --exclude='./dev/*' --exclude='./var/cache/apt/*' --exclude='./var/lib/apt/lists/*' \
     --exclude=./usr/share/doc --exclude=./usr/share/man --exclude=./usr/share/locale -cf "$2" .
 "#;

@@ -6,9 +6,11 @@
 //! test. One case alone: `cargo test --test containers -- the_stop_table`.
 
 mod catalogue;
+mod delivery;
 mod docker;
 mod dockerfile;
 mod entrypoint;
+mod examples;
 mod from_a_shell;
 mod images;
 mod injected;
@@ -70,6 +72,11 @@ fn main() -> ExitCode {
         kubernetes::a_long_drain_and_what_it_leaves_have_their_time,
         kubernetes::the_exit_report_is_the_termination_message,
         kubernetes::a_program_killed_for_memory_is_explained,
+        delivery::the_debian_package_is_put_in_and_taken_out,
+        delivery::the_debian_package_does_not_replace_daemontools,
+        examples::the_compose_file_goes_up_and_down,
+        examples::the_deployment_fits_the_schema_and_stops_as_it_says,
+        examples::the_unit_is_started_and_stopped_by_systemd,
         stop_table::the_stop_table,
     ])
 }
