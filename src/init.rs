@@ -13,6 +13,7 @@ use supervise_init::sys::{
 };
 
 use crate::cli::{self, Options, Variables};
+use crate::outfit::Ready;
 use crate::report::Report;
 use crate::{diagnose, end};
 
@@ -136,18 +137,19 @@ pub(crate) fn run(
     surroundings: &Surroundings,
     options: &Options,
 ) -> u8 {
-    let (report, place) = match prepare(surroundings, options) {
+    let (report, place, ready) = match prepare(environment, surroundings, options) {
         Ok(prepared) => prepared,
         Err(code) => return code,
     };
     let program = Program {
         words,
         first: options.command,
-        environment,
-        path: surroundings.path,
+        environment: ready.environment,
+        path: ready.path,
         pid_entries: surroundings.pid_entries,
         entry,
         placement: place.placement,
+        alterations: ready.alterations,
     };
     let mut machine = Single::new(Policy {
         forwarding: &options.forwarding,
@@ -179,7 +181,11 @@ pub(crate) fn run(
 
 /// What has to be right before anything starts, and where we stand. The error is the code to end with.
 #[inline(never)]
-fn prepare(surroundings: &Surroundings, options: &Options) -> Result<(Option<Report>, Place), u8> {
+fn prepare(
+    environment: Environment,
+    surroundings: &Surroundings,
+    options: &Options,
+) -> Result<(Option<Report>, Place, Ready), u8> {
     let level = options.level.unwrap_or_else(|| surroundings.level());
     // Why nothing was started is always said.
     log::set_max_level(level.max(LevelFilter::Error));
@@ -188,24 +194,36 @@ fn prepare(surroundings: &Surroundings, options: &Options) -> Result<(Option<Rep
     {
         warn!("SUPERVISE_LOG_FORMAT={}: no log format (text, json); taken as text", word.to_string_lossy());
     }
+    let ready = dress(environment, surroundings, options)?;
     let report = open_report(options)?;
     if let Some(signal) = options.parent_death {
         follow_parent(signal, surroundings.ourselves);
     }
-    let place = Place::new(surroundings, options.forward_to, options.ladder.kill_mode);
+    let place = Place::new(surroundings, options);
     if place.scope == Scope::Tree
         && let Err(errno) = sys::set_subreaper()
     {
         warn!("cannot become a subreaper: {errno}; orphans of the command go elsewhere");
     }
-    Ok((report, place))
+    Ok((report, place, ready))
+}
+
+/// Looks up what the command is given, or says why it cannot be had and returns the code to end with.
+fn dress(environment: Environment, surroundings: &Surroundings, options: &Options) -> Result<Ready, u8> {
+    let Some(outfit) = &options.outfit else {
+        return Ok(Ready { environment, path: surroundings.path, alterations: None });
+    };
+    outfit.prepare(environment, surroundings.path).map_err(|wrong| {
+        error!("{wrong}; nothing was started");
+        cli::exit::FAILURE
+    })
 }
 
 /// Says and writes down how it went, and ends as main did.
 #[inline(never)]
 fn conclude(outcome: Outcome, program: &Program, report: Option<(&Report, &Record)>) -> u8 {
     let reason = match outcome {
-        Outcome::NotStarted(why) => Some(diagnose::start::explain(program.name(), program.search_path(), why)),
+        Outcome::NotStarted(why) => Some(diagnose::start::explain(program, why)),
         Outcome::Code(_) | Outcome::Signal(_) => None,
     };
     if let Some((report, record)) = report {
@@ -279,15 +297,18 @@ struct Place {
 }
 
 impl Place {
-    fn new(surroundings: &Surroundings, forward_to: ForwardTo, kill_mode: KillMode) -> Place {
+    fn new(surroundings: &Surroundings, options: &Options) -> Place {
         let is_pid_1 = surroundings.is_pid_1();
         let leads_session = session() == surroundings.ourselves.number();
         // In our caller's group pipelines, pagers and Ctrl-C work as without us. A session's leader has no caller
         // whose group it could share, and the kernel tells it alone that its terminal is gone.
-        let needs_group = forward_to == ForwardTo::Group || kill_mode == KillMode::Group;
-        let group = if leads_session || needs_group { Group::Own } else { Group::Shared };
-        let tty = if group == Group::Own { controlling_tty() } else { None };
+        let needs_group = options.forward_to == ForwardTo::Group || options.ladder.kill_mode == KillMode::Group;
+        // It makes the group itself, and leaves the terminal.
+        let new_session = options.outfit.as_ref().is_some_and(|outfit| outfit.new_session);
+        let group = if leads_session || needs_group || new_session { Group::Own } else { Group::Shared };
+        let tty = if group == Group::Own && !new_session { controlling_tty() } else { None };
         let placement = match (group, tty) {
+            _ if new_session => Placement::Inherited,
             (Group::Shared, _) => Placement::Inherited,
             (Group::Own, Some(tty)) if tty.is_ours() => Placement::Foreground(tty),
             (Group::Own, _) => Placement::OwnGroup,

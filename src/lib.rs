@@ -8,6 +8,7 @@ mod cli;
 mod diagnose;
 mod end;
 mod init;
+mod outfit;
 mod report;
 
 use log::{LevelFilter, error};

@@ -5,6 +5,7 @@ pub(crate) mod exit;
 pub(crate) mod help;
 mod maps;
 mod options;
+mod outfit;
 mod stop;
 mod wrong;
 
@@ -16,8 +17,9 @@ use supervise_init::driver::ForwardTo;
 use supervise_init::sys::{Words, set_log_format};
 
 use options::{Id, Row, TABLE};
-use wrong::{Given, Wrong};
+pub(crate) use wrong::{Given, Wrong};
 
+use crate::outfit::Outfit;
 use crate::report;
 
 /// What the words ask for.
@@ -41,10 +43,12 @@ pub(crate) struct Options {
     kill_mode: Option<KillMode>,
     pub(crate) exit_report: Option<&'static CStr>,
     pub(crate) exit_report_format: report::Format,
+    /// What the command is given that we were not. `None`: nothing.
+    pub(crate) outfit: Option<Box<Outfit>>,
     /// Where in the words the command begins; at least 1.
     pub(crate) command: usize,
     /// Which options the words give: the bit of the id.
-    given: u32,
+    given: u64,
 }
 
 impl Options {
@@ -58,13 +62,14 @@ impl Options {
         kill_mode: None,
         exit_report: None,
         exit_report_format: report::Format::Json,
+        outfit: None,
         command: 0,
         given: 0,
     };
 
     fn set(&mut self, given: Given, value: &'static CStr) -> Result<(), Wrong> {
         if let Given::Option(row) = given {
-            self.given |= 1 << row.id as u32;
+            self.given |= 1_u64 << row.id as u32;
         }
         let text = || value.to_str().map_err(|_| Wrong::NotUtf8(given, value));
         match given.row().id {
@@ -85,12 +90,23 @@ impl Options {
             Id::ExitReport => self.exit_report = Some(value),
             Id::ExitReportFormat => self.exit_report_format = choice(given, text()?, report::format_named)?,
             Id::Help | Id::Version => {}
+            Id::User
+            | Id::Workdir
+            | Id::Env
+            | Id::EnvFile
+            | Id::EnvFromFiles
+            | Id::ClearEnv
+            | Id::Umask
+            | Id::Rlimit
+            | Id::NoNewPrivs
+            | Id::CapDrop
+            | Id::Setsid => outfit::set(self.outfit.get_or_insert_default(), given, value)?,
         }
         Ok(())
     }
 
     fn is_given(&self, row: &Row) -> bool {
-        self.given & (1 << row.id as u32) != 0
+        self.given & (1_u64 << row.id as u32) != 0
     }
 
     /// What depends on several options.

@@ -3,6 +3,17 @@
 /// Which option.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Id {
+    User,
+    Workdir,
+    Env,
+    EnvFile,
+    EnvFromFiles,
+    ClearEnv,
+    Umask,
+    Rlimit,
+    NoNewPrivs,
+    CapDrop,
+    Setsid,
     ForwardTo,
     Rewrite,
     ExitMap,
@@ -25,6 +36,7 @@ pub(crate) enum Id {
 /// What the options are about, as the help text groups them.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Topic {
+    Command,
     Signals,
     Stop,
     Reports,
@@ -34,6 +46,7 @@ pub(crate) enum Topic {
 impl Topic {
     pub(crate) fn heading(self) -> &'static str {
         match self {
+            Topic::Command => "What the command is given",
             Topic::Signals => "Signals",
             Topic::Stop => "The stop",
             Topic::Reports => "What it tells",
@@ -60,15 +73,15 @@ impl Row {
         format!("SUPERVISE_{}", self.long.to_ascii_uppercase().replace('-', "_"))
     }
 
-    /// The row of the variable of that name, without its `SUPERVISE_`: the option's in capitals, with `_` for `-`. Flags
-    /// have none, and the log's variables rules of their own.
+    /// The row of the variable of that name, without its `SUPERVISE_`: the option's in capitals, with `_` for `-`. What
+    /// is about us alone has none where it takes no value, and the log's variables have rules of their own.
     pub(crate) fn of_variable(name: &[u8]) -> Option<(usize, &'static Row)> {
         TABLE.iter().enumerate().find(|(_, row)| {
             let same = |(letter, other): (u8, &u8)| match letter {
                 b'-' => *other == b'_',
                 _ => letter.to_ascii_uppercase() == *other,
             };
-            row.value.is_some()
+            (row.value.is_some() || row.topic == Topic::Command)
                 && row.id != Id::LogFormat
                 && row.long.len() == name.len()
                 && row.long.bytes().zip(name).all(same)
@@ -77,7 +90,95 @@ impl Row {
 }
 
 /// In the order of the help text.
-pub(crate) const TABLE: [Row; 17] = [
+pub(crate) const TABLE: [Row; 28] = [
+    Row {
+        id: Id::User,
+        topic: Topic::Command,
+        short: None,
+        long: "user",
+        value: Some("USER[:GROUP]"),
+        help: "Run the command as USER, a name or a number, with the groups and the HOME that /etc/passwd and /etc/group give it; with GROUP, in that group alone. We stay who we are",
+    },
+    Row {
+        id: Id::Workdir,
+        topic: Topic::Command,
+        short: None,
+        long: "workdir",
+        value: Some("DIR"),
+        help: "Run the command in DIR, which its user must be able to enter",
+    },
+    Row {
+        id: Id::Env,
+        topic: Topic::Command,
+        short: None,
+        long: "env",
+        value: Some("NAME[=VALUE]"),
+        help: "Set a variable for the command; with NAME alone, pass ours on, also through --clear-env. May be repeated",
+    },
+    Row {
+        id: Id::EnvFile,
+        topic: Topic::Command,
+        short: None,
+        long: "env-file",
+        value: Some("FILE"),
+        help: "Set the variables that FILE holds, a NAME=VALUE a line, as docker run --env-file does. May be repeated",
+    },
+    Row {
+        id: Id::EnvFromFiles,
+        topic: Topic::Command,
+        short: None,
+        long: "env-from-files",
+        value: Some("NAME,..."),
+        help: "Where the command's NAME_FILE names a file, set NAME to what it holds and take NAME_FILE out. DB_* stands for all that begin so. The files are read before --user, so that only root need be able to",
+    },
+    Row {
+        id: Id::ClearEnv,
+        topic: Topic::Command,
+        short: None,
+        long: "clear-env",
+        value: None,
+        help: "Pass nothing of our environment on but what the options above say",
+    },
+    Row {
+        id: Id::Umask,
+        topic: Topic::Command,
+        short: None,
+        long: "umask",
+        value: Some("MODE"),
+        help: "Keep these permissions from the files that the command makes: 027",
+    },
+    Row {
+        id: Id::Rlimit,
+        topic: Topic::Command,
+        short: None,
+        long: "rlimit",
+        value: Some("NAME=SOFT[:HARD],..."),
+        help: "Limit the command, by the names of prlimit(1): nofile=1024:4096, core=0, memlock=unlimited. May be repeated",
+    },
+    Row {
+        id: Id::NoNewPrivs,
+        topic: Topic::Command,
+        short: None,
+        long: "no-new-privs",
+        value: None,
+        help: "Let the command gain nothing by set-user-ID programs and file capabilities",
+    },
+    Row {
+        id: Id::CapDrop,
+        topic: Topic::Command,
+        short: None,
+        long: "cap-drop",
+        value: Some("ALL|NAME,..."),
+        help: "Take capabilities from the command and from all that it runs: net_raw,setuid. May be repeated",
+    },
+    Row {
+        id: Id::Setsid,
+        topic: Topic::Command,
+        short: None,
+        long: "setsid",
+        value: None,
+        help: "Run the command in a session of its own, without a terminal",
+    },
     Row {
         id: Id::ForwardTo,
         topic: Topic::Signals,

@@ -9,6 +9,7 @@ use supervise_init::sys::Words;
 
 use super::help;
 use super::options::Row;
+use crate::outfit::{Unfit, nearest};
 
 /// Where a value was given. Shown as what stands before the value.
 #[derive(Clone, Copy, Debug)]
@@ -56,6 +57,8 @@ pub(crate) enum Wrong {
     NoTime { given: Given, whole: &'static str, signal: Signal },
     TimeForNothing { given: Given, whole: &'static str, signal: Signal },
     TooManySignals { given: Given, whole: &'static str },
+    NotAFlag(Given, &'static str),
+    Unfit(Given, &'static CStr, Unfit),
     KilledUntold { grace: Duration, delay: Duration },
 }
 
@@ -66,13 +69,10 @@ impl Wrong {
     }
 }
 
-/// The name that the word is most like, if it is like one at all (as near as clap asks of options).
+/// The signal whose name the word is most like.
 fn nearest_signal(word: &str) -> Option<&'static str> {
-    const NEAR: f64 = 0.7;
     let word = word.to_ascii_uppercase();
-    let word = word.strip_prefix("SIG").unwrap_or(&word);
-    let names = Signal::names().map(|name| (strsim::jaro(word, name), name)).filter(|(near, _)| *near > NEAR);
-    names.max_by(|(one, _), (other, _)| one.total_cmp(other)).map(|(_, name)| name)
+    nearest(word.strip_prefix("SIG").unwrap_or(&word), Signal::names())
 }
 
 impl fmt::Display for Wrong {
@@ -135,6 +135,8 @@ impl fmt::Display for Wrong {
             Wrong::TooManySignals { given, whole } => {
                 write!(f, "{given}{whole}: too many signals; there can be {}", StopSignals::MOST)
             }
+            Wrong::NotAFlag(given, word) => write!(f, "{given}{word}: it is 1 or 0 (also true, yes, false, no)"),
+            Wrong::Unfit(given, value, why) => write!(f, "{given}{}: {why}", value.to_string_lossy()),
             Wrong::KilledUntold { grace, delay } => {
                 write!(
                     f,

@@ -4,6 +4,7 @@
 //! The only place of this crate with `unsafe`.
 #![expect(unsafe_code, reason = "system calls; everything above this module forbids it")]
 
+mod alter;
 mod clock;
 mod errno;
 mod fds;
@@ -19,6 +20,7 @@ mod tree;
 mod wait;
 mod words;
 
+pub use self::alter::{Alteration, Alterations, Capabilities};
 pub use self::clock::now;
 pub use self::errno::Errno;
 pub use self::fds::{Fd, close_from_3};
@@ -33,4 +35,4 @@ pub use self::signals::{
 pub use self::spawn::{Placement, Program, spawn};
 pub use self::tree::{Rest, Told, TreeError};
 pub use self::wait::{Change, Reaped, reap, wait_child};
-pub use self::words::{Environment, Words};
+pub use self::words::{Environment, Place, Words};

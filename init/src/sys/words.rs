@@ -42,6 +42,21 @@ impl Words {
     }
 }
 
+/// Where an entry of an environment stands, as the kernel has it: a pointer.
+#[repr(transparent)]
+#[derive(Debug)]
+pub struct Place(*mut c_char);
+
+impl Place {
+    /// Behind the last entry.
+    pub const END: Place = Place(ptr::null_mut());
+
+    /// The place of this entry, which nobody writes to.
+    pub const fn of(entry: &'static CStr) -> Place {
+        Place(entry.as_ptr().cast_mut())
+    }
+}
+
 /// The environment: `NAME=value` strings, ended by a null pointer.
 #[derive(Clone, Copy, Debug)]
 pub struct Environment {
@@ -57,6 +72,11 @@ impl Environment {
     #[expect(unsafe_code, reason = "only the entry point can vouch for the pointer")]
     pub unsafe fn from_raw(first: *mut *mut c_char) -> Environment {
         Environment { first }
+    }
+
+    /// An environment in these places, of which the last is [`Place::END`]; `None` if it is not.
+    pub fn of(places: &'static mut [Place]) -> Option<Environment> {
+        places.last()?.0.is_null().then(|| Environment { first: places.as_mut_ptr().cast() })
     }
 
     /// Goes through all entries once and keeps those that `keep` wants, in their order.
@@ -81,6 +101,22 @@ impl Environment {
         }
         // SAFETY: at most where the null pointer was.
         unsafe { *to = ptr::null_mut() };
+    }
+
+    /// All entries, in their order.
+    pub fn entries(&self) -> impl Iterator<Item = &'static CStr> {
+        let mut place = self.first;
+        core::iter::from_fn(move || {
+            // SAFETY: up to the null pointer, every place is within the array.
+            let entry = unsafe { *place };
+            if entry.is_null() {
+                return None;
+            }
+            // SAFETY: this place was not the null pointer, so there is one more.
+            place = unsafe { place.add(1) };
+            // SAFETY: an entry is a string that lives as long as the process.
+            Some(unsafe { CStr::from_ptr(entry) })
+        })
     }
 
     /// Where the entry stands.
