@@ -33,7 +33,6 @@ impl Identity {
 
     /// The first, from the root on, that the permissions close to it. (What access lists say is not looked at.)
     pub(super) fn closed(&self, path: &Path) -> Option<PathBuf> {
-        let path = std::path::absolute(path).ok()?;
         let mut on_the_way: Vec<&Path> = path.ancestors().collect();
         on_the_way.reverse();
         on_the_way.into_iter().find(|path| self.is_closed(path)).map(Path::to_owned)

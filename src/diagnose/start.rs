@@ -160,6 +160,8 @@ pub(crate) fn explain(program: &Program, why: StartError) -> Reason {
 /// What the kernel's word means where the command was to run as somebody else.
 fn closed_to_its_user(program: &Program, reason: Reason) -> Reason {
     let (Reason::Other(file, errno), Some(identity)) = (&reason, Identity::of(program)) else { return reason };
+    // Relative to where it was looked for, and shown so.
+    let file = &std::path::absolute(file).unwrap_or_else(|_| file.clone());
     match errno.0 {
         // The limit is looked at when a new user executes its first program (execve(2), EAGAIN).
         libc::EAGAIN => Reason::TooManyProcesses(file.clone(), identity.uid()),
