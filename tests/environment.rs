@@ -55,11 +55,11 @@ fn file(scene: &Scene, name: &str, content: &[u8]) -> String {
 #[test]
 fn what_is_given_later_counts() {
     let scene = Scene::new();
-    let file = file(&scene, "variables", b"A=file\nB=file\nC=file\n");
-    let other = self::file(&scene, "others", b"C=other\nD_FILE=/dev/null\n");
+    let first = file(&scene, "variables", b"A=file\nB=file\nC=file\n");
+    let other = file(&scene, "others", b"C=other\nD_FILE=/dev/null\n");
     let ours = [("A", "ours"), ("E", "ours"), ("F", "ours")];
     let options =
-        ["--env", "B=given", "--env-file", &file, "--env-file", &other, "--env", "E=", "--env-from-files", "D"];
+        ["--env", "B=given", "--env-file", &first, "--env-file", &other, "--env", "E=", "--env-from-files", "D"];
     assert_eq!(seen(&scene, &ours, &options), ["A=file", "B=given", "C=other", "D=", "E=", "F=ours"]);
     assert_eq!(seen(&scene, &ours, &["--env", "A=1", "--env", "A=2=3"]), ["A=2=3", "E=ours", "F=ours"]);
 }
@@ -99,7 +99,7 @@ fn the_home_is_the_users_unless_one_is_given() {
     let (uid, gid) = (nix::unistd::geteuid(), nix::unistd::getegid());
     let user = format!("{uid}:{gid}");
     let home = nix::unistd::User::from_uid(uid).expect("passwd can be read").map_or("/".into(), |user| user.dir);
-    let seen = |options: &[&str]| self::seen(&scene, &[("HOME", "/ours")], options);
+    let seen = |options: &[&str]| seen(&scene, &[("HOME", "/ours")], options);
     assert_eq!(seen(&["--user", &user]), [format!("HOME={}", home.display())]);
     assert_eq!(seen(&["--user", &user, "--clear-env"]), [format!("HOME={}", home.display())]);
     assert_eq!(seen(&["--user", &user, "--env", "HOME=/given"]), ["HOME=/given"]);

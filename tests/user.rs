@@ -25,7 +25,7 @@ app:x:4242:4343:The App:/srv/app:/bin/sh
 homeless:x:4800:4800:::
 last:x:4900:4900::/last:/bin/sh";
 
-const GROUP: &str = "root:x:0:\napp:x:4343:\nvideo:x:44:other,app\naudio:x:29:application\nlate:x:45:app";
+const GROUP: &str = "root:x:0:\napp:x:4343:\nvideo:x:44:other,app\naudio:x:29:application\nlate:x:45:app\n";
 
 /// What is asked of who the command is to be.
 const WHO: [&str; 3] = ["/bin/busybox", "sh", "-c"];
@@ -34,7 +34,7 @@ const TELL: &str = "echo $(/bin/busybox id -u) $(/bin/busybox id -g) $(/bin/busy
 /// A root filesystem with users of its own, and a static program for each of the tools.
 fn root_filesystem(scene: &Scene) -> PathBuf {
     let root = scene.folder().join("root");
-    for folder in ["etc", "bin"] {
+    for folder in ["etc", "bin", "proc"] {
         fs::create_dir_all(root.join(folder)).expect("the folder is ours");
     }
     fs::write(root.join("etc/passwd"), PASSWD).expect("it is ours");
@@ -57,9 +57,12 @@ fn which(program: &str) -> Option<PathBuf> {
 
 /// A command in that root filesystem, with a HOME of ours.
 fn in_root(scene: &Scene, root: &Path, words: &[&str]) -> Ended {
-    let mut command = scene.command("chroot");
-    command.arg(root).args(words).env("HOME", "/ours").stdout(Stdio::piped()).stderr(Stdio::piped());
-    Running::start(scene, command, 0, Path::new("chroot")).end()
+    // With /proc, which gosu needs. The mount is gone with the command.
+    let mut command = scene.command("unshare");
+    let enter = "mount --bind /proc \"$0/proc\" && exec chroot \"$0\" \"$@\"";
+    command.args(["--mount", "sh", "-c", enter]).arg(root).args(words);
+    command.env("HOME", "/ours").stdout(Stdio::piped()).stderr(Stdio::piped());
+    Running::start(scene, command, 0, Path::new("unshare")).end()
 }
 
 fn as_user(scene: &Scene, root: &Path, user: &str) -> Ended {
@@ -68,7 +71,7 @@ fn as_user(scene: &Scene, root: &Path, user: &str) -> Ended {
 }
 
 /// Who each is, in the files above: user, group, all groups, HOME.
-const WHO_IS: [(&str, &str); 12] = [
+const WHO_IS: [(&str, &str); 13] = [
     ("app", "4242 4343 4343 44 45 /srv/app"),
     ("4242", "4242 4343 4343 44 45 /srv/app"),
     ("app:", "4242 4343 4343 44 45 /srv/app"),
@@ -76,7 +79,8 @@ const WHO_IS: [(&str, &str); 12] = [
     ("app:29", "4242 29 29 /srv/app"),
     ("app:9999", "4242 9999 9999 /srv/app"),
     ("last", "4900 4900 4900 /last"),
-    ("4711", "4712 4713 4713 /number"),
+    ("4711", "4711 0 0 /"),
+    ("4712", "4712 4713 4713 /number"),
     ("12345", "12345 0 0 /"),
     ("12345:video", "12345 44 44 /"),
     (":video", "0 44 44 /root"),
@@ -105,10 +109,6 @@ fn users_are_those_of_the_root_filesystem_and_the_same_by_other_tools() {
         };
         fs::copy(file, root.join("bin").join(tool)).expect("it can be copied");
         for (user, who) in WHO_IS {
-            // A name that is a number of nobody: su-exec takes the number.
-            if (tool, user) == ("su-exec", "4711") {
-                continue;
-            }
             let tool = format!("/bin/{tool}");
             let words: Vec<&str> = [&tool, user].into_iter().chain(WHO).chain([TELL]).collect();
             let ended = in_root(&scene, &root, &words);

@@ -1,7 +1,8 @@
 //! Users and groups by /etc/passwd and /etc/group of the root filesystem that we are in (passwd(5), group(5)). Never
 //! by the C library: it would ask name services that a container does not have, and a static glibc crashes in them.
 //!
-//! A line counts by its place: the first one whose name or number is the word. Lines that are not of their format, NIS
+//! A word of digits is a number, also where somebody is called so, as gosu, su-exec and docker have it. The first line
+//! that has it counts. Lines that are not of their format, NIS
 //! lines (`+`, `-`) and comments are passed over.
 
 use std::ffi::CString;
@@ -80,7 +81,10 @@ impl Files {
             return Err(Unfit::NotAUser);
         }
         let number = if user.is_empty() { Some(our_uid) } else { id(user)? };
-        let account = self.accounts().find(|account| account.name == user || Some(account.uid) == number);
+        let account = self.accounts().find(|account| match number {
+            Some(number) => account.uid == number,
+            None => account.name == user,
+        });
         let uid = account.as_ref().map(|account| account.uid).or(number).ok_or_else(|| {
             unknown("user", user, PASSWD, self.passwd.is_some(), self.accounts().map(|account| account.name))
         })?;
@@ -104,10 +108,9 @@ impl Files {
 
     fn group(&self, word: &[u8]) -> Result<u32, Unfit> {
         let number = id(word)?;
-        let found = self.groups().find(|group| group.name == word || Some(group.gid) == number);
-        found
-            .map(|group| group.gid)
-            .or(number)
+        let found = || self.groups().find(|group| group.name == word).map(|group| group.gid);
+        number
+            .or_else(found)
             .ok_or_else(|| unknown("group", word, GROUP, self.group.is_some(), self.groups().map(|group| group.name)))
     }
 
@@ -214,8 +217,9 @@ plus:x:46:app";
             ("root", 0, 0, &[0, 44], c"/root"),
             ("late", 500, 500, &[500], c"/late"),
             ("nobody", 65534, 65534, &[65534], c"/"),
-            // The first line that has the word, be it as a name or as a number.
-            ("77", 78, 78, &[78], c"/seven"),
+            // A number, though somebody is called so.
+            ("77", 77, 5, &[5], c"/"),
+            ("78", 78, 78, &[78], c"/seven"),
             // Without a line: our group, as gosu and su-exec have it.
             ("12345", 12345, 5, &[5], c"/"),
             ("12345:audio", 12345, 29, &[29], c"/"),
