@@ -20,6 +20,7 @@ mod sandbox;
 mod service;
 mod services;
 mod stop_table;
+mod users;
 mod visitors;
 mod world;
 
@@ -66,6 +67,7 @@ fn main() -> ExitCode {
         kubernetes::a_long_drain_and_what_it_leaves_have_their_time,
         kubernetes::the_exit_report_is_the_termination_message,
         kubernetes::a_program_killed_for_memory_is_explained,
+        users::an_image_drops_to_a_user_with_a_secret_of_roots,
         stop_table::the_stop_table,
     ])
 }
