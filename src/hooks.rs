@@ -1,6 +1,6 @@
 //! Hooks as programs: a shell for each, in the places that the machine knows them by.
 
-use std::ffi::{CStr, c_char};
+use std::ffi::CStr;
 use std::time::Duration;
 
 use supervise_init::core::Group;
@@ -8,6 +8,7 @@ use supervise_init::driver::{ForwardTo, Purpose, Slot};
 use supervise_init::sys::{Environment, Placement, Program, Tty, Words};
 
 use crate::cli::hooks::{Before, Hooks};
+use crate::places;
 
 /// What the machine and the driver need for the hooks.
 pub(crate) struct Plan<'a> {
@@ -29,11 +30,13 @@ impl<'a> Plan<'a> {
     /// All is allocated here, and nothing of it is given back before the end.
     pub(crate) fn new(hooks: &'a Hooks, main: &Program, around: Around) -> Plan<'a> {
         let Around { forward_to, group, tty } = around;
+        // Whom main becomes is its own affair: what prepares a place for it needs our rights.
+        let ours = Program { alterations: None, ..*main };
         let mut plan = Plan { slots: vec![Slot::new(*main, forward_to, tty)], limits: Vec::new() };
         let before = |program| Slot::new(program, forward_to, tty);
         for hook in &hooks.before {
             // The descriptors that a service manager passes are meant for main.
-            let alone = Program { pid_entries: [None; 2], ..*main };
+            let alone = Program { pid_entries: [None; 2], ..ours };
             let (slot, limit) = match hook {
                 Before::Hook(line) => {
                     let slot = before(shell(line, &alone)).hook(Purpose::PreStart, title("--pre-start", line));
@@ -47,7 +50,7 @@ impl<'a> Plan<'a> {
         if let Some(line) = hooks.stop {
             // Main may have the terminal.
             let placement = if group == Group::Own { Placement::OwnGroup } else { Placement::Inherited };
-            let program = naming_main(&Program { placement, ..shell(line, main) });
+            let program = naming_main(&Program { placement, ..shell(line, &ours) });
             let slot = Slot::new(program, ForwardTo::Main, None);
             plan.slots.push(slot.hook(Purpose::PreStop, title("--pre-stop", line)));
         }
@@ -55,11 +58,11 @@ impl<'a> Plan<'a> {
     }
 }
 
-/// `/bin/sh -c LINE`, otherwise as main.
-fn shell(line: &'static CStr, main: &Program) -> Program {
+/// `/bin/sh -c LINE`, otherwise as `other`.
+fn shell(line: &'static CStr, other: &Program) -> Program {
     let words = [c"", c"/bin/sh", c"-c", line];
     let places = places(words.len());
-    Program { words: Words::new(places, words).unwrap_or(main.words), first: 1, ..*main }
+    Program { words: Words::new(places, words).unwrap_or(other.words), first: 1, ..*other }
 }
 
 /// With the main program's pid in the environment, as systemd's `ExecStop=` has it (systemd.exec(5)).
@@ -70,11 +73,6 @@ fn naming_main(program: &Program) -> Program {
     let places = places(others().count() + 1);
     let environment = Environment::new(places, others().chain([ENTRY])).unwrap_or(program.environment);
     Program { environment, pid_entries: [Some(ENTRY), None], ..*program }
-}
-
-/// Room for so many strings and the end, for as long as we run.
-fn places(count: usize) -> &'static mut [*mut c_char] {
-    vec![std::ptr::null_mut(); count + 1].leak()
 }
 
 /// How messages name a hook: in one line, and not in full where that is long.

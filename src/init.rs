@@ -15,6 +15,7 @@ use supervise_init::sys::{
 use crate::cli::hooks::Hooks;
 use crate::cli::{self, Options, Variables};
 use crate::hooks::{Around, Plan};
+use crate::outfit::Ready;
 use crate::report::{NotStarted, Report};
 use crate::{diagnose, end};
 
@@ -155,19 +156,20 @@ pub(crate) fn run(
     surroundings: &Surroundings,
     options: &Options,
 ) -> u8 {
-    let (report, place) = match prepare(surroundings, options) {
+    let (report, place, ready) = match prepare(environment, surroundings, options) {
         Ok(prepared) => prepared,
         Err(code) => return code,
     };
     let program = Program {
         words,
         first: options.command,
-        environment,
-        path: surroundings.path,
+        environment: ready.environment,
+        path: ready.path,
         pid_entries: surroundings.pid_entries,
         named: None,
         entry,
         placement: place.placement,
+        alterations: ready.alterations,
     };
     let mut alone = [Slot::new(program, options.forward_to, place.tty)];
     let mut plan = options.hooks.as_deref().map(|hooks| plan(hooks, &program, options, &place));
@@ -213,19 +215,35 @@ fn plan<'a>(hooks: &'a Hooks, main: &Program, options: &Options, place: &Place) 
 
 /// What has to be right before anything starts, and where we stand. The error is the code to end with.
 #[inline(never)]
-fn prepare(surroundings: &Surroundings, options: &Options) -> Result<(Option<Report>, Place), u8> {
+fn prepare(
+    environment: Environment,
+    surroundings: &Surroundings,
+    options: &Options,
+) -> Result<(Option<Report>, Place, Ready), u8> {
     surroundings.set_level(options.level);
+    let ready = dress(environment, surroundings, options)?;
     let report = open_report(options)?;
     if let Some(signal) = options.parent_death {
         follow_parent(signal, surroundings.ourselves);
     }
-    let place = Place::new(surroundings, options.forward_to, options.ladder.kill_mode);
+    let place = Place::new(surroundings, options);
     if place.scope == Scope::Tree
         && let Err(errno) = sys::set_subreaper()
     {
         warn!("cannot become a subreaper: {errno}; orphans of the command go elsewhere");
     }
-    Ok((report, place))
+    Ok((report, place, ready))
+}
+
+/// Looks up what the command is given, or says why it cannot be had and returns the code to end with.
+fn dress(environment: Environment, surroundings: &Surroundings, options: &Options) -> Result<Ready, u8> {
+    let Some(outfit) = &options.outfit else {
+        return Ok(Ready { environment, path: surroundings.path, alterations: None });
+    };
+    outfit.prepare(environment, surroundings.path).map_err(|wrong| {
+        error!("{wrong}; nothing was started");
+        cli::exit::FAILURE
+    })
 }
 
 /// Says and writes down how it went, and ends as main did.
@@ -263,7 +281,7 @@ fn not_started(slot: &Slot<'_>, why: StartError) -> NotStarted {
         let is_first = slot.purpose() == Purpose::Main && program.first == 1;
         is_first.then(|| cli::suggest::nearest_subcommand(word)).flatten()
     };
-    let reason = diagnose::start::explain(program.name(), program.search_path(), why, meant);
+    let reason = diagnose::start::explain(program, why, meant);
     let text = match slot.purpose() {
         Purpose::Main => reason.to_string(),
         Purpose::PreStart | Purpose::PreStop => {
@@ -330,15 +348,18 @@ struct Place {
 }
 
 impl Place {
-    fn new(surroundings: &Surroundings, forward_to: ForwardTo, kill_mode: KillMode) -> Place {
+    fn new(surroundings: &Surroundings, options: &Options) -> Place {
         let is_pid_1 = surroundings.is_pid_1();
         let leads_session = session() == surroundings.ourselves.number();
         // In our caller's group pipelines, pagers and Ctrl-C work as without us. A session's leader has no caller
         // whose group it could share, and the kernel tells it alone that its terminal is gone.
-        let needs_group = forward_to == ForwardTo::Group || kill_mode == KillMode::Group;
-        let group = if leads_session || needs_group { Group::Own } else { Group::Shared };
-        let tty = if group == Group::Own { controlling_tty() } else { None };
+        let needs_group = options.forward_to == ForwardTo::Group || options.ladder.kill_mode == KillMode::Group;
+        // It makes the group itself, and leaves the terminal.
+        let new_session = options.outfit.as_ref().is_some_and(|outfit| outfit.new_session);
+        let group = if leads_session || needs_group || new_session { Group::Own } else { Group::Shared };
+        let tty = if group == Group::Own && !new_session { controlling_tty() } else { None };
         let placement = match (group, tty) {
+            _ if new_session => Placement::Inherited,
             (Group::Shared, _) => Placement::Inherited,
             (Group::Own, Some(tty)) if tty.is_ours() => Placement::Foreground(tty),
             (Group::Own, _) => Placement::OwnGroup,

@@ -9,9 +9,12 @@ mod diagnose;
 mod end;
 mod hooks;
 mod init;
+mod outfit;
 mod report;
 mod sys;
 mod wait_for;
+
+use std::ffi::c_char;
 
 use log::{LevelFilter, error};
 use supervise_init::sys::{Environment, Format, Words, block_all, install_log};
@@ -52,4 +55,9 @@ fn format_named(word: &str) -> Option<Format> {
         "json" => Some(Format::Json),
         _ => None,
     }
+}
+
+/// Room for so many strings and the end, for as long as we run.
+pub(crate) fn places(count: usize) -> &'static mut [*mut c_char] {
+    vec![std::ptr::null_mut(); count + 1].leak()
 }

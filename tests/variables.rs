@@ -35,7 +35,16 @@ fn the_command_line_wins_over_the_variables() {
 }
 
 /// Every option that has a variable, with a value that changes nothing here.
-const VARIABLES: [(&str, &str); 13] = [
+const VARIABLES: [(&str, &str); 22] = [
+    ("workdir", "/"),
+    ("env", "SOME=1"),
+    ("env-file", "/dev/null"),
+    ("env-from-files", "NOTHING"),
+    ("clear-env", "no"),
+    ("umask", "022"),
+    ("rlimit", "core=0"),
+    ("no-new-privs", "0"),
+    ("setsid", "false"),
     ("forward-to", "main"),
     ("rewrite", "HUP=HUP"),
     ("parent-death", "USR1"),

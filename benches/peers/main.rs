@@ -3,13 +3,14 @@
 //! ```text
 //! cargo bench                          the full form, some minutes: prints the table; 1 if any target is missed
 //! cargo bench -- --short               for CI, under a minute: the timed rows are told but do not fail
-//! cargo bench -- --only start,idle     some rows (sizes start memory instructions calls forward reap idle dead)
+//! cargo bench -- --only start,idle     some rows (sizes start memory instructions calls forward reap idle dead), or the
+//!                                      table of what becomes another user (users)
 //! SUPERVISE_BIN=FILE cargo bench       judges that binary instead of the one just built
 //! ```
 //!
 //! A peer that is missing leaves its column empty and is named on stderr; with `CI=true` that fails the run. Needs root
-//! (or a kernel that gives user namespaces), Debian's tini, dumb-init and catatonit, and for the first run musl-tools
-//! and python3-pip.
+//! (or a kernel that gives user namespaces), Debian's tini, dumb-init, catatonit and gosu, and for the first run
+//! musl-tools and python3-pip.
 //!
 //! 1. Everything that is measured runs in a PID namespace of the bench (made by `unshare --kill-child`, which the bench
 //!    becomes), with an empty /run: whatever happens, no process and no file outlives it.
@@ -27,6 +28,7 @@ mod table;
 mod timing;
 mod tiny;
 mod trace;
+mod users;
 
 use std::env;
 use std::fs;
@@ -49,6 +51,9 @@ const INSIDE: &str = "inside";
 
 /// The names of the rows, or groups of rows, in the order of the table.
 const ROWS: [&str; 9] = ["start", "memory", "instructions", "calls", "forward", "reap", "idle", "dead", "sizes"];
+
+/// The name of the other table.
+const USERS: &str = "users";
 
 /// How much of everything.
 #[derive(Clone, Debug)]
@@ -101,7 +106,7 @@ impl Scale {
                 _ => return None,
             }
         }
-        if only.iter().any(|name| !ROWS.contains(&name.as_str())) {
+        if only.iter().any(|name| !ROWS.contains(&name.as_str()) && name != USERS) {
             return None;
         }
         let (starts, forwards, reapings, orphans, exact) =
@@ -147,7 +152,14 @@ fn measure_all(scale: &Scale) -> Result<ExitCode> {
         rows.extend(measure(name, scale, &inits)?);
     }
     conditions(scale);
-    table::print(&rows);
+    if !rows.is_empty() {
+        table::print(&rows);
+    }
+    if scale.wants(USERS) {
+        eprintln!("peers: measuring {USERS}");
+        users::print(&inits, scale.starts)?;
+    }
+
     Ok(judge(scale, &rows))
 }
 

@@ -42,7 +42,7 @@ pub(crate) enum Watch {
 }
 
 /// The environment of every pod of Kubernetes: the peers' libcs read it word by word, so its length is in the figures.
-const ENVIRONMENT: [(&str, &str); 13] = [
+pub(crate) const ENVIRONMENT: [(&str, &str); 13] = [
     ("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"),
     ("HOSTNAME", "web-6d4cf56db6-x8x2p"),
     ("HOME", "/root"),

@@ -22,6 +22,7 @@
 use std::io::pipe;
 use std::os::fd::OwnedFd;
 use std::path::Path;
+use std::process::Command;
 
 use nix::sys::signal::{Signal, kill};
 use nix::time::{ClockId, clock_gettime};
@@ -43,7 +44,7 @@ pub(crate) struct Compared {
 }
 
 /// Takes `rounds` rounds; an init that fails once is out, and its reason kept.
-fn interleave(count: usize, rounds: usize, mut sample: impl FnMut(usize) -> Option<Result<f64>>) -> Columns {
+pub(crate) fn interleave(count: usize, rounds: usize, mut sample: impl FnMut(usize) -> Option<Result<f64>>) -> Columns {
     let mut columns: Columns = (0..count).map(|_| Some(Ok(Vec::with_capacity(rounds)))).collect();
     let mut order: Vec<usize> = (0..count).collect();
     let mut random = Random(0x9e37_79b9_7f4a_7c15);
@@ -81,7 +82,7 @@ impl Random {
 }
 
 /// Takes the column without an init, the first, off.
-fn split(mut columns: Columns) -> Result<Compared> {
+pub(crate) fn split(mut columns: Columns) -> Result<Compared> {
     let bare = columns.remove(0).unwrap_or_else(|| Ok(Vec::new()))?;
     Ok(Compared { bare, columns })
 }
@@ -115,14 +116,18 @@ pub(crate) fn starts(inits: &[Option<Init>], rounds: usize) -> Result<(Compared,
 }
 
 /// What each sample has over the bare one of its round.
-fn less(columns: Columns, bare: &[f64]) -> Columns {
+pub(crate) fn less(columns: Columns, bare: &[f64]) -> Columns {
     let over = |samples: Vec<f64>| samples.iter().zip(bare).map(|(sample, bare)| sample - bare).collect();
     columns.into_iter().map(|column| Some(column?.map(over))).collect()
 }
 
 fn start_once(init: Option<&Init>, payload: &Path) -> Result<(f64, f64)> {
+    start_command(command(init, Place::Beside, payload, &[]))
+}
+
+/// Microseconds to the first instruction of a payload that says when that was, and until all is over.
+pub(crate) fn start_command(mut command: Command) -> Result<(f64, f64)> {
     let (mut stamps, write) = pipe().doing("make", "a pipe")?;
-    let mut command = command(init, Place::Beside, payload, &[]);
     command.stdout(OwnedFd::from(write));
     let began = now()?;
     let running = start(command, Place::Beside, Watch::Free)?;

@@ -7,6 +7,7 @@ pub(crate) mod help;
 pub(crate) mod hooks;
 mod maps;
 mod options;
+mod outfit;
 mod printed;
 mod stop;
 pub(crate) mod subcommands;
@@ -25,8 +26,9 @@ use help::Print;
 use hooks::{Before, Hooks};
 use options::{Id, Row, TABLE};
 use subcommands::Subcommand;
-use wrong::{Given, Wrong};
+pub(crate) use wrong::{Given, Wrong};
 
+use crate::outfit::Outfit;
 use crate::report;
 use crate::wait_for::{Target, WaitFor};
 
@@ -54,6 +56,8 @@ pub(crate) struct Options {
     pub(crate) hooks: Option<Box<Hooks>>,
     pub(crate) exit_report: Option<&'static CStr>,
     pub(crate) exit_report_format: report::Format,
+    /// What the command is given that we were not. `None`: nothing.
+    pub(crate) outfit: Option<Box<Outfit>>,
     /// What to wait for before the command starts: for `wait-for` alone.
     pub(crate) wait_for: Option<&'static mut WaitFor>,
     /// Where in the words the command begins; at least 1.
@@ -75,6 +79,7 @@ impl Options {
         exit_report: None,
         exit_report_format: report::Format::Json,
         wait_for: None,
+        outfit: None,
         command: 0,
         given: 0,
     };
@@ -114,6 +119,17 @@ impl Options {
                 self.wait_for.iter_mut().for_each(|wait_for| wait_for.interval = time);
             }
             Id::Help | Id::Version => {}
+            Id::User
+            | Id::Workdir
+            | Id::Env
+            | Id::EnvFile
+            | Id::EnvFromFiles
+            | Id::ClearEnv
+            | Id::Umask
+            | Id::Rlimit
+            | Id::NoNewPrivs
+            | Id::CapDrop
+            | Id::Setsid => outfit::set(self.outfit.get_or_insert_default(), given, value)?,
         }
         Ok(())
     }

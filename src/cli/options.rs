@@ -3,6 +3,17 @@
 /// Which option.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Id {
+    User,
+    Workdir,
+    Env,
+    EnvFile,
+    EnvFromFiles,
+    ClearEnv,
+    Umask,
+    Rlimit,
+    NoNewPrivs,
+    CapDrop,
+    Setsid,
     ForwardTo,
     Rewrite,
     ExitMap,
@@ -33,6 +44,7 @@ pub(crate) enum Id {
 /// What the options are about, as the help text groups them.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Topic {
+    Command,
     Signals,
     Stop,
     Hooks,
@@ -44,6 +56,7 @@ pub(crate) enum Topic {
 impl Topic {
     pub(crate) fn heading(self) -> &'static str {
         match self {
+            Topic::Command => "What the command is given",
             Topic::Signals => "Signals",
             Topic::Stop => "The stop",
             Topic::Hooks => "Before it starts, and before it is stopped",
@@ -117,9 +130,9 @@ impl Row {
         })
     }
 
-    /// Whether a variable gives the same value.
+    /// Whether a variable gives the same value: of what takes one, and of what is about the command.
     pub(crate) fn has_variable(&self) -> bool {
-        self.value.is_some()
+        self.value.is_some() || self.topic == Topic::Command
     }
 
     /// `-v, --verbose`, `--grace TIME`.
@@ -134,15 +147,15 @@ impl Row {
         format!("SUPERVISE_{}", self.long.to_ascii_uppercase().replace('-', "_"))
     }
 
-    /// The row of the variable of that name, without its `SUPERVISE_`: the option's in capitals, with `_` for `-`. Flags
-    /// have none, and the log's variables rules of their own.
+    /// The row of the variable of that name, without its `SUPERVISE_`: the option's in capitals, with `_` for `-`. The
+    /// log's variables have rules of their own.
     pub(crate) fn of_variable(name: &[u8]) -> Option<(usize, &'static Row)> {
         TABLE.iter().enumerate().find(|(_, row)| {
             let same = |(letter, other): (u8, &u8)| match letter {
                 b'-' => *other == b'_',
                 _ => letter.to_ascii_uppercase() == *other,
             };
-            row.value.is_some()
+            row.has_variable()
                 && row.id != Id::LogFormat
                 && row.long.len() == name.len()
                 && row.long.bytes().zip(name).all(same)
@@ -151,7 +164,95 @@ impl Row {
 }
 
 /// In the order of the help text.
-pub(crate) const TABLE: [Row; 21] = [
+pub(crate) const TABLE: [Row; 32] = [
+    Row {
+        id: Id::User,
+        topic: Topic::Command,
+        short: None,
+        long: "user",
+        value: Some("USER[:GROUP]"),
+        help: "Run the command as USER, by name or number\nWith the groups and the HOME that the root filesystem's own /etc/passwd and /etc/group give it; with GROUP, in that group alone. supervise itself, and its hooks, stay who they are.",
+    },
+    Row {
+        id: Id::Workdir,
+        topic: Topic::Command,
+        short: None,
+        long: "workdir",
+        value: Some("DIR"),
+        help: "Run the command in DIR\nIts user must be able to enter it.",
+    },
+    Row {
+        id: Id::Env,
+        topic: Topic::Command,
+        short: None,
+        long: "env",
+        value: Some("NAME[=VALUE]"),
+        help: "Set a variable for the command, or pass ours on\nMay be repeated. NAME alone passes ours on, also through --clear-env.",
+    },
+    Row {
+        id: Id::EnvFile,
+        topic: Topic::Command,
+        short: None,
+        long: "env-file",
+        value: Some("FILE"),
+        help: "Set the variables that FILE holds\nA NAME=VALUE a line, as docker run --env-file takes it. May be repeated.",
+    },
+    Row {
+        id: Id::EnvFromFiles,
+        topic: Topic::Command,
+        short: None,
+        long: "env-from-files",
+        value: Some("NAME,..."),
+        help: "Set NAME to what the file in NAME_FILE holds\nFor secrets: where the command's NAME_FILE names a file, NAME is set to what that holds, and NAME_FILE is taken out. DB_* stands for all that begin so. The files are read with supervise's rights, before --user counts.",
+    },
+    Row {
+        id: Id::ClearEnv,
+        topic: Topic::Command,
+        short: None,
+        long: "clear-env",
+        value: None,
+        help: "Pass nothing of our environment on\nBut what the options above say.",
+    },
+    Row {
+        id: Id::Umask,
+        topic: Topic::Command,
+        short: None,
+        long: "umask",
+        value: Some("MODE"),
+        help: "Keep these permissions from the command's files\nIn octal, as 027 (umask(2)).",
+    },
+    Row {
+        id: Id::Rlimit,
+        topic: Topic::Command,
+        short: None,
+        long: "rlimit",
+        value: Some("NAME=SOFT[:HARD],..."),
+        help: "Limit the command: nofile=1024:4096, core=0\nBy the names of prlimit(1); unlimited is a limit too. May be repeated.",
+    },
+    Row {
+        id: Id::NoNewPrivs,
+        topic: Topic::Command,
+        short: None,
+        long: "no-new-privs",
+        value: None,
+        help: "Let the command gain no rights by executing\nSet-user-ID programs and file capabilities give none (PR_SET_NO_NEW_PRIVS).",
+    },
+    Row {
+        id: Id::CapDrop,
+        topic: Topic::Command,
+        short: None,
+        long: "cap-drop",
+        value: Some("ALL|NAME,..."),
+        help: "Take capabilities from the command: net_raw\nFrom it and all that it runs, out of each of its five sets. With or without CAP_. May be repeated.",
+    },
+    Row {
+        id: Id::Setsid,
+        topic: Topic::Command,
+        short: None,
+        long: "setsid",
+        value: None,
+        help: "Run the command in a session of its own\nWithout a terminal.",
+    },
     Row {
         id: Id::ForwardTo,
         topic: Topic::Signals,

@@ -9,6 +9,7 @@ use supervise_init::core::{Signal, StopSignals};
 use super::options::Row;
 use super::{completions, subcommands, suggest};
 
+use crate::outfit::Unfit;
 use crate::wait_for::NotATarget;
 
 /// Where a value was given. Shown as what stands before the value.
@@ -61,6 +62,8 @@ pub(crate) enum Wrong {
     TimeForNothing { given: Given, whole: &'static str, signal: Signal },
     TooManySignals { given: Given, whole: &'static str },
     KilledUntold { grace: Duration, delay: Duration, hook: Duration },
+    NotAFlag(Given, &'static str),
+    Unfit(Given, &'static CStr, Unfit),
     NothingToRun(Given),
     NoTimeAtAll(Given, &'static str),
     TooManyHooks(usize),
@@ -156,20 +159,12 @@ impl fmt::Display for Wrong {
             Wrong::TooManySignals { given, whole } => {
                 write!(f, "{given}{whole}: too many signals; there can be {}", StopSignals::MOST)
             }
+            Wrong::NotAFlag(given, word) => write!(f, "{given}{word}: it is 1 or 0 (also true, yes, false, no)"),
+            Wrong::Unfit(given, value, why) => write!(f, "{given}{}: {why}", value.to_string_lossy()),
             Wrong::NothingToRun(given) => write!(f, "{given}: there is nothing to run in it"),
             Wrong::NoTimeAtAll(given, word) => write!(f, "{given}{word}: the hook needs some time; say 5s"),
             Wrong::TooManyHooks(most) => write!(f, "too many --pre-start; there can be {most}"),
-            Wrong::KilledUntold { grace, delay, hook } => {
-                write!(f, "a grace of {grace:?} with ")?;
-                match (delay.is_zero(), hook.is_zero()) {
-                    (false, true) => write!(f, "a delay of {delay:?}")?,
-                    (true, true) => f.write_str("a --pre-stop")?,
-                    (true, false) => write!(f, "{hook:?} for --pre-stop")?,
-                    (false, false) => write!(f, "{hook:?} for --pre-stop and a delay of {delay:?}")?,
-                }
-                f.write_str(": the command would be killed before it is told; ")?;
-                f.write_str("the grace counts from the request, so it must be longer")
-            }
+            Wrong::KilledUntold { grace, delay, hook } => killed_untold(f, *grace, *delay, *hook),
             Wrong::NotTaken { subcommand, word } => {
                 let (name, word) = (subcommand.name, word.to_string_lossy());
                 write!(f, "{name} {word}: it takes nothing like that; `supervise {name} --help` says what, ")?;
@@ -188,4 +183,16 @@ impl fmt::Display for Wrong {
             }
         }
     }
+}
+
+fn killed_untold(f: &mut fmt::Formatter<'_>, grace: Duration, delay: Duration, hook: Duration) -> fmt::Result {
+    write!(f, "a grace of {grace:?} with ")?;
+    match (delay.is_zero(), hook.is_zero()) {
+        (false, true) => write!(f, "a delay of {delay:?}")?,
+        (true, true) => f.write_str("a --pre-stop")?,
+        (true, false) => write!(f, "{hook:?} for --pre-stop")?,
+        (false, false) => write!(f, "{hook:?} for --pre-stop and a delay of {delay:?}")?,
+    }
+    f.write_str(": the command would be killed before it is told; ")?;
+    f.write_str("the grace counts from the request, so it must be longer")
 }

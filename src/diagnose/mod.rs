@@ -1,4 +1,6 @@
 //! Explanations of what the kernel says in one word.
 
+mod access;
+mod alter;
 pub(crate) mod start;
 pub(crate) mod stop;

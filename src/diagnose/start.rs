@@ -14,20 +14,26 @@ use elf::endian::AnyEndian;
 use elf::file::{FileHeader, parse_ident};
 use elf::segment::SegmentTable;
 use supervise_init::core::{StartError, Step};
-use supervise_init::sys::Errno;
+use supervise_init::sys::{Alteration, Errno, Program};
 
+use super::access::Identity;
+use super::alter::Refused;
 use crate::cli::exit;
 
 /// Why the command did not start, as one line.
 #[derive(Debug)]
 pub(crate) enum Reason {
     NoProcess(String, Errno),
+    NotChanged(Refused),
     NotFound(String),
     /// The word, and the word of supervise's own that may have been meant.
     NotInPath(String, Option<&'static str>),
     Gone(String),
     Directory(PathBuf),
     NotExecutable(PathBuf),
+    /// The command, what keeps its user out, and who that is.
+    Closed(PathBuf, PathBuf, u32),
+    TooManyProcesses(PathBuf, u32),
     NoInterpreter(PathBuf, String),
     BadInterpreter(PathBuf, Box<Reason>),
     CarriageReturn(PathBuf, String),
@@ -43,7 +49,7 @@ impl Reason {
     pub(crate) fn code(&self) -> u8 {
         match self {
             // Not the command's fault: there was no process to execute it in.
-            Reason::NoProcess(..) => exit::FAILURE,
+            Reason::NoProcess(..) | Reason::NotChanged(_) | Reason::TooManyProcesses(..) => exit::FAILURE,
             Reason::NotFound(_)
             | Reason::NotInPath(..)
             | Reason::Gone(_)
@@ -53,6 +59,7 @@ impl Reason {
             Reason::BadInterpreter(_, reason) => reason.code(),
             Reason::Directory(_)
             | Reason::NotExecutable(_)
+            | Reason::Closed(..)
             | Reason::Foreign(..)
             | Reason::NotAProgram(_)
             | Reason::NotAScript(..)
@@ -83,6 +90,20 @@ impl fmt::Display for Reason {
             Reason::Directory(path) => write!(f, "cannot run {}: is a directory", path.display()),
             Reason::NotExecutable(path) => {
                 write!(f, "cannot run {}: no permission to execute it (chmod +x?)", path.display())
+            }
+            Reason::NotChanged(refused) => refused.fmt(f),
+            Reason::Closed(path, closed, uid) if path == closed => {
+                write!(f, "cannot run {}: user {uid} has no permission to execute it", path.display())
+            }
+            Reason::Closed(path, closed, uid) => {
+                write!(f, "cannot run {}: user {uid} has no permission to enter {}", path.display(), closed.display())
+            }
+            Reason::TooManyProcesses(path, uid) => {
+                write!(
+                    f,
+                    "cannot run {}: user {uid} has as many processes as its limit allows (--rlimit nproc)",
+                    path.display()
+                )
             }
             Reason::NoInterpreter(path, interpreter) => {
                 write!(f, "cannot run {}: its interpreter {interpreter} does not exist", path.display())
@@ -122,21 +143,50 @@ impl fmt::Display for Reason {
     }
 }
 
-/// Looks for the reason behind `why`. `path` is where the command was looked for; `meant` knows the words of our own
-/// that a name may have been meant for.
-pub(crate) fn explain(
-    name: &CStr,
-    path: &CStr,
-    why: StartError,
-    meant: impl FnOnce(&str) -> Option<&'static str>,
-) -> Reason {
+/// Looks for the reason behind `why`. Nothing was started, so that we may go where the program was looked for. `meant`
+/// knows the words of our own that a name may have been meant for.
+pub(crate) fn explain(program: &Program, why: StartError, meant: impl FnOnce(&str) -> Option<&'static str>) -> Reason {
+    let errno = Errno(why.errno);
+    let alterations = program.alterations.map_or(&[][..], |alterations| alterations.list);
+    if let Step::Alter(place) = why.step
+        && let Some(alteration) = alterations.get(usize::from(place))
+    {
+        return Reason::NotChanged(Refused::new(*alteration, errno));
+    }
+    for alteration in alterations {
+        if let Alteration::WorkingDirectory(path) = alteration {
+            // The child could; where we cannot, relative names are just not found.
+            let _ = std::env::set_current_dir(OsStr::from_bytes(path.to_bytes()));
+        }
+    }
+    closed_to_its_user(program, explain_exec(program.name(), program.search_path(), why, meant))
+}
+
+/// What the kernel's word means where the command was to run as somebody else.
+fn closed_to_its_user(program: &Program, reason: Reason) -> Reason {
+    let (Reason::Other(file, errno), Some(identity)) = (&reason, Identity::of(program)) else { return reason };
+    // Relative to where it was looked for, and shown so.
+    let file = &std::path::absolute(file).unwrap_or_else(|_| file.clone());
+    match errno.0 {
+        // The limit is looked at when a new user executes its first program (execve(2), EAGAIN).
+        libc::EAGAIN => Reason::TooManyProcesses(file.clone(), identity.uid()),
+        libc::EACCES => match identity.closed(file) {
+            Some(closed) => Reason::Closed(file.clone(), closed, identity.uid()),
+            None => reason,
+        },
+        _ => reason,
+    }
+}
+
+/// The same for the execution of the command.
+fn explain_exec(name: &CStr, path: &CStr, why: StartError, meant: impl FnOnce(&str) -> Option<&'static str>) -> Reason {
     let errno = Errno(why.errno);
     // An empty word would not be seen.
     let word = if name.is_empty() { "\"\"".to_owned() } else { name.to_string_lossy().into_owned() };
     let name = Path::new(OsStr::from_bytes(name.to_bytes()));
     let file = find(name, path, why.errno);
     match (why.step, file) {
-        (Step::Fork, _) => Reason::NoProcess(word, errno),
+        (Step::Fork | Step::Alter(_), _) => Reason::NoProcess(word, errno),
         (Step::ExecForeign, file) => foreign(file.unwrap_or_else(|| name.into())),
         (Step::ExecShell, file) => Reason::NotAScript(file.unwrap_or_else(|| name.into()), errno),
         (Step::Exec, Some(file)) => not_executed(file, errno, INTERPRETERS),

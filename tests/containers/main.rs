@@ -22,6 +22,7 @@ mod sandbox;
 mod service;
 mod services;
 mod stop_table;
+mod users;
 mod visitors;
 mod waiting;
 mod world;
@@ -77,6 +78,7 @@ fn main() -> ExitCode {
         examples::the_compose_file_goes_up_and_down,
         examples::the_deployment_fits_the_schema_and_stops_as_it_says,
         examples::the_unit_is_started_and_stopped_by_systemd,
+        users::an_image_drops_to_a_user_with_a_secret_of_roots,
         stop_table::the_stop_table,
     ])
 }

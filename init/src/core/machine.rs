@@ -81,6 +81,8 @@ pub enum Step {
     ExecForeign,
     /// execve(2) of /bin/sh for a script that names no interpreter.
     ExecShell,
+    /// One of the alterations of what the program is given, by its place in their list.
+    Alter(u8),
 }
 
 /// Why a program could not be started.

@@ -4,6 +4,7 @@
 //! The only place of this crate with `unsafe`.
 #![expect(unsafe_code, reason = "system calls; everything above this module forbids it")]
 
+mod alter;
 mod clock;
 mod errno;
 mod fds;
@@ -19,6 +20,7 @@ mod tree;
 mod wait;
 mod words;
 
+pub use self::alter::{Alteration, Alterations, Capabilities};
 pub use self::clock::now;
 pub use self::errno::Errno;
 pub use self::fds::{Fd, close_from_3};

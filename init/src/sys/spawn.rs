@@ -11,6 +11,7 @@ use core::fmt::Write as _;
 use core::mem::MaybeUninit;
 use core::sync::atomic::{AtomicI32, AtomicU8, Ordering::Relaxed};
 
+use super::alter::Alterations;
 use super::errno::{Errno, cerr};
 use super::fds::Fd;
 use super::helper::fork;
@@ -51,6 +52,8 @@ pub struct Program {
     pub entry: Entry,
     /// Its process group.
     pub placement: Placement,
+    /// What else is changed before it is executed.
+    pub alterations: Option<&'static Alterations>,
 }
 
 /// Where programs are looked for if PATH is not set: what docker sets it to.
@@ -79,6 +82,24 @@ const BEGUN: u8 = 1;
 
 /// A step that failed, as one byte.
 const STEPS: [(u8, Step); 3] = [(2, Step::Exec), (3, Step::ExecForeign), (4, Step::ExecShell)];
+
+/// What the first of the alterations is as one byte; the others follow.
+const FIRST_ALTERATION: u8 = 5;
+
+/// A step of the child as one byte; 0 is none.
+fn byte_of(step: Step) -> u8 {
+    match step {
+        Step::Alter(place) => FIRST_ALTERATION.saturating_add(place),
+        step => STEPS.into_iter().find(|(_, other)| *other == step).map_or(0, |(byte, _)| byte),
+    }
+}
+
+fn step_of(byte: u8) -> Option<Step> {
+    match byte.checked_sub(FIRST_ALTERATION) {
+        Some(place) => Some(Step::Alter(place)),
+        None => STEPS.into_iter().find(|(other, _)| *other == byte).map(|(_, step)| step),
+    }
+}
 
 impl Program {
     /// The name that it was asked for by.
@@ -165,8 +186,7 @@ fn outcome(work: &Work<'_>, pipe: Option<(Fd, Fd)>) -> Option<StartError> {
         }
     }
     let [step, errno @ ..] = report;
-    let (_, step) = STEPS.into_iter().find(|(number, _)| *number == step)?;
-    Some(StartError { step, errno: i32::from_ne_bytes(errno) })
+    Some(StartError { step: step_of(step)?, errno: i32::from_ne_bytes(errno) })
 }
 
 fn clone_child(work: &Work<'_>) -> Result<Pid, Errno> {
@@ -196,10 +216,15 @@ extern "C" fn child(work: *mut c_void) -> c_int {
     let mut pid_lines = [Line::new(), Line::new()];
     place(work.program.placement);
     name_the_pid(work, &mut pid_lines);
-    restore(work.program.entry);
-    let failed = exec(work.program);
+    let failed = match alter(work.program.alterations) {
+        Some(failed) => failed,
+        None => {
+            restore(work.program.entry);
+            exec(work.program)
+        }
+    };
 
-    let step = STEPS.into_iter().find(|(_, step)| *step == failed.step).map_or(0, |(number, _)| number);
+    let step = byte_of(failed.step);
     work.step.store(step, Relaxed);
     work.errno.store(failed.errno, Relaxed);
     if let Some(pipe) = work.pipe {
@@ -234,6 +259,14 @@ fn name_the_pid(work: &Work<'_>, lines: &mut [Line<40>; 2]) {
         // SAFETY: the place of the entry in the environment; `spawn` puts the entry back. The line lives until exec.
         unsafe { *place = line.as_mut_ptr() };
     }
+}
+
+/// The first change that is refused, if one is.
+fn alter(alterations: Option<&'static Alterations>) -> Option<StartError> {
+    let list = alterations.map_or(&[][..], |alterations| alterations.list);
+    (0..).zip(list).find_map(|(place, alteration)| {
+        alteration.make().err().map(|Errno(errno)| StartError { step: Step::Alter(place), errno })
+    })
 }
 
 /// Dispositions first, the mask last: a signal that waits behind the mask must find what the program would have had.

@@ -75,22 +75,6 @@ impl Environment {
         Some(Environment { first: places.as_mut_ptr() })
     }
 
-    /// The entries in their order.
-    pub fn entries(&self) -> impl Iterator<Item = &'static CStr> + use<> {
-        let mut place = self.first;
-        core::iter::from_fn(move || {
-            // SAFETY: `place` stays within the array, up to its null pointer.
-            let entry = unsafe { *place };
-            if entry.is_null() {
-                return None;
-            }
-            // SAFETY: the entry was not the null pointer, so there is one more.
-            place = unsafe { place.add(1) };
-            // SAFETY: an entry is a string that lives as long as the process.
-            Some(unsafe { CStr::from_ptr(entry) })
-        })
-    }
-
     /// Goes through all entries once and keeps those that `keep` wants, in their order.
     pub fn retain(&mut self, mut keep: impl FnMut(&'static CStr) -> bool) {
         let mut from = self.first;
@@ -113,6 +97,22 @@ impl Environment {
         }
         // SAFETY: at most where the null pointer was.
         unsafe { *to = ptr::null_mut() };
+    }
+
+    /// All entries, in their order.
+    pub fn entries(&self) -> impl Iterator<Item = &'static CStr> {
+        let mut place = self.first;
+        core::iter::from_fn(move || {
+            // SAFETY: up to the null pointer, every place is within the array.
+            let entry = unsafe { *place };
+            if entry.is_null() {
+                return None;
+            }
+            // SAFETY: this place was not the null pointer, so there is one more.
+            place = unsafe { place.add(1) };
+            // SAFETY: an entry is a string that lives as long as the process.
+            Some(unsafe { CStr::from_ptr(entry) })
+        })
     }
 
     /// Where the entry stands.

@@ -1,0 +1,143 @@
+//! What the command is given that we were not: a user, a directory, an environment, limits. Everything that can be
+//! looked up is looked up before the start, with our own rights; the child then makes a list of alterations in order, and
+//! one of them that is refused ends the start.
+//!
+//! 1. We stay who we are: the alterations are the command's alone.
+//! 2. What needs rights comes before they are given up.
+
+pub(crate) mod capabilities;
+mod environment;
+pub(crate) mod limits;
+mod unfit;
+mod users;
+
+use std::ffi::CStr;
+
+use supervise_init::sys::{Alteration, Alterations, Capabilities, Environment};
+
+pub(crate) use self::unfit::Unfit;
+use self::users::User;
+use crate::cli::{Given, Wrong};
+
+/// A value, and where it was given.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Asked {
+    pub(crate) given: Given,
+    pub(crate) value: &'static CStr,
+}
+
+impl Asked {
+    fn unfit(self, why: Unfit) -> Wrong {
+        Wrong::Unfit(self.given, self.value, why)
+    }
+}
+
+/// What was asked for.
+#[derive(Debug, Default)]
+pub(crate) struct Outfit {
+    pub(crate) user: Option<Asked>,
+    pub(crate) workdir: Option<&'static CStr>,
+    pub(crate) clear_env: bool,
+    pub(crate) env_files: Vec<Asked>,
+    /// `NAME=VALUE` or `NAME`.
+    pub(crate) env: Vec<&'static CStr>,
+    /// Names and patterns, with commas between them.
+    pub(crate) env_from_files: Vec<Asked>,
+    pub(crate) umask: Option<u32>,
+    limits: Vec<limits::Limit>,
+    pub(crate) dropped: Capabilities,
+    pub(crate) no_new_privileges: bool,
+    pub(crate) new_session: bool,
+}
+
+/// What was asked for, looked up: what the child is started with. It lives as long as we do.
+#[derive(Debug)]
+pub(crate) struct Ready {
+    pub(crate) environment: Environment,
+    /// The value of the command's own PATH.
+    pub(crate) path: Option<&'static CStr>,
+    pub(crate) alterations: Option<&'static Alterations>,
+}
+
+impl Outfit {
+    /// The later one counts.
+    pub(crate) fn limit(&mut self, limit: limits::Limit) {
+        self.limits.retain(|(number, ..)| *number != limit.0);
+        self.limits.push(limit);
+    }
+
+    /// Looks everything up. `ours` is the environment that is passed on otherwise, with its PATH.
+    pub(crate) fn prepare(&self, ours: Environment, path: Option<&'static CStr>) -> Result<Ready, Wrong> {
+        let user = self.user.map(|asked| users::look_up(asked.value.to_bytes()).map_err(|why| asked.unfit(why)));
+        let user = user.transpose()?;
+        let (environment, path) =
+            if self.changes_environment() { environment::build(self, &ours, user.as_ref())? } else { (ours, path) };
+        let list = self.alterations(user);
+        let alterations = (!list.is_empty()).then(|| &*Box::leak(Box::new(Alterations { list: list.leak() })));
+        Ok(Ready { environment, path, alterations })
+    }
+
+    fn changes_environment(&self) -> bool {
+        let lists = [self.env.is_empty(), self.env_files.is_empty(), self.env_from_files.is_empty()];
+        self.clear_env || self.user.is_some() || lists.contains(&false)
+    }
+
+    fn alterations(&self, user: Option<User>) -> Vec<Alteration> {
+        let mut list = Vec::new();
+        list.extend(self.new_session.then_some(Alteration::NewSession));
+        list.extend(self.umask.map(Alteration::Umask));
+        // Only root may raise hard limits, and drop from the bounding set.
+        list.extend(self.limits.iter().map(|(number, soft, hard)| Alteration::Limit {
+            resource: u32::from(*number),
+            soft: *soft,
+            hard: *hard,
+        }));
+        let dropped = Some(self.dropped).filter(|dropped| !dropped.is_empty());
+        list.extend(dropped.map(Alteration::DropBounding));
+        if let Some(user) = user.filter(|user| !user.is_us()) {
+            // The user last: nobody else may change groups.
+            list.extend([Alteration::Groups(user.groups.leak()), Alteration::Gid(user.gid), Alteration::Uid(user.uid)]);
+        }
+        // As that user: a folder that it cannot enter is of no use to it, and a network's file system may know it only.
+        list.extend(self.workdir.map(Alteration::WorkingDirectory));
+        list.extend(dropped.map(Alteration::DropCapabilities));
+        // Last: a security module may refuse more to who has it.
+        list.extend(self.no_new_privileges.then_some(Alteration::NoNewPrivileges));
+        list
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Outfit;
+    use super::users::User;
+    use supervise_init::sys::{Alteration, Capabilities};
+
+    #[test]
+    fn what_needs_rights_comes_before_they_are_given_up() {
+        let mut outfit = Outfit {
+            workdir: Some(c"/srv"),
+            umask: Some(0o27),
+            dropped: Capabilities(1),
+            no_new_privileges: true,
+            new_session: true,
+            ..Outfit::default()
+        };
+        outfit.limit((7, 1, 1));
+        outfit.limit((7, 1, 2));
+        let user = User { uid: 4_000_000_000, gid: 7, groups: vec![7, 8], home: c"/".into() };
+        let order = [
+            Alteration::NewSession,
+            Alteration::Umask(0o27),
+            Alteration::Limit { resource: 7, soft: 1, hard: 2 },
+            Alteration::DropBounding(Capabilities(1)),
+            Alteration::Groups(&[7, 8]),
+            Alteration::Gid(7),
+            Alteration::Uid(4_000_000_000),
+            Alteration::WorkingDirectory(c"/srv"),
+            Alteration::DropCapabilities(Capabilities(1)),
+            Alteration::NoNewPrivileges,
+        ];
+        assert_eq!(outfit.alterations(Some(user)), order);
+    }
+}
