@@ -213,8 +213,8 @@ echo "is $(systemctl is-active web || true)"
 echo "left: $(pgrep --count '^(nginx|supervise)$' || true)"
 "#;
 
-/// Stops a command whose stop signal is USR1, in a mode of systemd's, and prints what reached it. $1 is the mode, the rest
-/// is what it waits for before it ends.
+/// Stops a command whose stop signal is USR1, in a mode of systemd's, and prints what reached it. $1 is the mode, the
+/// rest is what it waits for before it ends.
 const TELL: &str = r#"
 set -eu
 mode=$1; shift
