@@ -107,7 +107,7 @@ fn refused(option: &str, value: &str, words: &[&str]) {
 
 #[test]
 fn wrong_times_are_named_by_both_ways() {
-    for option in ["delay", "grace", "leftover-grace", "max-time"] {
+    for option in ["delay", "grace", "leftover-grace", "max-time", "pre-start-timeout", "pre-stop-timeout"] {
         refused(option, "10", &["say 10s, 10ms, 10m or 10h"]);
         for value in ["soon", "-1s", "+1s", "1d", "1h30m", "1,5s", "10 s", " 10s", "1e3s", ".5s", "0x1s", "9999999999h"]
         {

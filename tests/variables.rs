@@ -35,7 +35,7 @@ fn the_command_line_wins_over_the_variables() {
 }
 
 /// Every option that has a variable, with a value that changes nothing here.
-const VARIABLES: [(&str, &str); 13] = [
+const VARIABLES: [(&str, &str); 17] = [
     ("forward-to", "main"),
     ("rewrite", "HUP=HUP"),
     ("parent-death", "USR1"),
@@ -47,6 +47,10 @@ const VARIABLES: [(&str, &str); 13] = [
     ("leftovers", "stop"),
     ("leftover-grace", "5s"),
     ("max-time", NEVER),
+    ("pre-start", "true"),
+    ("pre-start-timeout", NEVER),
+    ("pre-stop", "true"),
+    ("pre-stop-timeout", "5s"),
     ("exit-report", "/dev/null"),
     ("exit-report-format", "json"),
 ];

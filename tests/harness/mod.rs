@@ -135,9 +135,11 @@ impl Scene {
         let name = file.file_name().expect("a program is a file");
         let copy = self.folder().join(name);
         if !copy.exists() {
-            // Under another name first: a file that is still being written cannot be run.
+            // Under another name first, and by another process: a file that is still being written cannot be run, and
+            // what another test's thread starts meanwhile would hold a descriptor of ours open.
             let draft = self.folder().join("draft");
-            fs::copy(file, &draft).expect("the program can be read");
+            let copied = Command::new("cp").arg(file).arg(&draft).status().expect("cp runs");
+            assert!(copied.success(), "cannot copy {}", file.display());
             fs::set_permissions(&draft, fs::Permissions::from_mode(0o755)).expect("the file is ours");
             fs::rename(&draft, &copy).expect("both are in one folder");
         }

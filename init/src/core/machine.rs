@@ -99,10 +99,16 @@ pub enum Fault {
     NotStarted(StartError),
     /// It ended so.
     Ended(Status),
-    /// It did not end within this time.
-    TimedOut(Duration),
+    /// It did not end within so many milliseconds. (A [`Duration`] would make every action twice as large.)
+    TimedOut(u32),
     /// A stop was asked for while it ran.
     StopAsked,
+}
+
+impl Fault {
+    pub(super) fn timed_out(limit: Duration) -> Fault {
+        Fault::TimedOut(u32::try_from(limit.as_millis()).unwrap_or(u32::MAX))
+    }
 }
 
 impl fmt::Display for Fault {
@@ -111,15 +117,10 @@ impl fmt::Display for Fault {
             Fault::NotStarted(_) => f.write_str("could not be started"),
             Fault::Ended(Status::Exited(code)) => write!(f, "ended with code {code}"),
             Fault::Ended(Status::Signaled(signal)) => write!(f, "was ended by {signal}"),
-            Fault::TimedOut(limit) if limit.subsec_millis() == 0 => {
-                write!(f, "did not end within {} s and was killed", limit.as_secs())
+            Fault::TimedOut(limit) if limit % 1000 == 0 => {
+                write!(f, "did not end within {} s and was killed", limit / 1000)
             }
-            Fault::TimedOut(limit) if limit.as_secs() == 0 => {
-                write!(f, "did not end within {} ms and was killed", limit.subsec_millis())
-            }
-            Fault::TimedOut(limit) => {
-                write!(f, "did not end within {}.{:03} s and was killed", limit.as_secs(), limit.subsec_millis())
-            }
+            Fault::TimedOut(limit) => write!(f, "did not end within {limit} ms and was killed"),
             Fault::StopAsked => f.write_str("ran when a stop was asked for"),
         }
     }

@@ -222,10 +222,26 @@ impl Rest {
     pub fn kill_tree(&self, root: Pid) -> Result<(), TreeError> {
         // It has ended: nothing that we could mend.
         let _ = send(root, Signal::STOP);
-        let stopped = self.stop(Some(root));
-        let killed = stopped.and_then(|()| self.for_each_below(Some(root), |process| process.send(Signal::KILL)));
+        let killed = self.stop(Some(root)).and_then(|()| self.kill_below(root));
         let _ = send(root, Signal::KILL);
         killed
+    }
+
+    /// Kills what is below the root and stopped. All are found before any is killed: the children of one that is
+    /// dead are ours, and not below the root any more.
+    #[inline(never)]
+    fn kill_below(&self, root: Pid) -> Result<(), TreeError> {
+        /// What is more than this is most likely left, and ends with what is.
+        const MOST: usize = 64;
+        let mut all = [const { None }; MOST];
+        let mut places = all.iter_mut();
+        self.for_each_below(Some(root), |process| {
+            if let Some(place) = places.next() {
+                *place = Some(process);
+            }
+        })?;
+        all.iter().flatten().for_each(|process: &Process| process.send(Signal::KILL));
+        Ok(())
     }
 
     /// Stops everything below the root, or below us.
@@ -256,12 +272,12 @@ impl Rest {
     }
 
     /// Goes through all living processes of the scope.
-    fn for_each(&self, found: impl FnMut(&Process)) -> Result<(), TreeError> {
-        self.for_each_below(None, found)
+    fn for_each(&self, mut found: impl FnMut(&Process)) -> Result<(), TreeError> {
+        self.for_each_below(None, |process| found(&process))
     }
 
     /// The same below that root.
-    fn for_each_below(&self, root: Option<Pid>, mut found: impl FnMut(&Process)) -> Result<(), TreeError> {
+    fn for_each_below(&self, root: Option<Pid>, mut found: impl FnMut(Process)) -> Result<(), TreeError> {
         check_proc(self.ourselves)?;
         let has_pidfds = Fd::of_process(self.ourselves.number()).and_then(|pidfd| send_pidfd(&pidfd, None)).is_ok();
         let directory = Fd::open(c"/proc", libc::O_RDONLY | libc::O_DIRECTORY).map_err(TreeError::NoProc)?;
@@ -276,7 +292,7 @@ impl Rest {
                 continue;
             }
             if let Some(stat) = self.find(pid, root) {
-                found(&Process { pid, stat, pidfd });
+                found(Process { pid, stat, pidfd });
             }
         }
         Ok(())

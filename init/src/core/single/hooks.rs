@@ -53,7 +53,7 @@ impl Single<'_> {
     pub(super) fn kill_late_hook(&self, hook: Hook) -> (State, Actions) {
         let place = usize::from(hook.child.0.saturating_sub(1));
         let limit = self.policy.before.get(place).copied().flatten().unwrap_or(Duration::ZERO);
-        let blame = Action::Blame(hook.child, Fault::TimedOut(limit));
+        let blame = Action::Blame(hook.child, Fault::timed_out(limit));
         let actions = [blame, Action::KillTree(hook.child), Action::ArmAfterKill];
         (State::KillingHook { asked: None, verdict: Verdict::TimedOut }, actions.into())
     }
@@ -74,7 +74,7 @@ impl Single<'_> {
     /// The same where its time is over. Nobody waits for it to die.
     pub(super) fn delay_after_limit(&self, now: Time, request: Request) -> (State, Actions) {
         let hook = self.policy.stop_hook();
-        let fault = Fault::TimedOut(self.policy.ladder.pre_stop.unwrap_or(Duration::ZERO));
+        let fault = Fault::timed_out(self.policy.ladder.pre_stop.unwrap_or(Duration::ZERO));
         self.delay(now, request, [Action::Blame(hook, fault), Action::KillTree(hook)].into())
     }
 }

@@ -2,7 +2,7 @@
 
 use std::vec::Vec;
 
-use super::options::{Options, S, USR1, at};
+use super::options::{Options, S, USR1};
 use super::promises::{Run, orders, rungs, tell, told};
 use super::worlds::{KILL, PROCESS};
 use crate::core::single::MAIN;
@@ -26,8 +26,8 @@ fn exits_with(code: u8) -> [Action; 1] {
     [Action::Exit(Outcome::Code(code))]
 }
 
-fn timed_out(seconds: u64) -> Fault {
-    Fault::TimedOut(at(seconds * S).since(at(0)))
+fn timed_out(seconds: u32) -> Fault {
+    Fault::TimedOut(seconds * 1000)
 }
 
 /// With a hook before a stop, that began at 0.

@@ -124,7 +124,7 @@ impl Observer<'_> {
         }
         self.seen.before = Some(Before { killed: Some(Finish::Late), ..before });
         let limit = self.options.before[usize::from(before.child.0) - 1].expect("it is what is over");
-        let blame = Action::Blame(before.child, Fault::TimedOut(at(limit).since(at(0))));
+        let blame = Action::Blame(before.child, Fault::TimedOut(u32::try_from(limit).expect("it is short")));
         std::vec![blame, Action::KillTree(before.child), Action::ArmAfterKill]
     }
 
@@ -145,7 +145,7 @@ impl Observer<'_> {
     pub(super) fn stop_hook_is_late(&mut self) -> Vec<Action> {
         let hook = self.options.stop_hook();
         let limit = self.options.pre_stop.expect("it runs");
-        let fault = Fault::TimedOut(at(limit).since(at(0)));
+        let fault = Fault::TimedOut(u32::try_from(limit).expect("it is short"));
         self.go_on(&[Action::Blame(hook, fault), Action::KillTree(hook)])
     }
 

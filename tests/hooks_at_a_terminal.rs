@@ -1,0 +1,97 @@
+//! Hooks at a real terminal: keys reach them as they reach the command.
+
+#[expect(dead_code, reason = "each test file uses its part of the harness")]
+mod harness;
+
+use harness::launch::Init;
+use harness::terminal::Terminal;
+use harness::{Exit, Scene, probe};
+
+const CTRL_C: &str = "\x03";
+const CTRL_Z: &str = "\x1a";
+
+/// How supervise is told whose signals are whose; the first is the default.
+const TARGETS: [&str; 2] = ["main", "group"];
+
+/// The words that a shell needs to run supervise with a hook.
+fn typed(target: &str, hook: &str, verbs: &str) -> String {
+    let (supervise, probe) = (Init::Supervise.path().expect("cargo built it"), probe());
+    let (supervise, probe) = (supervise.display(), probe.display());
+    format!("{supervise} --forward-to {target} --pre-start \"exec {probe} {hook}\" -- {probe} {verbs}")
+}
+
+#[test]
+fn ctrl_c_ends_a_hook_and_the_loop_around_it() {
+    for target in TARGETS {
+        let scene = Scene::new();
+        let mut terminal = Terminal::open(&scene);
+        let _shell = terminal.shell(&scene);
+        let command = typed(target, "say round:$i wait", "say started");
+        terminal.press(&format!("for i in 1 2; do {command}; done\n"));
+        terminal.screen.up_to("round:1");
+        terminal.press(CTRL_C);
+        // The shell answers only once the loop is over.
+        terminal.press("echo over:$((40 + 2))\n");
+        let seen = terminal.screen.up_to("over:42");
+        assert!(!seen.contains("round:2") && !seen.contains("\nstarted"), "--forward-to {target}: {seen}");
+    }
+}
+
+#[test]
+fn ctrl_z_stops_a_hook_and_fg_continues_it() {
+    for target in TARGETS {
+        let scene = Scene::new();
+        let mut terminal = Terminal::open(&scene);
+        let mut shell = terminal.shell(&scene);
+        terminal.press(&format!("{}; echo code:$?\n", typed(target, "say up:$((40+2)) read", "foreground exit 3")));
+        terminal.screen.up_to("up:42");
+        terminal.press(CTRL_Z);
+        terminal.screen.up_to("Stopped");
+        terminal.press("echo shell:$((40 + 3))\n");
+        terminal.screen.up_to("shell:43");
+        terminal.press("fg; echo again:$?; exit 7\n");
+        terminal.screen.up_to("--pre-start");
+        // The hook reads what is pressed now, so it is in the foreground; then the command is.
+        terminal.press("\n");
+        terminal.screen.up_to("foreground own");
+        terminal.screen.up_to("again:3");
+        assert_eq!(shell.wait(), Exit::Code(7), "--forward-to {target}");
+    }
+}
+
+#[test]
+fn the_leader_of_a_session_hands_the_terminal_to_hook_and_command_in_turn() {
+    let scene = Scene::new();
+    let mut terminal = Terminal::open(&scene);
+    let (supervise, probe) = (Init::Supervise.path().expect("cargo built it"), probe());
+    let (supervise, probe) = (supervise.to_str().expect("a path"), probe.to_str().expect("a path"));
+    let before = format!("exec {probe} say before foreground");
+    let stop = format!("{probe} say stop foreground");
+    let words = [
+        "--pre-start",
+        &before,
+        "--pre-stop",
+        &stop,
+        "--pre-stop-timeout",
+        "1h",
+        "--",
+        probe,
+        "say",
+        "main",
+        "foreground",
+        "report-until",
+        "TERM",
+    ];
+    let mut init = terminal.session(&scene, &[&[supervise], &words[..], &["foreground", "exit", "3"]].concat());
+    for text in ["before", "foreground own", "main", "foreground own", "ready"] {
+        terminal.screen.up_to(text);
+    }
+    terminal.press(CTRL_C);
+    terminal.screen.up_to("got 2 from 0 ");
+    init.signal(libc::SIGTERM);
+    // Main keeps it through the hook before the stop.
+    for text in ["stop", "foreground other", "got 15 ", "foreground own"] {
+        terminal.screen.up_to(text);
+    }
+    assert_eq!(init.wait(), Exit::Code(3));
+}
