@@ -75,21 +75,26 @@ impl Try {
     /// A connection to the first address of the host that takes one.
     fn connect(&mut self, Endpoint { host, port }: Endpoint) -> Result<TcpStream, NotReady> {
         let addresses = self.resolve(host, port)?;
-        let mut why = format!("{host} has no address");
+        let mut why = None;
         for (tried, address) in (0..).zip(&addresses) {
             self.say(format_args!("no answer from {address}"));
             // One that is silent leaves the others their share.
             let shares = u32::try_from(addresses.len()).unwrap_or(u32::MAX).saturating_sub(tried).max(1);
-            match TcpStream::connect_timeout(address, self.left() / shares) {
+            let error = match TcpStream::connect_timeout(address, self.left() / shares) {
                 // To a free port of our own host the kernel may connect us from that very port: to ourselves.
                 Ok(stream) if stream.local_addr().is_ok_and(|ours| ours == *address) => {
-                    why = format!("{address}: connection refused");
+                    io::Error::from_raw_os_error(libc::ECONNREFUSED)
                 }
                 Ok(stream) => return Ok(stream),
-                Err(error) => why = format!("{address}: {}", text_of(&error)),
+                Err(error) => error,
+            };
+            // That we have no IPv6 says nothing about a host that has both.
+            let no_way = [libc::EADDRNOTAVAIL, libc::ENETUNREACH, libc::EAFNOSUPPORT].map(Some);
+            if why.is_none() || !no_way.contains(&error.raw_os_error()) {
+                why = Some(format!("{address}: {}", text_of(&error)));
             }
         }
-        Err(why)
+        Err(why.unwrap_or_else(|| format!("{host} has no address")))
     }
 
     /// The addresses of a host.

@@ -21,6 +21,7 @@ mod service;
 mod services;
 mod stop_table;
 mod visitors;
+mod waiting;
 mod world;
 
 use std::process::ExitCode;
@@ -49,6 +50,9 @@ fn main() -> ExitCode {
         leftovers::a_stop_lets_them_finish_without_any_privilege,
         leftovers::tini_kills_background_workers,
         leftovers::a_debug_shell_does_not_hold_up_a_stop,
+        waiting::the_command_starts_when_a_web_server_answers,
+        waiting::a_stop_ends_the_wait,
+        waiting::the_time_is_over_with_124,
         injected::docker_run_init_takes_it,
         injected::podman_run_init_takes_it,
         entrypoint::every_signal_reaches_the_command,
