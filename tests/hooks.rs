@@ -40,7 +40,7 @@ fn marking(scene: &Scene) -> (PathBuf, String) {
 
 /// The command did not run: nothing of it can come any more.
 #[track_caller]
-fn never_ran(ended: &Ended, file: &PathBuf) {
+fn never_ran(ended: &Ended, file: &Path) {
     assert!(!file.exists(), "{ended:?}");
     assert!(!ended.stdout.iter().any(|line| line == "started"), "{ended:?}");
 }

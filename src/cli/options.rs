@@ -347,7 +347,7 @@ pub(crate) const TABLE: [Row; 32] = [
         short: None,
         long: "pre-start-timeout",
         value: Some("TIME"),
-        help: "Kill a --pre-start that takes longer\nAnd end with 124. Default: no limit.",
+        help: "Kill a --pre-start that takes longer\nAnd end with 124. Default, and with 0: no limit.",
     },
     Row {
         id: Id::PreStop,
@@ -363,7 +363,7 @@ pub(crate) const TABLE: [Row; 32] = [
         short: None,
         long: "pre-stop-timeout",
         value: Some("TIME"),
-        help: "Kill a --pre-stop that takes longer\nThe stop goes on then. Default: 5s, at most half of what --grace leaves.",
+        help: "Kill a --pre-stop that takes longer\nThe stop goes on then. Default: 5s, but at most half of what --delay leaves of --grace.",
     },
     Row {
         id: Id::ExitMap,

@@ -86,6 +86,15 @@ fn nearest_signal(word: &str) -> Option<&'static str> {
     suggest::nearest(word.strip_prefix("SIG").unwrap_or(&word), Signal::names())
 }
 
+/// What is wanted instead of the word, of which one may have been meant.
+fn one_of(f: &mut fmt::Formatter<'_>, word: &str, choices: &str) -> fmt::Result {
+    write!(f, "it is one of {choices}")?;
+    match suggest::nearest(word, choices.split('|')) {
+        Some(nearest) => write!(f, "; did you mean {nearest}?"),
+        None => Ok(()),
+    }
+}
+
 impl fmt::Display for Wrong {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -113,12 +122,8 @@ impl fmt::Display for Wrong {
             Wrong::UnwantedValue(option) => write!(f, "--{option} takes no value"),
             Wrong::NotUtf8(given, value) => write!(f, "{given}{}: not UTF-8", value.to_string_lossy()),
             Wrong::NotAChoice(given, word) => {
-                let choices = given.row().value.unwrap_or_default();
-                write!(f, "{given}{word}: it is one of {choices}")?;
-                match suggest::nearest(word, choices.split('|')) {
-                    Some(nearest) => write!(f, "; did you mean {nearest}?"),
-                    None => Ok(()),
-                }
+                write!(f, "{given}{word}: ")?;
+                one_of(f, word, given.row().value.unwrap_or_default())
             }
             Wrong::NotAPair(given, whole) => write!(f, "{given}{whole}: not of the form FROM=TO"),
             Wrong::NotASignal { given, whole, word } => {
@@ -175,11 +180,8 @@ impl fmt::Display for Wrong {
             }
             Wrong::NotAShell(word) => {
                 let word = word.to_string_lossy();
-                write!(f, "completions {word}: it is one of {}", completions::SHELLS)?;
-                match suggest::nearest(&word, completions::SHELLS.split('|')) {
-                    Some(nearest) => write!(f, "; did you mean {nearest}?"),
-                    None => Ok(()),
-                }
+                write!(f, "completions {word}: ")?;
+                one_of(f, &word, completions::SHELLS)
             }
         }
     }

@@ -71,6 +71,7 @@ pub(super) const SECTIONS: &[Section] = &[
             Term("126", "It is there, but cannot be executed."),
             Term("125", "Wrong use, or supervise itself failed."),
             Term("124", "A --pre-start, or what wait-for waited for, took longer than it may."),
+            Term("the hook's", "A --pre-start did not end with 0, or a stop was asked for while it ran."),
         ],
     },
     Section {
@@ -160,7 +161,7 @@ const WAIT_FOR: &[Section] = &[
         parts: &[
             Term("tcp:HOST:PORT", "It accepts a connection. [HOST] if that is an IPv6 address."),
             Term("unix:PATH", "This stream socket accepts a connection."),
-            Term("http://HOST[:PORT]/PATH", "It answers with a status of 200 to 399."),
+            Term("http://HOST[:PORT]/PATH", "It answers a GET with a status of 200 to 399."),
             Term("file:PATH", "It is there."),
             Term("exec:COMMAND", "`/bin/sh -c COMMAND` ends with 0."),
         ],
