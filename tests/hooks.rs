@@ -429,6 +429,19 @@ fn a_hook_that_leaves_no_time_for_the_command_is_refused() {
 }
 
 #[test]
+fn without_proc_the_hook_is_killed_alone_and_the_rest_as_leftovers() {
+    let scene = Scene::new();
+    let deaf = line(&scene, "ignore TERM,HUP, fork setsid wait end wait");
+    let launch = hooked(&scene, Place::Child, "--pre-start", &deaf).options(&["--pre-start-timeout", "1s"]);
+    // The /proc there is the one of outside.
+    let launch = launch.below(&["unshare", "--user", "--map-root-user", "--pid", "--fork", "--kill-child"]);
+    let ended = launch.options(&["--leftover-grace", "1s"]).argv(&["echo", "started"]).end();
+    assert_eq!((ended.exit, ended.stdout.len()), (Exit::Code(124), 0), "{ended:?}");
+    assert!(ended.stderr.iter().any(|line| line.contains("killing it alone")), "{ended:?}");
+    scene.nothing_is_left();
+}
+
+#[test]
 fn a_hook_with_nothing_in_it_or_without_any_time_is_refused() {
     let cases = [("pre-start", " "), ("pre-stop", " "), ("pre-stop-timeout", "0")];
     for (option, value) in cases {

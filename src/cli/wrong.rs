@@ -138,7 +138,7 @@ impl fmt::Display for Wrong {
             Wrong::TooManySignals { given, whole } => {
                 write!(f, "{given}{whole}: too many signals; there can be {}", StopSignals::MOST)
             }
-            Wrong::NothingToRun(given) => write!(f, "{given}: there is nothing to run in it"),
+            Wrong::NothingToRun(given) => write!(f, "{given}\"\": there is nothing to run in it"),
             Wrong::NoTimeAtAll(given, word) => write!(f, "{given}{word}: the hook needs some time; say 5s"),
             Wrong::TooManyHooks(most) => write!(f, "too many --pre-start; there can be {most}"),
             Wrong::KilledUntold { grace, delay, hook } => {
