@@ -176,9 +176,10 @@ fn a_kill_that_comes_before_main_is_told_is_refused() {
 #[test]
 fn an_empty_word_is_no_value_and_an_empty_variable_is_none() {
     let scene = Scene::new();
-    for option in
-        ["delay", "stop-signal", "kill-mode", "grace", "leftovers", "leftover-grace", "max-time", "exit-report"]
-    {
+    let of_the_stop =
+        ["delay", "stop-signal", "kill-mode", "grace", "leftovers", "leftover-grace", "max-time", "exit-report"];
+    let of_hooks = ["pre-start", "pre-start-timeout", "pre-stop", "pre-stop-timeout"];
+    for option in of_the_stop.into_iter().chain(of_hooks) {
         let ended = scene.supervise().given(By::Option, option, "").probe("exit 3").end();
         only_line(&ended, 125, &[if option == "exit-report" { "exit report" } else { option }]);
         let ended = scene.supervise().given(By::Variable, option, "").probe("exit 3").end();

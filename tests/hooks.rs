@@ -4,7 +4,7 @@
 #[expect(dead_code, reason = "each test file uses its part of the harness")]
 mod harness;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use harness::launch::{By, EVERYWHERE, Launch, Place, WAYS};
 use harness::running::{Ended, Running, expect_report, passes};
@@ -383,7 +383,7 @@ fn without_a_shell_nothing_is_started_and_a_stop_goes_on() {
     for file in [&supervise, &probe] {
         scene.for_everybody(file);
     }
-    let name = |file: &std::path::Path| format!("/{}", file.file_name().expect("a file").to_string_lossy());
+    let name = |file: &Path| format!("/{}", file.file_name().expect("a file").to_string_lossy());
     let start = |options: &[&str], verbs: &str| {
         let mut command = scene.command("unshare");
         command.args(["--user", "--map-root-user", "chroot"]).arg(&root).arg(name(&supervise)).args(options);
@@ -426,6 +426,19 @@ fn a_hook_that_leaves_no_time_for_the_command_is_refused() {
     let scene = Scene::new();
     let launch = scene.supervise().options(&["--grace", "5s", "--pre-stop-timeout", "5s"]);
     assert_eq!(launch.probe("exit 3").end().exit, Exit::Code(3));
+}
+
+#[test]
+fn without_proc_the_hook_is_killed_alone_and_the_rest_as_leftovers() {
+    let scene = Scene::new();
+    let deaf = line(&scene, "ignore TERM,HUP, fork setsid wait end wait");
+    let launch = hooked(&scene, Place::Child, "--pre-start", &deaf).options(&["--pre-start-timeout", "1s"]);
+    // The /proc there is the one of outside.
+    let launch = launch.below(&["unshare", "--user", "--map-root-user", "--pid", "--fork", "--kill-child"]);
+    let ended = launch.options(&["--leftover-grace", "1s"]).argv(&["echo", "started"]).end();
+    assert_eq!((ended.exit, ended.stdout.len()), (Exit::Code(124), 0), "{ended:?}");
+    assert!(ended.stderr.iter().any(|line| line.contains("killing it alone")), "{ended:?}");
+    scene.nothing_is_left();
 }
 
 #[test]

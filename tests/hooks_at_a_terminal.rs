@@ -60,6 +60,24 @@ fn ctrl_z_stops_a_hook_and_fg_continues_it() {
 }
 
 #[test]
+fn a_command_behind_a_hook_does_not_take_the_terminal_from_the_shell() {
+    for target in TARGETS {
+        let scene = Scene::new();
+        let mut terminal = Terminal::open(&scene);
+        let mut shell = terminal.shell(&scene);
+        let hook = "block USR1 say up:$((40+2)) await USR1";
+        terminal.press(&format!("{}\n", typed(target, hook, "foreground exit 3")));
+        terminal.screen.up_to("up:42");
+        terminal.press(CTRL_Z);
+        terminal.screen.up_to("Stopped");
+        terminal.press("bg; kill -USR1 %1; wait %1; echo code:$?; exit 7\n");
+        terminal.screen.up_to("foreground other");
+        terminal.screen.up_to("code:3");
+        assert_eq!(shell.wait(), Exit::Code(7), "--forward-to {target}");
+    }
+}
+
+#[test]
 fn the_leader_of_a_session_hands_the_terminal_to_hook_and_command_in_turn() {
     let scene = Scene::new();
     let mut terminal = Terminal::open(&scene);

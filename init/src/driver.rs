@@ -301,6 +301,9 @@ impl World<'_, '_> {
     fn spawn(&mut self, child: Child) -> Result<(), StartError> {
         let main = self.slots.first().and_then(|slot| slot.pid);
         let began = !self.slots.iter().any(Slot::has_begun);
+        if !began && let Some(slot) = self.slots.get_mut(usize::from(child.0)) {
+            slot.keep_behind();
+        }
         let Some(slot) = self.slots.get_mut(usize::from(child.0)) else { return Ok(()) };
         let now = sys::now();
         if let Some(record) = &mut self.setting.record

@@ -166,7 +166,7 @@ impl fmt::Display for Wrong {
             }
             Wrong::NotAFlag(given, word) => write!(f, "{given}{word}: it is 1 or 0 (also true, yes, false, no)"),
             Wrong::Unfit(given, value, why) => write!(f, "{given}{}: {why}", value.to_string_lossy()),
-            Wrong::NothingToRun(given) => write!(f, "{given}: there is nothing to run in it"),
+            Wrong::NothingToRun(given) => write!(f, "{given}\"\": there is nothing to run in it"),
             Wrong::NoTimeAtAll(given, word) => write!(f, "{given}{word}: the hook needs some time; say 5s"),
             Wrong::TooManyHooks(most) => write!(f, "too many --pre-start; there can be {most}"),
             Wrong::KilledUntold { grace, delay, hook } => killed_untold(f, *grace, *delay, *hook),

@@ -103,6 +103,16 @@ impl<'a> Slot<'a> {
         self.number.is_some()
     }
 
+    /// Looks again whether the terminal is ours to hand on: while a hook ran, our caller may have put us behind.
+    pub(super) fn keep_behind(&mut self) {
+        if let Placement::Foreground(tty) = self.program.placement
+            && !tty.is_ours()
+        {
+            self.program.placement = Placement::OwnGroup;
+            self.has_terminal = false;
+        }
+    }
+
     /// Starts it. `main` is the pid of the main program, if that runs.
     pub(super) fn start(&mut self, main: Option<Pid>) -> Result<Pid, StartError> {
         self.program.named = main;
