@@ -18,7 +18,7 @@ use harness::{Exit, Scene, skip};
 use options::{Kind, TABLE, WAIT_FOR};
 
 /// Keys behind `supervise `, and the words that come of them. `zq` begins names that only the test's folder has.
-const CASES: [(&str, &[&str]); 24] = [
+const CASES: [(&str, &[&str]); 28] = [
     ("--forward-t\t m\t true", &["--forward-to", "main", "true"]),
     ("--kill-mode gr\t", &["--kill-mode", "group"]),
     ("--kill-mode=gr\t", &["--kill-mode=group"]),
@@ -31,6 +31,10 @@ const CASES: [(&str, &[&str]); 24] = [
     ("--grace 15m\t", &["--grace", "15m"]),
     ("--exit-report zqfi\t", &["--exit-report", "zqfile"]),
     ("--exit-report=zqfi\t", &["--exit-report=zqfile"]),
+    ("--user daem\t true", &["--user", "daemon", "true"]),
+    ("--user daemon:roo\t true", &["--user", "daemon:root", "true"]),
+    ("--rlimit core=0,nofi\t5", &["--rlimit", "core=0,nofile=5"]),
+    ("--cap-drop net_raw,setui\t true", &["--cap-drop", "net_raw,setuid", "true"]),
     // The command, where it begins, and then what it completes itself.
     ("zqpro\t", &["zqprogram"]),
     ("-v --grace 5s zqpro\t zqfi\t", &["-v", "--grace", "5s", "zqprogram", "zqfile"]),

@@ -11,6 +11,7 @@ use supervise_init::core::Signal;
 
 use super::options::{Kind, Row, TABLE};
 use super::subcommands;
+use crate::outfit::{capabilities, limits};
 
 /// What `supervise completions` takes.
 pub(super) const SHELLS: &str = "bash|zsh|fish";
@@ -41,7 +42,10 @@ pub(super) fn script(shell: Shell) -> String {
         Shell::Zsh => zsh::script(),
         Shell::Fish => fish::script(),
     };
-    filled.replace("@signals@", &joined(Signal::names(), " "))
+    filled
+        .replace("@signals@", &joined(Signal::names(), " "))
+        .replace("@limits@", &joined(limits::NAMES, " "))
+        .replace("@capabilities@", &joined(capabilities::NAMES, " "))
 }
 
 /// The function of each script that completes such values.
@@ -56,6 +60,8 @@ fn function(kind: Kind) -> Option<&'static str> {
         Kind::Directory => "directory",
         Kind::User => "user",
         Kind::Variable => "variable",
+        Kind::Limits => "limits",
+        Kind::Capabilities => "capabilities",
         Kind::Command => "command_name",
         Kind::Choice | Kind::Any => return None,
     })

@@ -86,6 +86,10 @@ pub(crate) enum Kind {
     User,
     /// A variable, and a value after `=`.
     Variable,
+    /// A resource, and its limits after `=`.
+    Limits,
+    /// Names of capabilities.
+    Capabilities,
     /// A shell's command line.
     Command,
     /// Nothing that could be offered.
@@ -93,14 +97,16 @@ pub(crate) enum Kind {
 }
 
 /// What the values are called.
-const KINDS: [(&str, Kind); 8] = [
+const KINDS: [(&str, Kind); 10] = [
     ("SIGNAL", Kind::Signal),
     ("SIGNAL|LADDER", Kind::Ladder),
     ("TIME", Kind::Time),
     ("FILE", Kind::File),
     ("DIR", Kind::Directory),
     ("USER[:GROUP]", Kind::User),
-    ("NAME=VALUE", Kind::Variable),
+    ("NAME[=VALUE]", Kind::Variable),
+    ("NAME=SOFT[:HARD],...", Kind::Limits),
+    ("ALL|NAME,...", Kind::Capabilities),
     ("CMD", Kind::Command),
 ];
 
@@ -171,7 +177,7 @@ pub(crate) const TABLE: [Row; 32] = [
         short: None,
         long: "user",
         value: Some("USER[:GROUP]"),
-        help: "Run the command as USER, by name or number\nWith the groups and the HOME that the root filesystem's own /etc/passwd and /etc/group give it; with GROUP, in that group alone. supervise itself, and its hooks, stay who they are.",
+        help: "Run the command as this user\nBy name or number, with the groups and the HOME that /etc/passwd and /etc/group give it; with GROUP, in that group alone. supervise itself stays who it is.",
     },
     Row {
         id: Id::Workdir,
@@ -179,7 +185,7 @@ pub(crate) const TABLE: [Row; 32] = [
         short: None,
         long: "workdir",
         value: Some("DIR"),
-        help: "Run the command in DIR\nIts user must be able to enter it.",
+        help: "Run the command in this directory\nIts user must be able to enter it.",
     },
     Row {
         id: Id::Env,
@@ -187,7 +193,7 @@ pub(crate) const TABLE: [Row; 32] = [
         short: None,
         long: "env",
         value: Some("NAME[=VALUE]"),
-        help: "Set a variable for the command, or pass ours on\nMay be repeated. NAME alone passes ours on, also through --clear-env.",
+        help: "Set a variable for the command\nOr, with NAME alone, pass ours on, also through --clear-env. May be repeated.",
     },
     Row {
         id: Id::EnvFile,
@@ -195,7 +201,7 @@ pub(crate) const TABLE: [Row; 32] = [
         short: None,
         long: "env-file",
         value: Some("FILE"),
-        help: "Set the variables that FILE holds\nA NAME=VALUE a line, as docker run --env-file takes it. May be repeated.",
+        help: "Set the variables that FILE holds\nA NAME=VALUE a line, as docker run has it. May be repeated.",
     },
     Row {
         id: Id::EnvFromFiles,
@@ -203,7 +209,7 @@ pub(crate) const TABLE: [Row; 32] = [
         short: None,
         long: "env-from-files",
         value: Some("NAME,..."),
-        help: "Set NAME to what the file in NAME_FILE holds\nFor secrets: where the command's NAME_FILE names a file, NAME is set to what that holds, and NAME_FILE is taken out. DB_* stands for all that begin so. The files are read with supervise's rights, before --user counts.",
+        help: "Set NAME to what the file in NAME_FILE holds\nAnd take NAME_FILE out. DB_* stands for all that begin so. The files are read with our own rights, before --user. May be repeated.",
     },
     Row {
         id: Id::ClearEnv,
@@ -211,7 +217,7 @@ pub(crate) const TABLE: [Row; 32] = [
         short: None,
         long: "clear-env",
         value: None,
-        help: "Pass nothing of our environment on\nBut what the options above say.",
+        help: "Pass on nothing of our environment\nBut what the other options say.",
     },
     Row {
         id: Id::Umask,
@@ -219,7 +225,7 @@ pub(crate) const TABLE: [Row; 32] = [
         short: None,
         long: "umask",
         value: Some("MODE"),
-        help: "Keep these permissions from the command's files\nIn octal, as 027 (umask(2)).",
+        help: "Keep these permissions from its files: 027\nIn octal.",
     },
     Row {
         id: Id::Rlimit,
@@ -227,7 +233,7 @@ pub(crate) const TABLE: [Row; 32] = [
         short: None,
         long: "rlimit",
         value: Some("NAME=SOFT[:HARD],..."),
-        help: "Limit the command: nofile=1024:4096, core=0\nBy the names of prlimit(1); unlimited is a limit too. May be repeated.",
+        help: "Limit its resources: nofile=1024\nBy the names of prlimit(1): nofile=1024:4096, core=0, memlock=unlimited. One value is for both. May be repeated.",
     },
     Row {
         id: Id::NoNewPrivs,
@@ -235,7 +241,7 @@ pub(crate) const TABLE: [Row; 32] = [
         short: None,
         long: "no-new-privs",
         value: None,
-        help: "Let the command gain no rights by executing\nSet-user-ID programs and file capabilities give none (PR_SET_NO_NEW_PRIVS).",
+        help: "Let it gain nothing by set-user-ID programs\nNor by file capabilities.",
     },
     Row {
         id: Id::CapDrop,
@@ -243,7 +249,7 @@ pub(crate) const TABLE: [Row; 32] = [
         short: None,
         long: "cap-drop",
         value: Some("ALL|NAME,..."),
-        help: "Take capabilities from the command: net_raw\nFrom it and all that it runs, out of each of its five sets. With or without CAP_. May be repeated.",
+        help: "Take capabilities from it: net_raw,setuid\nAnd from all that it runs. May be repeated.",
     },
     Row {
         id: Id::Setsid,
@@ -251,7 +257,7 @@ pub(crate) const TABLE: [Row; 32] = [
         short: None,
         long: "setsid",
         value: None,
-        help: "Run the command in a session of its own\nWithout a terminal.",
+        help: "Run it in a session of its own\nWithout a terminal.",
     },
     Row {
         id: Id::ForwardTo,

@@ -6,7 +6,7 @@ use super::Unfit;
 use crate::cli::suggest::nearest;
 
 /// CAP_CHOWN is 0, and so on (linux/capability.h, Linux 6.18).
-const NAMES: [&str; 41] = [
+pub(crate) const NAMES: [&str; 41] = [
     "chown",
     "dac_override",
     "dac_read_search",

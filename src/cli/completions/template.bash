@@ -67,6 +67,16 @@ _supervise_variable() {
     compopt -o nospace
     if [[ $tail != *=* ]]; then _supervise_offer -S = -e; fi
 }
+_supervise_limits() {
+    compopt -o nospace
+    _supervise_after ,
+    if [[ $tail != *=* ]]; then _supervise_offer -S = -W '@limits@'; fi
+}
+_supervise_capabilities() {
+    compopt -o nospace
+    _supervise_after ,
+    _supervise_offer -W 'ALL @capabilities@'
+}
 _supervise_command_name() { _supervise_offer -c; }
 
 _supervise_target() {

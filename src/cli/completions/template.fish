@@ -127,6 +127,17 @@ function __supervise_variable
     printf '%s=\n' (set --names -x)
 end
 
+function __supervise_limits
+    set -l value (string replace -r -- '^--[a-z-]+=' '' (commandline -ct))
+    if not string match -q -r -- '=[^,]*$' $value
+        printf '%s=\n' (__supervise_given ,)(string split ' ' '@limits@')
+    end
+end
+
+function __supervise_capabilities
+    printf '%s\n' (__supervise_given ,)(string split ' ' 'ALL @capabilities@')
+end
+
 function __supervise_command_name
     complete -C (commandline -ct)
 end

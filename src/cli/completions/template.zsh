@@ -44,6 +44,18 @@ _supervise_variable() {
     if ! compset -P '*='; then _parameters "$@" -g '*export*' -q -S =; fi
 }
 
+_supervise_limits() {
+    compset -P '*,'
+    local -a all=(@limits@)
+    if ! compset -P '*='; then compadd "$@" -q -S = -a all; fi
+}
+
+_supervise_capabilities() {
+    compset -P '*,'
+    local -a all=(ALL @capabilities@)
+    compadd "$@" -q -S , -a all
+}
+
 _supervise_command_name() { _command_names -e; }
 
 _supervise_target() {

@@ -49,7 +49,15 @@ fn specs(rows: &'static [Row]) -> String {
 /// The mark of what may be given more than once.
 fn again(row: &Row) -> &'static str {
     match row.kind() {
-        Some(Kind::Rewrites | Kind::Codes | Kind::Variable | Kind::Command | Kind::Any) => "*",
+        Some(
+            Kind::Rewrites
+            | Kind::Codes
+            | Kind::Variable
+            | Kind::Limits
+            | Kind::Capabilities
+            | Kind::Command
+            | Kind::Any,
+        ) => "*",
         _ => "",
     }
 }
