@@ -58,7 +58,7 @@ pub(crate) enum Wrong {
     TimeForNothing { given: Given, whole: &'static str, signal: Signal },
     TooManySignals { given: Given, whole: &'static str },
     NotAFlag(Given, &'static str),
-    Unfit(Given, &'static CStr, Unfit),
+    Unfit(Given, &'static CStr, Box<Unfit>),
     KilledUntold { grace: Duration, delay: Duration },
 }
 
