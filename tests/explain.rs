@@ -256,7 +256,7 @@ fn where_somebody_here_kills_that_time_can_be_longer() {
     let mut slow = Slow::start(
         &scene,
         Place::Child,
-        scene.supervise().options(&["--grace", "8s"]).probe("block TERM, ready, await TERM, wait"),
+        scene.supervise().options(&["--grace", "20s"]).probe("block TERM, ready, await TERM, wait"),
     );
     slow.stop();
     slow.explains(&["handles SIGTERM and is still at work: give it more time (--grace"]);

@@ -151,8 +151,8 @@ fn where_none_can_be_started_the_stop_goes_on_and_one_line_says_less() {
             place,
             scene.supervise().traced(Path::new("/dev/null"), &refuse).options(&GRACE).probe(DEAF),
         );
-        slow.stop();
         let main = proc::inner_pid(slow.main).expect("it lives");
+        slow.stop();
         let line = slow.init.warning();
         says(
             &line,

@@ -17,6 +17,9 @@ use libc::SIGTERM;
 /// What is said halfway to the kill; a loaded machine needs the other half.
 const GRACE: [&str; 2] = ["--leftover-grace", "10s"];
 
+/// The same where the test itself has something to do before the kill.
+const TIME_TO_ACT: [&str; 2] = ["--leftover-grace", "20s"];
+
 fn shell<'s>(scene: &'s Scene, script: &str) -> Launch<'s> {
     let probe = scene.for_everybody(&harness::probe());
     let script = script.replace("PROBE", probe.to_str().expect("made by us"));
@@ -39,7 +42,7 @@ fn what_a_shell_left_should_have_been_started_with_exec() {
     // As docker's `ENTRYPOINT app` does it: the shell dies of the signal, and the app goes on.
     let app = "PROBE block TERM ready await TERM say saving read exit 3";
     for place in EVERYWHERE {
-        let mut slow = Slow::start(&scene, place, shell(&scene, &format!("{app}; true")));
+        let mut slow = Slow::start(&scene, place, shell(&scene, &format!("{app}; true")).options(&TIME_TO_ACT));
         slow.stop();
         slow.init.expect("saving");
         let line = slow.init.warning();
@@ -69,7 +72,7 @@ fn what_a_shell_left_should_have_been_started_with_exec() {
 #[test]
 fn a_script_is_a_shell_too_and_another_program_is_none() {
     let scene = Scene::new();
-    let worker = "ready block TERM await TERM wait";
+    let worker = "block TERM ready await TERM wait";
     let probe = scene.for_everybody(&harness::probe());
     let script = format!("#!/bin/sh\n{} {worker} &\nread line; exit 3\n", probe.display());
     let script = scene.executable("entrypoint", script.as_bytes());
@@ -90,7 +93,7 @@ fn a_script_is_a_shell_too_and_another_program_is_none() {
 #[test]
 fn more_time_is_all_that_a_worker_needs() {
     let scene = Scene::new();
-    let verbs = "fork setsid ready, block TERM, await TERM, read, say saved, end, read, exit 3";
+    let verbs = "fork setsid block TERM, ready, await TERM, read, say saved, end, read, exit 3";
     for (place, mut init) in everywhere(|| scene.supervise().options(&["--leftover-grace=60s"]).probe(verbs)) {
         init.go();
         let ended = init.end();
@@ -197,8 +200,8 @@ fn who_came_from_outside_is_said_to_have() {
     }
     let scene = Scene::new();
     // A leftover holds the end up, or nobody would look at the other one.
-    let verbs = "fork setsid ready, block TERM, await TERM, read, end, read, exit 3";
-    let mut init = scene.supervise().place(Place::Pid1).options(&["--leftover-grace", "10s"]).probe(verbs).spawn();
+    let verbs = "fork setsid block TERM, ready, await TERM, read, end, read, exit 3";
+    let mut init = scene.supervise().place(Place::Pid1).options(&TIME_TO_ACT).probe(verbs).spawn();
     init.expect("ready");
     let mut enter = scene.command("nsenter");
     enter.args(["--pid", "--target", &init.pid().to_string()]).arg(harness::probe());
@@ -225,7 +228,7 @@ fn a_leftover_that_was_stopped_again_is_continued_by_hand() {
     // It was told, and continued, before it stopped.
     let verbs = "fork setsid block TERM,CONT, ready, await TERM, await CONT, unblock CONT, raise STOP 1, say on, end, read, exit 3";
     for place in EVERYWHERE {
-        let mut init = scene.supervise().place(place).options(&["--leftover-grace", "20s"]).probe(verbs).spawn();
+        let mut init = scene.supervise().place(place).options(&TIME_TO_ACT).probe(verbs).spawn();
         init.expect("ready");
         let main = init.main_pid();
         let worker = proc::children(main)[0];

@@ -11,6 +11,9 @@ use libc::{SIGINT, SIGKILL, SIGQUIT, SIGSTOP, SIGTERM, SIGUSR1, SIGUSR2};
 /// As long as no test waits.
 const NEVER: &str = "1h";
 
+/// A payload that begins so finds the signal that comes of itself when it is ready, however long that takes.
+const ALL_BLOCKED: &str = "block all";
+
 /// What is sent after another signal and is received after it: the kernel hands out the lowest first.
 const LATER: i32 = 63;
 
@@ -212,10 +215,10 @@ fn a_second_stop_is_passed_on_and_does_not_restart_the_clock() {
     for options in [
         &["--grace", "500ms"][..],
         &["--stop-signal", "TERM:250ms,TERM:250ms,KILL"],
-        &["--max-time", "100ms", "--grace", "400ms"],
+        &["--max-time", "100ms", "--grace", "10s"],
     ] {
         let scene = Scene::new();
-        let mut init = scene.supervise().options(options).probe("report-until 64").spawn();
+        let mut init = scene.supervise().entered_with(ALL_BLOCKED).options(options).probe("report-until 64").spawn();
         init.expect("ready");
         // Without end, if each began it anew. (A child of ours can be signalled until we reap it.)
         loop {
@@ -302,14 +305,13 @@ fn two_keys_in_a_row_kill_what_is_left() {
 fn the_longest_time_is_a_stop_and_the_code_is_mains() {
     for (place, by) in WAYS {
         let scene = Scene::new();
-        let start =
-            |time: &str, verbs: &str| scene.supervise().place(place).given(by, "max-time", time).probe(verbs).spawn();
-        let mut init = start("50ms", "report-until TERM, exit 5");
+        let limit = |time: &str| scene.supervise().place(place).given(by, "max-time", time);
+        let mut init = limit("50ms").entered_with(ALL_BLOCKED).probe("report-until TERM, exit 5").spawn();
         init.expect("ready");
         expect_report(&mut init, SIGTERM);
         assert_eq!(init.wait(), Exit::Code(5), "{place:?}");
-        assert_eq!(start("50ms", "wait").wait(), died(place, SIGTERM));
-        assert_eq!(start(NEVER, "exit 7").wait(), Exit::Code(7));
+        assert_eq!(limit("50ms").probe("wait").spawn().wait(), died(place, SIGTERM));
+        assert_eq!(limit(NEVER).probe("exit 7").spawn().wait(), Exit::Code(7));
         scene.nothing_is_left();
     }
 }
@@ -319,11 +321,15 @@ fn the_longest_time_kills_in_the_end() {
     let scene = Scene::new();
     let deaf = "ignore TERM, say deaf, wait";
     // Ten seconds where nobody has said how long, side by side.
-    let mut slow =
-        EVERYWHERE.map(|place| scene.supervise().place(place).options(&["--max-time", "50ms"]).probe(deaf).spawn());
+    let mut slow = EVERYWHERE.map(|place| {
+        scene.supervise().entered_with(ALL_BLOCKED).place(place).options(&["--max-time", "50ms"]).probe(deaf).spawn()
+    });
     for place in EVERYWHERE {
         let options = ["--max-time", "50ms", "--grace", "50ms"];
-        assert_eq!(scene.supervise().place(place).options(&options).probe(deaf).end().exit, killed(place));
+        assert_eq!(
+            scene.supervise().entered_with(ALL_BLOCKED).place(place).options(&options).probe(deaf).end().exit,
+            killed(place)
+        );
     }
     for (init, place) in slow.iter_mut().zip(EVERYWHERE) {
         assert_eq!(init.wait(), killed(place), "{}", init.said());
@@ -335,7 +341,7 @@ fn the_longest_time_kills_in_the_end() {
 fn the_longest_time_stops_as_term_would() {
     for (options, signal) in [(["--rewrite", "TERM=QUIT"], SIGQUIT), (["--stop-signal", "USR2"], SIGUSR2)] {
         let scene = Scene::new();
-        let launch = scene.supervise().options(&options).options(&["--max-time", "50ms"]);
+        let launch = scene.supervise().entered_with(ALL_BLOCKED).options(&options).options(&["--max-time", "50ms"]);
         let mut init = launch.probe(&format!("report-until {signal}, exit 3")).spawn();
         init.expect("ready");
         expect_report(&mut init, signal);

@@ -82,7 +82,9 @@ fn what_is_waited_for_is_killed_when_a_stop_has_told_it_in_vain() {
         (Place::UserPid1, &["--leftover-grace", "50ms", "--max-time", "50ms"]),
     ] {
         let scene = Scene::new();
-        let launch = scene.supervise().place(place).options(&["--leftovers", "wait", "--verbose"]).options(options);
+        // The longest time may be over before the payload is deaf.
+        let launch = scene.supervise().place(place).entered_with("block TERM,HUP");
+        let launch = launch.options(&["--leftovers", "wait", "--verbose"]).options(options);
         let mut init = launch.probe("ignore TERM,HUP, fork setsid say worker, wait, end, exit 3").spawn();
         init.expect("worker");
         if !options.contains(&"--max-time") {

@@ -2,7 +2,6 @@
 
 use std::io::{BufRead, BufReader};
 use std::process::Stdio;
-use std::time::Duration;
 
 use crate::docker::Ended;
 use crate::images::TINY;
@@ -61,7 +60,9 @@ pub(crate) fn tini_kills_background_workers(world: &World) -> Outcome {
 
 pub(crate) fn a_debug_shell_does_not_hold_up_a_stop(world: &World) -> Outcome {
     let docker = world.docker_with_tiny()?;
-    let mut container = docker.run(&[TINY, "sh", "-c", "echo ready; exec sleep 1000"])?;
+    // Were it waited for, docker would have to kill.
+    let patience = "--env=SUPERVISE_LEFTOVER_GRACE=1h";
+    let mut container = docker.run(&[patience, TINY, "sh", "-c", "echo ready; exec sleep 1000"])?;
     container.wait_for("ready", 1)?;
     let script = "trap '' TERM HUP INT; echo attached to $PPID; exec cat";
     let mut shell = docker
@@ -74,12 +75,10 @@ pub(crate) fn a_debug_shell_does_not_hold_up_a_stop(world: &World) -> Outcome {
     let mut line = String::new();
     output.read_line(&mut line).map_err(failed)?;
     assert_eq!(line, "attached to 0\n");
-    let took = container.stop()?;
+    container.begin_stop(&["--time=30"]).wait()?;
     let ended = container.wait()?;
     shell.wait().map_err(failed)?;
     assert_eq!(ended.code, Some(143), "{ended:?}");
-    // What is waited for at the end is waited for five seconds.
-    assert!(took < Duration::from_secs(5), "it was waited for: {took:?}");
     Ok(())
 }
 

@@ -108,7 +108,8 @@ const TRAP: Service = Service {
 
 pub(crate) fn a_script_that_waits_for_its_program_needs_the_group(world: &World) -> Outcome {
     // Main is killed, and then gunicorn is told because it is left.
-    let stop = start(world, &TRAP, Process1::Injected(&["SUPERVISE_GRACE=4s"]))?.stop(&[])?;
+    let stop = start(world, &TRAP, Process1::Injected(&["SUPERVISE_GRACE=10s", "SUPERVISE_LEFTOVER_GRACE=10s"]))?
+        .stop(&["--time=30"])?;
     assert_eq!((stop.ended.code, stop.answered), (Some(137), true), "{stop:?}");
     assert_eq!(stop.ended.lines("trapped"), 0, "{stop:?}");
     assert_eq!(stop.ended.count("--kill-mode=group"), 1, "the cure: {stop:?}");

@@ -31,7 +31,7 @@ use nix::unistd::Pid;
 use launch::{Init, Launch};
 
 /// How long a whole test may take. Far more than any needs, because it shares the machine with others.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// The variable that marks what a scene has started.
 const MARK: &str = "PROBE_SCENE";
