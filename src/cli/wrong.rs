@@ -72,7 +72,7 @@ impl Wrong {
 /// The signal whose name the word is most like.
 fn nearest_signal(word: &str) -> Option<&'static str> {
     let word = word.to_ascii_uppercase();
-    nearest(word.strip_prefix("SIG").unwrap_or(&word), Signal::names())
+    nearest(word.strip_prefix("SIG").unwrap_or(&word), &mut Signal::names())
 }
 
 impl fmt::Display for Wrong {

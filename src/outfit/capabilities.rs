@@ -59,7 +59,7 @@ pub(crate) fn named(word: &str) -> Result<Capabilities, Unfit> {
     let found = (0..).zip(NAMES).find(|(_, name)| *name == lower);
     let number: u32 = found
         .map(|(number, _)| number)
-        .ok_or_else(|| Unfit::NoCapability(word.to_owned(), super::nearest(lower, NAMES)))?;
+        .ok_or_else(|| Unfit::NoCapability(word.to_owned(), super::nearest(lower, &mut NAMES.into_iter())))?;
     Ok(Capabilities(1 << number))
 }
 

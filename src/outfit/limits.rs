@@ -34,7 +34,8 @@ pub(crate) fn parse(word: &str) -> Result<Limit, Unfit> {
     let lower = name.to_ascii_lowercase();
     let lower = lower.strip_prefix("rlimit_").unwrap_or(&lower);
     let number = (0..).zip(NAMES).find(|(_, known)| *known == lower).map(|(number, _)| number);
-    let number: u8 = number.ok_or_else(|| Unfit::NoResource(name.to_owned(), super::nearest(lower, NAMES)))?;
+    let number: u8 =
+        number.ok_or_else(|| Unfit::NoResource(name.to_owned(), super::nearest(lower, &mut NAMES.into_iter())))?;
     let (soft, hard) = values.split_once(':').unwrap_or((values, values));
     let (soft, hard) = (value(soft)?, value(hard)?);
     if soft > hard { Err(Unfit::SoftAboveHard(soft, hard)) } else { Ok((number, soft, hard)) }

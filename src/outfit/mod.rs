@@ -108,10 +108,18 @@ impl Outfit {
 }
 
 /// The name that the word is most like, if it is like one at all (as near as clap asks of options).
-pub(crate) fn nearest<'a>(word: &str, names: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    const NEAR: f64 = 0.7;
-    let names = names.into_iter().map(|name| (strsim::jaro(word, name), name)).filter(|(near, _)| *near > NEAR);
-    names.max_by(|(one, _), (other, _)| one.total_cmp(other)).map(|(_, name)| name)
+///
+/// One function for all lists of names: each other one would be a kilobyte.
+#[inline(never)]
+pub(crate) fn nearest<'a>(word: &str, names: &mut dyn Iterator<Item = &'a str>) -> Option<&'a str> {
+    let mut best = (0.7, None);
+    for name in names {
+        let near = strsim::jaro(word, name);
+        if near > best.0 {
+            best = (near, Some(name));
+        }
+    }
+    best.1
 }
 
 #[cfg(test)]

@@ -169,7 +169,7 @@ fn unknown<'a>(
     if !is_there {
         return Unfit::NoFile { what, name, file };
     }
-    let nearest = nearest(&name, names.filter_map(|name| std::str::from_utf8(name).ok())).map(str::to_owned);
+    let nearest = nearest(&name, &mut names.filter_map(|name| std::str::from_utf8(name).ok())).map(str::to_owned);
     Unfit::Unknown { what, name, file, nearest }
 }
 
