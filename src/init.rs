@@ -241,7 +241,7 @@ fn dress(environment: Environment, surroundings: &Surroundings, options: &Option
         return Ok(Ready { environment, path: surroundings.path, alterations: None });
     };
     outfit.prepare(environment, surroundings.path).map_err(|wrong| {
-        error!("{wrong}; nothing was started");
+        error!("{wrong}");
         cli::exit::FAILURE
     })
 }

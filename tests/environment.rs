@@ -137,7 +137,7 @@ fn what_is_wrong_in_a_file_of_variables_is_named_by_its_line() {
     for (content, said) in cases {
         let file = file(&scene, "variables", content);
         let ended = run(&scene, &[], &["--env-file", &file, "--", "echo", "started"]);
-        refused(&ended, &["supervise: --env-file ", &format!("{file}{said}"), "nothing was started"]);
+        refused(&ended, &["supervise: --env-file ", &format!("{file}{said}")]);
     }
     refused(&run(&scene, &[], &["--env-file", "/nowhere/it", "--", "true"]), &["/nowhere/it", "no such file"]);
     refused(&run(&scene, &[], &["--env-file", "/", "--", "true"]), &["cannot read /", "is a directory"]);
@@ -199,7 +199,7 @@ fn a_secret_that_cannot_be_had_is_named_and_never_shown() {
         (vec![("KEY_FILE", &plain), ("KEY", secret)], "both KEY and KEY_FILE are set"),
     ] {
         let ended = run(&scene, &variables, &["--env-from-files", "KEY", "--", "echo", "started"]);
-        refused(&ended, &["--env-from-files KEY: ", said, "nothing was started"]);
+        refused(&ended, &["--env-from-files KEY: ", said]);
         assert!(!ended.stderr[0].contains(secret), "{ended:?}");
     }
     for pattern in ["", "A,,B", "A*B", "**", "A=B"] {

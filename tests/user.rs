@@ -12,7 +12,7 @@ use std::process::Stdio;
 
 use harness::launch::{EVERYWHERE, Init, Place};
 use harness::running::{Ended, Running};
-use harness::{Exit, Scene, note, skip};
+use harness::{Exit, Scene, copy_program, note, skip};
 use nix::unistd::geteuid;
 
 const PASSWD: &str = "\
@@ -42,7 +42,7 @@ fn root_filesystem(scene: &Scene) -> PathBuf {
     let supervise = Init::Supervise.path().expect("cargo built it");
     let busybox = which("busybox").expect("tests/setup installs it");
     for (from, to) in [(supervise, "bin/supervise"), (busybox, "bin/busybox")] {
-        fs::copy(from, root.join(to)).expect("it can be copied");
+        copy_program(&from, &root.join(to));
     }
     root
 }
@@ -107,7 +107,7 @@ fn users_are_those_of_the_root_filesystem_and_the_same_by_other_tools() {
             assert!(tool != "gosu" || std::env::var_os("CI").is_none(), "tests/setup installs gosu");
             continue;
         };
-        fs::copy(file, root.join("bin").join(tool)).expect("it can be copied");
+        copy_program(&file, &root.join("bin").join(tool));
         for (user, who) in WHO_IS {
             let tool = format!("/bin/{tool}");
             let words: Vec<&str> = [&tool, user].into_iter().chain(WHO).chain([TELL]).collect();
@@ -256,7 +256,7 @@ fn what_keeps_the_user_out_is_named() {
     let closed = scene.folder().join("closed");
     fs::create_dir(&closed).expect("it is new");
     let program = closed.join("program");
-    fs::copy("/bin/true", &program).expect("it can be copied");
+    copy_program(Path::new("/bin/true"), &program);
     let run = |options: &[&str], word: OsString| scene.supervise().options(options).argv(&[word]).end();
     let user = ["--user", "nobody"];
     for (folder, file, said) in [(0o700, 0o755, "to enter"), (0o755, 0o700, "to execute it")] {

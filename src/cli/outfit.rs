@@ -13,7 +13,7 @@ use crate::outfit::{Asked, Outfit, Unfit, capabilities, limits};
 #[inline(never)]
 pub(super) fn set(outfit: &mut Outfit, given: Given, value: &'static CStr) -> Result<(), Wrong> {
     let text = || value.to_str().map_err(|_| Wrong::NotUtf8(given, value));
-    let unfit = |why| Wrong::Unfit(given, value, why);
+    let unfit = |why| Wrong::Unfit(given, value, Box::new(why));
     match given.row().id {
         Id::User => outfit.user = Some(Asked { given, value }),
         Id::Workdir if value.is_empty() => return Err(unfit(Unfit::NoPath)),

@@ -10,12 +10,20 @@ const NEARER: f64 = 0.8;
 
 /// The name that the word is most like, if it is like one at all.
 pub(crate) fn nearest<'n>(word: &str, names: impl IntoIterator<Item = &'n str>) -> Option<&'n str> {
-    nearest_by(NEAR, word, names)
+    nearest_by(NEAR, word, &mut names.into_iter())
 }
 
-fn nearest_by<'n>(near: f64, word: &str, names: impl IntoIterator<Item = &'n str>) -> Option<&'n str> {
-    let names = names.into_iter().map(|name| (strsim::jaro(word, name), name)).filter(|(like, _)| *like > near);
-    names.max_by(|(one, _), (other, _)| one.total_cmp(other)).map(|(_, name)| name)
+/// One function for all lists of names: each other one would be a kilobyte.
+#[inline(never)]
+fn nearest_by<'n>(near: f64, word: &str, names: &mut dyn Iterator<Item = &'n str>) -> Option<&'n str> {
+    let mut best = (near, None);
+    for name in names {
+        let like = strsim::jaro(word, name);
+        if like > best.0 {
+            best = (like, Some(name));
+        }
+    }
+    best.1
 }
 
 /// The long option, without its dashes, that the word is most like: of the init, or of a subcommand's `own`.
@@ -32,6 +40,6 @@ pub(crate) fn nearest_subcommand(word: &str) -> Option<&'static str> {
         // What other programs have.
         "help" => Some("--help"),
         "version" => Some("--version"),
-        _ => nearest_by(NEARER, word, subcommands::TABLE.iter().map(|row| row.name)),
+        _ => nearest_by(NEARER, word, &mut subcommands::TABLE.iter().map(|row| row.name)),
     }
 }

@@ -63,7 +63,7 @@ pub(crate) enum Wrong {
     TooManySignals { given: Given, whole: &'static str },
     KilledUntold { grace: Duration, delay: Duration, hook: Duration },
     NotAFlag(Given, &'static str),
-    Unfit(Given, &'static CStr, Unfit),
+    Unfit(Given, &'static CStr, Box<Unfit>),
     NothingToRun(Given),
     NoTimeAtAll(Given, &'static str),
     TooManyHooks(usize),

@@ -28,7 +28,7 @@ pub(crate) struct Asked {
 
 impl Asked {
     fn unfit(self, why: Unfit) -> Wrong {
-        Wrong::Unfit(self.given, self.value, why)
+        Wrong::Unfit(self.given, self.value, Box::new(why))
     }
 }
 

@@ -135,13 +135,7 @@ impl Scene {
         let name = file.file_name().expect("a program is a file");
         let copy = self.folder().join(name);
         if !copy.exists() {
-            // Under another name first, and by another process: a file that is still being written cannot be run, and
-            // what another test's thread starts meanwhile would hold a descriptor of ours open.
-            let draft = self.folder().join("draft");
-            let copied = Command::new("cp").arg(file).arg(&draft).status().expect("cp runs");
-            assert!(copied.success(), "cannot copy {}", file.display());
-            fs::set_permissions(&draft, fs::Permissions::from_mode(0o755)).expect("the file is ours");
-            fs::rename(&draft, &copy).expect("both are in one folder");
+            copy_program(file, &copy);
         }
         copy
     }
@@ -190,6 +184,13 @@ impl Drop for Scene {
             let _ = fs::remove_dir_all(folder);
         }
     }
+}
+
+/// Copies a program to where everybody may run it. By a process of its own: a child that another test forks meanwhile
+/// would keep a file open that we write, and what somebody may write to cannot be run (execve(2), ETXTBSY).
+pub(crate) fn copy_program(from: &Path, to: &Path) {
+    let copied = Command::new("install").arg("--mode=755").args([from, to]).status().expect("install runs");
+    assert!(copied.success(), "cannot copy {} to {}", from.display(), to.display());
 }
 
 /// Where the payload is: cargo builds examples beside the binaries.

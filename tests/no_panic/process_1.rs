@@ -12,8 +12,24 @@ use supervise_init::core::{
 };
 use supervise_init::driver::{ForwardTo, Purpose, Setting, Slot, run};
 use supervise_init::sys::{
-    Environment, Fd, Format, Placement, Program, Static, Words, block_all, controlling_tty, install_log, set_subreaper,
-    this_process,
+    Alteration, Alterations, Capabilities, Environment, Fd, Format, Placement, Program, Static, Words, block_all,
+    controlling_tty, install_log, set_subreaper, this_process,
+};
+
+/// One of each.
+static ALTERATIONS: Alterations = Alterations {
+    list: &[
+        Alteration::NewSession,
+        Alteration::Umask(0o27),
+        Alteration::Limit { resource: 7, soft: 1, hard: 2 },
+        Alteration::DropBounding(Capabilities::ALL),
+        Alteration::Groups(&[1, 2]),
+        Alteration::Gid(1),
+        Alteration::Uid(1),
+        Alteration::WorkingDirectory(c"/"),
+        Alteration::DropCapabilities(Capabilities::ALL),
+        Alteration::NoNewPrivileges,
+    ],
 };
 
 // The C library, which std would bring.
@@ -61,6 +77,7 @@ extern "C" fn main(count: c_int, words: *mut *mut c_char, environment: *mut *mut
         named: None,
         entry,
         placement,
+        alterations: if many { Some(&ALTERATIONS) } else { None },
     };
     let scope = if many { Scope::Namespace } else { Scope::Tree };
     let ladder = ladder(many, count);
