@@ -17,10 +17,12 @@ use log::{debug, warn};
 use self::say::{Who, log_end, log_event, log_outcome, log_sent};
 use self::stop::{name_of, send_group};
 use crate::core::{
-    Action, Child, Event, Ladder, Left, Machine, Outcome, Pace, Received, Record, Scope, Sender, Signal, Slow,
-    StartError, Time,
+    Action, Child, Event, Ladder, Left, Machine, Outcome, Pace, Pause, Received, Record, Scope, Sender, Signal, Slow,
+    StartError, Status, Terminal, Time,
 };
-use crate::sys::{self, Change, Errno, Fd, Helper, Pages, Pid, Placement, Program, Reaped, Rest, SigSet, Sleep, Wake};
+use crate::sys::{
+    self, Change, Errno, Fd, Helper, Holder, Pages, Pid, Placement, Program, Reaped, Rest, SigSet, Sleep, Wake,
+};
 
 /// Whom a forwarded signal reaches.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -51,15 +53,31 @@ impl Slot {
         Slot { program, forward_to, tty, pid: None, number: None, has_terminal }
     }
 
-    /// Takes the terminal back, if the program has it.
+    /// Takes the terminal back, if the program has it, or what it has started, or nobody who lives. Otherwise it stays
+    /// where it is: a shell may have taken it while we were stopped. (What has it may also be a job of what is left, and
+    /// gone at our end.)
     fn take_terminal(&mut self) {
-        if let Some(tty) = self.tty
+        if let (Some(tty), Some(main)) = (self.tty, self.number)
             && self.has_terminal
         {
-            // A terminal that is gone needs nobody in its foreground; and group 0 is one that our PID namespace does
-            // not show and that cannot be named: its shell takes the terminal itself.
+            let holder = tty.holder(main);
+            self.has_terminal = holder == Holder::Other;
+            if matches!(holder, Holder::Below | Holder::Gone) {
+                // A terminal that is gone needs nobody in its foreground.
+                let _ = tty.set_foreground(sys::process_group());
+            }
+        }
+    }
+
+    /// Takes the terminal back from groups that a program in ours has made and cannot have given it back for: it has
+    /// died of a signal. (Who waits for it in a script would be in the background for good.)
+    fn take_terminal_of_the_dead(&self, main: Pid, status: Status) {
+        if self.program.placement == Placement::Inherited
+            && let Status::Signaled(_) = status
+            && let Some(tty) = sys::controlling_tty()
+            && tty.holder(main) == Holder::Below
+        {
             let _ = tty.set_foreground(sys::process_group());
-            self.has_terminal = false;
         }
     }
 
@@ -69,6 +87,18 @@ impl Slot {
             && tty.is_ours()
         {
             self.has_terminal = tty.set_foreground(pid.number()).is_ok();
+            if !self.has_terminal {
+                // Not to be tried again at each stop that comes of it.
+                self.tty = None;
+            }
+        }
+    }
+
+    /// What we and the program are to our controlling terminal.
+    fn terminal(&self, pid: Pid) -> Terminal {
+        match self.tty {
+            Some(tty) if tty.is_ours() => Terminal::Ours,
+            _ => sys::terminal(pid),
         }
     }
 }
@@ -257,12 +287,14 @@ impl World<'_> {
                 slot.pid = None;
                 // From here on the keys are for us: the second Ctrl-C in a row hurries what is left.
                 slot.take_terminal();
+                slot.take_terminal_of_the_dead(pid, status);
                 log_end(Who::Main, pid, status);
                 self.deliver(machine, Event::Ended(Child(index), status));
             }
-            (Some((_, index)), Change::Stopped(by)) => {
+            (Some((slot, index)), Change::Stopped(by)) => {
                 debug!(event = "stopped", pid = pid.number(), signal = by.number(); "the main program (pid {pid}) was stopped by {by}");
-                self.deliver(machine, Event::Stopped(Child(index), by, sys::terminal(pid)));
+                let terminal = slot.terminal(pid);
+                self.deliver(machine, Event::Stopped(Child(index), by, terminal));
             }
             (None, Change::Ended(status)) => log_end(Who::Orphan, pid, status),
             // Whoever stopped it, or its own shell, continues it.
@@ -309,7 +341,10 @@ impl World<'_> {
             }
             Action::KillRest => self.kill_rest(),
             Action::NameRest(fate) => self.name_rest(fate),
-            Action::StopOurselves(child) => self.stop_ourselves(child),
+            Action::StopOurselves(child, by) => {
+                return Some(Event::Resumed(child, by, self.stop_ourselves(child, by)));
+            }
+            Action::HandTerminal(child) => self.hand_terminal(child),
             Action::Arm(time) => self.deadline = Some(time),
             Action::ArmAfterKill => self.deadline = Some(sys::now().after(Ladder::KILL_GRACE)),
             Action::Drop(signal, note) => {
@@ -349,11 +384,25 @@ impl World<'_> {
         log_sent(sent, pid, signal);
     }
 
-    fn stop_ourselves(&mut self, child: Child) {
-        let Some(slot) = self.slots.get_mut(usize::from(child.0)) else { return };
+    fn stop_ourselves(&mut self, child: Child, by: Signal) -> Pause {
+        let Some(slot) = self.slots.get_mut(usize::from(child.0)) else { return Pause::Refused };
         slot.take_terminal();
-        sys::stop_ourselves();
+        // From here on it is our shell's, until it is ours again.
+        slot.has_terminal = false;
+        sys::stop_ourselves(by);
         slot.give_terminal();
+        // What has continued us is no news to the program: either it was continued too, or it is told now.
+        match (self.sleep.take(Signal::CONT), slot.pid.is_some_and(sys::was_continued)) {
+            (false, _) => Pause::Refused,
+            (true, true) => Pause::Together,
+            (true, false) => Pause::Alone,
+        }
+    }
+
+    fn hand_terminal(&mut self, child: Child) {
+        if let Some(slot) = self.slots.get_mut(usize::from(child.0)) {
+            slot.give_terminal();
+        }
     }
 }
 

@@ -34,7 +34,11 @@
 //! 9. A stop that takes long is explained once, halfway to main's kill (after 5 s where nobody has said how long a stop
 //!    may take), and once more halfway to the leftovers', unless the kill has come by then. So is a main that died of a
 //!    SIGKILL which was not ours.
+//! 10. Where a shell above us does job control we stop as main was stopped, and go on with it. Main is continued where
+//!     nobody else can do it or has done it, and handed the terminal where our group has it and main stopped for the
+//!     want of it.
 
+mod job;
 mod state;
 
 use core::mem::{Discriminant, discriminant};
@@ -47,9 +51,9 @@ use super::exit::{Outcome, Status};
 use super::forwarding::Rule;
 use super::ladder::{KillMode, Ladder, Leftovers, StopSignal};
 use super::machine::{
-    Action, Child, Event, Fate, Left, Machine, Note, Received, Rung, Sender, Slow, StartError, Terminal, Time,
+    Action, Child, Event, Fate, Left, Machine, Note, Pause, Received, Rung, Sender, Slow, StartError, Terminal, Time,
 };
-use super::policy::{Group, JobControl, Policy, Scope};
+use super::policy::{Group, Policy, Scope};
 use super::signal::Signal;
 
 /// The one program.
@@ -72,6 +76,7 @@ enum Input {
     Hurry,
     MainEnded(Status),
     MainStopped(Signal, Terminal),
+    Resumed(Signal, Pause),
     Reaped(Left),
     Deadline,
 }
@@ -107,7 +112,7 @@ impl<'a> Single<'a> {
     }
 
     fn next(&self, now: Time, input: Input) -> (State, Actions) {
-        use Input::{Begin, Deadline, Forward, Hurry, MainEnded, MainStopped, NotStarted, Reaped, Stop};
+        use Input::{Begin, Deadline, Forward, Hurry, MainEnded, MainStopped, NotStarted, Reaped, Resumed, Stop};
         use State::{Asking, Delaying, Done, Killing, KillingMain, New, Running, Waiting};
 
         let same = self.state;
@@ -116,7 +121,8 @@ impl<'a> Single<'a> {
             // Nothing can happen to a program that was not started.
             (
                 New,
-                NotStarted(_) | Stop(_) | Forward(_) | Hurry | MainEnded(_) | MainStopped(..) | Reaped(_) | Deadline,
+                NotStarted(_) | Stop(_) | Forward(_) | Hurry | MainEnded(_) | MainStopped(..) | Resumed(..) | Reaped(_)
+                | Deadline,
             ) => (same, Actions::NONE),
 
             (Running | Delaying(_) | Asking(_) | KillingMain { .. }, NotStarted(why)) => {
@@ -150,9 +156,10 @@ impl<'a> Single<'a> {
                 (State::MainEnded { asked: Some(asked), status }, Actions::NONE)
             }
             (Running | Delaying(_) | Asking(_), MainStopped(by, terminal)) => (same, self.main_stopped(by, terminal)),
+            (Running | Delaying(_) | Asking(_), Resumed(by, pause)) => (same, self.resumed(by, pause)),
             (Running | Delaying(_) | Asking(_) | KillingMain { .. }, Begin | Reaped(_))
             | (Running, Hurry)
-            | (KillingMain { .. }, MainStopped(..) | Hurry) => (same, Actions::NONE),
+            | (KillingMain { .. }, MainStopped(..) | Resumed(..) | Hurry) => (same, Actions::NONE),
 
             // The round of reaping that main's end is part of shows whether anything is left.
             (State::MainEnded { status, .. }, Reaped(Left::None)) => (Done, self.end_alone(status)),
@@ -161,9 +168,10 @@ impl<'a> Single<'a> {
                 let asked = Some(asked.unwrap_or(now));
                 (State::MainEnded { asked, status }, drop_signal(signal, Note::MainHasEnded))
             }
-            (State::MainEnded { .. }, Begin | NotStarted(_) | Hurry | MainEnded(_) | MainStopped(..) | Deadline) => {
-                (same, Actions::NONE)
-            }
+            (
+                State::MainEnded { .. },
+                Begin | NotStarted(_) | Hurry | MainEnded(_) | MainStopped(..) | Resumed(..) | Deadline,
+            ) => (same, Actions::NONE),
 
             (Waiting { status }, Reaped(Left::None)) => (Done, self.end_alone(status)),
             (Waiting { status }, Stop(_) | Hurry | Deadline) => self.tell_leftovers(now, Some(now), status),
@@ -175,7 +183,7 @@ impl<'a> Single<'a> {
             (State::Leftovers { status, .. }, Deadline | Hurry) => kill_leftovers(status),
             (
                 Waiting { .. } | State::Leftovers { .. },
-                Begin | NotStarted(_) | MainEnded(_) | MainStopped(..) | Reaped(Left::Some),
+                Begin | NotStarted(_) | MainEnded(_) | MainStopped(..) | Resumed(..) | Reaped(Left::Some),
             ) => (same, Actions::NONE),
 
             // A process may have forked while the others were killed.
@@ -185,7 +193,9 @@ impl<'a> Single<'a> {
             | (State::MainEnded { .. } | Waiting { .. } | State::Leftovers { .. } | Killing { .. }, Forward(signal)) => {
                 (same, drop_signal(signal, Note::MainHasEnded))
             }
-            (Killing { .. }, Begin | NotStarted(_) | Hurry | MainEnded(_) | MainStopped(..)) => (same, Actions::NONE),
+            (Killing { .. }, Begin | NotStarted(_) | Hurry | MainEnded(_) | MainStopped(..) | Resumed(..)) => {
+                (same, Actions::NONE)
+            }
 
             (Done, _) => (Done, Actions::NONE),
         }
@@ -373,23 +383,6 @@ impl<'a> Single<'a> {
         }
     }
 
-    fn main_stopped(&self, by: Signal, terminal: Terminal) -> Actions {
-        match self.policy.job_control {
-            // The shell waits for us, not for main: it must see that the job has stopped.
-            JobControl::Caller if by.is_job_stop() && terminal != Terminal::None => {
-                [Action::StopOurselves(MAIN)].into()
-            }
-            // SIGSTOP may be meant for main alone, by somebody who will continue main alone. In the foreground it is
-            // `suspend`, or an editor's ^Z.
-            JobControl::Caller if by == Signal::STOP && terminal == Terminal::Foreground => {
-                [Action::StopOurselves(MAIN)].into()
-            }
-            // Ctrl-Z where no shell could ever continue main. (The kernel ignores it for orphaned groups.)
-            JobControl::Nobody if by == Signal::TSTP => [Action::Signal(MAIN, Signal::CONT)].into(),
-            JobControl::Caller | JobControl::Nobody => Actions::NONE,
-        }
-    }
-
     fn end(&self, status: Status) -> Actions {
         [self.exit(status)].into()
     }
@@ -432,6 +425,7 @@ impl Machine for Single<'_> {
             }
             Event::Ended(_, status) => Input::MainEnded(status),
             Event::Stopped(_, by, terminal) => Input::MainStopped(by, terminal),
+            Event::Resumed(_, by, pause) => Input::Resumed(by, pause),
             Event::Reaped(left) => Input::Reaped(left),
             Event::Deadline => Input::Deadline,
         };
@@ -448,8 +442,10 @@ impl Single<'_> {
         let mode = self.policy.ladder.kill_mode;
         let continued = [Action::Signal(MAIN, Signal::CONT), Action::Tell(MAIN, mode, Signal::CONT)];
         self.main_is_stopped = match input {
-            // Otherwise we have continued it, or whoever continues us does.
+            // Otherwise we have continued it, or hear of it when we go on ourselves.
             Input::MainStopped(..) => actions.is_empty(),
+            Input::Resumed(_, Pause::Together) => false,
+            Input::Resumed(_, Pause::Alone | Pause::Refused) => actions.is_empty(),
             _ => self.main_is_stopped && !continued.into_iter().any(|action| actions.contains(action)),
         };
         self.kill_is_passed_on |= actions.contains(Action::Signal(MAIN, Signal::KILL));

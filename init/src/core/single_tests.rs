@@ -16,7 +16,7 @@ use self::options::{S, at, milliseconds};
 use self::seen::{NOW, Seen, rebased};
 use self::worlds::World;
 use super::single::{Interrupt, MAIN, State};
-use super::{Action, Event, Left, Machine, Received, Single, StartError, Step, Time};
+use super::{Action, Event, Left, Machine, Pause, Received, Single, StartError, Step, Time};
 
 /// Quick also where nothing is optimised (as rustc's own, FxHash).
 #[derive(Default)]
@@ -43,6 +43,9 @@ impl Hasher for Quick {
         self.write_u64(u64::from(word));
     }
 }
+
+/// Every way in which a pause can end.
+const PAUSES: [Pause; 3] = [Pause::Together, Pause::Alone, Pause::Refused];
 
 /// What a failed check says of itself.
 #[derive(Debug)]
@@ -124,7 +127,11 @@ impl World {
         }
         if seen.has_main() {
             all.extend(self.statuses.iter().map(|status| Event::Ended(MAIN, *status)));
-            all.extend(self.stops.iter().map(|(by, terminal)| Event::Stopped(MAIN, *by, *terminal)));
+            for (by, terminal) in self.stops.iter().copied() {
+                all.push(Event::Stopped(MAIN, by, terminal));
+                // The driver reports it after a pause only, but what comes of it depends on nothing before.
+                all.extend(PAUSES.map(|pause| Event::Resumed(MAIN, by, pause)));
+            }
         }
         if seen.may_not_start() {
             all.push(Event::NotStarted(MAIN, StartError { step: Step::Exec, errno: 2 }));

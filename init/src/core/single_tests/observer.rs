@@ -8,8 +8,8 @@ use super::options::{Meaning, Options, S, USR1, at, milliseconds};
 use super::seen::{Kind, Rest, Seen, Timetable};
 use crate::core::single::MAIN;
 use crate::core::{
-    Action, Event, Fate, JobControl, KillMode, Left, Leftovers, Note, OnSignalDeath, Outcome, Received, Rung, Scope,
-    Sender, Signal, Slow, Status, Terminal,
+    Action, Event, Fate, JobControl, KillMode, Left, Leftovers, Note, OnSignalDeath, Outcome, Pause, Received, Rung,
+    Scope, Sender, Signal, Slow, Status, Terminal,
 };
 
 /// Says what must come.
@@ -27,6 +27,7 @@ impl Observer<'_> {
             Event::Signalled(received) => self.signalled(received),
             Event::Ended(_, status) => self.ended(status),
             Event::Stopped(_, by, terminal) => self.stopped(by, terminal),
+            Event::Resumed(_, by, pause) => self.resumed(by, pause),
             Event::Reaped(left) => self.reaped(left),
             Event::Deadline => self.deadline(),
         };
@@ -268,14 +269,41 @@ impl Observer<'_> {
             return Vec::new();
         }
         let job_stop = matches!(by, Signal::TSTP | Signal::TTIN | Signal::TTOU);
+        let stop = std::vec![Action::StopOurselves(MAIN, by)];
         let expected = match (self.options.job_control, terminal) {
-            (JobControl::Caller, Terminal::Foreground) => std::vec![Action::StopOurselves(MAIN)],
-            (JobControl::Caller, Terminal::Background) if job_stop => std::vec![Action::StopOurselves(MAIN)],
-            (JobControl::Nobody, _) if by == Signal::TSTP => std::vec![Action::Signal(MAIN, Signal::CONT)],
+            // Our group has what main stopped for the want of.
+            (_, Terminal::Ours) if job_stop && by != Signal::TSTP => {
+                std::vec![Action::HandTerminal(MAIN), self.continues()]
+            }
+            (JobControl::Caller, Terminal::Foreground | Terminal::Ours) => stop,
+            (JobControl::Caller, Terminal::Background) if job_stop => stop,
+            (JobControl::Nobody, _) if by == Signal::TSTP => std::vec![self.continues()],
             _ => Vec::new(),
         };
         self.seen.main_stopped = expected.is_empty();
         expected
+    }
+
+    /// Main goes on when we do; and where Ctrl-Z is to stop nobody, main is not stopped by it for good.
+    fn resumed(&mut self, by: Signal, pause: Pause) -> Vec<Action> {
+        if self.seen.main_killed || self.seen.status.is_some() {
+            return Vec::new();
+        }
+        let expected = match pause {
+            Pause::Alone => std::vec![self.continues()],
+            Pause::Refused if by == Signal::TSTP && !self.options.shares_group() => std::vec![self.continues()],
+            Pause::Refused | Pause::Together => Vec::new(),
+        };
+        self.seen.main_stopped = pause == Pause::Refused && expected.is_empty();
+        expected
+    }
+
+    /// A group of main's own was stopped as a whole.
+    fn continues(&self) -> Action {
+        match self.options.shares_group() {
+            true => Action::Signal(MAIN, Signal::CONT),
+            false => Action::Tell(MAIN, KillMode::Group, Signal::CONT),
+        }
     }
 
     /// 5. What is left is told once, when main has ended; or waited for; or left.
