@@ -5,6 +5,7 @@
 //! filesystem, which is kept in `target/tests` for the next. `SUPERVISE_BIN` names another binary to
 //! test. One case alone: `cargo test --test containers -- the_stop_table`.
 
+mod at_a_terminal;
 mod catalogue;
 mod docker;
 mod dockerfile;
@@ -49,6 +50,10 @@ fn main() -> ExitCode {
         leftovers::a_stop_lets_them_finish_without_any_privilege,
         leftovers::tini_kills_background_workers,
         leftovers::a_debug_shell_does_not_hold_up_a_stop,
+        at_a_terminal::a_shell_below_the_images_entrypoint_does_job_control,
+        at_a_terminal::ctrl_z_without_a_shell_stops_nothing,
+        at_a_terminal::a_shell_below_podman_run_init_does_job_control,
+        at_a_terminal::a_shell_below_docker_run_init_does_job_control,
         injected::docker_run_init_takes_it,
         injected::podman_run_init_takes_it,
         entrypoint::every_signal_reaches_the_command,
