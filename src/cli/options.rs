@@ -93,7 +93,7 @@ pub(crate) const TABLE: [Row; 17] = [
         long: "rewrite",
         value: Some("FROM=TO,..."),
         help: "Send the command the signal TO for FROM, by name or number (TERM=QUIT, RTMIN+3=TERM), or nothing \
-               (HUP=ignore). For keys (Ctrl-C), with --forward-to group",
+               (HUP=ignore). Not for keys (Ctrl-C): the terminal sends those itself",
     },
     Row {
         id: Id::ParentDeath,
