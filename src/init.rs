@@ -9,7 +9,7 @@ use supervise_init::core::{
 use supervise_init::driver::{self, ForwardTo, Purpose, Setting, Slot};
 use supervise_init::sys::{
     self, Entry, Environment, Format, Pid, Placement, Program, Static, Tty, Words, controlling_tty, parent, session,
-    session_of, this_process,
+    session_of, talks_to_terminal, this_process,
 };
 
 use crate::cli::hooks::Hooks;
@@ -361,7 +361,11 @@ impl Place {
         let placement = match (group, tty) {
             _ if new_session => Placement::Inherited,
             (Group::Shared, _) => Placement::Inherited,
-            (Group::Own, Some(tty)) if tty.is_ours() => Placement::Foreground(tty),
+            // In a pipeline the terminal may be a neighbour's, such as a pager's in our group. Who needs it there is
+            // stopped at the first use, and gets it then.
+            (Group::Own, Some(tty)) if tty.is_ours() && (leads_session || talks_to_terminal()) => {
+                Placement::Foreground(tty)
+            }
             (Group::Own, _) => Placement::OwnGroup,
         };
         // A PID 1 cannot stop, so no shell could see that a group of its own has.

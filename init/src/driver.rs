@@ -20,7 +20,7 @@ pub use self::slot::{Purpose, Slot};
 use self::say::{log_blame, log_end, log_event, log_outcome, log_sent};
 use self::stop::{name_of, send_group};
 use crate::core::{
-    Action, Child, Event, Ladder, Left, Machine, Outcome, Pace, Received, Record, Scope, Sender, Signal, Slow,
+    Action, Child, Event, Ladder, Left, Machine, Outcome, Pace, Pause, Received, Record, Scope, Sender, Signal, Slow,
     StartError, Time,
 };
 use crate::sys::{self, Change, Errno, Fd, Helper, Pages, Pid, Reaped, Rest, SigSet, Sleep, Wake};
@@ -225,13 +225,15 @@ impl World<'_, '_> {
                 slot.pid = None;
                 // From here on the keys are for us: the second Ctrl-C in a row hurries what is left.
                 slot.take_terminal();
+                slot.take_terminal_of_the_dead(pid, status);
                 log_end(Some(slot.purpose()), pid, status);
                 self.deliver(machine, Event::Ended(Child(index), status));
             }
             (Some((slot, index)), Change::Stopped(by)) => {
                 let who = slot.purpose();
                 debug!(event = "stopped", pid = pid.number(), signal = by.number(); "{who} (pid {pid}) was stopped by {by}");
-                self.deliver(machine, Event::Stopped(Child(index), by, sys::terminal(pid)));
+                let terminal = slot.terminal(pid);
+                self.deliver(machine, Event::Stopped(Child(index), by, terminal));
             }
             (None, Change::Ended(status)) => log_end(None, pid, status),
             // Whoever stopped it, or its own shell, continues it.
@@ -280,7 +282,10 @@ impl World<'_, '_> {
             }
             Action::KillRest => self.kill_rest(),
             Action::NameRest(fate) => self.name_rest(fate),
-            Action::StopOurselves(child) => self.stop_ourselves(child),
+            Action::StopOurselves(child, by) => {
+                return Some(Event::Resumed(child, by, self.stop_ourselves(child, by)));
+            }
+            Action::HandTerminal(child) => self.hand_terminal(child),
             Action::Arm(time) => self.deadline = Some(time),
             Action::ArmAfterKill => self.deadline = Some(sys::now().after(Ladder::KILL_GRACE)),
             Action::Drop(signal, note) => {
@@ -331,11 +336,25 @@ impl World<'_, '_> {
         log_sent(sent, slot.purpose(), pid, signal);
     }
 
-    fn stop_ourselves(&mut self, child: Child) {
-        let Some(slot) = self.slots.get_mut(usize::from(child.0)) else { return };
+    fn stop_ourselves(&mut self, child: Child, by: Signal) -> Pause {
+        let Some(slot) = self.slots.get_mut(usize::from(child.0)) else { return Pause::Refused };
         slot.take_terminal();
-        sys::stop_ourselves();
+        // From here on it is our shell's, until it is ours again.
+        slot.has_terminal = false;
+        sys::stop_ourselves(by);
         slot.give_terminal();
+        // What has continued us is no news to the program: either it was continued too, or it is told now.
+        match (self.sleep.take(Signal::CONT), slot.pid.is_some_and(sys::was_continued)) {
+            (false, _) => Pause::Refused,
+            (true, true) => Pause::Together,
+            (true, false) => Pause::Alone,
+        }
+    }
+
+    fn hand_terminal(&mut self, child: Child) {
+        if let Some(slot) = self.slots.get_mut(usize::from(child.0)) {
+            slot.give_terminal();
+        }
     }
 }
 

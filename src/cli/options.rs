@@ -273,7 +273,7 @@ pub(crate) const TABLE: [Row; 32] = [
         short: None,
         long: "rewrite",
         value: Some("FROM=TO,..."),
-        help: "Send the signal TO instead of FROM\nBy name or number: TERM=QUIT, RTMIN+3=TERM; or nothing: HUP=ignore. What was a stop stays one, and what becomes a SIGTERM becomes one. Keys (Ctrl-C) are only rewritten with --forward-to group: otherwise the terminal itself sends them to the command as well.",
+        help: "Send the signal TO instead of FROM\nBy name or number: TERM=QUIT, RTMIN+3=TERM; or nothing: HUP=ignore. What was a stop stays one, and what becomes a SIGTERM becomes one. Not for keys (Ctrl-C): the terminal sends those to the command itself.",
     },
     Row {
         id: Id::ParentDeath,

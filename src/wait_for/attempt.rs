@@ -121,7 +121,7 @@ impl Waiter {
             match self.sleep.wait_signal(SigSet::ALL, left) {
                 Wake::Signal(received) => match self.effect(received.signal) {
                     Effect::None => {}
-                    Effect::Stop => sys::stop_ourselves(),
+                    Effect::Stop => sys::stop_ourselves(received.signal),
                     Effect::End => return Pause::Signal(received.signal),
                 },
                 Wake::Nothing | Wake::Helper => {}

@@ -5,6 +5,7 @@
 //! filesystem, which is kept in `target/tests` for the next. `SUPERVISE_BIN` names another binary to
 //! test. One case alone: `cargo test --test containers -- the_stop_table`.
 
+mod at_a_terminal;
 mod catalogue;
 mod delivery;
 mod docker;
@@ -56,6 +57,10 @@ fn main() -> ExitCode {
         waiting::the_command_starts_when_a_web_server_answers,
         waiting::a_stop_ends_the_wait,
         waiting::the_time_is_over_with_124,
+        at_a_terminal::a_shell_below_the_images_entrypoint_does_job_control,
+        at_a_terminal::ctrl_z_without_a_shell_stops_nothing,
+        at_a_terminal::a_shell_below_podman_run_init_does_job_control,
+        at_a_terminal::a_shell_below_docker_run_init_does_job_control,
         injected::docker_run_init_takes_it,
         injected::podman_run_init_takes_it,
         entrypoint::every_signal_reaches_the_command,

@@ -11,6 +11,7 @@ pub(crate) mod lines;
 pub(crate) mod proc;
 pub(crate) mod running;
 pub(crate) mod slow;
+pub(crate) mod stage;
 pub(crate) mod terminal;
 pub(crate) mod waiting;
 

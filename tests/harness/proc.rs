@@ -33,6 +33,14 @@ pub(crate) fn state(pid: i32) -> Option<char> {
     status(pid, "State")?.chars().next()
 }
 
+/// The foreground group of its terminal, as a line of `/proc/PID/status` would show it.
+pub(crate) fn foreground(pid: i32) -> Option<String> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    // Behind the name, which may have anything in it (proc(5)): state, ppid, pgrp, session, tty_nr, tpgid.
+    let (_, rest) = stat.rsplit_once(')')?;
+    rest.split_whitespace().nth(5).map(str::to_owned)
+}
+
 /// The name of the program it runs, cut to 15 bytes by the kernel.
 pub(crate) fn name(pid: i32) -> Option<String> {
     status(pid, "Name")

@@ -43,9 +43,15 @@ impl Terminal {
     pub(crate) fn session<'s>(&self, scene: &'s Scene, command: &[&str]) -> Running<'s> {
         // setsid(1) becomes the command, because it is no group leader here.
         let mut leader: Command = scene.command("setsid");
-        leader.arg("--ctty").args(command).env("HISTFILE", "").env("PS1", "> ");
-        leader.stdin(self.slave()).stdout(self.slave()).stderr(self.slave());
-        Running::start(scene, leader, 0, std::path::Path::new(command[0]))
+        leader.arg("--ctty").args(command);
+        self.start(scene, leader, command[0])
+    }
+
+    /// Starts a command that makes a session of its own out of what it is given.
+    pub(crate) fn start<'s>(&self, scene: &'s Scene, mut command: Command, name: &str) -> Running<'s> {
+        command.env("HISTFILE", "").env("PS1", "> ");
+        command.stdin(self.slave()).stdout(self.slave()).stderr(self.slave());
+        Running::start(scene, command, 0, std::path::Path::new(name))
     }
 
     /// Starts a shell there, and waits until it has put up its prompt.

@@ -142,10 +142,24 @@ pub enum Left {
 pub enum Terminal {
     /// Our group, or the program's, is in the foreground: somebody waits there.
     Foreground,
+    /// Our group is, and the program has one of its own that can be put there.
+    Ours,
     /// Another group is.
     Background,
     /// We have none.
     None,
+}
+
+/// How a pause of ours that went with the program's has ended.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Pause {
+    /// Somebody has continued us, and the program with us.
+    Together,
+    /// Somebody has continued us alone.
+    Alone,
+    /// It did not begin: the kernel stops no orphaned process group from the terminal (nobody could continue it), and
+    /// no PID 1.
+    Refused,
 }
 
 /// What has happened.
@@ -161,6 +175,8 @@ pub enum Event {
     Ended(Child, Status),
     /// A program of ours was stopped by this signal.
     Stopped(Child, Signal, Terminal),
+    /// We have stopped ourselves as the program was stopped by this signal, and that is over.
+    Resumed(Child, Signal, Pause),
     /// A round of reaping is over.
     Reaped(Left),
     /// The time that was armed has come, and what was to be reaped by then is.
@@ -192,8 +208,11 @@ pub enum Action {
     Climb(Rung),
     /// Have it explained why this takes so long.
     Explain(Slow),
-    /// Stop ourselves as the program was stopped, giving the terminal back for as long.
-    StopOurselves(Child),
+    /// Stop ourselves by this signal, as the program was stopped, giving the terminal back for as long. An
+    /// [`Event::Resumed`] follows.
+    StopOurselves(Child, Signal),
+    /// Put the program's group into the foreground of the terminal, where ours is.
+    HandTerminal(Child),
     /// Deliver [`Event::Deadline`] at that time, and forget an earlier one.
     Arm(Time),
     /// The same, [`super::Ladder::KILL_GRACE`] after the orders before this one were obeyed: to kill a thousand takes its time.

@@ -21,8 +21,8 @@ pub use exit::{ExitMap, Outcome, Status};
 pub use forwarding::{Forwarding, Rule};
 pub use ladder::{KillMode, Ladder, Leftovers, StopSignal, StopSignals};
 pub use machine::{
-    Action, Child, Event, Fate, Fault, Left, Machine, Note, Received, Rung, Sender, Slow, StartError, Step, Terminal,
-    Time,
+    Action, Child, Event, Fate, Fault, Left, Machine, Note, Pause, Received, Rung, Sender, Slow, StartError, Step,
+    Terminal, Time,
 };
 pub use pace::Pace;
 pub use policy::{Group, JobControl, OnSignalDeath, Policy, Scope};

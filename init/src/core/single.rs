@@ -49,10 +49,14 @@
 //! 11. The hook before a stop is started once, when a stop begins, and never without one. Main is told when it has
 //!     ended, however it did, or at its limit, or by a second request. At the limit alone it is killed; otherwise it runs
 //!     on, and is one of what main leaves behind. Signals reach main, not the hook.
+//! 12. Where a shell above us does job control we stop as main, or the hook that runs, was stopped, and go on with it.
+//!     It is continued where nobody else can do it or has done it, and handed the terminal where our group has it and it
+//!     stopped for the want of it.
 
 mod climb;
 mod ends;
 mod hooks;
+mod job;
 mod state;
 
 use core::mem::{Discriminant, discriminant};
@@ -64,9 +68,9 @@ use super::actions::Actions;
 use super::exit::{Status, Verdict};
 use super::forwarding::Rule;
 use super::machine::{
-    Action, Child, Event, Fault, Left, Machine, Note, Received, Sender, Slow, StartError, Terminal, Time,
+    Action, Child, Event, Fault, Left, Machine, Note, Pause, Received, Sender, Slow, StartError, Terminal, Time,
 };
-use super::policy::{Group, JobControl, Policy};
+use super::policy::{Group, Policy};
 use super::signal::Signal;
 
 /// The one program.
@@ -91,6 +95,7 @@ enum Input {
     MainStopped(Signal, Terminal),
     HookEnded(Status),
     HookStopped(Signal, Terminal),
+    Resumed(Child, Signal, Pause),
     Reaped(Left),
     Deadline,
 }
@@ -128,7 +133,8 @@ impl<'a> Single<'a> {
     #[expect(clippy::too_many_lines, reason = "the table")]
     fn next(&self, now: Time, input: Input) -> (State, Actions) {
         use Input::{
-            Begin, Deadline, Forward, HookEnded, HookStopped, Hurry, MainEnded, MainStopped, NotStarted, Reaped, Stop,
+            Begin, Deadline, Forward, HookEnded, HookStopped, Hurry, MainEnded, MainStopped, NotStarted, Reaped,
+            Resumed, Stop,
         };
         use State::{
             Abandoning, Asking, Delaying, Done, Killing, KillingHook, KillingMain, New, PreStarting, PreStopping,
@@ -142,7 +148,7 @@ impl<'a> Single<'a> {
             (
                 New,
                 NotStarted(_) | Stop(_) | Forward(_) | Hurry | MainEnded(_) | MainStopped(..) | HookEnded(_)
-                | HookStopped(..) | Reaped(_) | Deadline,
+                | HookStopped(..) | Resumed(..) | Reaped(_) | Deadline,
             ) => (same, Actions::NONE),
 
             (PreStarting(Hook { child, .. }), HookEnded(Status::Exited(0))) => self.start_from(now, child.0),
@@ -182,7 +188,8 @@ impl<'a> Single<'a> {
             | (Abandoning { .. }, NotStarted(_))
             | (
                 KillingHook { .. },
-                Begin | NotStarted(_) | Hurry | MainEnded(_) | MainStopped(..) | HookStopped(..) | Reaped(_),
+                Begin | NotStarted(_) | Hurry | MainEnded(_) | MainStopped(..) | HookStopped(..) | Resumed(..)
+                | Reaped(_),
             ) => (same, Actions::NONE),
 
             (Running, NotStarted(why)) => self.not_started(MAIN, why),
@@ -236,6 +243,10 @@ impl<'a> Single<'a> {
             (Running | PreStopping(_) | Delaying(_) | Asking(_), MainStopped(by, terminal)) => {
                 (same, self.child_stopped(MAIN, by, terminal))
             }
+            (
+                PreStarting(_) | Abandoning { .. } | Running | PreStopping(_) | Delaying(_) | Asking(_),
+                Resumed(child, by, pause),
+            ) => (same, self.resumed(child, by, pause)),
             // Whoever waits for the hook before the stop does so no more.
             (
                 Running | Delaying(_) | Asking(_) | KillingMain { .. },
@@ -244,7 +255,7 @@ impl<'a> Single<'a> {
             | (PreStopping(_), Begin | Reaped(_))
             | (Delaying(_) | Asking(_) | KillingMain { .. }, NotStarted(_))
             | (Running, Hurry | Deadline)
-            | (KillingMain { .. }, MainStopped(..) | Hurry) => (same, Actions::NONE),
+            | (KillingMain { .. }, MainStopped(..) | Resumed(..) | Hurry) => (same, Actions::NONE),
 
             // The round of reaping that main's end is part of shows whether anything is left.
             (State::MainEnded { verdict, .. }, Reaped(Left::None)) => (Done, self.end_alone(verdict)),
@@ -256,7 +267,7 @@ impl<'a> Single<'a> {
             (
                 State::MainEnded { .. },
                 Begin | NotStarted(_) | Hurry | MainEnded(_) | MainStopped(..) | HookEnded(_) | HookStopped(..)
-                | Deadline,
+                | Resumed(..) | Deadline,
             ) => (same, Actions::NONE),
 
             (Waiting { verdict }, Reaped(Left::None)) => (Done, self.end_alone(verdict)),
@@ -271,7 +282,7 @@ impl<'a> Single<'a> {
             (State::Leftovers { verdict, .. }, Deadline | Hurry) => ends::kill(verdict),
             (
                 Waiting { .. } | State::Leftovers { .. },
-                Begin | NotStarted(_) | MainEnded(_) | MainStopped(..) | HookEnded(_) | HookStopped(..)
+                Begin | NotStarted(_) | MainEnded(_) | MainStopped(..) | HookEnded(_) | HookStopped(..) | Resumed(..)
                 | Reaped(Left::Some),
             )
             | (Waiting { .. }, Deadline) => (same, Actions::NONE),
@@ -285,7 +296,8 @@ impl<'a> Single<'a> {
             }
             (
                 Killing { .. },
-                Begin | NotStarted(_) | Hurry | MainEnded(_) | MainStopped(..) | HookEnded(_) | HookStopped(..),
+                Begin | NotStarted(_) | Hurry | MainEnded(_) | MainStopped(..) | HookEnded(_) | HookStopped(..)
+                | Resumed(..),
             ) => (same, Actions::NONE),
 
             (Done, _) => (Done, Actions::NONE),
@@ -334,23 +346,6 @@ impl<'a> Single<'a> {
             Rule::Ignore => Err(Note::Ignored),
         }
     }
-
-    fn child_stopped(&self, child: Child, by: Signal, terminal: Terminal) -> Actions {
-        match self.policy.job_control {
-            // The shell waits for us, not for the program: it must see that the job has stopped.
-            JobControl::Caller if by.is_job_stop() && terminal != Terminal::None => {
-                [Action::StopOurselves(child)].into()
-            }
-            // SIGSTOP may be meant for the program alone, by somebody who will continue it alone. In the foreground it is
-            // `suspend`, or an editor's ^Z.
-            JobControl::Caller if by == Signal::STOP && terminal == Terminal::Foreground => {
-                [Action::StopOurselves(child)].into()
-            }
-            // Ctrl-Z where no shell could ever continue it. (The kernel ignores it for orphaned groups.)
-            JobControl::Nobody if by == Signal::TSTP => [Action::Signal(child, Signal::CONT)].into(),
-            JobControl::Caller | JobControl::Nobody => Actions::NONE,
-        }
-    }
 }
 
 impl Machine for Single<'_> {
@@ -373,6 +368,7 @@ impl Machine for Single<'_> {
             Event::Ended(_, status) => Input::HookEnded(status),
             Event::Stopped(MAIN, by, terminal) => Input::MainStopped(by, terminal),
             Event::Stopped(_, by, terminal) => Input::HookStopped(by, terminal),
+            Event::Resumed(child, by, pause) => Input::Resumed(child, by, pause),
             Event::Reaped(left) => Input::Reaped(left),
             Event::Deadline => Input::Deadline,
         };
@@ -392,8 +388,10 @@ impl Single<'_> {
         let mode = self.policy.ladder.kill_mode;
         let continued = [Action::Signal(MAIN, Signal::CONT), Action::Tell(MAIN, mode, Signal::CONT)];
         self.main_is_stopped = match input {
-            // Otherwise we have continued it, or whoever continues us does.
+            // Otherwise we have continued it, or hear of it when we go on ourselves.
             Input::MainStopped(..) => actions.is_empty(),
+            Input::Resumed(MAIN, _, Pause::Together) => false,
+            Input::Resumed(MAIN, _, Pause::Alone | Pause::Refused) => actions.is_empty(),
             _ => self.main_is_stopped && !continued.into_iter().any(|action| actions.contains(action)),
         };
         self.kill_is_passed_on |= actions.contains(Action::Signal(MAIN, Signal::KILL));

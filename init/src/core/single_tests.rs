@@ -17,7 +17,7 @@ use self::options::{S, at, milliseconds};
 use self::seen::{NOW, Seen, rebased};
 use self::worlds::World;
 use super::single::{Interrupt, MAIN, State};
-use super::{Action, Event, Left, Machine, Received, Signal, Single, StartError, Status, Step, Time};
+use super::{Action, Child, Event, Left, Machine, Pause, Received, Signal, Single, StartError, Status, Step, Time};
 
 /// How a hook may end.
 const HOOK_ENDS: [Status; 3] = [Status::Exited(0), Status::Exited(7), Status::Signaled(Signal::KILL)];
@@ -47,6 +47,9 @@ impl Hasher for Quick {
         self.write_u64(u64::from(word));
     }
 }
+
+/// Every way in which a pause can end.
+const PAUSES: [Pause; 3] = [Pause::Together, Pause::Alone, Pause::Refused];
 
 /// What a failed check says of itself.
 #[derive(Debug)]
@@ -134,11 +137,11 @@ impl World {
         }
         if seen.has_main() {
             all.extend(self.statuses.iter().map(|status| Event::Ended(MAIN, *status)));
-            all.extend(self.stops.iter().map(|(by, terminal)| Event::Stopped(MAIN, *by, *terminal)));
+            all.extend(self.stops_of(MAIN));
         }
         for hook in seen.hooks(self.options.stop_hook()) {
             all.extend(HOOK_ENDS.iter().map(|status| Event::Ended(hook, *status)));
-            all.extend(self.stops.iter().map(|(by, terminal)| Event::Stopped(hook, *by, *terminal)));
+            all.extend(self.stops_of(hook));
         }
         if let Some(child) = seen.spawned {
             all.push(Event::NotStarted(child, StartError { step: Step::Exec, errno: 2 }));
@@ -147,6 +150,15 @@ impl World {
             all.push(Event::Deadline);
         }
         all
+    }
+
+    /// How a child may be stopped, and how the pause may end that comes of it. The driver reports that after a pause
+    /// only, but what comes of it depends on nothing before.
+    fn stops_of(&self, child: Child) -> impl Iterator<Item = Event> + use<> {
+        self.stops.iter().copied().flat_map(move |(by, terminal)| {
+            let resumed = PAUSES.map(|pause| Event::Resumed(child, by, pause));
+            core::iter::once(Event::Stopped(child, by, terminal)).chain(resumed)
+        })
     }
 
     /// The times from one event to the next, and to the deadline itself.

@@ -3,8 +3,8 @@
 use core::fmt;
 
 use super::ForwardTo;
-use crate::core::StartError;
-use crate::sys::{self, Pid, Placement, Program};
+use crate::core::{StartError, Status, Terminal};
+use crate::sys::{self, Holder, Pid, Placement, Program};
 
 /// What a program is for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -53,7 +53,7 @@ pub struct Slot<'a> {
     pub(super) pid: Option<Pid>,
     /// Its number, also when it has ended.
     pub(super) number: Option<Pid>,
-    has_terminal: bool,
+    pub(super) has_terminal: bool,
 }
 
 impl<'a> Slot<'a> {
@@ -125,15 +125,31 @@ impl<'a> Slot<'a> {
         Ok(pid)
     }
 
-    /// Takes the terminal back, if the program has it.
+    /// Takes the terminal back, if the program has it, or what it has started, or nobody who lives. Otherwise it stays
+    /// where it is: a shell may have taken it while we were stopped. (What has it may also be a job of what is left, and
+    /// gone at our end.)
     pub(super) fn take_terminal(&mut self) {
-        if let Some(tty) = self.tty
+        if let (Some(tty), Some(main)) = (self.tty, self.number)
             && self.has_terminal
         {
-            // A terminal that is gone needs nobody in its foreground; and group 0 is one that our PID namespace does
-            // not show and that cannot be named: its shell takes the terminal itself.
+            let holder = tty.holder(main);
+            self.has_terminal = holder == Holder::Other;
+            if matches!(holder, Holder::Below | Holder::Gone) {
+                // A terminal that is gone needs nobody in its foreground.
+                let _ = tty.set_foreground(sys::process_group());
+            }
+        }
+    }
+
+    /// Takes the terminal back from groups that a program in ours has made and cannot have given it back for: it has
+    /// died of a signal. (Who waits for it in a script would be in the background for good.)
+    pub(super) fn take_terminal_of_the_dead(&self, main: Pid, status: Status) {
+        if self.program.placement == Placement::Inherited
+            && let Status::Signaled(_) = status
+            && let Some(tty) = sys::controlling_tty()
+            && tty.holder(main) == Holder::Below
+        {
             let _ = tty.set_foreground(sys::process_group());
-            self.has_terminal = false;
         }
     }
 
@@ -143,6 +159,18 @@ impl<'a> Slot<'a> {
             && tty.is_ours()
         {
             self.has_terminal = tty.set_foreground(pid.number()).is_ok();
+            if !self.has_terminal {
+                // Not to be tried again at each stop that comes of it.
+                self.tty = None;
+            }
+        }
+    }
+
+    /// What we and the program are to our controlling terminal.
+    pub(super) fn terminal(&self, pid: Pid) -> Terminal {
+        match self.tty {
+            Some(tty) if tty.is_ours() => Terminal::Ours,
+            _ => sys::terminal(pid),
         }
     }
 }

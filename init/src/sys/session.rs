@@ -3,11 +3,25 @@
 use super::errno::{Errno, cerr};
 use super::fds::Fd;
 use super::process::Pid;
+use super::wait::has_children_in;
 use crate::core::Terminal;
 
 /// One of our standard streams that is our controlling terminal.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Tty(i32);
+
+/// Whose group is in the foreground of a terminal.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Holder {
+    /// Ours.
+    Ours,
+    /// The program's, or one with a child of ours in it.
+    Below,
+    /// Nobody's: the group is gone.
+    Gone,
+    /// Another, or one that our PID namespace does not show.
+    Other,
+}
 
 /// getpgrp(2); 0 if its leader is outside our PID namespace.
 pub fn process_group() -> i32 {
@@ -30,6 +44,11 @@ pub fn session_of(pid: Pid) -> Option<i32> {
 /// Our controlling terminal, if it is among our standard streams.
 pub fn controlling_tty() -> Option<Tty> {
     (0..3).map(Tty).find(|tty| tty.foreground().is_ok())
+}
+
+/// Whether our controlling terminal is what we read from and what we write to.
+pub fn talks_to_terminal() -> bool {
+    [Tty(libc::STDIN_FILENO), Tty(libc::STDOUT_FILENO)].into_iter().all(|tty| tty.foreground().is_ok())
 }
 
 /// What we and our child are to our controlling terminal, on whatever descriptor it is.
@@ -60,6 +79,22 @@ impl Tty {
     /// the background.
     pub fn is_ours(self) -> bool {
         self.foreground() == Ok(process_group())
+    }
+
+    /// Whose group is in the foreground, if `main` is the program's number.
+    pub fn holder(self, main: Pid) -> Holder {
+        match self.foreground() {
+            Ok(group) if group == process_group() => Holder::Ours,
+            // Groups 0 and less cannot be asked after.
+            Ok(group) if group <= 0 => Holder::Other,
+            Ok(group) if group == main.number() || has_children_in(group) => Holder::Below,
+            // SAFETY: takes two integers and touches no memory of ours; signal 0 only asks.
+            Ok(group) => match cerr(i64::from(unsafe { libc::kill(-group, 0) })) {
+                Err(Errno(libc::ESRCH)) => Holder::Gone,
+                Ok(_) | Err(_) => Holder::Other,
+            },
+            Err(_) => Holder::Other,
+        }
     }
 
     /// tcsetpgrp(3). SIGTTOU must be blocked or ignored if we may be in the background.

@@ -214,6 +214,12 @@ impl Sleep {
         }
     }
 
+    /// Takes this signal, if it waits.
+    pub fn take(&mut self, signal: Signal) -> bool {
+        let set = SigSet(!SigSet::ALL.without(signal).0);
+        matches!(self.wait_signal(set, Some(Duration::ZERO)), Wake::Signal(_))
+    }
+
     fn sender(&self, info: &libc::siginfo_t) -> Sender {
         // kill(2), sigqueue(3) and tgkill(2) say who; everything else is from the kernel (sigaction(2), si_code).
         if !matches!(info.si_code, libc::SI_USER | libc::SI_QUEUE | libc::SI_TKILL) {
@@ -252,10 +258,18 @@ pub(super) fn send_namespace(signal: Signal) -> Result<(), Errno> {
     kill(-1, signal)
 }
 
-/// Stops ourselves; returns when somebody has continued us.
-pub fn stop_ourselves() {
-    // That fails for a PID 1 only, which does not stop; there is nothing to do about it.
-    let _ = kill(this_process().number(), Signal::STOP);
+/// Stops ourselves by the default action of `by`, so that whoever waits for us sees that one; returns when somebody has
+/// continued us. A PID 1 is not stopped, nor is an orphaned process group by another signal than SIGSTOP.
+pub fn stop_ourselves(by: Signal) {
+    let former = if by == Signal::STOP { None } else { Some(set_action(by, &DEFAULT)) };
+    // It fails for neither.
+    let _ = kill(this_process().number(), by);
+    if let Some(former) = former {
+        // It is delivered here, with what of it waited already.
+        let _ = set_mask(SigSet::ALL.without(by));
+        let _ = set_mask(SigSet::ALL);
+        set_action(by, &former);
+    }
 }
 
 /// Sends ourselves `signal` as the kernel does for a parent that has died: not as our own, which is nobody's request.
@@ -277,14 +291,23 @@ pub fn send_from_parent(ourselves: Pid, signal: Signal) -> Result<(), Errno> {
 
 /// Ends us by the signal's default action. Returns where that does not end a process.
 pub fn die_of(signal: Signal) {
-    let action = KernelAction { handler: libc::SIG_DFL, flags: 0, restorer: 0, mask: SigSet(0) };
-    let nothing: *mut KernelAction = ptr::null_mut();
-    let number = i32::from(signal.number());
-    // SAFETY: as in `set_child_signal`; the former one is not asked for. It fails for KILL, which needs none.
-    unsafe { libc::syscall(libc::SYS_rt_sigaction, number, &raw const action, nothing, SET_SIZE) };
+    // It fails for KILL, which needs none.
+    set_action(signal, &DEFAULT);
     // Neither fails for what a child of ours has just died of.
     let _ = kill(this_process().number(), signal);
     let _ = set_mask(SigSet::ALL.without(signal));
+}
+
+/// The default action.
+const DEFAULT: KernelAction = KernelAction { handler: libc::SIG_DFL, flags: 0, restorer: 0, mask: SigSet(0) };
+
+/// rt_sigaction(2): sets what the signal does and returns what it did; the same where that is refused.
+fn set_action(signal: Signal, action: &KernelAction) -> KernelAction {
+    let mut former = KernelAction { ..*action };
+    let number = i32::from(signal.number());
+    // SAFETY: both have the kernel's layout and live through the call; no handler is ever installed by us.
+    unsafe { libc::syscall(libc::SYS_rt_sigaction, number, ptr::from_ref(action), &raw mut former, SET_SIZE) };
+    former
 }
 
 fn kill(target: i32, signal: Signal) -> Result<(), Errno> {

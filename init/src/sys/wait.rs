@@ -78,6 +78,25 @@ pub(super) fn has_children() -> bool {
     found == 0
 }
 
+/// Whether we have children in this process group (1 or more), without reaping any.
+pub(super) fn has_children_in(group: i32) -> bool {
+    let mut info = core::mem::MaybeUninit::<libc::siginfo_t>::zeroed();
+    let options = libc::WEXITED | libc::WNOHANG | libc::WNOWAIT;
+    // SAFETY: `info` has room for a siginfo_t. ECHILD if there is none.
+    let found = unsafe { libc::waitid(libc::P_PGID, group as libc::id_t, info.as_mut_ptr(), options) };
+    found == 0
+}
+
+/// Whether this child of ours has been continued since it was stopped. To be asked once: the answer is taken.
+pub fn was_continued(child: Pid) -> bool {
+    let mut info = core::mem::MaybeUninit::<libc::siginfo_t>::zeroed();
+    let options = libc::WCONTINUED | libc::WNOHANG;
+    // SAFETY: `info` has room for a siginfo_t.
+    let found = unsafe { libc::waitid(libc::P_PID, child.number() as libc::id_t, info.as_mut_ptr(), options) };
+    // SAFETY: all zeros are a valid siginfo_t, and stay so where there is nothing to tell.
+    found == 0 && unsafe { info.assume_init() }.si_signo == libc::SIGCHLD
+}
+
 fn change(raw: i32) -> Option<Change> {
     if libc::WIFEXITED(raw) {
         Some(Change::Ended(Status::Exited(libc::WEXITSTATUS(raw) as u8)))

@@ -10,8 +10,8 @@ use super::options::{Meaning, Options, S, USR1, at, milliseconds};
 use super::seen::{Finish, Kind, Rest, Seen, StopHook, Timetable};
 use crate::core::single::MAIN;
 use crate::core::{
-    Action, Child, Event, Fate, JobControl, KillMode, Left, Leftovers, Note, OnSignalDeath, Outcome, Received, Rung,
-    Scope, Sender, Signal, Slow, Status, Terminal,
+    Action, Child, Event, Fate, JobControl, KillMode, Left, Leftovers, Note, OnSignalDeath, Outcome, Pause, Received,
+    Rung, Scope, Sender, Signal, Slow, Status, Terminal,
 };
 
 /// Says what must come.
@@ -31,6 +31,7 @@ impl Observer<'_> {
             Event::Ended(MAIN, status) => self.ended(status),
             Event::Ended(hook, status) => self.hook_ended(hook, status),
             Event::Stopped(child, by, terminal) => self.stopped(child, by, terminal),
+            Event::Resumed(child, by, pause) => self.resumed(child, by, pause),
             Event::Reaped(left) => self.reaped(left),
             Event::Deadline => self.deadline(),
         };
@@ -297,24 +298,56 @@ impl Observer<'_> {
 
     /// Whoever does job control must see it; where nobody can undo Ctrl-Z, we do.
     fn stopped(&mut self, child: Child, by: Signal, terminal: Terminal) -> Vec<Action> {
-        let is_awaited = match child {
-            MAIN => !self.seen.main_killed && self.seen.status.is_none(),
-            hook => self.waits_for(hook),
-        };
-        if !is_awaited {
+        if !self.is_awaited(child) {
             return Vec::new();
         }
         let job_stop = matches!(by, Signal::TSTP | Signal::TTIN | Signal::TTOU);
+        let stop = std::vec![Action::StopOurselves(child, by)];
         let expected = match (self.options.job_control, terminal) {
-            (JobControl::Caller, Terminal::Foreground) => std::vec![Action::StopOurselves(child)],
-            (JobControl::Caller, Terminal::Background) if job_stop => std::vec![Action::StopOurselves(child)],
-            (JobControl::Nobody, _) if by == Signal::TSTP => std::vec![Action::Signal(child, Signal::CONT)],
+            // Our group has what the child stopped for the want of.
+            (_, Terminal::Ours) if job_stop && by != Signal::TSTP => {
+                std::vec![Action::HandTerminal(child), self.continues(child)]
+            }
+            (JobControl::Caller, Terminal::Foreground | Terminal::Ours) => stop,
+            (JobControl::Caller, Terminal::Background) if job_stop => stop,
+            (JobControl::Nobody, _) if by == Signal::TSTP => std::vec![self.continues(child)],
             _ => Vec::new(),
         };
         if child == MAIN {
             self.seen.main_stopped = expected.is_empty();
         }
         expected
+    }
+
+    /// It goes on when we do; and where Ctrl-Z is to stop nobody, it is not stopped by it for good.
+    fn resumed(&mut self, child: Child, by: Signal, pause: Pause) -> Vec<Action> {
+        if !self.is_awaited(child) {
+            return Vec::new();
+        }
+        let expected = match pause {
+            Pause::Alone => std::vec![self.continues(child)],
+            Pause::Refused if by == Signal::TSTP && !self.options.shares_group() => std::vec![self.continues(child)],
+            Pause::Refused | Pause::Together => Vec::new(),
+        };
+        if child == MAIN {
+            self.seen.main_stopped = pause == Pause::Refused && expected.is_empty();
+        }
+        expected
+    }
+
+    fn is_awaited(&self, child: Child) -> bool {
+        match child {
+            MAIN => !self.seen.main_killed && self.seen.status.is_none(),
+            hook => self.waits_for(hook),
+        }
+    }
+
+    /// A group of its own was stopped as a whole.
+    fn continues(&self, child: Child) -> Action {
+        match self.options.shares_group() {
+            true => Action::Signal(child, Signal::CONT),
+            false => Action::Tell(child, KillMode::Group, Signal::CONT),
+        }
     }
 
     /// 5. What is left is told once, when main has ended; or waited for; or left.

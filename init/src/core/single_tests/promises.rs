@@ -6,8 +6,8 @@ use super::options::{Options, S, Table, USR1, USR2, at, milliseconds};
 use super::worlds::{AS_ASKED, KILL, LADDER, PROCESS, WITHOUT_KILL};
 use crate::core::single::MAIN;
 use crate::core::{
-    Action, Event, Fate, KillMode, Left, Leftovers, Machine, Outcome, Received, Rung, Scope, Sender, Signal, Single,
-    Slow, Status, Terminal,
+    Action, Event, Fate, Group, JobControl, KillMode, Left, Leftovers, Machine, Outcome, Pause, Received, Rung, Scope,
+    Sender, Signal, Single, Slow, Status, Terminal,
 };
 
 /// The longest that a test waits.
@@ -305,6 +305,45 @@ fn a_stopped_main_is_continued_so_that_it_can_end() {
     assert_eq!(run.stop(S), [tell(Signal::TERM)]);
     run.on(S, stopped);
     assert_eq!(run.stop(S), continued);
+}
+
+#[test]
+fn we_stop_as_main_was_stopped_and_continue_it_where_nobody_else_has() {
+    for (group, go_on) in [
+        (Group::Shared, Action::Signal(MAIN, Signal::CONT)),
+        (Group::Own, Action::Tell(MAIN, KillMode::Group, Signal::CONT)),
+    ] {
+        let mut run = Run::new(Options { group, ..Options::NONE });
+        for by in [Signal::TSTP, Signal::TTIN, Signal::TTOU, Signal::STOP] {
+            let stopped = Event::Stopped(MAIN, by, Terminal::Foreground);
+            assert_eq!(run.on(0, stopped), [Action::StopOurselves(MAIN, by)]);
+            assert_eq!(run.on(0, Event::Resumed(MAIN, by, Pause::Together)), []);
+            assert_eq!(run.on(0, Event::Resumed(MAIN, by, Pause::Alone)), [go_on]);
+        }
+    }
+}
+
+#[test]
+fn ctrl_z_stops_no_group_of_mains_own_where_no_shell_sees_us() {
+    let go_on = [Action::Tell(MAIN, KillMode::Group, Signal::CONT)];
+    let stopped = Event::Stopped(MAIN, Signal::TSTP, Terminal::Foreground);
+    let mut leader = Run::new(Options { group: Group::Own, job_control: JobControl::Nobody, ..Options::NONE });
+    assert_eq!(leader.on(0, stopped), go_on);
+    let mut orphaned = Run::new(Options { group: Group::Own, ..Options::NONE });
+    orphaned.on(0, stopped);
+    assert_eq!(orphaned.on(0, Event::Resumed(MAIN, Signal::TSTP, Pause::Refused)), go_on);
+    // It would read, and stop, again and again; a stop of ours continues it.
+    assert_eq!(orphaned.on(0, Event::Resumed(MAIN, Signal::TTIN, Pause::Refused)), []);
+    assert!(orphaned.stop(0).contains(&tell(Signal::CONT)));
+}
+
+#[test]
+fn main_gets_the_terminal_that_a_shell_has_given_to_us() {
+    for by in [Signal::TTIN, Signal::TTOU] {
+        let mut run = Run::new(Options { group: Group::Own, ..Options::NONE });
+        let go_on = Action::Tell(MAIN, KillMode::Group, Signal::CONT);
+        assert_eq!(run.on(0, Event::Stopped(MAIN, by, Terminal::Ours)), [Action::HandTerminal(MAIN), go_on]);
+    }
 }
 
 #[test]

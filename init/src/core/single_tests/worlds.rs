@@ -98,15 +98,19 @@ pub(super) fn leftovers() -> Vec<World> {
 pub(super) fn audiences() -> Vec<World> {
     const STOPS: &[(Signal, Terminal)] = &[
         (Signal::STOP, Terminal::Foreground),
+        (Signal::STOP, Terminal::Ours),
         (Signal::STOP, Terminal::Background),
         (Signal::STOP, Terminal::None),
         (Signal::TSTP, Terminal::Foreground),
+        (Signal::TSTP, Terminal::Ours),
         (Signal::TSTP, Terminal::Background),
         (Signal::TSTP, Terminal::None),
         (Signal::TTIN, Terminal::Foreground),
+        (Signal::TTIN, Terminal::Ours),
         (Signal::TTIN, Terminal::Background),
         (Signal::TTIN, Terminal::None),
         (Signal::TTOU, Terminal::Foreground),
+        (Signal::TTOU, Terminal::Ours),
         (Signal::TTOU, Terminal::Background),
         (Signal::TTOU, Terminal::None),
     ];
