@@ -4,7 +4,7 @@
 #[expect(dead_code, reason = "each test file uses its part of the harness")]
 mod harness;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use harness::launch::{By, EVERYWHERE, Launch, Place, WAYS};
 use harness::running::{Ended, Running, expect_report, passes};
@@ -40,7 +40,7 @@ fn marking(scene: &Scene) -> (PathBuf, String) {
 
 /// The command did not run: nothing of it can come any more.
 #[track_caller]
-fn never_ran(ended: &Ended, file: &PathBuf) {
+fn never_ran(ended: &Ended, file: &Path) {
     assert!(!file.exists(), "{ended:?}");
     assert!(!ended.stdout.iter().any(|line| line == "started"), "{ended:?}");
 }
