@@ -383,7 +383,7 @@ fn without_a_shell_nothing_is_started_and_a_stop_goes_on() {
     for file in [&supervise, &probe] {
         scene.for_everybody(file);
     }
-    let name = |file: &std::path::Path| format!("/{}", file.file_name().expect("a file").to_string_lossy());
+    let name = |file: &Path| format!("/{}", file.file_name().expect("a file").to_string_lossy());
     let start = |options: &[&str], verbs: &str| {
         let mut command = scene.command("unshare");
         command.args(["--user", "--map-root-user", "chroot"]).arg(&root).arg(name(&supervise)).args(options);
