@@ -260,7 +260,7 @@ mod tests {
     use std::vec::Vec;
 
     use super::{Cause, End, Process, Record};
-    use crate::core::{Action, Event, Left, Outcome, Received, Rung, Sender, Signal, Status, Time};
+    use crate::core::{Action, Child, Event, Fault, Left, Outcome, Received, Rung, Sender, Signal, Status, Time};
 
     fn at(seconds: u64) -> Time {
         Time::from_start(Duration::from_secs(seconds))
@@ -288,6 +288,21 @@ mod tests {
         assert_eq!(record.main_ended(), Some((at(9), DEATH)));
         assert_eq!(record.main(), Some((7, at(0))));
         assert_eq!(record.ended(), Some((at(9), Outcome::Code(143))));
+    }
+
+    #[test]
+    fn what_prevented_the_start_is_remembered_and_what_a_stop_goes_on_without_is_not() {
+        let fault = Fault::Ended(DEATH);
+        let mut record = Record::EMPTY;
+        record.note_begin(at(1));
+        record.note(at(2), Event::Signalled(TERM), Action::Blame(Child(1), Fault::StopAsked));
+        record.note(at(3), Event::Deadline, Action::Blame(Child(1), fault));
+        assert_eq!((record.began(), record.main()), (Some(at(1)), None));
+        assert_eq!(record.prevented(), Some((Child(1), Fault::StopAsked)));
+        let mut record = Record::EMPTY;
+        record.note_start(at(1), 7);
+        record.note(at(2), Event::Ended(Child(1), DEATH), Action::Blame(Child(1), fault));
+        assert_eq!(record.prevented(), None);
     }
 
     #[test]
