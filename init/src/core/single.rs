@@ -95,7 +95,8 @@ enum Input {
     MainStopped(Signal, Terminal),
     HookEnded(Status),
     HookStopped(Signal, Terminal),
-    Resumed(Child, Signal, Pause),
+    MainResumed(Signal, Pause),
+    HookResumed(Signal, Pause),
     Reaped(Left),
     Deadline,
 }
@@ -133,8 +134,8 @@ impl<'a> Single<'a> {
     #[expect(clippy::too_many_lines, reason = "the table")]
     fn next(&self, now: Time, input: Input) -> (State, Actions) {
         use Input::{
-            Begin, Deadline, Forward, HookEnded, HookStopped, Hurry, MainEnded, MainStopped, NotStarted, Reaped,
-            Resumed, Stop,
+            Begin, Deadline, Forward, HookEnded, HookResumed, HookStopped, Hurry, MainEnded, MainResumed, MainStopped,
+            NotStarted, Reaped, Stop,
         };
         use State::{
             Abandoning, Asking, Delaying, Done, Killing, KillingHook, KillingMain, New, PreStarting, PreStopping,
@@ -148,7 +149,7 @@ impl<'a> Single<'a> {
             (
                 New,
                 NotStarted(_) | Stop(_) | Forward(_) | Hurry | MainEnded(_) | MainStopped(..) | HookEnded(_)
-                | HookStopped(..) | Resumed(..) | Reaped(_) | Deadline,
+                | HookStopped(..) | MainResumed(..) | HookResumed(..) | Reaped(_) | Deadline,
             ) => (same, Actions::NONE),
 
             (PreStarting(Hook { child, .. }), HookEnded(Status::Exited(0))) => self.start_from(now, child.0),
@@ -167,6 +168,9 @@ impl<'a> Single<'a> {
             (PreStarting(hook) | Abandoning { hook, .. }, HookStopped(by, terminal)) => {
                 (same, self.child_stopped(hook.child, by, terminal))
             }
+            (PreStarting(hook) | Abandoning { hook, .. }, HookResumed(by, pause)) => {
+                (same, self.resumed(hook.child, by, pause))
+            }
             (Abandoning { asked, .. }, HookEnded(status)) => {
                 (State::MainEnded { asked: Some(asked), verdict: Verdict::Hook(status) }, Actions::NONE)
             }
@@ -183,13 +187,16 @@ impl<'a> Single<'a> {
             }
             (KillingHook { .. }, Forward(signal)) => (same, drop_signal(signal, Note::HookIsKilled)),
             // A deadline that nobody waits for is that of a hook that has ended.
-            (PreStarting(_) | Abandoning { .. }, Begin | MainEnded(_) | MainStopped(..) | Reaped(_) | Deadline)
+            (
+                PreStarting(_) | Abandoning { .. },
+                Begin | MainEnded(_) | MainStopped(..) | MainResumed(..) | Reaped(_) | Deadline,
+            )
             | (PreStarting(_), Hurry)
             | (Abandoning { .. }, NotStarted(_))
             | (
                 KillingHook { .. },
-                Begin | NotStarted(_) | Hurry | MainEnded(_) | MainStopped(..) | HookStopped(..) | Resumed(..)
-                | Reaped(_),
+                Begin | NotStarted(_) | Hurry | MainEnded(_) | MainStopped(..) | HookStopped(..) | MainResumed(..)
+                | HookResumed(..) | Reaped(_),
             ) => (same, Actions::NONE),
 
             (Running, NotStarted(why)) => self.not_started(MAIN, why),
@@ -205,6 +212,7 @@ impl<'a> Single<'a> {
             (PreStopping(_), HookStopped(by, terminal)) => {
                 (same, self.child_stopped(self.policy.stop_hook(), by, terminal))
             }
+            (PreStopping(_), HookResumed(by, pause)) => (same, self.resumed(self.policy.stop_hook(), by, pause)),
             // A stop is under way: asking again ends the delay, or tells main again; the clock goes on.
             (Delaying(request), Stop(_) | Deadline | Hurry) => self.ask(now, request),
             (Asking(climb), Stop(signal)) => match self.first_signal(signal) {
@@ -243,19 +251,18 @@ impl<'a> Single<'a> {
             (Running | PreStopping(_) | Delaying(_) | Asking(_), MainStopped(by, terminal)) => {
                 (same, self.child_stopped(MAIN, by, terminal))
             }
-            (
-                PreStarting(_) | Abandoning { .. } | Running | PreStopping(_) | Delaying(_) | Asking(_),
-                Resumed(child, by, pause),
-            ) => (same, self.resumed(child, by, pause)),
+            (Running | PreStopping(_) | Delaying(_) | Asking(_), MainResumed(by, pause)) => {
+                (same, self.resumed(MAIN, by, pause))
+            }
             // Whoever waits for the hook before the stop does so no more.
             (
                 Running | Delaying(_) | Asking(_) | KillingMain { .. },
-                Begin | Reaped(_) | HookEnded(_) | HookStopped(..),
+                Begin | Reaped(_) | HookEnded(_) | HookStopped(..) | HookResumed(..),
             )
             | (PreStopping(_), Begin | Reaped(_))
             | (Delaying(_) | Asking(_) | KillingMain { .. }, NotStarted(_))
             | (Running, Hurry | Deadline)
-            | (KillingMain { .. }, MainStopped(..) | Resumed(..) | Hurry) => (same, Actions::NONE),
+            | (KillingMain { .. }, MainStopped(..) | MainResumed(..) | Hurry) => (same, Actions::NONE),
 
             // The round of reaping that main's end is part of shows whether anything is left.
             (State::MainEnded { verdict, .. }, Reaped(Left::None)) => (Done, self.end_alone(verdict)),
@@ -267,7 +274,7 @@ impl<'a> Single<'a> {
             (
                 State::MainEnded { .. },
                 Begin | NotStarted(_) | Hurry | MainEnded(_) | MainStopped(..) | HookEnded(_) | HookStopped(..)
-                | Resumed(..) | Deadline,
+                | MainResumed(..) | HookResumed(..) | Deadline,
             ) => (same, Actions::NONE),
 
             (Waiting { verdict }, Reaped(Left::None)) => (Done, self.end_alone(verdict)),
@@ -282,8 +289,8 @@ impl<'a> Single<'a> {
             (State::Leftovers { verdict, .. }, Deadline | Hurry) => ends::kill(verdict),
             (
                 Waiting { .. } | State::Leftovers { .. },
-                Begin | NotStarted(_) | MainEnded(_) | MainStopped(..) | HookEnded(_) | HookStopped(..) | Resumed(..)
-                | Reaped(Left::Some),
+                Begin | NotStarted(_) | MainEnded(_) | MainStopped(..) | HookEnded(_) | HookStopped(..)
+                | MainResumed(..) | HookResumed(..) | Reaped(Left::Some),
             )
             | (Waiting { .. }, Deadline) => (same, Actions::NONE),
 
@@ -297,7 +304,7 @@ impl<'a> Single<'a> {
             (
                 Killing { .. },
                 Begin | NotStarted(_) | Hurry | MainEnded(_) | MainStopped(..) | HookEnded(_) | HookStopped(..)
-                | Resumed(..),
+                | MainResumed(..) | HookResumed(..),
             ) => (same, Actions::NONE),
 
             (Done, _) => (Done, Actions::NONE),
@@ -368,7 +375,8 @@ impl Machine for Single<'_> {
             Event::Ended(_, status) => Input::HookEnded(status),
             Event::Stopped(MAIN, by, terminal) => Input::MainStopped(by, terminal),
             Event::Stopped(_, by, terminal) => Input::HookStopped(by, terminal),
-            Event::Resumed(child, by, pause) => Input::Resumed(child, by, pause),
+            Event::Resumed(MAIN, by, pause) => Input::MainResumed(by, pause),
+            Event::Resumed(_, by, pause) => Input::HookResumed(by, pause),
             Event::Reaped(left) => Input::Reaped(left),
             Event::Deadline => Input::Deadline,
         };
@@ -390,8 +398,8 @@ impl Single<'_> {
         self.main_is_stopped = match input {
             // Otherwise we have continued it, or hear of it when we go on ourselves.
             Input::MainStopped(..) => actions.is_empty(),
-            Input::Resumed(MAIN, _, Pause::Together) => false,
-            Input::Resumed(MAIN, _, Pause::Alone | Pause::Refused) => actions.is_empty(),
+            Input::MainResumed(_, Pause::Together) => false,
+            Input::MainResumed(_, Pause::Alone | Pause::Refused) => actions.is_empty(),
             _ => self.main_is_stopped && !continued.into_iter().any(|action| actions.contains(action)),
         };
         self.kill_is_passed_on |= actions.contains(Action::Signal(MAIN, Signal::KILL));
