@@ -24,6 +24,16 @@ pub(crate) fn start_copy(work: impl FnOnce() -> u8) -> Result<Pid, Errno> {
     }
 }
 
+/// To be called first in a copy of ourselves that process 1 has made, of which the C library does not know: there
+/// abort(3), and so a panic, would signal the number that it remembers, which is the original's.
+pub(crate) fn end_by_panic() {
+    std::panic::set_hook(Box::new(|panic| {
+        log::error!("a part of supervise has failed: {panic}");
+        // SAFETY: takes an integer and does not return.
+        unsafe { libc::_exit(i32::from(crate::cli::exit::FAILURE)) }
+    }));
+}
+
 /// Whether a shell is heard.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Output {

@@ -22,6 +22,7 @@ pub(crate) use self::target::{NotATarget, Target};
 use crate::cli::exit;
 use crate::cli::hooks::Before;
 use crate::end;
+use crate::sys::end_by_panic;
 
 /// What to wait for, and how.
 #[derive(Debug)]
@@ -67,11 +68,14 @@ impl WaitFor {
     #[inline(never)]
     pub(crate) fn before_command(&'static self) -> Before {
         // It begins with the command's mask.
-        let work = || match block_all() {
-            Ok(entry) => self.wait_and(Then::NotStarted, entry.mask()),
-            Err(errno) => {
-                error!("cannot block signals: {errno} (a seccomp filter?); the command is not started");
-                exit::FAILURE
+        let work = || {
+            end_by_panic();
+            match block_all() {
+                Ok(entry) => self.wait_and(Then::NotStarted, entry.mask()),
+                Err(errno) => {
+                    error!("cannot block signals: {errno} (a seccomp filter?); the command is not started");
+                    exit::FAILURE
+                }
             }
         };
         Before::Call { title: "wait-for".into(), work: Box::new(work) }

@@ -30,6 +30,7 @@ use self::process::{are_shell_words, shorten};
 use self::read::Whose;
 use self::text::{Line, Seconds, Shell};
 use crate::diagnose::start;
+use crate::sys::end_by_panic;
 
 /// What is known before the start.
 #[derive(Clone, Copy, Debug)]
@@ -47,6 +48,7 @@ const LINES: usize = 10;
 
 /// Says what is slow and why, in a few lines.
 pub(crate) fn explain(situation: &Situation<'_>, context: &Context) {
+    end_by_panic();
     let (told, signal) = match situation.slow {
         Slow::Main(signal) => (Told::Main(context.kill_mode), signal),
         Slow::Leftovers(_) => (Told::Leftovers, Signal::TERM),
