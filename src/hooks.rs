@@ -18,22 +18,23 @@ pub(crate) struct Plan<'a> {
     pub(crate) limits: Vec<Option<Duration>>,
 }
 
-/// How main is placed.
+/// How what runs around main is started. Whom main becomes is its own affair: what prepares a place for it needs our
+/// rights, and so must not be led by files in that one's home.
 #[derive(Clone, Copy)]
 pub(crate) struct Around {
-    pub(crate) forward_to: ForwardTo,
+    pub(crate) environment: Environment,
+    pub(crate) placement: Placement,
     pub(crate) group: Group,
     pub(crate) tty: Option<Tty>,
 }
 
 impl<'a> Plan<'a> {
     /// All is allocated here, and nothing of it is given back before the end.
-    pub(crate) fn new(hooks: &'a Hooks, main: &Program, around: Around) -> Plan<'a> {
-        let Around { forward_to, group, tty } = around;
-        // Whom main becomes is its own affair: what prepares a place for it needs our rights.
-        let ours = Program { alterations: None, ..*main };
-        let mut plan = Plan { slots: vec![Slot::new(*main, forward_to, tty)], limits: Vec::new() };
-        let before = |program| Slot::new(program, forward_to, tty);
+    pub(crate) fn new(hooks: &'a Hooks, main: Slot<'a>, around: Around) -> Plan<'a> {
+        let Around { environment, placement, group, tty } = around;
+        let ours = Program { alterations: None, environment, placement, ..*main.program() };
+        let mut plan = Plan { slots: vec![main], limits: Vec::new() };
+        let before = |program| Slot::new(program, main.forward_to(), tty);
         for hook in &hooks.before {
             // The descriptors that a service manager passes are meant for main.
             let alone = Program { pid_entries: [None; 2], ..ours };

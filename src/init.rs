@@ -172,7 +172,7 @@ pub(crate) fn run(
         alterations: ready.alterations,
     };
     let mut alone = [Slot::new(program, options.forward_to, place.tty)];
-    let mut plan = options.hooks.as_deref().map(|hooks| plan(hooks, &program, options, &place));
+    let mut plan = options.hooks.as_deref().map(|hooks| plan(hooks, alone[0], surroundings, options, ready.outside));
     let (slots, before): (&mut [Slot<'_>], &[_]) = match &mut plan {
         Some(plan) => (&mut plan.slots, &plan.limits),
         None => (&mut alone, &[]),
@@ -208,8 +208,15 @@ pub(crate) fn run(
 
 /// Not in our caller's frame, which stays in memory.
 #[inline(never)]
-fn plan<'a>(hooks: &'a Hooks, main: &Program, options: &Options, place: &Place) -> Box<Plan<'a>> {
-    let around = Around { forward_to: options.forward_to, group: place.group, tty: place.tty };
+fn plan<'a>(
+    hooks: &'a Hooks,
+    main: Slot<'a>,
+    surroundings: &Surroundings,
+    options: &Options,
+    environment: Environment,
+) -> Box<Plan<'a>> {
+    let Place { placement, group, tty, .. } = Place::of_hooks(surroundings, options);
+    let around = Around { environment, placement, group, tty };
     Box::new(Plan::new(hooks, main, around))
 }
 
@@ -238,7 +245,7 @@ fn prepare(
 /// Looks up what the command is given, or says why it cannot be had and returns the code to end with.
 fn dress(environment: Environment, surroundings: &Surroundings, options: &Options) -> Result<Ready, u8> {
     let Some(outfit) = &options.outfit else {
-        return Ok(Ready { environment, path: surroundings.path, alterations: None });
+        return Ok(Ready { environment, outside: environment, path: surroundings.path, alterations: None });
     };
     outfit.prepare(environment, surroundings.path).map_err(|wrong| {
         error!("{wrong}");
@@ -348,18 +355,24 @@ struct Place {
 }
 
 impl Place {
+    /// Where the command stands.
     fn new(surroundings: &Surroundings, options: &Options) -> Place {
+        let place = Place::of_hooks(surroundings, options);
+        // It makes the group itself, and leaves the terminal.
+        if has_new_session(options) { Place { placement: Placement::Inherited, tty: None, ..place } } else { place }
+    }
+
+    /// Where what runs around it stands: the same, but in our session.
+    fn of_hooks(surroundings: &Surroundings, options: &Options) -> Place {
         let is_pid_1 = surroundings.is_pid_1();
         let leads_session = session() == surroundings.ourselves.number();
         // In our caller's group pipelines, pagers and Ctrl-C work as without us. A session's leader has no caller
         // whose group it could share, and the kernel tells it alone that its terminal is gone.
         let needs_group = options.forward_to == ForwardTo::Group || options.ladder.kill_mode == KillMode::Group;
-        // It makes the group itself, and leaves the terminal.
-        let new_session = options.outfit.as_ref().is_some_and(|outfit| outfit.new_session);
-        let group = if leads_session || needs_group || new_session { Group::Own } else { Group::Shared };
-        let tty = if group == Group::Own && !new_session { controlling_tty() } else { None };
+        let is_apart = leads_session || needs_group || has_new_session(options);
+        let group = if is_apart { Group::Own } else { Group::Shared };
+        let tty = if group == Group::Own { controlling_tty() } else { None };
         let placement = match (group, tty) {
-            _ if new_session => Placement::Inherited,
             (Group::Shared, _) => Placement::Inherited,
             // In a pipeline the terminal may be a neighbour's, such as a pager's in our group. Who needs it there is
             // stopped at the first use, and gets it then.
@@ -379,4 +392,8 @@ impl Place {
             on_signal_death: if is_pid_1 { OnSignalDeath::Code } else { OnSignalDeath::DieOfIt },
         }
     }
+}
+
+fn has_new_session(options: &Options) -> bool {
+    options.outfit.as_ref().is_some_and(|outfit| outfit.new_session)
 }

@@ -78,7 +78,8 @@ impl WaitFor {
                 }
             }
         };
-        Before::Call { title: "wait-for".into(), work: Box::new(work) }
+        let targets: Vec<String> = self.targets.iter().map(Target::to_string).collect();
+        Before::Call { title: format!("wait-for {}", targets.join(" ")), work: Box::new(work) }
     }
 
     fn wait_and(&self, then: Then, blocked: SigSet) -> u8 {

@@ -195,7 +195,11 @@ fn without_rights_only_who_it_is_already_will_do() {
     }
     let scene = Scene::new();
     let ended = without_rights(&scene, "4242", &["--user", "nobody"]).probe("exit 3").end();
-    refused(&ended, 125, &["--user", "cannot set the groups 65534", "not permitted", "root", "nothing was started"]);
+    refused(
+        &ended,
+        125,
+        &["--user", "cannot set the groups 65534", "not permitted", "root", "the command was not started"],
+    );
     // As in a pod with `runAsUser` and `fsGroup`: what is so already needs nothing, and the groups stay.
     for user in ["4242", "4242:4242"] {
         let ended = without_rights(&scene, "4242", &["--user", user]).argv(&["sh", "-c", "id -G; echo $HOME"]).end();
@@ -241,7 +245,7 @@ fn each_refusal_on_the_way_is_one_line() {
             let inject = format!("inject={call}:error={error}");
             let launch = scene.supervise().options(&all).options(&["--setsid", "--workdir", "/"]);
             let launch = launch.traced(&log, &["-f", "-e", &format!("trace={call}"), "-e", &inject]);
-            refused(&launch.probe("say started").end(), 125, &[said, errno, "nothing was started"]);
+            refused(&launch.probe("say started").end(), 125, &[said, errno, "the command was not started"]);
             scene.nothing_is_left();
         }
     }

@@ -225,7 +225,10 @@ impl World<'_, '_> {
                 slot.pid = None;
                 // From here on the keys are for us: the second Ctrl-C in a row hurries what is left.
                 slot.take_terminal();
-                slot.take_terminal_of_the_dead(pid, status);
+                // Main may have it, and a hook before the stop never had.
+                if slot.purpose() != Purpose::PreStop {
+                    slot.take_terminal_of_the_dead(pid, status);
+                }
                 log_end(Some(slot.purpose()), pid, status);
                 self.deliver(machine, Event::Ended(Child(index), status));
             }
@@ -305,14 +308,14 @@ impl World<'_, '_> {
 
     fn spawn(&mut self, child: Child) -> Result<(), StartError> {
         let main = self.slots.first().and_then(|slot| slot.pid);
-        let began = !self.slots.iter().any(Slot::has_begun);
-        if !began && let Some(slot) = self.slots.get_mut(usize::from(child.0)) {
+        let is_first = !self.slots.iter().any(Slot::has_begun);
+        if !is_first && let Some(slot) = self.slots.get_mut(usize::from(child.0)) {
             slot.keep_behind();
         }
         let Some(slot) = self.slots.get_mut(usize::from(child.0)) else { return Ok(()) };
         let now = sys::now();
         if let Some(record) = &mut self.setting.record
-            && began
+            && is_first
         {
             record.note_begin(now);
         }

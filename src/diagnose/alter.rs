@@ -72,6 +72,6 @@ impl fmt::Display for Refused {
             }
             Alteration::NoNewPrivileges => f.write_str("--no-new-privs: cannot set it"),
         }?;
-        write!(f, ": {}{}; nothing was started", self.errno, self.needs)
+        write!(f, ": {}{}; the command was not started", self.errno, self.needs)
     }
 }

@@ -18,19 +18,19 @@ const LONGEST: usize = 128 * 1024;
 /// The largest file of variables.
 const LARGEST: u64 = 16 * 1024 * 1024;
 
-/// The command's environment and the value of its PATH.
+/// The command's environment, the same with our own HOME where the user's is in it, and the value of its PATH.
 pub(super) fn build(
     outfit: &Outfit,
     ours: &Environment,
     user: Option<&User>,
-) -> Result<(Environment, Option<&'static CStr>), Wrong> {
+) -> Result<(Environment, Environment, Option<&'static CStr>), Wrong> {
     let mut variables = Variables { ours, entries: Vec::new() };
     if !outfit.clear_env {
         variables.entries.extend(ours.entries());
     }
-    if let Some(user) = user {
-        variables.set(entry(b"HOME", user.home.to_bytes()));
-    }
+    let our_home = variables.entries.iter().copied().find(|entry| split(entry.to_bytes()).0 == b"HOME");
+    let users_home = user.map(|user| entry(b"HOME", user.home.to_bytes()));
+    users_home.into_iter().for_each(|entry| variables.set(entry));
     for asked in &outfit.env_files {
         variables.read_file(asked.value).map_err(|why| asked.unfit(why))?;
     }
@@ -41,9 +41,20 @@ pub(super) fn build(
         variables.read_values(asked)?;
     }
     let path = variables.get(b"PATH");
-    let places = crate::places(variables.entries.len());
-    // There is room for all, so there is an environment.
-    Ok((Environment::new(places, variables.entries).unwrap_or(*ours), path))
+    let entries = variables.entries;
+    // What was given since has replaced it.
+    let place = users_home.and_then(|home| entries.iter().position(|entry| std::ptr::eq(*entry, home)));
+    let environment = stored(&entries).unwrap_or(*ours);
+    let outside = match place {
+        Some(place) => stored(&[&entries[..place], our_home.as_slice(), &entries[place + 1..]].concat()),
+        None => Some(environment),
+    };
+    Ok((environment, outside.unwrap_or(*ours), path))
+}
+
+/// An environment of these entries, for good; there is room for all of them, so it is one.
+fn stored(entries: &[&'static CStr]) -> Option<Environment> {
+    Environment::new(crate::places(entries.len()), entries.iter().copied())
 }
 
 /// `NAME=VALUE`, for good. There is no zero byte in either.

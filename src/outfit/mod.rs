@@ -2,7 +2,8 @@
 //! looked up is looked up before the start, with our own rights; the child then makes a list of alterations in order, and
 //! one of them that is refused ends the start.
 //!
-//! 1. We stay who we are: the alterations are the command's alone.
+//! 1. We stay who we are: the alterations are the command's alone. (Only, where its user is another one, we are not
+//!    dumpable from then on.)
 //! 2. What needs rights comes before they are given up.
 
 pub(crate) mod capabilities;
@@ -54,6 +55,8 @@ pub(crate) struct Outfit {
 #[derive(Debug)]
 pub(crate) struct Ready {
     pub(crate) environment: Environment,
+    /// The same for what runs around the command with our rights: HOME is ours.
+    pub(crate) outside: Environment,
     /// The value of the command's own PATH.
     pub(crate) path: Option<&'static CStr>,
     pub(crate) alterations: Option<&'static Alterations>,
@@ -70,11 +73,14 @@ impl Outfit {
     pub(crate) fn prepare(&self, ours: Environment, path: Option<&'static CStr>) -> Result<Ready, Wrong> {
         let user = self.user.map(|asked| users::look_up(asked.value.to_bytes()).map_err(|why| asked.unfit(why)));
         let user = user.transpose()?;
-        let (environment, path) =
-            if self.changes_environment() { environment::build(self, &ours, user.as_ref())? } else { (ours, path) };
+        let (environment, outside, path) = if self.changes_environment() {
+            environment::build(self, &ours, user.as_ref())?
+        } else {
+            (ours, ours, path)
+        };
         let list = self.alterations(user);
         let alterations = (!list.is_empty()).then(|| &*Box::leak(Box::new(Alterations { list: list.leak() })));
-        Ok(Ready { environment, path, alterations })
+        Ok(Ready { environment, outside, path, alterations })
     }
 
     fn changes_environment(&self) -> bool {

@@ -49,7 +49,7 @@
 //! 11. The hook before a stop is started once, when a stop begins, and never without one. Main is told when it has
 //!     ended, however it did, or at its limit, or by a second request. At the limit alone it is killed; otherwise it runs
 //!     on, and is one of what main leaves behind. Signals reach main, not the hook.
-//! 12. Where a shell above us does job control we stop as main, or the hook that runs, was stopped, and go on with it.
+//! 12. Where a shell above us does job control we stop as main, or the hook before it, was stopped, and go on with it.
 //!     It is continued where nobody else can do it or has done it, and handed the terminal where our group has it and it
 //!     stopped for the want of it.
 
@@ -209,10 +209,8 @@ impl<'a> Single<'a> {
             }
             (PreStopping(request), HookEnded(status)) => self.delay_for(now, request, Fault::Ended(status)),
             (PreStopping(request), Deadline) => self.delay_after_limit(now, request),
-            (PreStopping(_), HookStopped(by, terminal)) => {
-                (same, self.child_stopped(self.policy.stop_hook(), by, terminal))
-            }
-            (PreStopping(_), HookResumed(by, pause)) => (same, self.resumed(self.policy.stop_hook(), by, pause)),
+            // We must not stop with it in the middle of a stop. A key that stopped main too has its own event.
+            (PreStopping(_), HookStopped(..) | HookResumed(..)) => (same, Actions::NONE),
             // A stop is under way: asking again ends the delay, or tells main again; the clock goes on.
             (Delaying(request), Stop(_) | Deadline | Hurry) => self.ask(now, request),
             (Asking(climb), Stop(signal)) => match self.first_signal(signal) {

@@ -80,6 +80,11 @@ impl<'a> Slot<'a> {
         &self.program
     }
 
+    /// Whom a forwarded signal reaches.
+    pub fn forward_to(&self) -> ForwardTo {
+        self.forward_to
+    }
+
     /// Whether it says itself what goes wrong.
     pub(super) fn speaks(&self) -> bool {
         self.call.is_some()

@@ -6,23 +6,24 @@ use core::time::Duration;
 use log::{debug, warn};
 
 use super::say::log_sent;
-use super::{Purpose, Setting, Situation, World};
+use super::{Setting, Situation, World};
 use crate::core::{Child, End, Fate, KillMode, Name, Rung, Signal, Slow};
 use crate::sys::{self, Errno, Helper, Pid, Told, TreeError};
 
 impl World<'_, '_> {
     pub(super) fn tell(&self, child: Child, mode: KillMode, signal: Signal) {
-        let Some(pid) = self.slot(child).and_then(|slot| slot.pid) else { return };
+        let Some(slot) = self.slot(child) else { return };
+        let Some(pid) = slot.pid else { return };
         match mode {
-            KillMode::Main => log_sent(sys::send(pid, signal), Purpose::Main, pid, signal),
-            KillMode::Group => log_sent(send_group(pid, signal), Purpose::Main, pid, signal),
+            KillMode::Main => log_sent(sys::send(pid, signal), slot.purpose(), pid, signal),
+            KillMode::Group => log_sent(send_group(pid, signal), slot.purpose(), pid, signal),
             KillMode::Tree => {
                 let sent = if signal == Signal::KILL { self.rest.kill() } else { self.rest.signal(signal) };
                 match sent {
                     Ok(()) => debug!(event = "tell", signal = signal.number(); "sent {signal} to the whole tree"),
                     Err(error) => {
                         warn!("cannot send {signal} to the whole tree: {error}; sending it to the main program alone");
-                        log_sent(sys::send(pid, signal), Purpose::Main, pid, signal);
+                        log_sent(sys::send(pid, signal), slot.purpose(), pid, signal);
                     }
                 }
             }
@@ -36,7 +37,7 @@ impl World<'_, '_> {
             }
             Rung::PreStop => debug!(event = "rung", rung = "pre-stop"; "a stop was asked for; running its hook first"),
             Rung::Delay => {
-                debug!(event = "rung", rung = "delay"; "waiting before the main program is told")
+                debug!(event = "rung", rung = "delay"; "a stop was asked for; waiting before the main program is told");
             }
             Rung::Signal(signal) => {
                 debug!(event = "rung", rung = "signal", signal = signal.number(); "telling the main program to stop with {signal}");

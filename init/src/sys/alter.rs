@@ -2,7 +2,9 @@
 //! the child makes it so.
 //!
 //! Every change is a raw system call on the calling process alone. A C library's `setuid` would make all threads do
-//! the same by signals and locks, and the child runs in its parent's memory.
+//! the same by signals and locks, and the child runs in its parent's memory. One thing is the memory's and so the
+//! parent's too: once the child has changed its user, both are no longer dumpable (PR_SET_DUMPABLE in prctl(2)), which
+//! keeps ours from being read by others than root.
 
 use core::ffi::CStr;
 

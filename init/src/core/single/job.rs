@@ -1,4 +1,4 @@
-//! Job control: who stops with main, or with the hook that runs, and who continues it.
+//! Job control: who stops with main, or with the hook before it, and who continues it.
 
 use super::super::actions::Actions;
 use super::super::ladder::KillMode;

@@ -338,7 +338,8 @@ impl Observer<'_> {
     fn is_awaited(&self, child: Child) -> bool {
         match child {
             MAIN => !self.seen.main_killed && self.seen.status.is_none(),
-            hook => self.waits_for(hook),
+            // Nobody stops with the one before a stop.
+            hook => hook != self.options.stop_hook() && self.waits_for(hook),
         }
     }
 
