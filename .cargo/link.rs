@@ -5,10 +5,13 @@ use std::env;
 
 fn main() {
     println!("cargo:rerun-if-changed=.cargo/no-unwind.ld");
+    println!("cargo:rustc-check-cfg=cfg(no_unwinding)");
     let variable = |name| env::var(name).unwrap_or_default();
     if variable("PROFILE") != "release" {
         return;
     }
+    // What would read them stays out as well: see `main.rs`.
+    println!("cargo:rustc-cfg=no_unwinding");
     let script = format!("{}/.cargo/no-unwind.ld", variable("CARGO_MANIFEST_DIR"));
     // A linker that is called by a compiler gets its options through that.
     let by_compiler = !variable("RUSTC_LINKER").contains("lld");
