@@ -38,7 +38,7 @@ fn called_with(scene: &Scene, words: &[impl AsRef<OsStr>]) -> Ended {
 
 #[test]
 fn wrong_words_are_named_in_one_line() {
-    let cases: [(&[&str], &[&str]); 43] = [
+    let cases: [(&[&str], &[&str]); 45] = [
         (&[], &["no command"]),
         (&["--"], &["no command"]),
         (&["-v"], &["no command"]),
@@ -51,6 +51,8 @@ fn wrong_words_are_named_in_one_line() {
         (&["-vx", "true"], &["x"]),
         (&["--rewrite"], &["--rewrite"]),
         (&["--forward-to"], &["--forward-to"]),
+        (&["--exit-report", "--", "true"], &["--exit-report needs a value"]),
+        (&["--env", "--", "true"], &["--env needs a value"]),
         (&["--forward-to", "all", "true"], &["--forward-to", "all", "main", "group"]),
         (&["--forward-to=", "true"], &["--forward-to"]),
         (&["--log-format", "xml", "true"], &["--log-format", "xml", "json"]),

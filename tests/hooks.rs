@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use harness::launch::{By, EVERYWHERE, Launch, Place, WAYS};
 use harness::running::{Ended, Running, expect_report, passes};
-use harness::{Exit, Scene, probe, proc, send, words};
+use harness::{Exit, Scene, probe, proc, send, skip, words};
 use libc::{SIGINT, SIGKILL, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2};
 
 /// As long as no test waits.
@@ -117,6 +117,25 @@ fn a_hook_gets_what_the_command_gets() {
         let (hook, main) = (facts(halves.next()), facts(halves.next()));
         assert!(main.iter().any(|line| line == "env GIVEN=a value"), "{main:?}");
         assert_eq!(hook, main, "{place:?}: {:?}", ended.stderr);
+    }
+}
+
+#[test]
+fn a_hook_stays_who_we_are_and_is_not_led_by_the_home_of_the_user() {
+    if !nix::unistd::geteuid().is_root() {
+        return skip("only root may become another user");
+    }
+    for (home, seen) in [(&[][..], "/ours"), (&["--env", "HOME=/given"], "/given")] {
+        let scene = Scene::new();
+        let say = |who: &str| format!("echo {who}:$(id -u):$HOME:$GIVEN");
+        let launch =
+            scene.supervise().env("HOME", "/ours").options(&["--user", "4242", "--env", "GIVEN=1"]).options(home);
+        let launch = launch.options(&["--pre-start", &say("hook")]);
+        let ended = launch.argv(&["sh", "-c", &say("main")]).end();
+        // Nobody has that number, so the home is /.
+        let main = if home.is_empty() { "/" } else { seen };
+        assert_eq!(ended.stdout, [format!("hook:0:{seen}:1"), format!("main:4242:{main}:1")], "{:?}", ended.stderr);
+        assert_eq!(ended.exit, Exit::Code(0));
     }
 }
 

@@ -5,7 +5,7 @@ mod harness;
 
 use harness::launch::Init;
 use harness::terminal::Terminal;
-use harness::{Exit, Scene, probe};
+use harness::{Exit, Scene, probe, proc, send};
 
 const CTRL_C: &str = "\x03";
 const CTRL_Z: &str = "\x1a";
@@ -112,4 +112,45 @@ fn the_leader_of_a_session_hands_the_terminal_to_hook_and_command_in_turn() {
         terminal.screen.up_to(text);
     }
     assert_eq!(init.wait(), Exit::Code(3));
+}
+
+#[test]
+fn a_hook_before_a_stop_that_is_killed_leaves_the_terminal_to_the_command() {
+    let scene = Scene::new();
+    let mut terminal = Terminal::open(&scene);
+    let supervise = Init::Supervise.path().expect("cargo built it");
+    // In the shared group, where the command makes one of its own as shells do.
+    let script = format!("{} --pre-stop 'kill -9 $$' --delay 1h -- bash --norc -i; echo code:$?", supervise.display());
+    let mut shell = terminal.session(&scene, &["sh", "-c", &script]);
+    terminal.screen.up_to("> ");
+    let init = scene
+        .deadline
+        .until("supervise", || scene.marked().into_iter().find(|pid| proc::name(*pid).as_deref() == Some("supervise")));
+    send(init, libc::SIGTERM, 1);
+    terminal.screen.up_to("the stop goes on");
+    terminal.press("echo alive:$((40 + 2)); exit 3\n");
+    terminal.screen.up_to("alive:42");
+    terminal.screen.up_to("code:3");
+    assert_eq!(shell.wait(), Exit::Code(0));
+}
+
+#[test]
+fn keys_reach_a_hook_once_where_the_command_gets_a_session_of_its_own() {
+    let scene = Scene::new();
+    let mut terminal = Terminal::open(&scene);
+    let _shell = terminal.shell(&scene);
+    let command = typed("main --setsid", "report-until WINCH", "say main:$((40+2))");
+    terminal.press(&format!("{command}\n"));
+    terminal.screen.up_to("ready");
+    for _ in 0..3 {
+        terminal.press(CTRL_C);
+        terminal.screen.up_to("got 2 from 0 ");
+    }
+    let init = scene
+        .deadline
+        .until("supervise", || scene.marked().into_iter().find(|pid| proc::name(*pid).as_deref() == Some("supervise")));
+    send(init, libc::SIGWINCH, 1);
+    let seen = terminal.screen.up_to("got 28 ");
+    assert!(!seen.contains("got 2 "), "more than was pressed: {seen}");
+    terminal.screen.up_to("main:42");
 }

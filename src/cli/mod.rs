@@ -266,7 +266,8 @@ fn long(words: &Words, at: &mut usize, own: &'static [Row], options: &mut Option
         (None, None) => c"",
         (None, Some(_)) => return Err(Wrong::UnwantedValue(row.long)),
         (Some(_), Some(value)) => value,
-        (Some(_), None) => next_word(words, at).ok_or(Wrong::NoValue(row))?,
+        // Where a value was forgotten, `--` is the end of the options; one that is meant can be attached.
+        (Some(_), None) => next_word(words, at).filter(|word| *word != c"--").ok_or(Wrong::NoValue(row))?,
     };
     options.set(Given::Option(row), value)?;
     Ok(Some(row.id))
