@@ -97,8 +97,20 @@ for version in ('1.30', kubernetes_validate.latest_version()):
 json.dump(document, sys.stdout)
 ";
 
-/// The schemas of every version of Kubernetes, kept for the next run.
+/// The schemas of every version of Kubernetes, kept for the next run; and what reads them, in releases that are known to
+/// work together.
 const SCHEMAS: &str = "kubernetes-validate==1.37.0";
+const READERS: [&str; 9] = [
+    "jsonschema==4.26.0",
+    "jsonschema-specifications==2025.9.1",
+    "referencing==0.37.0",
+    "rpds-py==2026.9.1",
+    "attrs==26.1.0",
+    "typing-extensions==4.16.0",
+    "importlib-resources==7.1.0",
+    "packaging==26.3",
+    "PyYAML==6.0.3",
+];
 
 /// Checks a file; the document that is in it.
 fn checked(file: &Path) -> Result<Value, Trouble> {
@@ -107,7 +119,7 @@ fn checked(file: &Path) -> Result<Value, Trouble> {
     if !library.exists() {
         let new = new_directory("schemas")?;
         let mut pip = Command::new("/usr/bin/python3");
-        pip.args(["-m", "pip", "install", "--quiet", "--target"]).arg(&new).arg(SCHEMAS);
+        pip.args(["-m", "pip", "install", "--quiet", "--no-deps", "--target"]).arg(&new).arg(SCHEMAS).args(READERS);
         let missing = |trouble| Trouble::Missing(format!("{SCHEMAS} cannot be had from PyPI: {trouble:?}"));
         succeed(pip.env("PIP_ROOT_USER_ACTION", "ignore")).map_err(missing)?;
         fs::rename(&new, &library).map_err(failed)?;
