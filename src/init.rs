@@ -283,10 +283,11 @@ fn conclude(outcome: Outcome, slots: &[Slot<'_>], report: Option<(&Report, &Reco
 /// Why the command, or what is to run before it, could not be started.
 fn not_started(slot: &Slot<'_>, why: StartError) -> NotStarted {
     let program = slot.program();
-    // A subcommand is the first word only.
+    // A subcommand is the first word only; who misspells one elsewhere rather means another program.
     let meant = |word: &str| {
-        let is_first = slot.purpose() == Purpose::Main && program.first == 1;
-        is_first.then(|| cli::suggest::nearest_subcommand(word)).flatten()
+        let is_main = slot.purpose() == Purpose::Main;
+        let meant = cli::suggest::nearest_subcommand(word).filter(|_| is_main);
+        meant.filter(|meant| program.first == 1 || *meant == word)
     };
     let reason = diagnose::start::explain(program, why, meant);
     let text = match slot.purpose() {

@@ -5,7 +5,8 @@
 //! is the loop around it.
 //!
 //! 1. It ends when the time is over, whatever a try is waiting for.
-//! 2. A signal that would end a plain program ends it, as PID 1 too, and nothing that it has started is left.
+//! 2. A signal that would end a plain program ends it, as PID 1 too, and the process group of the try that it has started
+//!    is killed. (What `exec:` starts in a group of its own is not in that.)
 
 mod attempt;
 mod probe;

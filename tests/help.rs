@@ -14,7 +14,7 @@ use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use harness::launch::{Init, Place, variable};
+use harness::launch::{By, Init, Place, variable};
 use harness::running::{Ended, Running};
 use harness::{Exit, Scene, skip};
 use options::{Id, Kind, Row, TABLE, Topic, WAIT_FOR};
@@ -85,7 +85,8 @@ fn help_and_the_man_page_have_each_option_once_in_one_order() {
     assert_eq!(in_help(&printed(&["--help"])), own, "--help");
     let man: Vec<Syntax> = [own, syntaxes(&WAIT_FOR)].concat();
     assert_eq!(in_man(&printed(&["man"])), man, "man");
-    let wait_for: Vec<Syntax> = [syntaxes(&WAIT_FOR), vec!["-h, --help".to_owned()]].concat();
+    let wait_for: Vec<Syntax> =
+        [syntaxes(&WAIT_FOR), vec!["-v, --verbose".to_owned(), "-h, --help".to_owned()]].concat();
     assert_eq!(in_help(&printed(&["wait-for", "-h"])), wait_for, "wait-for -h");
     assert_eq!(in_help(&printed(&["wait-for", "--help"])), wait_for, "wait-for --help");
 }
@@ -119,6 +120,38 @@ fn the_man_page_gives_the_variable_of_each_option() {
     for row in &TABLE {
         let told = man.contains(&format!("Variable: {}.", variable(row.long)));
         assert_eq!(told, row.has_variable(), "--{}", row.long);
+    }
+}
+
+#[test]
+fn a_variable_says_whether_a_flag_is_given() {
+    let help = printed(&["--help"]).join(" ");
+    for row in TABLE.iter().filter(|row| row.value.is_none() && row.has_variable()) {
+        let name = variable(row.long);
+        assert!(help.contains(&name), "--help does not name {name}");
+        for (word, code) in [("1 true yes", 0), ("0 false no", 0), ("2 on off maybe", 125)] {
+            for word in word.split(' ') {
+                let scene = Scene::new();
+                let ended = scene.supervise().given(By::Variable, row.long, word).argv(&["/bin/true"]).end();
+                assert_eq!(ended.exit, Exit::Code(code), "{name}={word}: {ended:?}");
+            }
+        }
+    }
+    // And it does: leading a session is what differs.
+    for (word, leads) in [("yes", true), ("no", false)] {
+        let scene = Scene::new();
+        let script = "read -r pid name state parent group session rest </proc/self/stat; echo $pid $session";
+        let ended = scene.supervise().env("SUPERVISE_SETSID", word).argv(&["sh", "-c", script]).end();
+        let (pid, session) = ended.stdout[0].split_once(' ').expect("two numbers");
+        assert_eq!(pid == session, leads, "{ended:?}");
+    }
+}
+
+#[test]
+fn short_help_of_wait_for_names_the_forms_of_targets() {
+    let lines = printed(&["wait-for", "-h"]);
+    for form in ["tcp:HOST:PORT", "unix:PATH", "http://HOST[:PORT]/PATH", "file:PATH", "exec:COMMAND"] {
+        assert!(lines.iter().any(|line| line.starts_with(&format!("  {form}  "))), "no {form} in {lines:?}");
     }
 }
 
@@ -277,6 +310,18 @@ fn what_is_no_subcommand_is_not_taken_for_one() {
         let ended = called_with(&scene, words);
         assert_eq!(ended.exit, Exit::Code(127), "{words:?}: {ended:?}");
         assert!(!ended.stderr.join("\n").contains("did you mean"), "{words:?}: {ended:?}");
+    }
+}
+
+#[test]
+fn a_subcommand_that_does_not_stand_first_is_told_where_to_stand() {
+    for words in [&["-v", "wait-for", "tcp:db:1"][..], &["--grace", "5s", "wait-for", "tcp:db:1"], &["--", "wait-for"]]
+    {
+        let scene = Scene::new();
+        let ended = called_with(&scene, words);
+        assert_eq!(ended.exit, Exit::Code(127), "{words:?}: {ended:?}");
+        let said = "cannot run wait-for: not found in PATH; a subcommand stands first: supervise wait-for ...";
+        assert!(ended.stderr.iter().any(|line| line.ends_with(said)), "{words:?}: {ended:?}");
     }
 }
 

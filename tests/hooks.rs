@@ -144,7 +144,8 @@ fn what_a_hook_leaves_in_the_background_stays_until_the_end() {
     for place in EVERYWHERE {
         let scene = Scene::new();
         let hook = line(&scene, "block TERM, daemon say worker, await TERM, say told, end");
-        let mut init = hooked(&scene, place, "--pre-start", &hook).probe("read, say main, exit 3").spawn();
+        let launch = hooked(&scene, place, "--pre-start", &hook).options(&["--leftover-grace", NEVER]);
+        let mut init = launch.probe("read, say main, exit 3").spawn();
         init.expect("worker");
         init.go();
         init.expect("main");
@@ -159,7 +160,8 @@ fn what_a_failed_hook_leaves_is_told_and_waited_for() {
     for place in EVERYWHERE {
         let scene = Scene::new();
         let hook = line(&scene, "block TERM, daemon say worker, await TERM, say told, end, read, exit 3");
-        let mut init = hooked(&scene, place, "--pre-start", &hook).argv(&["echo", "started"]).spawn();
+        let launch = hooked(&scene, place, "--pre-start", &hook).options(&["--leftover-grace", NEVER]);
+        let mut init = launch.argv(&["echo", "started"]).spawn();
         init.expect("worker");
         init.go();
         init.expect("told");
@@ -175,7 +177,7 @@ fn a_hook_that_takes_too_long_is_killed_with_what_it_started() {
         let scene = Scene::new();
         let (file, script) = marking(&scene);
         let deaf = line(&scene, "ignore TERM,HUP, fork setsid fork wait end wait end wait");
-        let launch = scene.supervise().place(place).options(&["--pre-start", &deaf]);
+        let launch = scene.supervise().place(place).options(&["--pre-start", &deaf, "--leftover-grace", NEVER]);
         let ended = launch.given(by, "pre-start-timeout", "1s").argv(&["sh", "-c", &script]).end();
         assert_eq!(ended.exit, Exit::Code(124), "{place:?} {ended:?}");
         never_ran(&ended, &file);
@@ -320,6 +322,7 @@ fn a_second_request_goes_on_and_leaves_the_hook_alone() {
         let scene = Scene::new();
         let hook = line(&scene, "block TERM, say hook, await TERM, say told");
         let launch = hooked(&scene, place, "--pre-stop", &hook).options(&["--pre-stop-timeout", NEVER]);
+        let launch = launch.options(&["--leftover-grace", NEVER]);
         let mut init = launch.probe("report-until TERM, read, exit 3").spawn();
         init.expect("ready");
         init.signal(SIGTERM);
@@ -339,6 +342,7 @@ fn a_hook_that_outlives_the_command_is_one_of_the_leftovers() {
         let scene = Scene::new();
         let hook = line(&scene, "block TERM, say hook, await TERM, say told");
         let launch = hooked(&scene, place, "--pre-stop", &hook).options(&["--pre-stop-timeout", NEVER]);
+        let launch = launch.options(&["--leftover-grace", NEVER]);
         let mut init = launch.probe("report-until USR1, exit 3").spawn();
         init.expect("ready");
         init.signal(SIGTERM);

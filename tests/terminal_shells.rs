@@ -25,12 +25,17 @@ fn jobs(stage: &mut Stage) -> &'static str {
     }
 }
 
-/// Waits until a job in the background has ended, and says whether the shell tells of it in one of these words.
-fn has_ended(stage: &mut Stage, words: &[&str]) -> bool {
-    stage.scene.deadline.until("the job's end", || stage.job().is_empty().then_some(()));
-    // Told at a prompt: at the next one, or at the one after.
-    let told = [stage.answer(), stage.answer()].concat();
-    words.iter().any(|word| told.contains(word))
+/// Waits until the shell tells, in one of these words, that a job in the background has ended.
+#[track_caller]
+fn until_told_of_the_end(stage: &mut Stage, words: &[&str]) {
+    let deadline = stage.scene.deadline;
+    deadline.until("the job's end", || stage.job().is_empty().then_some(()));
+    // Told at a prompt, when SIGCHLD has come: at the next one, or at a later one.
+    let awaited = format!("one of {words:?} from {:?} {:?}", stage.shell, stage.way);
+    deadline.until(&awaited, || {
+        let told = stage.answer();
+        words.iter().any(|word| told.contains(word)).then_some(())
+    });
 }
 
 /// What the shells say of a job that has ended by SIGTERM, and of one that has ended with code 3.
@@ -108,7 +113,7 @@ fn who_continues_supervise_alone_continues_the_program() {
             send(supervise, SIGCONT, 1);
             stage.until_all("awake", |state| state == 'S');
             send(supervise, SIGUSR1, 1);
-            assert!(has_ended(stage, EXIT_3), "{way:?}");
+            until_told_of_the_end(stage, EXIT_3);
         });
     }
 }
@@ -127,7 +132,7 @@ fn a_stopped_job_goes_on_by_bg_and_ends_by_kill() {
         stage.up_to("foreground other");
         stage.answer();
         stage.press("kill %1\n");
-        assert!(has_ended(stage, TERMINATED), "{:?} {:?}", stage.shell, stage.way);
+        until_told_of_the_end(stage, TERMINATED);
     });
 }
 
@@ -141,7 +146,7 @@ fn a_stopped_job_ends_by_kill() {
         stage.until_stopped();
         // zsh continues what it kills, the others do not, and TERM waits for that.
         stage.press("kill %1; kill -CONT %1\n");
-        assert!(has_ended(stage, TERMINATED), "{:?} {:?}", stage.shell, stage.way);
+        until_told_of_the_end(stage, TERMINATED);
     });
 }
 
@@ -220,7 +225,7 @@ fn a_job_in_the_background_never_takes_the_terminal() {
         assert!(seen.contains("foreground other"), "{:?} {:?}: {seen}", stage.shell, stage.way);
         assert_eq!(stage.settings(), settings);
         stage.press("kill -USR1 %1\n");
-        assert!(has_ended(stage, EXIT_3), "{:?} {:?}", stage.shell, stage.way);
+        until_told_of_the_end(stage, EXIT_3);
         assert_eq!(stage.settings(), settings);
     });
 }
@@ -238,7 +243,7 @@ fn who_is_stopped_from_outside_and_goes_on_by_bg_leaves_the_terminal_to_the_shel
         stage.press("bg\n");
         stage.until_all("awake", |state| state == 'S');
         stage.press("kill -USR1 %1\n");
-        assert!(has_ended(stage, EXIT_3), "{:?} {:?}", stage.shell, stage.way);
+        until_told_of_the_end(stage, EXIT_3);
         assert_eq!(stage.settings(), settings);
     });
 }

@@ -77,13 +77,21 @@ fn ipv6_is_waited_for() {
 }
 
 #[test]
-fn a_refused_port_is_named_with_its_reason_when_the_time_is_over() {
+fn a_refused_port_is_named_with_its_reason() {
     let scene = Scene::new();
     let mut late = server(&scene, LATE, &["127.0.0.1"]);
     let target = format!("tcp:127.0.0.1:{}", late.line());
-    // Far more time than a try needs that is refused at once.
-    let ended = wait_for(&scene, &["--timeout=10s", &target]).end();
-    timed_out(&ended, &[&format!("{target} is not ready after 10s: "), "connection refused"]);
+    let mut waiting = wait_for(&scene, &["-v", "--timeout", "0", "--interval", "1h", &target]);
+    let said = waiting.wait_until_said(&["is not ready"]);
+    assert!(said.contains(&format!("{target} is not ready: ")) && said.ends_with("connection refused"), "{said}");
+    waiting.signal(SIGTERM);
+    assert_eq!(waiting.end().exit, Exit::Signal(SIGTERM));
+    // What the only try has found out is said again when the time is over. (A try that had no time says nothing first.)
+    let ended = wait_for(&scene, &["-v", "--timeout=2s", "--interval", "1h", &target]).end();
+    assert_eq!(ended.exit, Exit::Code(124), "{ended:?}");
+    let (last, before) = ended.stderr.split_last().expect("it says why");
+    let (_, why) = last.split_once(&format!("{target} is not ready after 2s: ")).expect("the target, and why");
+    assert!(before.iter().all(|line| line.ends_with(&format!("{target} is not ready: {why}"))), "{ended:?}");
     // The options may come behind as well.
     let ended = wait_for(&scene, &["file:/", &target, "--interval", "1h", "--timeout", "10ms"]).end();
     timed_out(&ended, &[&format!("{target} is not ready after 10ms: ")]);
@@ -288,9 +296,11 @@ print('ready', flush=True)
 sys.stdin.read()
 ";
     let scene = Scene::new();
-    // The C library waits for a minute, as long as this test may take.
-    let words = ["--timeout", "9s", "http://db.example/"];
-    let Some((_names, waiting)) = with_name_server(&scene, SILENT, 84, &words) else { return };
-    let ended = waiting.end();
-    timed_out(&ended, &["after 9s: cannot resolve db.example: no answer from a name server"]);
+    // The C library waits for a minute, far longer than a try may take.
+    let words = [&PATIENT[..], &["http://db.example/"]].concat();
+    let Some((_names, mut waiting)) = with_name_server(&scene, SILENT, 84, &words) else { return };
+    // A try is cut off, and so is the wait in the middle of one.
+    waiting.wait_until_said(&["is not ready: cannot resolve db.example: no answer from a name server"]);
+    waiting.signal(SIGTERM);
+    assert_eq!(waiting.end().exit, Exit::Signal(SIGTERM));
 }

@@ -83,6 +83,9 @@ impl fmt::Display for Reason {
                 write!(f, "cannot run {name:?}: not found in PATH (it is one word; were several meant?)")
             }
             Reason::NotInPath(name, None) => write!(f, "cannot run {name}: not found in PATH"),
+            Reason::NotInPath(name, Some(meant)) if name == meant => {
+                write!(f, "cannot run {name}: not found in PATH; a subcommand stands first: supervise {name} ...")
+            }
             Reason::NotInPath(name, Some(meant)) => {
                 write!(f, "cannot run {name}: not found in PATH; did you mean `supervise {meant}`?")
             }

@@ -32,7 +32,8 @@ impl fmt::Display for Purpose {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Purpose::Main => "the main program",
-            Purpose::PreStart => "the pre-start hook",
+            // A hook, or a wait.
+            Purpose::PreStart => "the pre-start step",
             Purpose::PreStop => "the pre-stop hook",
         })
     }

@@ -52,11 +52,15 @@ impl Page {
                 usage: row.usage,
                 help: row.help,
                 about: &[],
-                // They all have it, from the init's table.
-                rows: row.options.iter().chain(options::TABLE.iter().filter(|row| row.id == Id::Help)).collect(),
+                rows: row.options.iter().chain(of_the_init(row)).collect(),
                 sections: texts::of(row.subcommand),
             },
         }
+    }
+
+    /// What words of its own may look like: `-h` shows that too.
+    pub(crate) fn forms(&self) -> impl Iterator<Item = &'static Section> {
+        self.sections.iter().filter(|section| section.title == texts::TARGETS)
     }
 
     /// Whether it is supervise's own.
@@ -71,4 +75,10 @@ impl Page {
             (topic.heading(), rows)
         })
     }
+}
+
+/// Those of the init that are a subcommand's own as well: all have help, and what waits can say for what.
+fn of_the_init(subcommand: &'static subcommands::Row) -> impl Iterator<Item = &'static options::Row> {
+    let has_a_log = subcommand.runs_a_command();
+    options::TABLE.iter().filter(move |row| row.id == Id::Help || row.id == Id::Verbose && has_a_log)
 }

@@ -21,6 +21,16 @@ pub(super) fn short(page: &Page) -> String {
             line(&mut out, &format!("  {}", row.syntax()), brief(row.help));
         }
     }
+    for Section { title, parts } in page.forms() {
+        let _ = writeln!(out, "{title}:");
+        for part in *parts {
+            if let Part::Term(term, meaning) = part {
+                // The rest is for --help.
+                let meaning = meaning.split(". ").next().unwrap_or_default().trim_end_matches('.');
+                line(&mut out, &format!("  {term}"), meaning);
+            }
+        }
+    }
     if page.is_main() {
         out.push_str("Subcommands:\n");
         for other in &subcommands::TABLE {

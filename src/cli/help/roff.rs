@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::super::options::{Id, Row};
+use super::super::options::Row;
 use super::super::subcommands;
 use super::page::{Page, Part, Section};
 use super::{sentences, texts};
@@ -32,7 +32,8 @@ pub(super) fn man(page: &Page) -> String {
     for other in &others {
         let _ = writeln!(out, ".SS {}", other.name);
         text(&mut out, &sentences(other.help));
-        for row in other.rows.iter().filter(|row| row.id != Id::Help) {
+        // What is the init's own too is told above.
+        for row in other.rows.iter().filter(|row| !page.rows.iter().any(|own| own.id == row.id)) {
             option(&mut out, row, None);
         }
         for section in other.sections {

@@ -63,13 +63,20 @@ pub(super) const SECTIONS: &[Section] = &[
         ],
     },
     Section {
+        title: "Hooks",
+        parts: &[Text(
+            "A --pre-start and a --pre-stop run as supervise itself does: with its user, directory, limits and HOME, \
+                 whatever --user and its like say of the command. Of what the command is given they have the variables.",
+        )],
+    },
+    Section {
         title: "Exit status",
         parts: &[
             Term("the command's", "It ended by itself (see --exit-map)."),
             Term("128 + n", "Signal n ended it. If supervise is not PID 1, it dies of the same signal instead."),
             Term("127", "The command, or the interpreter or loader that it names, does not exist."),
             Term("126", "It is there, but cannot be executed."),
-            Term("125", "Wrong use, or supervise itself failed."),
+            Term("125", "Wrong use, or supervise itself failed, or the command could not be given what was asked for."),
             Term("124", "A --pre-start, or what wait-for waited for, took longer than it may."),
             Term("the hook's", "A --pre-start did not end with 0, or a stop was asked for while it ran."),
         ],
@@ -84,6 +91,11 @@ pub(super) const SECTIONS: &[Section] = &[
             Term(
                 "SUPERVISE_GRACE=20s",
                 "The same as --grace 20s; and so on for each option that takes a value: in capitals, with _ for -.",
+            ),
+            Term(
+                "SUPERVISE_SETSID=1",
+                "The same as --setsid; so are SUPERVISE_CLEAR_ENV and SUPERVISE_NO_NEW_PRIVS. 1, true, yes or 0, false, \
+                     no.",
             ),
             Term(
                 "SUPERVISE_LOG=off|error|warn|info|debug|trace",
@@ -104,6 +116,19 @@ pub(super) const SECTIONS: &[Section] = &[
                     "podman run --init --init-path /usr/local/bin/supervise IMAGE",
                 ],
             ),
+            Example(
+                "An image whose program is another user's, with secrets that only root can read:",
+                &["ENTRYPOINT [\"supervise\", \"--user=app\", \"--env-from-files\", \"DB_*\", \"--\"]"],
+            ),
+            Example(
+                "What needs root, before a program that does not:",
+                &["supervise --pre-start 'chown -R app /data' --user app -- ./server"],
+            ),
+            Example(
+                "What is to be done before the program is told to stop:",
+                &["supervise --pre-stop 'curl -fsS -X POST http://localhost:8080/drain' -- ./server"],
+            ),
+            Example("When the database is there:", &["supervise wait-for tcp:db:5432 -- ./server"]),
             Example(
                 "A program that should be asked in its own way, or in several:",
                 &[
@@ -155,9 +180,12 @@ pub(super) fn of(subcommand: Subcommand) -> &'static [Section] {
     }
 }
 
+/// The title of what may be waited for.
+pub(super) const TARGETS: &str = "Targets";
+
 const WAIT_FOR: &[Section] = &[
     Section {
-        title: "Targets",
+        title: TARGETS,
         parts: &[
             Term("tcp:HOST:PORT", "It accepts a connection. [HOST] if that is an IPv6 address."),
             Term("unix:PATH", "This stream socket accepts a connection."),
@@ -168,15 +196,29 @@ const WAIT_FOR: &[Section] = &[
     },
     Section {
         title: "More",
-        parts: &[Text(
-            "It takes the options of supervise too, for COMMAND, which is then supervised as without wait-for. Options \
-             and targets end at `--`.",
-        )],
+        parts: &[
+            Text(
+                "It takes the options of supervise too, for COMMAND, which is then supervised as without wait-for. \
+                 Options and targets end at `--`.",
+            ),
+            Text(
+                "The targets are waited for one after the other. A try takes 10s at most, but for exec:, which has until \
+                 the --timeout. There is no TLS: for https, wait for tcp:HOST:443 or exec:curl.",
+            ),
+            Text(
+                "A signal ends it, and the process group of exec: with it: with the code 128 + n, or, if supervise is not PID \
+                 1, by that signal. COMMAND is not started then.",
+            ),
+        ],
     },
     Section {
         title: "Examples",
         parts: &[
             Example("A database that needs a while:", &["supervise wait-for tcp:db:5432 --timeout 2m -- ./server"]),
+            Example(
+                "A server that is reached by https:",
+                &["supervise wait-for 'exec:curl -fsS https://auth/health' -- ./server"],
+            ),
             Example(
                 "In a script, without a command:",
                 &["supervise wait-for unix:/run/app.sock file:/run/app/ready && echo ready"],
