@@ -273,7 +273,7 @@ pub(crate) const TABLE: [Row; 32] = [
         short: None,
         long: "rewrite",
         value: Some("FROM=TO,..."),
-        help: "Send the signal TO instead of FROM\nBy name or number: TERM=QUIT, RTMIN+3=TERM; or nothing: HUP=ignore. What was a stop stays one, and what becomes a SIGTERM becomes one. Not for keys (Ctrl-C): the terminal sends those to the command itself.",
+        help: "Send the signal TO instead of FROM\nBy name or number: TERM=QUIT, RTMIN+3=TERM; or nothing: HUP=ignore. What was a stop stays one, and what becomes a SIGTERM becomes one. Not for keys (Ctrl-C), unless with --setsid: the terminal sends those to the command itself.",
     },
     Row {
         id: Id::ParentDeath,
@@ -313,7 +313,7 @@ pub(crate) const TABLE: [Row; 32] = [
         short: None,
         long: "grace",
         value: Some("TIME"),
-        help: "Kill the command this long after the request\nIt has as long as it needs, as far as docker, Kubernetes or systemd let it. Default: never.",
+        help: "Kill the command this long after the request\nIt has as long as it needs, as far as docker, Kubernetes or systemd let it. 0: at once. Default: never.",
     },
     Row {
         id: Id::Leftovers,
@@ -329,7 +329,7 @@ pub(crate) const TABLE: [Row; 32] = [
         short: None,
         long: "leftover-grace",
         value: Some("TIME"),
-        help: "Kill what is left this long after it was told\nDefault: 5s, within 9s of the request, or within --grace if that is longer, at least 1s.",
+        help: "Kill what is left this long after it was told\n0: at once. Default: 5s, within 9s of the request, or within --grace if that is longer, at least 1s.",
     },
     Row {
         id: Id::MaxTime,

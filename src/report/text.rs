@@ -104,7 +104,7 @@ struct RungName(Rung);
 impl fmt::Display for RungName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
-            Rung::PreStart => f.write_str("ending the pre-start hook"),
+            Rung::PreStart => f.write_str("ending the pre-start step"),
             Rung::PreStop => f.write_str("pre-stop hook"),
             Rung::Delay => f.write_str("delay"),
             Rung::Signal(signal) => write!(f, "after {signal}"),

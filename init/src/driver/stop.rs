@@ -33,7 +33,7 @@ impl World<'_, '_> {
     pub(super) fn climb(&mut self, rung: Rung) {
         match rung {
             Rung::PreStart => {
-                debug!(event = "rung", rung = "pre-start"; "a stop was asked for; telling the pre-start hook to end");
+                debug!(event = "rung", rung = "pre-start"; "a stop was asked for; telling the pre-start step to end");
             }
             Rung::PreStop => debug!(event = "rung", rung = "pre-stop"; "a stop was asked for; running its hook first"),
             Rung::Delay => {
