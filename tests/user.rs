@@ -13,7 +13,8 @@ use std::process::Stdio;
 use harness::launch::{EVERYWHERE, Init, Place};
 use harness::running::{Ended, Running};
 use harness::{Exit, Scene, copy_program, note, skip};
-use nix::unistd::geteuid;
+use nix::sys::stat::Mode;
+use nix::unistd::{geteuid, mkfifo};
 
 const PASSWD: &str = "\
 root:x:0:0:root:/root:/bin/sh
@@ -167,7 +168,8 @@ fn who_is_not_there_is_named_with_the_nearest_who_is() {
     for (user, said) in [
         ("ap", "did you mean app?"),
         ("nobody", "no user is called \"nobody\" in /etc/passwd"),
-        ("broken", "no user is called"),
+        ("broken", "the line of user \"broken\" in /etc/passwd is malformed"),
+        ("front", "in /etc/passwd; add it, or give the user's number"),
         ("+", "no user is called"),
         ("app:vidoe", "did you mean video?"),
         ("4294967295", "0 to 4294967294"),
@@ -269,6 +271,13 @@ fn what_keeps_the_user_out_is_named() {
         assert_eq!(run(&[], program.clone().into()).exit, Exit::Code(0));
         refused(&run(&user, program.clone().into()), 126, &["user 65534 has no permission", said]);
     }
+    let script = scene.executable("script", format!("#!{}\n", program.display()).as_bytes());
+    refused(&run(&user, script.clone().into()), 126, &["user 65534 has no permission to execute it", "interpreter of"]);
+    fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).expect("it is ours");
+    fs::set_permissions(&script, fs::Permissions::from_mode(0o700)).expect("it is ours");
+    let said = format!("cannot run {}: user 65534 has no permission to execute it", script.display());
+    refused(&run(&user, script.into()), 126, &[&said]);
+    fs::set_permissions(&program, fs::Permissions::from_mode(0o700)).expect("it is ours");
     let options = ["--user", "nobody", "--workdir", closed.to_str().expect("made by us")];
     assert_eq!(run(&options, "true".into()).exit, Exit::Code(0));
     refused(&run(&options, "./program".into()), 126, &["user 65534 has no permission to execute it"]);
@@ -315,5 +324,84 @@ fn by_a_variable_an_injected_init_does_it_too() {
             (Exit::Code(0), vec!["65534".into(), "NoNewPrivs:1".into()]),
             "{place:?}"
         );
+    }
+}
+
+#[test]
+fn users_in_a_fifo_or_in_a_file_without_end_are_refused() {
+    if !geteuid().is_root() {
+        return skip("only root may change its root");
+    }
+    let scene = Scene::new();
+    let root = root_filesystem(&scene);
+    for file in ["passwd", "group"] {
+        let path = root.join("etc").join(file);
+        let content = fs::read(&path).expect("it is ours");
+        fs::remove_file(&path).expect("it is ours");
+        mkfifo(&path, Mode::S_IRWXU).expect("the folder is ours");
+        let said = format!("--user app: cannot read /etc/{file}: it is a FIFO");
+        refused(&as_user(&scene, &root, "app"), 125, &[&said]);
+        fs::remove_file(&path).expect("it is ours");
+        fs::File::create(&path).and_then(|file| file.set_len(17 << 20)).expect("it is ours");
+        refused(&as_user(&scene, &root, "app"), 125, &[&format!("/etc/{file} is larger than 16 MB")]);
+        fs::write(&path, content).expect("it is ours");
+    }
+    assert_eq!(as_user(&scene, &root, "app").stdout, ["4242 4343 4343 44 45 /srv/app"]);
+}
+
+#[test]
+fn numbers_need_no_file_that_cannot_be_read() {
+    if !geteuid().is_root() {
+        return skip("only root can become others");
+    }
+    let scene = Scene::new();
+    let root = root_filesystem(&scene);
+    for file in ["passwd", "group"] {
+        let path = root.join("etc").join(file);
+        fs::set_permissions(path, fs::Permissions::from_mode(0o600)).expect("it is ours");
+    }
+    let by_4242 = |user: &str| {
+        let words = ["/bin/supervise", "--user", "4242:4343", "--", "/bin/supervise", "--user", user, "--"];
+        in_root(&scene, &root, &words.into_iter().chain(WHO).chain([TELL]).collect::<Vec<_>>())
+    };
+    for user in ["4242:4343", ":4343"] {
+        let ended = by_4242(user);
+        assert_eq!((ended.exit, ended.stdout), (Exit::Code(0), vec!["4242 4343 4343 /".to_owned()]), "{user}");
+    }
+    // The group would be its line's.
+    for user in ["4242", "4242:app", "app:4343"] {
+        refused(&by_4242(user), 125, &[&format!("--user {user}: cannot read /etc/passwd: permission denied")]);
+    }
+}
+
+#[test]
+fn who_names_a_group_is_in_that_one_alone_also_as_who_we_are() {
+    if !geteuid().is_root() {
+        return skip("only root can become others");
+    }
+    let scene = Scene::new();
+    for (user, groups) in [("0:0", "0"), (":0", "0"), ("0:", "0 44 4343"), ("4242:4343", "4343")] {
+        let launch = scene.supervise().for_everybody().behind(&["setpriv", "--groups=4343,44"]);
+        let ended = launch.options(&["--user", user]).argv(&["id", "-G"]).end();
+        assert_eq!((ended.exit, ended.stdout), (Exit::Code(0), vec![groups.to_owned()]), "{user}: {:?}", ended.stderr);
+    }
+}
+
+#[test]
+fn without_cap_kill_it_is_said_that_the_command_is_out_of_reach() {
+    if !geteuid().is_root() {
+        return skip("only root can become others");
+    }
+    let scene = Scene::new();
+    let behind = ["setpriv", "--bounding-set=-kill", "--inh-caps=-kill"];
+    let warning = "supervise: warning: without CAP_KILL the command, as user 4242, cannot be sent signals, stopped or \
+                   killed by us; give supervise CAP_KILL";
+    for (behind, user, warnings) in
+        [(&behind[..], "4242:4242", &[warning][..]), (&behind, "0:4242", &[]), (&[], "4242:4242", &[])]
+    {
+        let launch = scene.supervise().for_everybody().behind(behind).options(&["--user", user]);
+        let ended = launch.argv(&["true"]).end();
+        assert_eq!(ended.exit, Exit::Code(0), "{ended:?}");
+        assert_eq!(ended.stderr, warnings, "{user}");
     }
 }
