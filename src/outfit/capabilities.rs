@@ -75,9 +75,13 @@ mod tests {
 
     #[test]
     fn only_what_is_near_is_suggested() {
-        for (word, suggested) in
-            [("sysadmin", Some("sys_admin")), ("net_rw", Some("net_raw")), ("al", Some("ALL")), ("sys_files", None)]
-        {
+        for (word, suggested) in [
+            ("sysadmin", Some("sys_admin")),
+            ("net_rw", Some("net_raw")),
+            ("al", Some("ALL")),
+            ("none", None),
+            ("network", None),
+        ] {
             assert_eq!(meant(word), suggested, "{word}");
         }
         assert!(matches!(named("cap_all"), Err(Unfit::NoCapability(_, Some("ALL")))));

@@ -212,7 +212,21 @@ fn is_asked_for(patterns: &[u8], name: &[u8]) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::is_asked_for;
+    use super::{Variables, is_asked_for, stored};
+
+    #[test]
+    fn a_name_that_we_have_twice_is_passed_once_and_replaced_altogether() {
+        let ours = stored(&[c"A=first", c"B=1", c"A=second", c"NONE"]).expect("there is room");
+        let mut variables = Variables::new(&ours);
+        let entries = |variables: &Variables| variables.entries.iter().flatten().copied().collect::<Vec<_>>();
+        variables.pass_all(&ours);
+        assert_eq!(entries(&variables), [c"A=first", c"B=1", c"NONE"]);
+        variables.set(c"A=new");
+        assert_eq!((entries(&variables), variables.get(b"A")), (vec![c"B=1", c"NONE", c"A=new"], Some(c"new")));
+        variables.remove(b"A");
+        variables.set_or_pass(c"A");
+        assert_eq!(entries(&variables), [c"B=1", c"NONE", c"A=first"]);
+    }
 
     #[test]
     fn a_star_stands_for_any_end_or_begin() {
