@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use std::process::Stdio;
 
 use harness::launch::{By, EVERYWHERE, Init, Place};
-use harness::running::{Ended, Running};
+use harness::running::{Ended, Running, refused};
 use harness::{Exit, Scene, skip};
 use nix::sys::stat::Mode;
 use nix::unistd::mkfifo;
@@ -37,15 +37,6 @@ fn seen(scene: &Scene, variables: &[(&str, &str)], options: &[&str]) -> Vec<Stri
     let mut seen: Vec<String> = ended.stdout.into_iter().filter(|line| !line.starts_with("PROBE_SCENE=")).collect();
     seen.sort();
     seen
-}
-
-/// One line of ours with these words, and nothing started.
-#[track_caller]
-fn refused(ended: &Ended, words: &[&str]) {
-    assert_eq!((ended.exit, ended.stdout.len(), ended.stderr.len()), (Exit::Code(125), 0, 1), "{ended:?}");
-    for word in words {
-        assert!(ended.stderr[0].contains(word), "nothing of {word:?} in {ended:?}");
-    }
 }
 
 fn file(scene: &Scene, name: &str, content: &[u8]) -> String {

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
 use harness::launch::{EVERYWHERE, Init, Place};
-use harness::running::{Ended, Running};
+use harness::running::{Ended, Running, refused_with};
 use harness::{Exit, Scene, copy_program, note, skip};
 use nix::sys::stat::Mode;
 use nix::unistd::{geteuid, mkfifo};
@@ -149,15 +149,6 @@ fn what_the_kernel_says_of_the_command_is_what_it_says_after_gosu_and_setpriv() 
     assert_eq!(ours, gosu);
 }
 
-/// Requires one line of ours with these words, and nothing started.
-#[track_caller]
-fn refused(ended: &Ended, code: i32, words: &[&str]) {
-    assert_eq!((ended.exit, ended.stdout.len(), ended.stderr.len()), (Exit::Code(code), 0, 1), "{ended:?}");
-    for word in words {
-        assert!(ended.stderr[0].contains(word), "nothing of {word:?} in {ended:?}");
-    }
-}
-
 #[test]
 fn who_is_not_there_is_named_with_the_nearest_who_is() {
     if !geteuid().is_root() {
@@ -177,10 +168,10 @@ fn who_is_not_there_is_named_with_the_nearest_who_is() {
         ("a:b:c", "USER:GROUP"),
         ("", "USER:GROUP"),
     ] {
-        refused(&as_user(&scene, &root, user), 125, &[&format!("supervise: --user {user}: "), said]);
+        refused_with(&as_user(&scene, &root, user), 125, &[&format!("supervise: --user {user}: "), said]);
     }
     fs::remove_dir_all(root.join("etc")).expect("it is ours");
-    refused(&as_user(&scene, &root, "app"), 125, &["no /etc/passwd"]);
+    refused_with(&as_user(&scene, &root, "app"), 125, &["no /etc/passwd"]);
     assert_eq!(as_user(&scene, &root, "1:2").stdout, ["1 2 2 /"]);
 }
 
@@ -197,7 +188,7 @@ fn without_rights_only_who_it_is_already_will_do() {
     }
     let scene = Scene::new();
     let ended = without_rights(&scene, "4242", &["--user", "nobody"]).probe("exit 3").end();
-    refused(
+    refused_with(
         &ended,
         125,
         &["--user", "cannot set the groups 65534", "not permitted", "root", "the command was not started"],
@@ -213,14 +204,14 @@ fn without_rights_only_who_it_is_already_will_do() {
         );
     }
     let ended = without_rights(&scene, "4242", &["--user", "4242:4343"]).probe("exit 3").end();
-    refused(&ended, 125, &["--user", "not permitted"]);
+    refused_with(&ended, 125, &["--user", "not permitted"]);
 }
 
 #[test]
 fn a_user_namespace_that_forbids_it_is_named() {
     let scene = Scene::new();
     let ended = scene.supervise().place(Place::UserPid1).options(&["--user", "1:1"]).probe("exit 3").end();
-    refused(&ended, 125, &["cannot set the groups 1", "/proc/self/setgroups"]);
+    refused_with(&ended, 125, &["cannot set the groups 1", "/proc/self/setgroups"]);
     // Root there is root already.
     let ended = scene.supervise().place(Place::UserPid1).options(&["--user", "0:0"]).probe("exit 3").end();
     assert_eq!((ended.exit, ended.stderr.len()), (Exit::Code(3), 0), "{ended:?}");
@@ -247,7 +238,7 @@ fn each_refusal_on_the_way_is_one_line() {
             let inject = format!("inject={call}:error={error}");
             let launch = scene.supervise().options(&all).options(&["--setsid", "--workdir", "/"]);
             let launch = launch.traced(&log, &["-f", "-e", &format!("trace={call}"), "-e", &inject]);
-            refused(&launch.probe("say started").end(), 125, &[said, errno, "the command was not started"]);
+            refused_with(&launch.probe("say started").end(), 125, &[said, errno, "the command was not started"]);
             scene.nothing_is_left();
         }
     }
@@ -269,20 +260,24 @@ fn what_keeps_the_user_out_is_named() {
         fs::set_permissions(&closed, fs::Permissions::from_mode(folder)).expect("it is ours");
         fs::set_permissions(&program, fs::Permissions::from_mode(file)).expect("it is ours");
         assert_eq!(run(&[], program.clone().into()).exit, Exit::Code(0));
-        refused(&run(&user, program.clone().into()), 126, &["user 65534 has no permission", said]);
+        refused_with(&run(&user, program.clone().into()), 126, &["user 65534 has no permission", said]);
     }
     let script = scene.executable("script", format!("#!{}\n", program.display()).as_bytes());
-    refused(&run(&user, script.clone().into()), 126, &["user 65534 has no permission to execute it", "interpreter of"]);
+    refused_with(
+        &run(&user, script.clone().into()),
+        126,
+        &["user 65534 has no permission to execute it", "interpreter of"],
+    );
     fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).expect("it is ours");
     fs::set_permissions(&script, fs::Permissions::from_mode(0o700)).expect("it is ours");
     let said = format!("cannot run {}: user 65534 has no permission to execute it", script.display());
-    refused(&run(&user, script.into()), 126, &[&said]);
+    refused_with(&run(&user, script.into()), 126, &[&said]);
     fs::set_permissions(&program, fs::Permissions::from_mode(0o700)).expect("it is ours");
     let options = ["--user", "nobody", "--workdir", closed.to_str().expect("made by us")];
     assert_eq!(run(&options, "true".into()).exit, Exit::Code(0));
-    refused(&run(&options, "./program".into()), 126, &["user 65534 has no permission to execute it"]);
+    refused_with(&run(&options, "./program".into()), 126, &["user 65534 has no permission to execute it"]);
     fs::set_permissions(&closed, fs::Permissions::from_mode(0o700)).expect("it is ours");
-    refused(&run(&options, "true".into()), 125, &["--workdir", "permission denied", "able to enter it"]);
+    refused_with(&run(&options, "true".into()), 125, &["--workdir", "permission denied", "able to enter it"]);
 }
 
 #[test]
@@ -340,10 +335,10 @@ fn users_in_a_fifo_or_in_a_file_without_end_are_refused() {
         fs::remove_file(&path).expect("it is ours");
         mkfifo(&path, Mode::S_IRWXU).expect("the folder is ours");
         let said = format!("--user app: cannot read /etc/{file}: it is a FIFO");
-        refused(&as_user(&scene, &root, "app"), 125, &[&said]);
+        refused_with(&as_user(&scene, &root, "app"), 125, &[&said]);
         fs::remove_file(&path).expect("it is ours");
         fs::File::create(&path).and_then(|file| file.set_len(17 << 20)).expect("it is ours");
-        refused(&as_user(&scene, &root, "app"), 125, &[&format!("/etc/{file} is larger than 16 MB")]);
+        refused_with(&as_user(&scene, &root, "app"), 125, &[&format!("/etc/{file} is larger than 16 MB")]);
         fs::write(&path, content).expect("it is ours");
     }
     assert_eq!(as_user(&scene, &root, "app").stdout, ["4242 4343 4343 44 45 /srv/app"]);
@@ -370,7 +365,7 @@ fn numbers_need_no_file_that_cannot_be_read() {
     }
     // The group would be its line's.
     for user in ["4242", "4242:app", "app:4343"] {
-        refused(&by_4242(user), 125, &[&format!("--user {user}: cannot read /etc/passwd: permission denied")]);
+        refused_with(&by_4242(user), 125, &[&format!("--user {user}: cannot read /etc/passwd: permission denied")]);
     }
 }
 
