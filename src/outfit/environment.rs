@@ -71,7 +71,7 @@ struct Variables {
     ours: BTreeMap<&'static [u8], &'static CStr>,
     /// In their order, with a hole where one was replaced or removed.
     entries: Vec<Option<&'static CStr>>,
-    /// Where the entry of a name stands.
+    /// Where the entry of a name stands, or stood.
     places: BTreeMap<&'static [u8], usize>,
 }
 
@@ -103,7 +103,8 @@ impl Variables {
     }
 
     fn remove(&mut self, name: &[u8]) {
-        if let Some(entry) = self.places.remove(name).and_then(|place| self.entries.get_mut(place)) {
+        // Its place stays in the map, and is a hole.
+        if let Some(entry) = self.places.get(name).and_then(|place| self.entries.get_mut(*place)) {
             *entry = None;
         }
     }
