@@ -9,8 +9,10 @@ use std::path::PathBuf;
 use std::process::Stdio;
 
 use harness::launch::{By, EVERYWHERE, Init, Place};
-use harness::running::{Ended, Running};
+use harness::running::{Ended, Running, refused};
 use harness::{Exit, Scene, skip};
+use nix::sys::stat::Mode;
+use nix::unistd::mkfifo;
 
 /// Prints the environment, found by a path: PATH may be gone.
 const ENV: &str = "/usr/bin/env";
@@ -35,15 +37,6 @@ fn seen(scene: &Scene, variables: &[(&str, &str)], options: &[&str]) -> Vec<Stri
     let mut seen: Vec<String> = ended.stdout.into_iter().filter(|line| !line.starts_with("PROBE_SCENE=")).collect();
     seen.sort();
     seen
-}
-
-/// One line of ours with these words, and nothing started.
-#[track_caller]
-fn refused(ended: &Ended, words: &[&str]) {
-    assert_eq!((ended.exit, ended.stdout.len(), ended.stderr.len()), (Exit::Code(125), 0, 1), "{ended:?}");
-    for word in words {
-        assert!(ended.stderr[0].contains(word), "nothing of {word:?} in {ended:?}");
-    }
 }
 
 fn file(scene: &Scene, name: &str, content: &[u8]) -> String {
@@ -227,4 +220,55 @@ fn a_secret_of_roots_reaches_a_user_who_cannot_read_it() {
         assert_eq!(ended.stdout[..2], ["65534", "for root's eyes"], "{place:?} {:?}", ended.stderr);
         assert!(ended.stdout[2].contains("Permission denied"), "{place:?} {:?}", ended.stdout);
     }
+}
+
+#[test]
+fn what_could_be_waited_for_without_end_is_refused() {
+    let scene = Scene::new();
+    let fifo = scene.folder().join("fifo");
+    mkfifo(&fifo, Mode::S_IRWXU).expect("the folder is ours");
+    let fifo = fifo.to_str().expect("made by us");
+    let ended = run(&scene, &[], &["--env-file", fifo, "--", "echo", "started"]);
+    refused(&ended, &[&format!("--env-file {fifo}: cannot read {fifo}: it is a FIFO"), "give a file"]);
+    let ended = run(&scene, &[("KEY_FILE", fifo)], &["--env-from-files", "KEY", "--", "echo", "started"]);
+    refused(&ended, &["--env-from-files KEY: cannot read", "(of KEY_FILE): it is a FIFO"]);
+    // One that is open already, too: its writer can go away and another come.
+    let supervise = Init::Supervise.path().expect("cargo built it");
+    let (supervise, through) = (supervise.to_str().expect("made by cargo"), "exec \"$@\" 3<>\"$0\"");
+    let mut command = scene.command("sh");
+    command.args(["-c", through, fifo, supervise, "--env-file", "/dev/fd/3", "--", "echo", "started"]);
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    refused(&Running::start(&scene, command, 0, supervise.as_ref()).end(), &["/dev/fd/3: it is a FIFO"]);
+    assert_eq!(seen(&scene, &[("A", "1")], &["--env-file", "/dev/null"]), ["A=1"]);
+}
+
+#[test]
+fn a_pipe_of_the_shell_is_read_to_its_end() {
+    let scene = Scene::new();
+    let supervise = Init::Supervise.path().expect("cargo built it");
+    // The second line comes only once somebody reads: the pipe is full of comments until then.
+    let writer = "exec \"$0\" --env-file <(echo A=1; head -c 100000 /dev/zero | tr '\\0' '#'; echo; echo B=2) \"$@\"";
+    let mut command = scene.command("bash");
+    command.args(["-c", writer]).arg(&supervise).args(["--", "sh", "-c", "echo $A $B"]);
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    let ended = Running::start(&scene, command, 0, &supervise).end();
+    assert_eq!((ended.exit, ended.stdout), (Exit::Code(0), vec!["1 2".to_owned()]), "{:?}", ended.stderr);
+}
+
+#[test]
+fn a_file_may_have_as_many_variables_as_the_kernel_takes() {
+    let scene = Scene::new();
+    let count = 200_000;
+    // Each twice, and asked for from the environment besides: the later one counts, and nothing is looked for in all.
+    let lines: String = (0..count).map(|number| format!("V{number}=0\n")).collect();
+    let again: String = (0..count).map(|number| format!("NOT{number}\nV{number}=1\n")).collect();
+    let file = file(&scene, "variables", (lines + &again).as_bytes());
+    let with_stack = |stack: &str| run(&scene, &[], &["--rlimit", stack, "--env-file", &file, "--", ENV]);
+    let ended = with_stack("stack=67108864");
+    let ones = ended.stdout.iter().filter(|line| line.starts_with('V') && line.ends_with("=1")).count();
+    // The scene's mark is one more.
+    assert_eq!((ended.exit, ended.stdout.len(), ones), (Exit::Code(0), count + 1, count), "{:?}", ended.stderr);
+    let ended = with_stack("stack=1048576");
+    assert_eq!((ended.exit, ended.stdout.len(), ended.stderr.len()), (Exit::Code(126), 0, 1), "{ended:?}");
+    assert!(ended.stderr[0].contains("a quarter of --rlimit stack"), "{ended:?}");
 }

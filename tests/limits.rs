@@ -7,19 +7,10 @@ mod harness;
 use std::fs;
 
 use harness::launch::{By, EVERYWHERE, Init, Place, Target, WAYS};
-use harness::running::{Ended, expect_report, passes};
+use harness::running::{Ended, expect_report, passes, refused};
 use harness::terminal::Terminal;
 use harness::{Exit, Scene, proc, send, skip};
 use nix::unistd::geteuid;
-
-/// One line of ours with these words, and nothing started.
-#[track_caller]
-fn refused(ended: &Ended, words: &[&str]) {
-    assert_eq!((ended.exit, ended.stdout.len(), ended.stderr.len()), (Exit::Code(125), 0, 1), "{ended:?}");
-    for word in words {
-        assert!(ended.stderr[0].contains(word), "nothing of {word:?} in {ended:?}");
-    }
-}
 
 /// The lines of /proc/self/status that begin so, without blanks between.
 fn status(ended: &Ended, names: &[&str]) -> Vec<String> {

@@ -11,9 +11,10 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
 use harness::launch::{EVERYWHERE, Init, Place};
-use harness::running::{Ended, Running};
+use harness::running::{Ended, Running, refused_with};
 use harness::{Exit, Scene, copy_program, note, skip};
-use nix::unistd::geteuid;
+use nix::sys::stat::Mode;
+use nix::unistd::{geteuid, mkfifo};
 
 const PASSWD: &str = "\
 root:x:0:0:root:/root:/bin/sh
@@ -148,15 +149,6 @@ fn what_the_kernel_says_of_the_command_is_what_it_says_after_gosu_and_setpriv() 
     assert_eq!(ours, gosu);
 }
 
-/// Requires one line of ours with these words, and nothing started.
-#[track_caller]
-fn refused(ended: &Ended, code: i32, words: &[&str]) {
-    assert_eq!((ended.exit, ended.stdout.len(), ended.stderr.len()), (Exit::Code(code), 0, 1), "{ended:?}");
-    for word in words {
-        assert!(ended.stderr[0].contains(word), "nothing of {word:?} in {ended:?}");
-    }
-}
-
 #[test]
 fn who_is_not_there_is_named_with_the_nearest_who_is() {
     if !geteuid().is_root() {
@@ -167,7 +159,8 @@ fn who_is_not_there_is_named_with_the_nearest_who_is() {
     for (user, said) in [
         ("ap", "did you mean app?"),
         ("nobody", "no user is called \"nobody\" in /etc/passwd"),
-        ("broken", "no user is called"),
+        ("broken", "the line of user \"broken\" in /etc/passwd is malformed"),
+        ("front", "in /etc/passwd; add it, or give the user's number"),
         ("+", "no user is called"),
         ("app:vidoe", "did you mean video?"),
         ("4294967295", "0 to 4294967294"),
@@ -175,10 +168,10 @@ fn who_is_not_there_is_named_with_the_nearest_who_is() {
         ("a:b:c", "USER:GROUP"),
         ("", "USER:GROUP"),
     ] {
-        refused(&as_user(&scene, &root, user), 125, &[&format!("supervise: --user {user}: "), said]);
+        refused_with(&as_user(&scene, &root, user), 125, &[&format!("supervise: --user {user}: "), said]);
     }
     fs::remove_dir_all(root.join("etc")).expect("it is ours");
-    refused(&as_user(&scene, &root, "app"), 125, &["no /etc/passwd"]);
+    refused_with(&as_user(&scene, &root, "app"), 125, &["no /etc/passwd"]);
     assert_eq!(as_user(&scene, &root, "1:2").stdout, ["1 2 2 /"]);
 }
 
@@ -195,7 +188,7 @@ fn without_rights_only_who_it_is_already_will_do() {
     }
     let scene = Scene::new();
     let ended = without_rights(&scene, "4242", &["--user", "nobody"]).probe("exit 3").end();
-    refused(
+    refused_with(
         &ended,
         125,
         &["--user", "cannot set the groups 65534", "not permitted", "root", "the command was not started"],
@@ -211,14 +204,14 @@ fn without_rights_only_who_it_is_already_will_do() {
         );
     }
     let ended = without_rights(&scene, "4242", &["--user", "4242:4343"]).probe("exit 3").end();
-    refused(&ended, 125, &["--user", "not permitted"]);
+    refused_with(&ended, 125, &["--user", "not permitted"]);
 }
 
 #[test]
 fn a_user_namespace_that_forbids_it_is_named() {
     let scene = Scene::new();
     let ended = scene.supervise().place(Place::UserPid1).options(&["--user", "1:1"]).probe("exit 3").end();
-    refused(&ended, 125, &["cannot set the groups 1", "/proc/self/setgroups"]);
+    refused_with(&ended, 125, &["cannot set the groups 1", "/proc/self/setgroups"]);
     // Root there is root already.
     let ended = scene.supervise().place(Place::UserPid1).options(&["--user", "0:0"]).probe("exit 3").end();
     assert_eq!((ended.exit, ended.stderr.len()), (Exit::Code(3), 0), "{ended:?}");
@@ -245,7 +238,7 @@ fn each_refusal_on_the_way_is_one_line() {
             let inject = format!("inject={call}:error={error}");
             let launch = scene.supervise().options(&all).options(&["--setsid", "--workdir", "/"]);
             let launch = launch.traced(&log, &["-f", "-e", &format!("trace={call}"), "-e", &inject]);
-            refused(&launch.probe("say started").end(), 125, &[said, errno, "the command was not started"]);
+            refused_with(&launch.probe("say started").end(), 125, &[said, errno, "the command was not started"]);
             scene.nothing_is_left();
         }
     }
@@ -267,13 +260,24 @@ fn what_keeps_the_user_out_is_named() {
         fs::set_permissions(&closed, fs::Permissions::from_mode(folder)).expect("it is ours");
         fs::set_permissions(&program, fs::Permissions::from_mode(file)).expect("it is ours");
         assert_eq!(run(&[], program.clone().into()).exit, Exit::Code(0));
-        refused(&run(&user, program.clone().into()), 126, &["user 65534 has no permission", said]);
+        refused_with(&run(&user, program.clone().into()), 126, &["user 65534 has no permission", said]);
     }
+    let script = scene.executable("script", format!("#!{}\n", program.display()).as_bytes());
+    refused_with(
+        &run(&user, script.clone().into()),
+        126,
+        &["user 65534 has no permission to execute it", "interpreter of"],
+    );
+    fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).expect("it is ours");
+    fs::set_permissions(&script, fs::Permissions::from_mode(0o700)).expect("it is ours");
+    let said = format!("cannot run {}: user 65534 has no permission to execute it", script.display());
+    refused_with(&run(&user, script.into()), 126, &[&said]);
+    fs::set_permissions(&program, fs::Permissions::from_mode(0o700)).expect("it is ours");
     let options = ["--user", "nobody", "--workdir", closed.to_str().expect("made by us")];
     assert_eq!(run(&options, "true".into()).exit, Exit::Code(0));
-    refused(&run(&options, "./program".into()), 126, &["user 65534 has no permission to execute it"]);
+    refused_with(&run(&options, "./program".into()), 126, &["user 65534 has no permission to execute it"]);
     fs::set_permissions(&closed, fs::Permissions::from_mode(0o700)).expect("it is ours");
-    refused(&run(&options, "true".into()), 125, &["--workdir", "permission denied", "able to enter it"]);
+    refused_with(&run(&options, "true".into()), 125, &["--workdir", "permission denied", "able to enter it"]);
 }
 
 #[test]
@@ -315,5 +319,84 @@ fn by_a_variable_an_injected_init_does_it_too() {
             (Exit::Code(0), vec!["65534".into(), "NoNewPrivs:1".into()]),
             "{place:?}"
         );
+    }
+}
+
+#[test]
+fn users_in_a_fifo_or_in_a_file_without_end_are_refused() {
+    if !geteuid().is_root() {
+        return skip("only root may change its root");
+    }
+    let scene = Scene::new();
+    let root = root_filesystem(&scene);
+    for file in ["passwd", "group"] {
+        let path = root.join("etc").join(file);
+        let content = fs::read(&path).expect("it is ours");
+        fs::remove_file(&path).expect("it is ours");
+        mkfifo(&path, Mode::S_IRWXU).expect("the folder is ours");
+        let said = format!("--user app: cannot read /etc/{file}: it is a FIFO");
+        refused_with(&as_user(&scene, &root, "app"), 125, &[&said]);
+        fs::remove_file(&path).expect("it is ours");
+        fs::File::create(&path).and_then(|file| file.set_len(17 << 20)).expect("it is ours");
+        refused_with(&as_user(&scene, &root, "app"), 125, &[&format!("/etc/{file} is larger than 16 MB")]);
+        fs::write(&path, content).expect("it is ours");
+    }
+    assert_eq!(as_user(&scene, &root, "app").stdout, ["4242 4343 4343 44 45 /srv/app"]);
+}
+
+#[test]
+fn numbers_need_no_file_that_cannot_be_read() {
+    if !geteuid().is_root() {
+        return skip("only root can become others");
+    }
+    let scene = Scene::new();
+    let root = root_filesystem(&scene);
+    for file in ["passwd", "group"] {
+        let path = root.join("etc").join(file);
+        fs::set_permissions(path, fs::Permissions::from_mode(0o600)).expect("it is ours");
+    }
+    let by_4242 = |user: &str| {
+        let words = ["/bin/supervise", "--user", "4242:4343", "--", "/bin/supervise", "--user", user, "--"];
+        in_root(&scene, &root, &words.into_iter().chain(WHO).chain([TELL]).collect::<Vec<_>>())
+    };
+    for user in ["4242:4343", ":4343"] {
+        let ended = by_4242(user);
+        assert_eq!((ended.exit, ended.stdout), (Exit::Code(0), vec!["4242 4343 4343 /".to_owned()]), "{user}");
+    }
+    // The group would be its line's.
+    for user in ["4242", "4242:app", "app:4343"] {
+        refused_with(&by_4242(user), 125, &[&format!("--user {user}: cannot read /etc/passwd: permission denied")]);
+    }
+}
+
+#[test]
+fn who_names_a_group_is_in_that_one_alone_also_as_who_we_are() {
+    if !geteuid().is_root() {
+        return skip("only root can become others");
+    }
+    let scene = Scene::new();
+    for (user, groups) in [("0:0", "0"), (":0", "0"), ("0:", "0 44 4343"), ("4242:4343", "4343")] {
+        let launch = scene.supervise().for_everybody().behind(&["setpriv", "--groups=4343,44"]);
+        let ended = launch.options(&["--user", user]).argv(&["id", "-G"]).end();
+        assert_eq!((ended.exit, ended.stdout), (Exit::Code(0), vec![groups.to_owned()]), "{user}: {:?}", ended.stderr);
+    }
+}
+
+#[test]
+fn without_cap_kill_it_is_said_that_the_command_is_out_of_reach() {
+    if !geteuid().is_root() {
+        return skip("only root can become others");
+    }
+    let scene = Scene::new();
+    let behind = ["setpriv", "--bounding-set=-kill", "--inh-caps=-kill"];
+    let warning = "supervise: warning: without CAP_KILL the command, as user 4242, cannot be sent signals, stopped or \
+                   killed by us; give supervise CAP_KILL";
+    for (behind, user, warnings) in
+        [(&behind[..], "4242:4242", &[warning][..]), (&behind, "0:4242", &[]), (&[], "4242:4242", &[])]
+    {
+        let launch = scene.supervise().for_everybody().behind(behind).options(&["--user", user]);
+        let ended = launch.argv(&["true"]).end();
+        assert_eq!(ended.exit, Exit::Code(0), "{ended:?}");
+        assert_eq!(ended.stderr, warnings, "{user}");
     }
 }

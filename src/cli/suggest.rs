@@ -13,6 +13,11 @@ pub(crate) fn nearest<'n>(word: &str, names: impl IntoIterator<Item = &'n str>) 
     nearest_by(NEAR, word, &mut names.into_iter())
 }
 
+/// The same where most words are none of these names: a wrong suggestion is worse than none.
+pub(crate) fn nearer<'n>(word: &str, names: impl IntoIterator<Item = &'n str>) -> Option<&'n str> {
+    nearest_by(NEARER, word, &mut names.into_iter())
+}
+
 /// One function for all lists of names: each other one would be a kilobyte.
 #[inline(never)]
 fn nearest_by<'n>(near: f64, word: &str, names: &mut dyn Iterator<Item = &'n str>) -> Option<&'n str> {

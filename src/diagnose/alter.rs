@@ -1,10 +1,10 @@
 //! Why something could not be changed for the command: which option asked for it, and what it needs.
 
 use std::fmt;
-use std::fs;
 
 use supervise_init::sys::{Alteration, Errno};
 
+use crate::outfit::is_setgroups_denied;
 use crate::outfit::limits::{NAMES, shown};
 
 /// An alteration that the kernel refused. Shown as one fragment.
@@ -45,8 +45,11 @@ fn needs(alteration: Alteration, errno: i32) -> &'static str {
     }
 }
 
-fn is_setgroups_denied() -> bool {
-    fs::read("/proc/self/setgroups").is_ok_and(|word| word.starts_with(b"deny"))
+/// There may be 65,536 of them.
+fn shown_groups(groups: &[u32]) -> String {
+    let (shown, rest) = groups.split_at(groups.len().min(8));
+    let shown = shown.iter().map(u32::to_string).collect::<Vec<_>>().join(",");
+    if rest.is_empty() { shown } else { format!("{shown} and {} more", rest.len()) }
 }
 
 impl fmt::Display for Refused {
@@ -61,10 +64,7 @@ impl fmt::Display for Refused {
             Alteration::DropBounding(_) | Alteration::DropCapabilities(_) => {
                 f.write_str("--cap-drop: cannot drop capabilities")
             }
-            Alteration::Groups(groups) => {
-                let groups: Vec<String> = groups.iter().map(u32::to_string).collect();
-                write!(f, "--user: cannot set the groups {}", groups.join(","))
-            }
+            Alteration::Groups(groups) => write!(f, "--user: cannot set the groups {}", shown_groups(groups)),
             Alteration::Gid(gid) => write!(f, "--user: cannot become group {gid}"),
             Alteration::Uid(uid) => write!(f, "--user: cannot become user {uid}"),
             Alteration::WorkingDirectory(path) => {
@@ -73,5 +73,17 @@ impl fmt::Display for Refused {
             Alteration::NoNewPrivileges => f.write_str("--no-new-privs: cannot set it"),
         }?;
         write!(f, ": {}{}; the command was not started", self.errno, self.needs)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::shown_groups;
+
+    #[test]
+    fn of_many_groups_the_first_are_shown() {
+        assert_eq!(shown_groups(&[7]), "7");
+        assert_eq!(shown_groups(&[1, 2, 3, 4, 5, 6, 7, 8]), "1,2,3,4,5,6,7,8");
+        assert_eq!(shown_groups(&[9; 65_536]), "9,9,9,9,9,9,9,9 and 65528 more");
     }
 }

@@ -141,7 +141,16 @@ impl fmt::Display for Reason {
                 "cannot run {}: it names no interpreter, and /bin/sh cannot be run for it: {errno}",
                 path.display()
             ),
-            Reason::Other(path, errno) => write!(f, "cannot run {}: {errno}", path.display()),
+            Reason::Other(path, errno) => {
+                write!(f, "cannot run {}: {errno}", path.display())?;
+                f.write_str(match errno.0 {
+                    // "Limits on size of arguments and environment" in execve(2).
+                    libc::E2BIG => {
+                        " (its words and variables may take a quarter of --rlimit stack together, and at most 6 MB)"
+                    }
+                    _ => "",
+                })
+            }
         }
     }
 }
@@ -162,22 +171,27 @@ pub(crate) fn explain(program: &Program, why: StartError, meant: impl FnOnce(&st
             let _ = std::env::set_current_dir(OsStr::from_bytes(path.to_bytes()));
         }
     }
-    closed_to_its_user(program, explain_exec(program.name(), program.search_path(), why, meant))
+    let reason = explain_exec(program.name(), program.search_path(), why, meant);
+    match Identity::of(program) {
+        Some(identity) => closed_to_its_user(&identity, errno, reason),
+        None => reason,
+    }
 }
 
 /// What the kernel's word means where the command was to run as somebody else.
-fn closed_to_its_user(program: &Program, reason: Reason) -> Reason {
-    let (Reason::Other(file, errno), Some(identity)) = (&reason, Identity::of(program)) else { return reason };
+fn closed_to_its_user(identity: &Identity, errno: Errno, reason: Reason) -> Reason {
+    let (Reason::Other(file, _) | Reason::BadInterpreter(file, _)) = &reason else { return reason };
     // Relative to where it was looked for, and shown so.
-    let file = &std::path::absolute(file).unwrap_or_else(|_| file.clone());
-    match errno.0 {
+    let file = std::path::absolute(file).unwrap_or_else(|_| file.clone());
+    let closed = (errno.0 == libc::EACCES).then(|| identity.closed(&file)).flatten();
+    match (reason, closed) {
+        (_, Some(closed)) => Reason::Closed(file, closed, identity.uid()),
+        (Reason::BadInterpreter(script, why), None) => {
+            Reason::BadInterpreter(script, Box::new(closed_to_its_user(identity, errno, *why)))
+        }
         // The limit is looked at when a new user executes its first program (execve(2), EAGAIN).
-        libc::EAGAIN => Reason::TooManyProcesses(file.clone(), identity.uid()),
-        libc::EACCES => match identity.closed(file) {
-            Some(closed) => Reason::Closed(file.clone(), closed, identity.uid()),
-            None => reason,
-        },
-        _ => reason,
+        (_, None) if errno.0 == libc::EAGAIN => Reason::TooManyProcesses(file, identity.uid()),
+        (reason, None) => reason,
     }
 }
 

@@ -3,7 +3,7 @@
 use supervise_init::sys::Capabilities;
 
 use super::Unfit;
-use crate::cli::suggest::nearest;
+use crate::cli::suggest::nearer;
 
 /// CAP_CHOWN is 0, and so on (linux/capability.h, Linux 6.18).
 pub(crate) const NAMES: [&str; 41] = [
@@ -59,13 +59,33 @@ pub(crate) fn named(word: &str) -> Result<Capabilities, Unfit> {
     let lower = lower.strip_prefix("cap_").unwrap_or(&lower);
     let found = (0..).zip(NAMES).find(|(_, name)| *name == lower);
     let number: u32 =
-        found.map(|(number, _)| number).ok_or_else(|| Unfit::NoCapability(word.to_owned(), nearest(lower, NAMES)))?;
+        found.map(|(number, _)| number).ok_or_else(|| Unfit::NoCapability(word.to_owned(), meant(lower)))?;
     Ok(Capabilities(1 << number))
+}
+
+/// `CAP_ALL` is no capability, and is not taken for one.
+fn meant(word: &str) -> Option<&'static str> {
+    let nearest = nearer(word, NAMES.into_iter().chain(["all"]))?;
+    Some(if nearest == "all" { "ALL" } else { nearest })
 }
 
 #[cfg(test)]
 mod tests {
-    use super::named;
+    use super::{Unfit, meant, named};
+
+    #[test]
+    fn only_what_is_near_is_suggested() {
+        for (word, suggested) in [
+            ("sysadmin", Some("sys_admin")),
+            ("net_rw", Some("net_raw")),
+            ("al", Some("ALL")),
+            ("none", None),
+            ("network", None),
+        ] {
+            assert_eq!(meant(word), suggested, "{word}");
+        }
+        assert!(matches!(named("cap_all"), Err(Unfit::NoCapability(_, Some("ALL")))));
+    }
 
     #[test]
     fn names_have_the_kernels_numbers() {

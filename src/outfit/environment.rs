@@ -1,13 +1,12 @@
 //! The command's environment, where it is not ours: nothing or ours, then HOME of the user, then the files, then what
 //! is given by itself, then what is read from the files that variables name. What comes later counts.
 
-use std::ffi::{CStr, CString, OsStr};
-use std::fs::File;
-use std::io::{self, Read as _};
-use std::os::unix::ffi::OsStrExt as _;
+use std::collections::BTreeMap;
+use std::ffi::{CStr, CString};
 
 use supervise_init::sys::Environment;
 
+use super::file::{LARGEST, read};
 use super::users::User;
 use super::{Asked, Outfit, Unfit};
 use crate::cli::Wrong;
@@ -15,20 +14,17 @@ use crate::cli::Wrong;
 /// MAX_ARG_STRLEN (execve(2)): the longest that `NAME=VALUE` may be, with its end.
 const LONGEST: usize = 128 * 1024;
 
-/// The largest file of variables.
-const LARGEST: u64 = 16 * 1024 * 1024;
-
 /// The command's environment, the same with our own HOME where the user's is in it, and the value of its PATH.
 pub(super) fn build(
     outfit: &Outfit,
     ours: &Environment,
     user: Option<&User>,
 ) -> Result<(Environment, Environment, Option<&'static CStr>), Wrong> {
-    let mut variables = Variables { ours, entries: Vec::new() };
+    let mut variables = Variables::new(ours);
     if !outfit.clear_env {
-        variables.entries.extend(ours.entries());
+        variables.pass_all(ours);
     }
-    let our_home = variables.entries.iter().copied().find(|entry| split(entry.to_bytes()).0 == b"HOME");
+    let our_home = variables.current(b"HOME");
     let users_home = user.map(|user| entry(b"HOME", user.home.to_bytes()));
     users_home.into_iter().for_each(|entry| variables.set(entry));
     for asked in &outfit.env_files {
@@ -41,7 +37,7 @@ pub(super) fn build(
         variables.read_values(asked)?;
     }
     let path = variables.get(b"PATH");
-    let entries = variables.entries;
+    let entries: Vec<_> = variables.entries.into_iter().flatten().collect();
     // What was given since has replaced it.
     let place = users_home.and_then(|home| entries.iter().position(|entry| std::ptr::eq(*entry, home)));
     let environment = stored(&entries).unwrap_or(*ours);
@@ -69,26 +65,58 @@ fn split(entry: &[u8]) -> (&[u8], Option<&[u8]>) {
     (parts.next().unwrap_or_default(), parts.next())
 }
 
-struct Variables<'a> {
-    ours: &'a Environment,
-    entries: Vec<&'static CStr>,
+/// Each name is looked up in a map: a file may have some 100,000 of them.
+struct Variables {
+    /// What we have of each name: the first, as for getenv(3).
+    ours: BTreeMap<&'static [u8], &'static CStr>,
+    /// In their order, with a hole where one was replaced or removed.
+    entries: Vec<Option<&'static CStr>>,
+    /// Where the entry of a name stands, or stood.
+    places: BTreeMap<&'static [u8], usize>,
 }
 
-impl Variables<'_> {
+impl Variables {
+    fn new(ours: &Environment) -> Variables {
+        let mut first = BTreeMap::new();
+        for entry in ours.entries() {
+            first.entry(split(entry.to_bytes()).0).or_insert(entry);
+        }
+        Variables { ours: first, entries: Vec::new(), places: BTreeMap::new() }
+    }
+
+    /// Ours, in their order. Where a name is there twice, the second is not passed on: it would show once the first is
+    /// replaced.
+    fn pass_all(&mut self, ours: &Environment) {
+        for entry in ours.entries() {
+            if !self.places.contains_key(split(entry.to_bytes()).0) {
+                self.set(entry);
+            }
+        }
+    }
+
+    /// At the end, in place of what was set before.
     fn set(&mut self, entry: &'static CStr) {
         let name = split(entry.to_bytes()).0;
         self.remove(name);
-        self.entries.push(entry);
+        self.places.insert(name, self.entries.len());
+        self.entries.push(Some(entry));
     }
 
     fn remove(&mut self, name: &[u8]) {
-        self.entries.retain(|entry| split(entry.to_bytes()).0 != name);
+        // Its place stays in the map, and is a hole.
+        if let Some(entry) = self.places.get(name).and_then(|place| self.entries.get_mut(*place)) {
+            *entry = None;
+        }
     }
 
-    /// The value; the first counts, as for getenv(3).
+    /// The entry of that name.
+    fn current(&self, name: &[u8]) -> Option<&'static CStr> {
+        self.entries.get(*self.places.get(name)?).copied().flatten()
+    }
+
+    /// The value.
     fn get(&self, name: &[u8]) -> Option<&'static CStr> {
-        let entry = self.entries.iter().find(|entry| split(entry.to_bytes()).0 == name)?;
-        CStr::from_bytes_with_nul(entry.to_bytes_with_nul().get(name.len() + 1..)?).ok()
+        CStr::from_bytes_with_nul(self.current(name)?.to_bytes_with_nul().get(name.len() + 1..)?).ok()
     }
 
     /// `NAME=VALUE`, or `NAME` for what we have of that name, if we do.
@@ -100,8 +128,7 @@ impl Variables<'_> {
     }
 
     fn pass(&mut self, name: &[u8]) {
-        let mut ours = self.ours.entries();
-        if let Some(entry) = ours.find(|entry| split(entry.to_bytes()).0 == name) {
+        if let Some(entry) = self.ours.get(name) {
             self.set(entry);
         }
     }
@@ -136,7 +163,7 @@ impl Variables<'_> {
 
     /// `--env-from-files`: `NAME` from the file that `NAME_FILE` names.
     fn read_values(&mut self, asked: &Asked) -> Result<(), Wrong> {
-        for entry in self.entries.clone() {
+        for entry in self.entries.clone().into_iter().flatten() {
             let (name, value) = split(entry.to_bytes());
             let Some((name, path)) = name.strip_suffix(b"_FILE").zip(value) else { continue };
             if is_asked_for(asked.value.to_bytes(), name) {
@@ -184,16 +211,23 @@ fn is_asked_for(patterns: &[u8], name: &[u8]) -> bool {
         })
 }
 
-/// `None` if there is more than that many bytes.
-fn read(path: &[u8], most: u64) -> io::Result<Option<Vec<u8>>> {
-    let mut content = Vec::new();
-    File::open(OsStr::from_bytes(path))?.take(most + 1).read_to_end(&mut content)?;
-    Ok((content.len() as u64 <= most).then_some(content))
-}
-
 #[cfg(test)]
 mod tests {
-    use super::is_asked_for;
+    use super::{Variables, is_asked_for, stored};
+
+    #[test]
+    fn a_name_that_we_have_twice_is_passed_once_and_replaced_altogether() {
+        let ours = stored(&[c"A=first", c"B=1", c"A=second", c"NONE"]).expect("there is room");
+        let mut variables = Variables::new(&ours);
+        let entries = |variables: &Variables| variables.entries.iter().flatten().copied().collect::<Vec<_>>();
+        variables.pass_all(&ours);
+        assert_eq!(entries(&variables), [c"A=first", c"B=1", c"NONE"]);
+        variables.set(c"A=new");
+        assert_eq!((entries(&variables), variables.get(b"A")), (vec![c"B=1", c"NONE", c"A=new"], Some(c"new")));
+        variables.remove(b"A");
+        variables.set_or_pass(c"A");
+        assert_eq!(entries(&variables), [c"B=1", c"NONE", c"A=first"]);
+    }
 
     #[test]
     fn a_star_stands_for_any_end_or_begin() {

@@ -8,13 +8,16 @@
 
 pub(crate) mod capabilities;
 mod environment;
+mod file;
 pub(crate) mod limits;
 mod unfit;
 mod users;
 
 use std::ffi::CStr;
 
-use supervise_init::sys::{Alteration, Alterations, Capabilities, Environment};
+use log::warn;
+use nix::unistd::{Uid, geteuid, getuid};
+use supervise_init::sys::{Alteration, Alterations, Capabilities, Environment, has_capability};
 
 pub(crate) use self::unfit::Unfit;
 use self::users::User;
@@ -78,6 +81,7 @@ impl Outfit {
         } else {
             (ours, ours, path)
         };
+        user.iter().for_each(warn_if_out_of_reach);
         let list = self.alterations(user);
         let alterations = (!list.is_empty()).then(|| &*Box::leak(Box::new(Alterations { list: list.leak() })));
         Ok(Ready { environment, outside, path, alterations })
@@ -100,9 +104,18 @@ impl Outfit {
         }));
         let dropped = Some(self.dropped).filter(|dropped| !dropped.is_empty());
         list.extend(dropped.map(Alteration::DropBounding));
-        if let Some(user) = user.filter(|user| !user.is_us()) {
-            // The user last: nobody else may change groups.
-            list.extend([Alteration::Groups(user.groups.leak()), Alteration::Gid(user.gid), Alteration::Uid(user.uid)]);
+        // The user last: nobody else may change groups.
+        match user {
+            Some(user) if !user.is_us() => list.extend([
+                Alteration::Groups(user.groups.leak()),
+                Alteration::Gid(user.gid),
+                Alteration::Uid(user.uid),
+            ]),
+            // Other groups go where one was named, unless they are a pod's and cannot be left.
+            Some(user) if user.alone && !user.has_our_groups() && can_set_groups() => {
+                list.push(Alteration::Groups(user.groups.leak()));
+            }
+            _ => {}
         }
         // As that user: a folder that it cannot enter is of no use to it, and a network's file system may know it only.
         list.extend(self.workdir.map(Alteration::WorkingDirectory));
@@ -110,6 +123,33 @@ impl Outfit {
         // Last: a security module may refuse more to who has it.
         list.extend(self.no_new_privileges.then_some(Alteration::NoNewPrivileges));
         list
+    }
+}
+
+/// Numbers of capabilities(7).
+const CAP_KILL: u32 = 5;
+const CAP_SETGID: u32 = 6;
+const CAP_SETUID: u32 = 7;
+
+fn can_set_groups() -> bool {
+    has_capability(CAP_SETGID) && !is_setgroups_denied()
+}
+
+/// Whether our user namespace forbids setgroups(2), also to its root (user_namespaces(7)).
+pub(crate) fn is_setgroups_denied() -> bool {
+    std::fs::read("/proc/self/setgroups").is_ok_and(|word| word.starts_with(b"deny"))
+}
+
+/// Another user's processes get signals of those who have CAP_KILL only (kill(2)). Who cannot become that user is told
+/// so at the start.
+fn warn_if_out_of_reach(user: &User) {
+    let ours = [getuid(), geteuid()].map(Uid::as_raw);
+    if !ours.contains(&user.uid) && has_capability(CAP_SETUID) && !has_capability(CAP_KILL) {
+        warn!(
+            "without CAP_KILL the command, as user {}, cannot be sent signals, stopped or killed by us; give supervise \
+             CAP_KILL",
+            user.uid
+        );
     }
 }
 
@@ -131,7 +171,7 @@ mod tests {
         };
         outfit.limit((7, 1, 1));
         outfit.limit((7, 1, 2));
-        let user = User { uid: 4_000_000_000, gid: 7, groups: vec![7, 8], home: c"/".into() };
+        let user = User { uid: 4_000_000_000, gid: 7, groups: vec![7, 8], alone: false, home: c"/".into() };
         let order = [
             Alteration::NewSession,
             Alteration::Umask(0o27),

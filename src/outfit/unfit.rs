@@ -29,6 +29,14 @@ pub(crate) enum Unfit {
         name: String,
         file: &'static str,
     },
+    /// The same for a line that is there and cannot be one.
+    Malformed {
+        what: &'static str,
+        name: String,
+        file: &'static str,
+    },
+    /// So many.
+    TooManyGroups(usize),
     NotAnId(String),
     Unreadable(String, io::Error),
     TooLarge(String),
@@ -88,6 +96,14 @@ impl fmt::Display for Unfit {
             }
             Unfit::NoFile { what, name, file } => {
                 write!(f, "there is no {file} to look up the {what} {name:?}; give its number")
+            }
+            Unfit::Malformed { what, name, file } => write!(
+                f,
+                "the line of {what} {name:?} in {file} is malformed, its numbers must be 0 to 4294967294; mend it, or \
+                 give the {what}'s number"
+            ),
+            Unfit::TooManyGroups(count) => {
+                write!(f, "it is in {count} groups, and the kernel takes at most 65536; name one, as USER:GROUP")
             }
             Unfit::NotAnId(word) => write!(f, "{word} is no number of a user or a group; those are 0 to 4294967294"),
             Unfit::Unreadable(file, error) => write!(f, "cannot read {file}: {}", Lower(error)),

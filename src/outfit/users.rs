@@ -6,16 +6,19 @@
 //! lines (`+`, `-`) and comments are passed over.
 
 use std::ffi::CString;
-use std::fs;
 use std::io;
 
-use nix::unistd::{getresgid, getresuid};
+use nix::unistd::{getgroups, getresgid, getresuid};
 
 use super::Unfit;
-use crate::cli::suggest::nearest;
+use super::file::{LARGEST, read as read_file};
+use crate::cli::suggest::nearer;
 
 const PASSWD: &str = "/etc/passwd";
 const GROUP: &str = "/etc/group";
+
+/// The most groups that a process can be in (NGROUPS_MAX in setgroups(2), Linux 2.6.4).
+const MOST_GROUPS: usize = 65_536;
 
 /// Whom the command becomes.
 #[derive(Debug, PartialEq, Eq)]
@@ -24,6 +27,8 @@ pub(super) struct User {
     pub(super) gid: u32,
     /// All that it is in, its own first.
     pub(super) groups: Vec<u32>,
+    /// Whether a group was named: then it is in that one alone.
+    pub(super) alone: bool,
     pub(super) home: CString,
 }
 
@@ -36,19 +41,34 @@ impl User {
         uids && getresgid()
             .is_ok_and(|ids| [ids.real, ids.effective, ids.saved].iter().all(|gid| gid.as_raw() == self.gid))
     }
+
+    /// Whether we are in these groups alone.
+    pub(super) fn has_our_groups(&self) -> bool {
+        getgroups().is_ok_and(|ours| {
+            let ours: Vec<u32> = ours.into_iter().map(nix::unistd::Gid::as_raw).collect();
+            let within = |all: &[u32], some: &[u32]| some.iter().all(|gid| all.contains(gid));
+            // What is named is one group.
+            self.groups.len() == 1 && within(&ours, &self.groups) && within(&self.groups, &ours)
+        })
+    }
 }
 
 /// Looks up `USER`, `USER:GROUP` or `:GROUP`.
 pub(super) fn look_up(spec: &[u8]) -> Result<User, Unfit> {
-    let files = Files { passwd: read(PASSWD)?, group: read(GROUP)? };
+    let numbers = spec.splitn(2, |byte| *byte == b':').collect::<Vec<_>>();
+    // Then no line gives more than a HOME.
+    let needed = !matches!(&numbers[..], [user, group] if (user.is_empty() || is_number(user)) && is_number(group));
+    let files = Files { passwd: read(PASSWD, needed)?, group: read(GROUP, needed)? };
     files.resolve(spec, nix::unistd::geteuid().as_raw(), nix::unistd::getegid().as_raw())
 }
 
-/// `None` if there is none.
-fn read(path: &str) -> Result<Option<Vec<u8>>, Unfit> {
-    match fs::read(path) {
-        Ok(content) => Ok(Some(content)),
+/// `None` if there is none, or none that we may read where it is not needed.
+fn read(path: &str, needed: bool) -> Result<Option<Vec<u8>>, Unfit> {
+    match read_file(path.as_bytes(), LARGEST) {
+        Ok(Some(content)) => Ok(Some(content)),
+        Ok(None) => Err(Unfit::TooLarge(path.to_owned())),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied && !needed => Ok(None),
         Err(error) => Err(Unfit::Unreadable(path.to_owned(), error)),
     }
 }
@@ -87,7 +107,7 @@ impl Files {
             None => account.name == user,
         });
         let uid = account.as_ref().map(|account| account.uid).or(number).ok_or_else(|| {
-            unknown("user", user, PASSWD, self.passwd.is_some(), self.accounts().map(|account| account.name))
+            unknown("user", user, PASSWD, self.passwd.as_deref(), self.accounts().map(|account| account.name))
         })?;
         let gid = match group {
             [] => account.as_ref().map_or(our_gid, |account| account.gid),
@@ -96,15 +116,22 @@ impl Files {
         let mut groups = vec![gid];
         // Who names a group wants that one alone, as gosu, su-exec and docker understand it.
         if let (Some(account), []) = (&account, group) {
-            for group in self.groups().filter(|group| group.has(account.name)) {
-                if !groups.contains(&group.gid) {
-                    groups.push(group.gid);
-                }
-            }
+            let mut others: Vec<u32> = self
+                .groups()
+                .filter(|group| group.gid != gid && group.has(account.name))
+                .map(|group| group.gid)
+                .collect();
+            // As the kernel keeps them.
+            others.sort_unstable();
+            others.dedup();
+            groups.extend(others);
+        }
+        if groups.len() > MOST_GROUPS {
+            return Err(Unfit::TooManyGroups(groups.len()));
         }
         let home = account.map(|account| account.home).filter(|home| !home.is_empty()).unwrap_or(b"/");
         let home = CString::new(home).unwrap_or_else(|_| c"/".into());
-        Ok(User { uid, gid, groups, home })
+        Ok(User { uid, gid, groups, alone: !group.is_empty(), home })
     }
 
     fn group(&self, word: &[u8]) -> Result<u32, Unfit> {
@@ -112,7 +139,7 @@ impl Files {
         let found = || self.groups().find(|group| group.name == word).map(|group| group.gid);
         number
             .or_else(found)
-            .ok_or_else(|| unknown("group", word, GROUP, self.group.is_some(), self.groups().map(|group| group.name)))
+            .ok_or_else(|| unknown("group", word, GROUP, self.group.as_deref(), self.groups().map(|group| group.name)))
     }
 
     fn accounts(&self) -> impl Iterator<Item = Account<'_>> {
@@ -154,6 +181,10 @@ fn id(word: &[u8]) -> Result<Option<u32>, Unfit> {
     }
 }
 
+fn is_number(word: &[u8]) -> bool {
+    matches!(id(word), Ok(Some(_)))
+}
+
 fn line_id(word: &[u8]) -> Option<u32> {
     let digits = word.iter().all(u8::is_ascii_digit);
     std::str::from_utf8(word).ok()?.parse().ok().filter(|number| digits && *number != u32::MAX)
@@ -163,14 +194,18 @@ fn unknown<'a>(
     what: &'static str,
     word: &[u8],
     file: &'static str,
-    is_there: bool,
+    content: Option<&[u8]>,
     names: impl Iterator<Item = &'a [u8]>,
 ) -> Unfit {
     let name = String::from_utf8_lossy(word).into_owned();
-    if !is_there {
+    if content.is_none() {
         return Unfit::NoFile { what, name, file };
     }
-    let nearest = nearest(&name, names.filter_map(|name| std::str::from_utf8(name).ok())).map(str::to_owned);
+    // It has a line, and that was passed over.
+    if lines(content).any(|mut fields| fields.next() == Some(word)) {
+        return Unfit::Malformed { what, name, file };
+    }
+    let nearest = nearer(&name, names.filter_map(|name| std::str::from_utf8(name).ok())).map(str::to_owned);
     Unfit::Unknown { what, name, file, nearest }
 }
 
@@ -251,11 +286,27 @@ plus:x:46:app";
             ("+1000", "no user is called"),
             ("+app", "no user is called"),
             ("# app", "no user is called"),
-            ("broken2", "no user is called"),
+            ("broken", "user \"broken\" in /etc/passwd is malformed"),
+            ("broken2", "user \"broken2\" in /etc/passwd is malformed"),
+            ("app:broken", "group \"broken\" in /etc/group is malformed"),
+            // Not near enough to `root` to be meant.
+            ("front", "no user is called \"front\" in /etc/passwd; add it"),
         ] {
             let why = files().resolve(spec.as_bytes(), 0, 0).expect_err(spec).to_string();
             assert!(why.contains(said), "{spec}: {why}");
         }
+    }
+
+    #[test]
+    fn more_groups_than_the_kernel_takes_are_refused() {
+        let lines = |count: u32| (0..count).map(|gid| format!("g{gid}:x:{}:app\n", 10_000 + gid)).collect::<String>();
+        let with = |group: String| Files { passwd: Some(PASSWD.into()), group: Some(group.into()) };
+        let most = with(lines(65_535) + "again:x:10000:app\n").resolve(b"app", 0, 0);
+        assert_eq!(most.map(|user| user.groups.len()).ok(), Some(65_536));
+        let files = with(lines(65_536));
+        let why = files.resolve(b"app", 0, 0).expect_err("too many").to_string();
+        assert!(why.contains("65537 groups") && why.contains("at most 65536"), "{why}");
+        assert_eq!(files.resolve(b"app:7", 0, 0).map(|user| user.groups).ok(), Some(vec![7]));
     }
 
     #[test]

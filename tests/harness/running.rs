@@ -182,3 +182,18 @@ pub(crate) fn passes(init: &mut Running<'_>, signal: i32) {
     init.signal(signal);
     expect_report(init, signal);
 }
+
+/// Requires one line of ours with these words, and nothing started.
+#[track_caller]
+pub(crate) fn refused(ended: &Ended, words: &[&str]) {
+    refused_with(ended, 125, words);
+}
+
+/// The same with another exit code.
+#[track_caller]
+pub(crate) fn refused_with(ended: &Ended, code: i32, words: &[&str]) {
+    assert_eq!((ended.exit, ended.stdout.len(), ended.stderr.len()), (Exit::Code(code), 0, 1), "{ended:?}");
+    for word in words {
+        assert!(ended.stderr[0].contains(word), "nothing of {word:?} in {ended:?}");
+    }
+}

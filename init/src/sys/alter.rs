@@ -109,6 +109,22 @@ struct CapabilityHalf {
 /// _LINUX_CAPABILITY_VERSION_3 (Linux 2.6.26).
 const VERSION_3: u32 = 0x2008_0522;
 
+/// The sets of the calling process, capabilities 0 to 31 first.
+fn halves(header: &mut CapabilityHeader) -> Result<[CapabilityHalf; 2], Errno> {
+    let mut halves = [CapabilityHalf::default(); 2];
+    // SAFETY: the kernel reads the header and writes two halves, which is what that version is about.
+    cerr(unsafe { libc::syscall(libc::SYS_capget, &raw mut *header, halves.as_mut_ptr()) })?;
+    Ok(halves)
+}
+
+/// Whether the capability of that number (capabilities(7)) is in our effective set. If that cannot be asked, it is.
+pub fn has_capability(number: u32) -> bool {
+    let mut header = CapabilityHeader { version: VERSION_3, pid: 0 };
+    let Ok([low, high]) = halves(&mut header) else { return true };
+    let effective = u64::from(low.effective) | u64::from(high.effective) << 32;
+    effective & 1_u64.wrapping_shl(number) != 0
+}
+
 impl Capabilities {
     /// Every one, also those that a later kernel will have.
     pub const ALL: Capabilities = Capabilities(u64::MAX);
@@ -134,9 +150,7 @@ impl Capabilities {
 
     fn drop_from_sets(self) -> Result<(), Errno> {
         let mut header = CapabilityHeader { version: VERSION_3, pid: 0 };
-        let mut halves = [CapabilityHalf::default(); 2];
-        // SAFETY: the kernel reads the header and writes two halves, which is what that version is about.
-        cerr(unsafe { libc::syscall(libc::SYS_capget, &raw mut header, halves.as_mut_ptr()) })?;
+        let mut halves = halves(&mut header)?;
         for (half, dropped) in halves.iter_mut().zip([self.0 as u32, (self.0 >> 32) as u32]) {
             half.effective &= !dropped;
             half.permitted &= !dropped;

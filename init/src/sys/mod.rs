@@ -20,7 +20,7 @@ mod tree;
 mod wait;
 mod words;
 
-pub use self::alter::{Alteration, Alterations, Capabilities};
+pub use self::alter::{Alteration, Alterations, Capabilities, has_capability};
 pub use self::clock::now;
 pub use self::errno::Errno;
 pub use self::fds::{Fd, close_from_3};
