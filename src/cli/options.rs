@@ -177,7 +177,7 @@ pub(crate) const TABLE: [Row; 32] = [
         short: None,
         long: "user",
         value: Some("USER[:GROUP]"),
-        help: "Run the command as this user\nBy name or number, with the groups and the HOME that /etc/passwd and /etc/group give it; with GROUP, in that group alone. supervise itself stays who it is.",
+        help: "Run the command as this user\nBy name or number, with the groups and the HOME that /etc/passwd and /etc/group give it; with GROUP, in that group alone. To signal another user's command supervise needs CAP_KILL. supervise itself stays who it is.",
     },
     Row {
         id: Id::Workdir,
