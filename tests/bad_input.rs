@@ -108,6 +108,18 @@ fn refused(option: &str, value: &str, words: &[&str]) {
 }
 
 #[test]
+fn a_hook_with_nothing_in_it_or_without_any_time_is_refused() {
+    for (hook, by) in ["pre-start", "pre-stop"].into_iter().flat_map(|hook| [(hook, By::Option), (hook, By::Variable)])
+    {
+        let scene = Scene::new();
+        // A blank would not be seen, and is shown as nothing.
+        let ended = scene.supervise().given(by, hook, " ").argv(&["echo", "started"]).end();
+        only_line(&ended, 125, &["there is nothing to run in it"]);
+    }
+    refused("pre-stop-timeout", "0", &["the hook needs some time; say 5s"]);
+}
+
+#[test]
 fn wrong_times_are_named_by_both_ways() {
     for option in ["delay", "grace", "leftover-grace", "max-time", "pre-start-timeout", "pre-stop-timeout"] {
         refused(option, "10", &["say 10s, 10ms, 10m or 10h"]);

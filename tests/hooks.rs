@@ -6,7 +6,7 @@ mod harness;
 
 use std::path::{Path, PathBuf};
 
-use harness::launch::{By, EVERYWHERE, Launch, Place, WAYS};
+use harness::launch::{EVERYWHERE, Launch, Place, WAYS};
 use harness::running::{Ended, Running, expect_report, passes};
 use harness::{Exit, Scene, probe, proc, send, skip, words};
 use libc::{SIGINT, SIGKILL, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2};
@@ -462,18 +462,6 @@ fn without_proc_the_hook_is_killed_alone_and_the_rest_as_leftovers() {
     assert_eq!((ended.exit, ended.stdout.len()), (Exit::Code(124), 0), "{ended:?}");
     assert!(ended.stderr.iter().any(|line| line.contains("killing it alone")), "{ended:?}");
     scene.nothing_is_left();
-}
-
-#[test]
-fn a_hook_with_nothing_in_it_or_without_any_time_is_refused() {
-    let cases = [("pre-start", " "), ("pre-stop", " "), ("pre-stop-timeout", "0")];
-    for (option, value) in cases {
-        for by in [By::Option, By::Variable] {
-            let scene = Scene::new();
-            let ended = scene.supervise().given(by, option, value).argv(&["echo", "started"]).end();
-            assert_eq!((ended.exit, ended.stdout.len(), ended.stderr.len()), (Exit::Code(125), 0, 1), "{ended:?}");
-        }
-    }
 }
 
 #[test]

@@ -42,6 +42,16 @@ fn until_told_of_the_end(stage: &mut Stage, words: &[&str]) {
 const TERMINATED: &[&str] = &["Terminated", "terminated"];
 const EXIT_3: &[&str] = &["Exit 3", "Done(3)", "exit 3"];
 
+/// Runs a probe with these verbs, which say `up:42`, in the foreground until Ctrl-Z has stopped it.
+#[track_caller]
+fn start_and_stop(stage: &mut Stage, verbs: &str) {
+    let command = stage.probe(verbs);
+    stage.press(&format!("{command}\n"));
+    stage.up_to("up:42");
+    stage.press(CTRL_Z);
+    stage.until_stopped();
+}
+
 #[test]
 fn ctrl_z_and_fg_twice_go_as_with_the_bare_command() {
     as_the_bare_command(|stage| {
@@ -102,11 +112,7 @@ fn what_goes_on_with_us_is_not_told_again() {
 fn who_continues_supervise_alone_continues_the_program() {
     for way in SUPERVISED {
         on_stage(SHELLS[0], way, |stage| {
-            let command = stage.probe("say up:$((40+2)), await USR1, exit 3");
-            stage.press(&format!("{command}\n"));
-            stage.up_to("up:42");
-            stage.press(CTRL_Z);
-            stage.until_stopped();
+            start_and_stop(stage, "say up:$((40+2)), await USR1, exit 3");
             let job = stage.job();
             let is_supervise = |pid: &&i32| proc::name(**pid).as_deref() == Some("supervise");
             let supervise = *job.iter().find(is_supervise).expect("it is stopped");
@@ -121,11 +127,7 @@ fn who_continues_supervise_alone_continues_the_program() {
 #[test]
 fn a_stopped_job_goes_on_by_bg_and_ends_by_kill() {
     as_the_bare_command(|stage| {
-        let command = stage.probe("say up:$((40+2)), await USR1, foreground, wait");
-        stage.press(&format!("{command}\n"));
-        stage.up_to("up:42");
-        stage.press(CTRL_Z);
-        stage.until_stopped();
+        start_and_stop(stage, "say up:$((40+2)), await USR1, foreground, wait");
         stage.press("bg\n");
         stage.until_all("awake", |state| state == 'S');
         stage.press("kill -USR1 %1\n");
@@ -139,11 +141,7 @@ fn a_stopped_job_goes_on_by_bg_and_ends_by_kill() {
 #[test]
 fn a_stopped_job_ends_by_kill() {
     as_the_bare_command(|stage| {
-        let command = stage.probe("say up:$((40+2)), wait");
-        stage.press(&format!("{command}\n"));
-        stage.up_to("up:42");
-        stage.press(CTRL_Z);
-        stage.until_stopped();
+        start_and_stop(stage, "say up:$((40+2)), wait");
         // zsh continues what it kills, the others do not, and TERM waits for that.
         stage.press("kill %1; kill -CONT %1\n");
         until_told_of_the_end(stage, TERMINATED);
