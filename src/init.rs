@@ -3,21 +3,20 @@
 use std::ffi::CStr;
 
 use log::{LevelFilter, debug, error, warn};
-use supervise_init::core::{
-    Group, JobControl, KillMode, OnSignalDeath, Outcome, Policy, Record, Scope, Signal, Single, StartError,
-};
-use supervise_init::driver::{self, ForwardTo, Purpose, Setting, Slot};
+use supervise_init::core::{Outcome, Policy, Record, Scope, Signal, Single, StartError};
+use supervise_init::driver::{self, Purpose, Setting, Slot};
 use supervise_init::sys::{
-    self, Entry, Environment, Format, Pid, Placement, Program, Static, Tty, Words, controlling_tty, parent, session,
-    session_of, talks_to_terminal, this_process,
+    self, Entry, Environment, Format, Pid, Program, SigSet, Static, Words, parent, session, session_of, this_process,
 };
 
 use crate::cli::hooks::Hooks;
 use crate::cli::{self, Options, Variables};
+use crate::conduct::{Orphans, Signals};
 use crate::hooks::{Around, Plan};
 use crate::outfit::Ready;
+use crate::place::Place;
 use crate::report::{NotStarted, Report};
-use crate::{diagnose, end};
+use crate::{compat, diagnose, end};
 
 /// What the environment told us.
 pub(crate) struct Surroundings {
@@ -25,6 +24,7 @@ pub(crate) struct Surroundings {
     path: Option<&'static CStr>,
     log: Option<&'static CStr>,
     log_format: Option<&'static CStr>,
+    strict: Option<&'static CStr>,
     variables: Variables,
     pid_entries: [Option<&'static CStr>; 2],
 }
@@ -41,6 +41,7 @@ impl Surroundings {
             path: None,
             log: None,
             log_format: None,
+            strict: None,
             variables: Variables::default(),
             pid_entries: [None; 2],
         };
@@ -75,6 +76,7 @@ impl Surroundings {
         let place = match bytes.get(..length).unwrap_or_default() {
             b"LOG" => &mut self.log,
             b"LOG_FORMAT" => &mut self.log_format,
+            b"STRICT" => &mut self.strict,
             name => match cli::place_of_variable(name).and_then(|place| self.variables.get_mut(place)) {
                 Some(place) => place,
                 None => return false,
@@ -98,6 +100,31 @@ impl Surroundings {
     /// Where programs are looked for.
     pub(crate) fn search_path(&self) -> &'static CStr {
         self.path.unwrap_or(sys::DEFAULT_PATH)
+    }
+
+    pub(crate) fn ourselves(&self) -> Pid {
+        self.ourselves
+    }
+
+    /// Whether all is to be as another init does it; the error is what is neither yes nor no.
+    pub(crate) fn strict(&self) -> Result<bool, &'static CStr> {
+        let Some(value) = self.strict.filter(|value| !value.is_empty()) else { return Ok(false) };
+        cli::yes_or_no(value.to_str().unwrap_or_default()).ok_or(value)
+    }
+
+    /// Whether it is said what is to be logged.
+    pub(crate) fn has_level(&self) -> bool {
+        self.log.is_some_and(|word| !word.is_empty())
+    }
+
+    /// From here on lines can be logged.
+    pub(crate) fn install_log(&self) {
+        sys::install_log(LevelFilter::Warn, self.format().unwrap_or(Format::Text));
+    }
+
+    /// What is logged will look as it should, by whatever log.
+    pub(crate) fn prepare_log(&self) {
+        sys::set_log_format(self.format().unwrap_or(Format::Text));
     }
 
     pub(crate) fn is_pid_1(&self) -> bool {
@@ -158,8 +185,10 @@ pub(crate) fn run(
 ) -> u8 {
     let (report, place, ready) = match prepare(environment, surroundings, options) {
         Ok(prepared) => prepared,
-        Err(code) => return code,
+        Err(()) => return failure(options),
     };
+    let conduct = options.conduct;
+    compat::leave_terminal(conduct.grouping, surroundings.ourselves);
     let program = Program {
         words,
         first: options.command,
@@ -167,17 +196,18 @@ pub(crate) fn run(
         path: ready.path,
         pid_entries: surroundings.pid_entries,
         named: None,
-        entry,
+        entry: hand_on(entry, conduct.signals),
         placement: place.placement,
         alterations: ready.alterations,
     };
     let mut alone = [Slot::new(program, options.forward_to, place.tty)];
     let mut plan = options.hooks.as_deref().map(|hooks| plan(hooks, alone[0], surroundings, options, ready.outside));
     let (slots, before): (&mut [Slot<'_>], &[_]) = match &mut plan {
+        _ if !conduct.has_main => (&mut [], &[]),
         Some(plan) => (&mut plan.slots, &plan.limits),
         None => (&mut alone, &[]),
     };
-    let mut machine = Single::new(Policy {
+    let policy = Policy {
         before,
         forwarding: &options.forwarding,
         exit_map: &options.exit_map,
@@ -186,7 +216,10 @@ pub(crate) fn run(
         scope: place.scope,
         ladder: &options.ladder,
         on_signal_death: place.on_signal_death,
-    });
+        hurry: conduct.hurry,
+        parting: conduct.parting,
+    };
+    let mut machine = if conduct.has_main { Single::new(policy) } else { Single::without_main(policy) };
     let mut record = if report.is_some() { RECORD.put(Record::EMPTY) } else { None };
     let context = diagnose::stop::Context {
         ourselves: surroundings.ourselves,
@@ -200,10 +233,11 @@ pub(crate) fn run(
         explain: Some(&|situation| diagnose::stop::explain(situation, &context)),
         record: record.as_deref_mut(),
         spared: report.as_ref().map(Report::file),
+        kept: conduct.kept,
     };
     let outcome = driver::run(&mut machine, slots, setting);
     let slots = plan.as_ref().map_or(&alone[..], |plan| &plan.slots);
-    conclude(outcome, slots, report.as_ref().zip(record.as_deref()))
+    conclude(outcome, slots, report.as_ref().zip(record.as_deref()), options)
 }
 
 /// Not in our caller's frame, which stays in memory.
@@ -220,68 +254,88 @@ fn plan<'a>(
     Box::new(Plan::new(hooks, main, around))
 }
 
-/// What has to be right before anything starts, and where we stand. The error is the code to end with.
+/// What our own failures end with.
+fn failure(options: &Options) -> u8 {
+    if options.conduct.voice.is_some() { compat::FAILURE } else { cli::exit::FAILURE }
+}
+
+/// The signal state that the command gets, of that which we were given.
+fn hand_on(entry: Entry, signals: Signals) -> Entry {
+    match signals {
+        Signals::AsGiven => entry,
+        Signals::Blocking(more) => entry.with_mask(SigSet::from_bits(entry.mask().bits() | more.bits())),
+        Signals::Reset => {
+            sys::forget_dispositions();
+            entry.without_child_signal().with_mask(SigSet::NONE)
+        }
+    }
+}
+
+/// What has to be right before anything starts, and where we stand. What is not is said.
 #[inline(never)]
 fn prepare(
     environment: Environment,
     surroundings: &Surroundings,
     options: &Options,
-) -> Result<(Option<Report>, Place, Ready), u8> {
+) -> Result<(Option<Report>, Place, Ready), ()> {
     surroundings.set_level(options.level);
+    if let Some(voice) = options.conduct.voice {
+        voice.listen();
+    }
     let ready = dress(environment, surroundings, options)?;
     let report = open_report(options)?;
     if let Some(signal) = options.parent_death {
         follow_parent(signal, surroundings.ourselves);
     }
     let place = Place::new(surroundings, options);
-    if place.scope == Scope::Tree
-        && let Err(errno) = sys::set_subreaper()
-    {
-        warn!("cannot become a subreaper: {errno}; orphans of the command go elsewhere");
+    if place.scope == Scope::Tree && options.conduct.orphans == Orphans::Adopted {
+        match sys::set_subreaper() {
+            Ok(()) => debug!(event = "subreaper"; "orphans of the command will be our children"),
+            Err(errno) => warn!("cannot become a subreaper: {errno}; orphans of the command go elsewhere"),
+        }
     }
     Ok((report, place, ready))
 }
 
-/// Looks up what the command is given, or says why it cannot be had and returns the code to end with.
-fn dress(environment: Environment, surroundings: &Surroundings, options: &Options) -> Result<Ready, u8> {
+/// Looks up what the command is given, or says why it cannot be had.
+fn dress(environment: Environment, surroundings: &Surroundings, options: &Options) -> Result<Ready, ()> {
     let Some(outfit) = &options.outfit else {
         return Ok(Ready { environment, outside: environment, path: surroundings.path, alterations: None });
     };
-    outfit.prepare(environment, surroundings.path).map_err(|wrong| {
-        error!("{wrong}");
-        cli::exit::FAILURE
-    })
+    outfit.prepare(environment, surroundings.path).map_err(|wrong| error!("{wrong}"))
 }
 
 /// Says and writes down how it went, and ends as main did.
 #[inline(never)]
-fn conclude(outcome: Outcome, slots: &[Slot<'_>], report: Option<(&Report, &Record)>) -> u8 {
-    let Some(main) = slots.first() else { return cli::exit::FAILURE };
+fn conclude(outcome: Outcome, slots: &[Slot<'_>], report: Option<(&Report, &Record)>, options: &Options) -> u8 {
+    let Some(main) = slots.first() else { return failure(options) };
     let unstarted = match outcome {
-        Outcome::NotStarted(child, why) => slots.get(usize::from(child.0)).map(|slot| not_started(slot, why)),
+        Outcome::NotStarted(child, why) => slots.get(usize::from(child.0)).map(|slot| not_started(slot, why, options)),
         Outcome::Code(_) | Outcome::Signal(_) => None,
     };
     if let Some((report, record)) = report {
         let prevented = record.prevented().and_then(|(hook, fault)| {
             let text = format!("{} {fault}; the command was not started", slots.get(usize::from(hook.0))?.title());
             // The outcome has the code.
-            Some(NotStarted { text, code: cli::exit::FAILURE })
+            Some(NotStarted { text, code: failure(options), is_said: false })
         });
         report.write(record, main.program().name(), unstarted.as_ref().or(prevented.as_ref()), outcome);
     }
-    if let Some(NotStarted { text, code }) = unstarted {
-        error!("{text}");
+    if let Some(NotStarted { text, code, is_said }) = unstarted {
+        if !is_said {
+            error!("{text}");
+        }
         return code;
     }
     match outcome {
         Outcome::Code(code) => code,
         Outcome::Signal(signal) => end::die_of(signal),
-        Outcome::NotStarted(..) => cli::exit::FAILURE,
+        Outcome::NotStarted(..) => failure(options),
     }
 }
 
 /// Why the command, or what is to run before it, could not be started.
-fn not_started(slot: &Slot<'_>, why: StartError) -> NotStarted {
+fn not_started(slot: &Slot<'_>, why: StartError, options: &Options) -> NotStarted {
     let program = slot.program();
     // A subcommand is the first word only; who misspells one elsewhere rather means another program.
     let meant = |word: &str| {
@@ -290,20 +344,25 @@ fn not_started(slot: &Slot<'_>, why: StartError) -> NotStarted {
         meant.filter(|meant| program.first == 1 || *meant == word)
     };
     let reason = diagnose::start::explain(program, why, meant);
-    let text = match slot.purpose() {
-        Purpose::Main => reason.to_string(),
-        Purpose::PreStart | Purpose::PreStop => {
-            format!("{reason}; it was to run {}; the command was not started", slot.title())
+    match (slot.purpose(), options.conduct.voice) {
+        (Purpose::Main, Some(voice)) => {
+            let code = compat::explain_start(voice, program.name(), why, &reason);
+            NotStarted { text: reason.to_string(), code, is_said: true }
         }
-    };
-    NotStarted { text, code: reason.code() }
+        (Purpose::Main, None) => NotStarted { text: reason.to_string(), code: reason.code(), is_said: false },
+        (Purpose::PreStart | Purpose::PreStop, voice) => {
+            let text = format!("{reason}; it was to run {}; the command was not started", slot.title());
+            let code = if voice.is_some() { compat::FAILURE } else { reason.code() };
+            NotStarted { text, code, is_said: false }
+        }
+    }
 }
 
 /// Where a report's matter is kept, if one is asked for.
 static RECORD: Static<Record> = Static::new();
 
-/// Opens the report's file, or says why it cannot be and returns the code to end with.
-fn open_report(options: &Options) -> Result<Option<Report>, u8> {
+/// Opens the report's file, or says why it cannot be.
+fn open_report(options: &Options) -> Result<Option<Report>, ()> {
     let Some(path) = options.exit_report else { return Ok(None) };
     match Report::open(path, options.exit_report_format) {
         Ok(report) if report.file().is_an_output() => {
@@ -311,12 +370,12 @@ fn open_report(options: &Options) -> Result<Option<Report>, u8> {
             error!(
                 "cannot write an exit report to {path}: stdout or stderr goes there and would be overwritten; nothing was started"
             );
-            Err(cli::exit::FAILURE)
+            Err(())
         }
         Ok(report) => Ok(Some(report)),
         Err(errno) => {
             error!("cannot write an exit report to {}: {errno}; nothing was started", path.to_string_lossy());
-            Err(cli::exit::FAILURE)
+            Err(())
         }
     }
 }
@@ -343,58 +402,4 @@ fn follow_parent(signal: Signal, ourselves: Pid) {
 fn is_foster(parent: Pid, ourselves: Pid) -> bool {
     let session = session();
     session != ourselves.number() && session_of(parent).is_some_and(|other| other != session)
-}
-
-/// Where we and the command stand: process groups, sessions, PID namespaces.
-struct Place {
-    tty: Option<Tty>,
-    placement: Placement,
-    group: Group,
-    job_control: JobControl,
-    scope: Scope,
-    on_signal_death: OnSignalDeath,
-}
-
-impl Place {
-    /// Where the command stands.
-    fn new(surroundings: &Surroundings, options: &Options) -> Place {
-        let place = Place::of_hooks(surroundings, options);
-        // It makes the group itself, and leaves the terminal.
-        if has_new_session(options) { Place { placement: Placement::Inherited, tty: None, ..place } } else { place }
-    }
-
-    /// Where what runs around it stands: the same, but in our session.
-    fn of_hooks(surroundings: &Surroundings, options: &Options) -> Place {
-        let is_pid_1 = surroundings.is_pid_1();
-        let leads_session = session() == surroundings.ourselves.number();
-        // In our caller's group pipelines, pagers and Ctrl-C work as without us. A session's leader has no caller
-        // whose group it could share, and the kernel tells it alone that its terminal is gone.
-        let needs_group = options.forward_to == ForwardTo::Group || options.ladder.kill_mode == KillMode::Group;
-        let is_apart = leads_session || needs_group || has_new_session(options);
-        let group = if is_apart { Group::Own } else { Group::Shared };
-        let tty = if group == Group::Own { controlling_tty() } else { None };
-        let placement = match (group, tty) {
-            (Group::Shared, _) => Placement::Inherited,
-            // In a pipeline the terminal may be a neighbour's, such as a pager's in our group. Who needs it there is
-            // stopped at the first use, and gets it then.
-            (Group::Own, Some(tty)) if tty.is_ours() && (leads_session || talks_to_terminal()) => {
-                Placement::Foreground(tty)
-            }
-            (Group::Own, _) => Placement::OwnGroup,
-        };
-        // A PID 1 cannot stop, so no shell could see that a group of its own has.
-        let unseen = leads_session || (is_pid_1 && group == Group::Own);
-        Place {
-            placement,
-            group,
-            tty,
-            job_control: if unseen { JobControl::Nobody } else { JobControl::Caller },
-            scope: if is_pid_1 { Scope::Namespace } else { Scope::Tree },
-            on_signal_death: if is_pid_1 { OnSignalDeath::Code } else { OnSignalDeath::DieOfIt },
-        }
-    }
-}
-
-fn has_new_session(options: &Options) -> bool {
-    options.outfit.as_ref().is_some_and(|outfit| outfit.new_session)
 }

@@ -46,6 +46,8 @@ pub(crate) struct Report {
 pub(crate) struct NotStarted {
     pub(crate) text: String,
     pub(crate) code: u8,
+    /// It is on stderr already.
+    pub(crate) is_said: bool,
 }
 
 /// What is told of a run.

@@ -13,7 +13,7 @@ mod stop;
 
 use core::time::Duration;
 
-use log::{debug, warn};
+use log::{debug, trace, warn};
 
 pub use self::slot::{Purpose, Slot};
 
@@ -46,6 +46,18 @@ pub struct Setting<'a> {
     pub record: Option<&'a mut Record>,
     /// The one descriptor of ours that stays open.
     pub spared: Option<&'a Fd>,
+    /// What of our caller's we hold on to while main runs.
+    pub kept: Kept,
+}
+
+/// What our caller gave us and the program has, and what we hold on to besides: by default nothing, so that neither a
+/// socket nor a file system stays in use by us.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Kept {
+    /// The descriptors from 3 on.
+    pub descriptors: bool,
+    /// The working directory.
+    pub directory: bool,
 }
 
 /// What the machine acts on: its programs, and what else is left in the scope.
@@ -108,7 +120,7 @@ pub fn run(machine: &mut impl Machine, slots: &mut [Slot<'_>], setting: Setting<
     };
     world.deliver(machine, Event::Begin);
     loop {
-        if !world.settled && world.outcome.is_none() && world.slots.first().is_some_and(Slot::has_begun) {
+        if !world.settled && world.outcome.is_none() && world.slots.first().is_none_or(Slot::has_begun) {
             world.settle();
         }
         if let Some(outcome) = world.outcome {
@@ -123,11 +135,16 @@ pub fn run(machine: &mut impl Machine, slots: &mut [Slot<'_>], setting: Setting<
 }
 
 impl World<'_, '_> {
-    /// Main runs: lets go of what is not ours to hold while it does. A hook before the stop begins where main did.
+    /// Main runs, or there is none: lets go of what is not ours to hold then. A hook before the stop begins where main
+    /// did.
     fn settle(&mut self) {
         self.settled = true;
-        sys::close_from_3(self.setting.spared);
-        if !self.slots.iter().any(|slot| slot.purpose() == Purpose::PreStop)
+        let Kept { descriptors, directory } = self.setting.kept;
+        if !descriptors {
+            sys::close_from_3(self.setting.spared);
+        }
+        if !directory
+            && !self.slots.iter().any(|slot| slot.purpose() == Purpose::PreStop)
             && let Err(errno) = sys::change_dir_to_root()
         {
             warn!("cannot change to /: {errno}; the working directory stays in use");
@@ -143,6 +160,7 @@ impl World<'_, '_> {
         match self.sleep.wait_signal(set, timeout) {
             // SIGCHLD does not queue: one may stand for many exits.
             Wake::Signal(received) if received.signal == Signal::CHLD => {
+                trace!(event = "child-signal"; "a child has ended, or was stopped");
                 self.held = self.pace.hold_until(sys::now());
                 if self.held.is_none() {
                     self.reap(machine);
@@ -196,8 +214,9 @@ impl World<'_, '_> {
             }
         };
         self.pace.reaped(sys::now());
-        if left == Left::None {
-            debug!(event = "empty"; "no child is left");
+        match left {
+            Left::None => debug!(event = "empty"; "no child is left"),
+            Left::Some => trace!(event = "left"; "no other child has ended"),
         }
         self.deliver(machine, Event::Reaped(left));
     }
@@ -279,6 +298,11 @@ impl World<'_, '_> {
             Action::KillTree(child) => self.kill_tree(child),
             Action::Blame(child, fault) => self.slot(child).into_iter().for_each(|slot| log_blame(slot, fault)),
             Action::TellRest => self.tell_rest(),
+            Action::TellGroup(child, signal) => self.tell_group(child, signal),
+            Action::LookForRest => {
+                let left = if sys::has_children() { self.rest.is_any() } else { Left::None };
+                return Some(Event::Reaped(left));
+            }
             Action::SignalRest(signal) => {
                 debug!(event = "tell", signal = signal.number(); "sending {signal} to what is left");
                 self.signal_rest(signal);
@@ -325,7 +349,8 @@ impl World<'_, '_> {
         {
             record.note_start(sys::now(), pid.number());
         }
-        debug!(event = "started", pid = pid.number(); "started {} as pid {pid}", slot.title());
+        let who = slot.purpose().field();
+        debug!(event = "started", who = who, pid = pid.number(); "started {} as pid {pid}", slot.title());
         Ok(())
     }
 
@@ -341,6 +366,7 @@ impl World<'_, '_> {
 
     fn stop_ourselves(&mut self, child: Child, by: Signal) -> Pause {
         let Some(slot) = self.slots.get_mut(usize::from(child.0)) else { return Pause::Refused };
+        debug!(event = "pause", signal = by.number(); "stopping ourselves by {by}");
         slot.take_terminal();
         // From here on it is our shell's, until it is ours again.
         slot.has_terminal = false;

@@ -6,6 +6,7 @@ mod roff;
 mod texts;
 
 use nix::errno::Errno;
+use supervise_init::sys::Output;
 
 use super::completions::{self, Shell};
 use super::{exit, subcommands};
@@ -34,7 +35,7 @@ pub(crate) fn print(what: Print) -> u8 {
         Print::Man => roff::man(&Page::of(None)),
         Print::Completions(shell) => completions::script(shell),
     };
-    match write(text.as_bytes()) {
+    match write(Output::Stdout, text.as_bytes()) {
         Ok(()) => exit::SUCCESS,
         Err(errno) => {
             log::error!("cannot write to stdout: {}", supervise_init::sys::Errno(errno as i32));
@@ -44,9 +45,13 @@ pub(crate) fn print(what: Print) -> u8 {
 }
 
 /// Not by std, which takes a closed stdout for one that has taken everything.
-fn write(mut text: &[u8]) -> Result<(), Errno> {
+pub(crate) fn write(to: Output, mut text: &[u8]) -> Result<(), Errno> {
     while !text.is_empty() {
-        match nix::unistd::write(std::io::stdout(), text) {
+        let written = match to {
+            Output::Stdout => nix::unistd::write(std::io::stdout(), text),
+            Output::Stderr => nix::unistd::write(std::io::stderr(), text),
+        };
+        match written {
             Ok(written) => text = text.get(written..).unwrap_or_default(),
             Err(Errno::EINTR) => {}
             Err(errno) => return Err(errno),

@@ -6,7 +6,7 @@ pub(crate) mod exit;
 pub(crate) mod help;
 pub(crate) mod hooks;
 mod maps;
-mod options;
+pub(crate) mod options;
 mod outfit;
 mod printed;
 mod stop;
@@ -26,8 +26,10 @@ use help::Print;
 use hooks::{Before, Hooks};
 use options::{Id, Row, TABLE};
 use subcommands::Subcommand;
+pub(crate) use outfit::yes_or_no;
 pub(crate) use wrong::{Given, Wrong};
 
+use crate::conduct::Conduct;
 use crate::outfit::Outfit;
 use crate::report;
 use crate::wait_for::{Target, WaitFor};
@@ -62,6 +64,8 @@ pub(crate) struct Options {
     pub(crate) wait_for: Option<&'static mut WaitFor>,
     /// Where in the words the command begins; at least 1.
     pub(crate) command: usize,
+    /// What no option is about.
+    pub(crate) conduct: Conduct,
     /// Which options the words give: the bit of the id.
     given: u64,
 }
@@ -81,12 +85,38 @@ impl Options {
         wait_for: None,
         outfit: None,
         command: 0,
+        conduct: Conduct::OURS,
         given: 0,
     };
 
+    /// Before any option, where another init's words are read.
+    pub(crate) fn of_another_init(conduct: Conduct) -> Options {
+        Options { conduct, ..Options::DEFAULT }
+    }
+
+    /// The words say what this option would: no variable does then.
+    pub(crate) fn mark_given(&mut self, id: Id) {
+        self.given |= 1 << id as u64;
+    }
+
+    /// Takes from the variables what the words do not give, and settles what depends on several.
+    pub(crate) fn complete(&mut self, variables: &Variables) -> Result<(), Wrong> {
+        for (row, value) in TABLE.iter().zip(variables) {
+            // A compose file sets what it has no value for to nothing.
+            if let Some(value) = value.filter(|value| !value.is_empty() && !self.is_given(row)) {
+                self.set(Given::Variable(row), value)?;
+            }
+        }
+        if let Some(wait_for) = self.wait_for.take() {
+            // First: what prepares the command most likely needs the same.
+            self.hooks().before.insert(0, wait_for.before_command());
+        }
+        self.settle()
+    }
+
     fn set(&mut self, given: Given, value: &'static CStr) -> Result<(), Wrong> {
         if let Given::Option(row) = given {
-            self.given |= 1 << row.id as u64;
+            self.mark_given(row.id);
         }
         let text = || value.to_str().map_err(|_| Wrong::NotUtf8(given, value));
         match given.row().id {
@@ -225,17 +255,7 @@ pub(crate) fn parse(words: &Words, variables: &Variables) -> Result<Request, Wro
         _ if at >= words.count() => return Err(Wrong::NoCommand),
         _ => options.command = at,
     }
-    for (row, value) in TABLE.iter().zip(variables) {
-        // A compose file sets what it has no value for to nothing.
-        if let Some(value) = value.filter(|value| !value.is_empty() && !options.is_given(row)) {
-            options.set(Given::Variable(row), value)?;
-        }
-    }
-    if let Some(wait_for) = options.wait_for.take() {
-        // First: what prepares the command most likely needs the same.
-        options.hooks().before.insert(0, wait_for.before_command());
-    }
-    options.settle()?;
+    options.complete(variables)?;
     Ok(Request::Run(options))
 }
 

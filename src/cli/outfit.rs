@@ -50,10 +50,18 @@ pub(super) fn set(outfit: &mut Outfit, given: Given, value: &'static CStr) -> Re
 
 /// A flag on the command line is given; a variable says whether.
 fn flag(given: Given, word: &'static str) -> Result<bool, Wrong> {
-    match (given, word.to_ascii_lowercase().as_str()) {
-        (Given::Option(_), _) | (_, "1" | "true" | "yes") => Ok(true),
-        (_, "0" | "false" | "no") => Ok(false),
-        _ => Err(Wrong::NotAFlag(given, word)),
+    match given {
+        Given::Option(_) => Ok(true),
+        Given::Variable(_) => yes_or_no(word).ok_or(Wrong::NotAFlag(given, word)),
+    }
+}
+
+/// What a variable says that stands for a flag.
+pub(crate) fn yes_or_no(word: &str) -> Option<bool> {
+    match word.to_ascii_lowercase().as_str() {
+        "1" | "true" | "yes" => Some(true),
+        "0" | "false" | "no" => Some(false),
+        _ => None,
     }
 }
 

@@ -68,6 +68,21 @@ impl Reason {
     }
 }
 
+impl Reason {
+    /// Whether the kernel's own word says it all.
+    pub(crate) fn is_plain(&self) -> bool {
+        matches!(
+            self,
+            Reason::NoProcess(..)
+                | Reason::NotFound(_)
+                | Reason::NotInPath(..)
+                | Reason::Directory(_)
+                | Reason::NotExecutable(_)
+                | Reason::Other(..)
+        )
+    }
+}
+
 impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

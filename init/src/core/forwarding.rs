@@ -12,6 +12,8 @@ pub enum Rule {
     /// A shutdown client uses it to ask process 1 for something: 37 to 41 and 47 to 51 are systemd's
     /// SIGRTMIN+3 to +7 and +13 to +17, SIGPWR is LXC's. Until such requests are served, main gets it.
     Reserved(Signal),
+    /// Main gets this signal, if there is one, and then we stop ourselves, as a shell above us is to see.
+    Suspend(Option<Signal>),
     /// Nobody gets anything.
     Ignore,
 }
@@ -34,7 +36,21 @@ impl Forwarding {
             Some(to) if from == Signal::TERM || to == Signal::TERM => Rule::Stop(to),
             Some(to) => Rule::Forward(to),
         };
-        if let Some(entry) = self.rules.get_mut(usize::from(from.number())) {
+        self.set(from, rule);
+    }
+
+    /// Main gets `to` for `from`, or nothing, and that is all: no stop begins by it.
+    pub fn pass_on(&mut self, from: Signal, to: Option<Signal>) {
+        self.set(from, to.map_or(Rule::Ignore, Rule::Forward));
+    }
+
+    /// Main gets `to` for `from`, or nothing, and we stop ourselves by it.
+    pub fn suspend(&mut self, from: Signal, to: Option<Signal>) {
+        self.set(from, Rule::Suspend(to));
+    }
+
+    fn set(&mut self, signal: Signal, rule: Rule) {
+        if let Some(entry) = self.rules.get_mut(usize::from(signal.number())) {
             *entry = rule;
         }
     }

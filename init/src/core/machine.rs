@@ -200,6 +200,10 @@ pub enum Action {
     TellRest,
     /// Send the signal to everything that is left.
     SignalRest(Signal),
+    /// Send the signal to the group of the program, which has just ended.
+    TellGroup(Child, Signal),
+    /// Look whether any child is left: an [`Event::Reaped`] follows.
+    LookForRest,
     /// Kill everything that is left.
     KillRest,
     /// Say by name what is left, and what becomes of it.
@@ -277,6 +281,8 @@ pub enum Note {
     MainIsKilled,
     /// Neither here, and there will be no main.
     HookIsKilled,
+    /// There never is one.
+    NoMain,
 }
 
 impl fmt::Display for Note {
@@ -287,6 +293,7 @@ impl fmt::Display for Note {
             Note::MainHasEnded => "the main program has ended",
             Note::MainIsKilled => "the main program is being killed",
             Note::HookIsKilled => "the hook is being killed, and the main program will not be started",
+            Note::NoMain => "there is no main program",
         })
     }
 }
@@ -319,7 +326,14 @@ mod tests {
         assert_eq!(Sender::Process { pid: 7, uid: 1000 }.to_string(), "pid 7 (uid 1000)");
         let senders = [Sender::Kernel, Sender::Outside, Sender::Ourselves].map(|sender| sender.to_string());
         assert_eq!(senders, ["the kernel", "outside the container", "ourselves"]);
-        let notes = [Note::Ignored, Note::SentToGroup, Note::MainHasEnded, Note::MainIsKilled, Note::HookIsKilled];
+        let notes = [
+            Note::Ignored,
+            Note::SentToGroup,
+            Note::MainHasEnded,
+            Note::MainIsKilled,
+            Note::HookIsKilled,
+            Note::NoMain,
+        ];
         let said: std::collections::HashSet<_> = notes.iter().map(ToString::to_string).collect();
         assert_eq!(said.len(), notes.len());
         assert!(!said.contains(""));

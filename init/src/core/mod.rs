@@ -25,7 +25,7 @@ pub use machine::{
     Terminal, Time,
 };
 pub use pace::Pace;
-pub use policy::{Group, JobControl, OnSignalDeath, Policy, Scope};
+pub use policy::{Group, Hurry, JobControl, OnSignalDeath, Policy, Scope};
 pub use record::{Cause, End, Name, Process, Record};
 pub use signal::Signal;
 pub use single::Single;

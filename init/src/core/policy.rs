@@ -44,6 +44,15 @@ pub enum OnSignalDeath {
     Code,
 }
 
+/// Whom two SIGINTs in a row, during a stop, take one step further.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Hurry {
+    /// Main, and what it left behind.
+    All,
+    /// What main left behind. Main gets both.
+    Leftovers,
+}
+
 /// What the command line and our place in the system decide. The large parts stay where they are: a copy would stay in
 /// memory beside them.
 #[derive(Clone, Copy, Debug)]
@@ -64,6 +73,10 @@ pub struct Policy<'a> {
     pub ladder: &'a Ladder,
     /// How we end after a main that died of a signal.
     pub on_signal_death: OnSignalDeath,
+    /// Whom two SIGINTs in a row are about.
+    pub hurry: Hurry,
+    /// What main's group is sent when main has ended, wherever its members are by then: we need not be their parent.
+    pub parting: Option<Signal>,
 }
 
 impl Policy<'_> {
@@ -71,7 +84,7 @@ impl Policy<'_> {
     pub(super) fn usual_signal(&self) -> Signal {
         match self.forwarding.rule(Signal::TERM) {
             Rule::Stop(signal) => signal,
-            Rule::Forward(_) | Rule::Reserved(_) | Rule::Ignore => Signal::TERM,
+            Rule::Forward(_) | Rule::Reserved(_) | Rule::Suspend(_) | Rule::Ignore => Signal::TERM,
         }
     }
 

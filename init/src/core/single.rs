@@ -20,6 +20,8 @@
 //!                    │ deadline: killed, 1 s
 //!                    ▼
 //!                  Killing ──nothing left, or deadline──▶ Done
+//!
+//!  Pausing (where there is no main) ──Stop, and a look at what is left──▶ (MainEnded, as if with 0)
 //! ```
 //!
 //! Invariants, which `single_tests` checks in every reachable state:
@@ -51,7 +53,9 @@
 //!     on, and is one of what main leaves behind. Signals reach main, not the hook.
 //! 12. Where a shell above us does job control we stop as main, or the hook before it, was stopped, and go on with it.
 //!     It is continued where nobody else can do it or has done it, and handed the terminal where our group has it and it
-//!     stopped for the want of it.
+//!     stopped for the want of it. A signal by which we are suspended stops us when main has it.
+//! 13. Where there is no main, nothing is started, and a request to stop is the only way to the end, which is 0.
+//! 14. Main's group gets the parting signal once, if there is one, when main has ended: not where all was killed.
 
 mod climb;
 mod ends;
@@ -70,7 +74,7 @@ use super::forwarding::Rule;
 use super::machine::{
     Action, Child, Event, Fault, Left, Machine, Note, Pause, Received, Sender, Slow, StartError, Terminal, Time,
 };
-use super::policy::{Group, Policy};
+use super::policy::{Group, Hurry, Policy};
 use super::signal::Signal;
 
 /// The one program.
@@ -89,6 +93,10 @@ enum Input {
     NotStarted(StartError),
     Stop(Signal),
     Forward(Signal),
+    Suspend {
+        by: Signal,
+        to: Option<Signal>,
+    },
     /// The second SIGINT in a row, during a stop.
     Hurry,
     MainEnded(Status),
@@ -131,15 +139,20 @@ impl<'a> Single<'a> {
         }
     }
 
+    /// A machine without a main, which has begun: it reaps, and ends with 0 when a stop is asked for.
+    pub const fn without_main(policy: Policy<'a>) -> Single<'a> {
+        Single { state: State::Pausing, ..Single::new(policy) }
+    }
+
     #[expect(clippy::too_many_lines, reason = "the table")]
     fn next(&self, now: Time, input: Input) -> (State, Actions) {
         use Input::{
             Begin, Deadline, Forward, HookEnded, HookResumed, HookStopped, Hurry, MainEnded, MainResumed, MainStopped,
-            NotStarted, Reaped, Stop,
+            NotStarted, Reaped, Stop, Suspend,
         };
         use State::{
-            Abandoning, Asking, Delaying, Done, Killing, KillingHook, KillingMain, New, PreStarting, PreStopping,
-            Running, Waiting,
+            Abandoning, Asking, Delaying, Done, Killing, KillingHook, KillingMain, New, Pausing, PreStarting,
+            PreStopping, Running, Waiting,
         };
 
         let same = self.state;
@@ -148,8 +161,20 @@ impl<'a> Single<'a> {
             // Nothing can happen to a program that was not started.
             (
                 New,
-                NotStarted(_) | Stop(_) | Forward(_) | Hurry | MainEnded(_) | MainStopped(..) | HookEnded(_)
-                | HookStopped(..) | MainResumed(..) | HookResumed(..) | Reaped(_) | Deadline,
+                NotStarted(_) | Stop(_) | Forward(_) | Suspend { .. } | Hurry | MainEnded(_) | MainStopped(..)
+                | HookEnded(_) | HookStopped(..) | MainResumed(..) | HookResumed(..) | Reaped(_) | Deadline,
+            ) => (same, Actions::NONE),
+
+            // Orphans are not announced, so that only a look shows whether there are any.
+            (Pausing, Stop(_)) => {
+                let verdict = Verdict::Main(Status::Exited(0));
+                (State::MainEnded { asked: Some(now), verdict }, [Action::LookForRest].into())
+            }
+            (Pausing, Forward(signal) | Suspend { by: signal, .. }) => (same, drop_signal(signal, Note::NoMain)),
+            (
+                Pausing,
+                Begin | NotStarted(_) | Hurry | MainEnded(_) | MainStopped(..) | HookEnded(_) | HookStopped(..)
+                | MainResumed(..) | HookResumed(..) | Reaped(_) | Deadline,
             ) => (same, Actions::NONE),
 
             (PreStarting(Hook { child, .. }), HookEnded(Status::Exited(0))) => self.start_from(now, child.0),
@@ -165,6 +190,7 @@ impl<'a> Single<'a> {
             (PreStarting(hook) | Abandoning { hook, .. }, Forward(signal)) => {
                 (same, [Action::Signal(hook.child, signal)].into())
             }
+            (PreStarting(hook) | Abandoning { hook, .. }, Suspend { to, .. }) => (same, suspend(hook.child, to)),
             (PreStarting(hook) | Abandoning { hook, .. }, HookStopped(by, terminal)) => {
                 (same, self.child_stopped(hook.child, by, terminal))
             }
@@ -185,7 +211,9 @@ impl<'a> Single<'a> {
                 let asked = Some(asked.unwrap_or(now));
                 (KillingHook { asked, verdict }, drop_signal(signal, Note::HookIsKilled))
             }
-            (KillingHook { .. }, Forward(signal)) => (same, drop_signal(signal, Note::HookIsKilled)),
+            (KillingHook { .. }, Forward(signal) | Suspend { by: signal, .. }) => {
+                (same, drop_signal(signal, Note::HookIsKilled))
+            }
             // A deadline that nobody waits for is that of a hook that has ended.
             (
                 PreStarting(_) | Abandoning { .. },
@@ -220,9 +248,12 @@ impl<'a> Single<'a> {
             (Running | PreStopping(_) | Delaying(_) | Asking(_), Forward(signal)) => {
                 (same, [Action::Signal(MAIN, signal)].into())
             }
+            (Running | PreStopping(_) | Delaying(_) | Asking(_), Suspend { to, .. }) => (same, suspend(MAIN, to)),
             (Asking(climb), Hurry) => self.climb(now, climb, None),
             (Asking(climb), Deadline) => self.asking_deadline(now, climb),
-            (KillingMain { .. }, Stop(signal) | Forward(signal)) => (same, drop_signal(signal, Note::MainIsKilled)),
+            (KillingMain { .. }, Stop(signal) | Forward(signal) | Suspend { by: signal, .. }) => {
+                (same, drop_signal(signal, Note::MainIsKilled))
+            }
             // Not even SIGKILL ends it. It counts as killed, and as one of those that are left.
             (KillingMain { .. }, Deadline) if self.kills_all() => {
                 (Done, self.end_naming_the_rest(Verdict::Main(KILLED)))
@@ -231,20 +262,20 @@ impl<'a> Single<'a> {
             // A process may have forked while the others were killed.
             (KillingMain { .. }, Reaped(Left::Some)) if self.kills_all() => (same, [Action::KillRest].into()),
             (Running, MainEnded(status)) => {
-                (State::MainEnded { asked: None, verdict: Verdict::Main(status) }, self.explain_kill(status))
+                (State::MainEnded { asked: None, verdict: Verdict::Main(status) }, self.main_ended(status))
             }
             (
                 PreStopping(Request { at: asked, .. })
                 | Delaying(Request { at: asked, .. })
                 | Asking(Climb { asked, .. }),
                 MainEnded(status),
-            ) => (State::MainEnded { asked: Some(asked), verdict: Verdict::Main(status) }, self.explain_kill(status)),
+            ) => (State::MainEnded { asked: Some(asked), verdict: Verdict::Main(status) }, self.main_ended(status)),
             // All have been killed with it, and the deadline of that holds for all.
             (KillingMain { .. }, MainEnded(status)) if self.kills_all() => {
                 (Killing { verdict: Verdict::Main(status) }, Actions::NONE)
             }
             (KillingMain { asked }, MainEnded(status)) => {
-                (State::MainEnded { asked: Some(asked), verdict: Verdict::Main(status) }, Actions::NONE)
+                (State::MainEnded { asked: Some(asked), verdict: Verdict::Main(status) }, self.part())
             }
             (Running | PreStopping(_) | Delaying(_) | Asking(_), MainStopped(by, terminal)) => {
                 (same, self.child_stopped(MAIN, by, terminal))
@@ -296,9 +327,10 @@ impl<'a> Single<'a> {
             (Killing { .. }, Reaped(Left::Some)) => (same, [Action::KillRest].into()),
             (Killing { verdict }, Deadline) => (Done, self.end_naming_the_rest(verdict)),
             (Killing { .. }, Stop(signal))
-            | (State::MainEnded { .. } | Waiting { .. } | State::Leftovers { .. } | Killing { .. }, Forward(signal)) => {
-                (same, drop_signal(signal, Note::MainHasEnded))
-            }
+            | (
+                State::MainEnded { .. } | Waiting { .. } | State::Leftovers { .. } | Killing { .. },
+                Forward(signal) | Suspend { by: signal, .. },
+            ) => (same, drop_signal(signal, Note::MainHasEnded)),
             (
                 Killing { .. },
                 Begin | NotStarted(_) | Hurry | MainEnded(_) | MainStopped(..) | HookEnded(_) | HookStopped(..)
@@ -317,13 +349,12 @@ impl<'a> Single<'a> {
     /// Whether the signal is the second SIGINT in a row, which goes nowhere but one rung up. What is rewritten is none.
     fn is_hurry(&self, now: Time, received: Received) -> bool {
         let stopping = match self.state {
-            State::Abandoning { .. }
-            | State::PreStopping(_)
-            | State::Delaying(_)
-            | State::Asking(_)
-            | State::Waiting { .. }
-            | State::Leftovers { .. } => true,
+            State::Abandoning { .. } | State::PreStopping(_) | State::Delaying(_) | State::Asking(_) => {
+                self.policy.hurry == Hurry::All
+            }
+            State::Waiting { .. } | State::Leftovers { .. } => true,
             State::New
+            | State::Pausing
             | State::PreStarting(_)
             | State::KillingHook { .. }
             | State::Running
@@ -348,6 +379,7 @@ impl<'a> Single<'a> {
         match self.policy.forwarding.rule(signal) {
             Rule::Forward(signal) | Rule::Reserved(signal) => Ok(Input::Forward(signal)),
             Rule::Stop(signal) => Ok(Input::Stop(signal)),
+            Rule::Suspend(to) => Ok(Input::Suspend { by: signal, to }),
             Rule::Ignore => Err(Note::Ignored),
         }
     }
@@ -414,6 +446,12 @@ impl Single<'_> {
 
 fn is_interrupt(signal: Signal, rule: Rule) -> bool {
     signal == Signal::INT && matches!(rule, Rule::Forward(Signal::INT) | Rule::Stop(Signal::INT))
+}
+
+/// The signal, if there is one, and a stop of ours that no handler of main's undoes.
+fn suspend(child: Child, to: Option<Signal>) -> Actions {
+    let told = to.map(|signal| Action::Signal(child, signal));
+    Actions::NONE.then(told).and(Action::StopOurselves(child, Signal::STOP))
 }
 
 fn drop_signal(signal: Signal, note: Note) -> Actions {

@@ -108,6 +108,7 @@ impl Moment {
             }
             State::MainEnded { asked: None, .. }
             | State::New
+            | State::Pausing
             | State::Running
             | State::Waiting { .. }
             | State::Killing { .. }
@@ -170,7 +171,8 @@ impl World {
 
     /// Breadth first over everything that can happen. Returns how many situations there are.
     fn explore(&self) -> usize {
-        let mut machine = Single::new(self.options.policy());
+        let policy = self.options.policy();
+        let mut machine = if self.options.has_main { Single::new(policy) } else { Single::without_main(policy) };
         let oldest = self.options.oldest();
         let start = (Seen::START, Moment::of(&machine));
         let mut known = HashSet::<_, BuildHasherDefault<Quick>>::from_iter([start]);
@@ -293,6 +295,16 @@ fn every_hook_before_main_keeps_the_invariants() {
 #[test]
 fn every_hook_before_a_stop_keeps_the_invariants() {
     explore(&worlds::hooks_before_a_stop(), 60_000);
+}
+
+#[test]
+fn everything_that_another_init_does_otherwise_keeps_the_invariants() {
+    explore(&worlds::of_others(), 9_000);
+}
+
+#[test]
+fn every_pause_without_a_main_keeps_the_invariants() {
+    explore(&worlds::pauses(), 100);
 }
 
 #[test]

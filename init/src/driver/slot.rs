@@ -2,9 +2,11 @@
 
 use core::fmt;
 
+use log::debug;
+
 use super::ForwardTo;
 use crate::core::{StartError, Status, Terminal};
-use crate::sys::{self, Holder, Pid, Placement, Program};
+use crate::sys::{self, Holder, Pid, Placement, Program, Started};
 
 /// What a program is for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -123,7 +125,13 @@ impl<'a> Slot<'a> {
     pub(super) fn start(&mut self, main: Option<Pid>) -> Result<Pid, StartError> {
         self.program.named = main;
         let pid = match self.call {
-            None => sys::spawn(&self.program)?,
+            None => {
+                let Started { pid, no_terminal } = sys::spawn(&self.program)?;
+                if let Some(errno) = no_terminal {
+                    debug!(event = "no-terminal", errno = errno.0; "the command has no controlling terminal: {errno}");
+                }
+                pid
+            }
             Some(call) => sys::spawn_copy(&self.program, call)?,
         };
         self.pid = Some(pid);

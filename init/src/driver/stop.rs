@@ -102,6 +102,15 @@ impl World<'_, '_> {
         }
     }
 
+    /// A group has its leader's number as long as anybody is in it, also when the leader is reaped; and if nobody is,
+    /// the number is not another group's so soon.
+    pub(super) fn tell_group(&self, child: Child, signal: Signal) {
+        let Some(leader) = self.slot(child).and_then(|slot| slot.number) else { return };
+        if sys::send_group(leader, signal).is_ok() {
+            debug!(event = "tell", signal = signal.number(); "sent {signal} to what is left of the main program's group");
+        }
+    }
+
     pub(super) fn kill_tree(&self, child: Child) {
         let Some(pid) = self.slot(child).and_then(|slot| slot.pid) else { return };
         if let Err(error) = self.rest.kill_tree(pid) {

@@ -27,11 +27,40 @@ pub enum Format {
 /// Longer lines are cut. A pipe takes this much in one piece (PIPE_BUF is 4096).
 const LONGEST: usize = 1024;
 
-static STDERR: Stderr = Stderr { json: AtomicU8::new(0), lost: AtomicU32::new(0) };
+/// The log that [`install`] installs. Another one may pass its records on to it.
+pub static STDERR: Stderr = Stderr { json: AtomicU8::new(0), lost: AtomicU32::new(0) };
 
-struct Stderr {
+/// What is logged goes to fd 2.
+#[derive(Debug)]
+pub struct Stderr {
     json: AtomicU8,
     lost: AtomicU32,
+}
+
+/// Where a line goes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Output {
+    /// fd 1.
+    Stdout,
+    /// fd 2.
+    Stderr,
+}
+
+impl Output {
+    fn fd(self) -> i32 {
+        match self {
+            Output::Stdout => libc::STDOUT_FILENO,
+            Output::Stderr => libc::STDERR_FILENO,
+        }
+    }
+
+    /// The same open file by a name.
+    fn path(self) -> &'static core::ffi::CStr {
+        match self {
+            Output::Stdout => c"/proc/self/fd/1",
+            Output::Stderr => c"/proc/self/fd/2",
+        }
+    }
 }
 
 /// How lines look from now on.
@@ -57,12 +86,13 @@ impl Log for Stderr {
         if lost > 0 {
             let message = format_args!("{lost} log lines are lost: stderr did not take them");
             let mut loss = Record::builder();
-            if write_at_once(self.line(&loss.level(Level::Warn).args(message).build()).bytes()).is_err() {
+            let line = self.line(&loss.level(Level::Warn).args(message).build());
+            if write_at_once(Output::Stderr, line.bytes()).is_err() {
                 self.lost.store(lost.saturating_add(1), Relaxed);
                 return;
             }
         }
-        if write_at_once(self.line(record).bytes()).is_err() {
+        if write_at_once(Output::Stderr, self.line(record).bytes()).is_err() {
             self.lost.fetch_add(1, Relaxed);
         }
     }
@@ -224,8 +254,8 @@ impl<const N: usize> Line<N> {
         }
     }
 
-    /// Ends the line, in its last bytes if it is full.
-    fn end(&mut self, if_cut: &str, otherwise: &str) {
+    /// Ends the line with `otherwise`, or if it is full with `if_cut`, in its last bytes.
+    pub fn end(&mut self, if_cut: &str, otherwise: &str) {
         if self.truncated || self.room() < otherwise.len() {
             self.length = N - if_cut.len();
             self.push_bytes(if_cut.as_bytes());
@@ -260,43 +290,44 @@ impl<const N: usize> fmt::Debug for Line<N> {
     }
 }
 
-const STDERR_FD: i32 = 2;
-
-fn write_at_once(line: &[u8]) -> Result<(), Errno> {
-    write_somehow(line).inspect_err(|errno| take_back_of_write(*errno))
+/// Writes a line as log lines are: whole, without waiting, and with no SIGPIPE left behind.
+///
+/// # Errors
+/// The kernel's. EAGAIN: it could not be written at once, and is lost.
+pub fn write_at_once(to: Output, line: &[u8]) -> Result<(), Errno> {
+    write_somehow(to, line).inspect_err(|errno| take_back_of_write(*errno))
 }
 
-fn write_somehow(line: &[u8]) -> Result<(), Errno> {
-    match write_no_wait(line) {
+fn write_somehow(to: Output, line: &[u8]) -> Result<(), Errno> {
+    match write_no_wait(to.fd(), line) {
         Err(Errno(libc::EAGAIN | libc::EOPNOTSUPP | libc::ENOSYS | libc::EINVAL | libc::EPERM)) => {}
         other => return other,
     }
     let mut status = core::mem::MaybeUninit::<libc::stat>::zeroed();
     // SAFETY: `status` has room for what the kernel writes.
-    cerr(i64::from(unsafe { libc::fstat(STDERR_FD, status.as_mut_ptr()) }))?;
+    cerr(i64::from(unsafe { libc::fstat(to.fd(), status.as_mut_ptr()) }))?;
     // SAFETY: all zeros are a valid stat, and the kernel has filled it in.
     let kind = unsafe { status.assume_init() }.st_mode & libc::S_IFMT;
     // A terminal blocks while it is held with Ctrl-S; opened anew, it has flags of its own.
     if kind == libc::S_IFCHR
-        && let Ok(anew) = Fd::open(c"/proc/self/fd/2", libc::O_WRONLY | libc::O_NONBLOCK | libc::O_NOCTTY)
+        && let Ok(anew) = Fd::open(to.path(), libc::O_WRONLY | libc::O_NONBLOCK | libc::O_NOCTTY)
     {
         return write(anew.raw(), line);
     }
-    if kind == libc::S_IFREG || takes_a_line() { write(STDERR_FD, line) } else { Err(Errno(libc::EAGAIN)) }
+    if kind == libc::S_IFREG || takes_a_line(to.fd()) { write(to.fd(), line) } else { Err(Errno(libc::EAGAIN)) }
 }
 
 /// pwritev2(2) at the file's own position, without waiting.
-fn write_no_wait(line: &[u8]) -> Result<(), Errno> {
+fn write_no_wait(fd: i32, line: &[u8]) -> Result<(), Errno> {
     let part = libc::iovec { iov_base: line.as_ptr().cast_mut().cast(), iov_len: line.len() };
     let here: libc::c_long = -1;
     // SAFETY: one part, which is one slice that the kernel only reads.
-    cerr(unsafe { libc::syscall(libc::SYS_pwritev2, STDERR_FD, &raw const part, 1, here, here, libc::RWF_NOWAIT) })
-        .map(|_| ())
+    cerr(unsafe { libc::syscall(libc::SYS_pwritev2, fd, &raw const part, 1, here, here, libc::RWF_NOWAIT) }).map(|_| ())
 }
 
 /// poll(2): a pipe that is ready takes PIPE_BUF bytes at once.
-fn takes_a_line() -> bool {
-    let mut asked = libc::pollfd { fd: STDERR_FD, events: libc::POLLOUT, revents: 0 };
+fn takes_a_line(fd: i32) -> bool {
+    let mut asked = libc::pollfd { fd, events: libc::POLLOUT, revents: 0 };
     // SAFETY: one entry, which is ours.
     unsafe { libc::poll(&raw mut asked, 1, 0) == 1 && asked.revents & libc::POLLOUT != 0 }
 }

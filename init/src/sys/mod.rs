@@ -25,17 +25,22 @@ pub use self::clock::now;
 pub use self::errno::Errno;
 pub use self::fds::{Fd, close_from_3};
 pub use self::helper::Helper;
-pub use self::log::{Format, JsonText, Line, install as install_log, set_format as set_log_format};
+pub use self::log::{
+    Format, JsonText, Line, Output, STDERR, install as install_log, set_format as set_log_format, write_at_once,
+};
 pub use self::memory::{Pages, Static};
-pub use self::process::{Pid, change_dir_to_root, comm, parent, send_parent_death_signal, set_subreaper, this_process};
+pub use self::process::{
+    Pid, change_dir_to_root, comm, is_subreaper, parent, send_parent_death_signal, set_subreaper, this_process,
+};
 pub use self::session::{
-    Holder, Tty, controlling_tty, process_group, session, session_of, talks_to_terminal, terminal,
+    Holder, Left as LeftTerminal, Tty, controlling_tty, leave_terminal, process_group, session, session_of,
+    talks_to_terminal, terminal,
 };
 pub use self::signals::{
-    Entry, SigSet, Sleep, Wake, block_all, die_of, is_ignored, send, send_from_parent, send_group, set_mask,
-    stop_ourselves,
+    Entry, SigSet, Sleep, Wake, block_all, die_of, forget_dispositions, is_ignored, send, send_from_parent, send_group,
+    set_mask, stop_ourselves,
 };
-pub use self::spawn::{DEFAULT_PATH, Placement, Program, spawn, spawn_copy};
+pub use self::spawn::{DEFAULT_PATH, Placement, Program, Started, spawn, spawn_copy};
 pub use self::tree::{Rest, Told, TreeError};
-pub use self::wait::{Change, Reaped, reap, wait_child, was_continued};
+pub use self::wait::{Change, Reaped, has_children, reap, wait_child, was_continued};
 pub use self::words::{Environment, Words};

@@ -58,6 +58,14 @@ pub fn set_subreaper() -> Result<(), Errno> {
     cerr(i64::from(unsafe { libc::prctl(libc::PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) })).map(|_| ())
 }
 
+/// prctl(2), PR_GET_CHILD_SUBREAPER: whether somebody has made that of us already.
+pub fn is_subreaper() -> bool {
+    let mut answer: i32 = 0;
+    // SAFETY: the kernel writes one integer to `answer`.
+    let asked = unsafe { libc::prctl(libc::PR_GET_CHILD_SUBREAPER, &raw mut answer, 0, 0, 0) };
+    asked == 0 && answer != 0
+}
+
 /// prctl(2), PR_SET_PDEATHSIG: we get the signal when the thread that started us ends.
 ///
 /// # Errors

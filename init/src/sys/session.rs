@@ -2,7 +2,7 @@
 
 use super::errno::{Errno, cerr};
 use super::fds::Fd;
-use super::process::Pid;
+use super::process::{Pid, this_process};
 use super::wait::has_children_in;
 use crate::core::Terminal;
 
@@ -39,6 +39,38 @@ pub fn session() -> i32 {
 pub fn session_of(pid: Pid) -> Option<i32> {
     // SAFETY: takes an integer and touches no memory of ours.
     Some(unsafe { libc::getsid(pid.number()) }).filter(|session| *session >= 0)
+}
+
+/// setsid(2), and what is read from becomes the new session's terminal, if it is one and no other session's (TIOCSCTTY
+/// in ioctl_tty(2)).
+///
+/// # Errors
+/// Why there is no terminal. To be called by who leads no group.
+pub(super) fn new_session() -> Result<(), Errno> {
+    // SAFETY: no arguments, touches no memory of ours.
+    unsafe { libc::setsid() };
+    // SAFETY: takes integers and touches no memory of ours.
+    cerr(i64::from(unsafe { libc::ioctl(libc::STDIN_FILENO, libc::TIOCSCTTY, 0) })).map(|_| ())
+}
+
+/// What came of leaving a terminal.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Left {
+    /// Nobody's session has it any more, so that another can have it.
+    Terminal,
+    /// Only we have left it.
+    Session,
+}
+
+/// Gives up our controlling terminal, if what we read from is that (TIOCNOTTY in ioctl_tty(2)). To the foreground group of
+/// a session whose leader does that the kernel sends SIGHUP and SIGCONT.
+///
+/// # Errors
+/// ENOTTY if it is not.
+pub fn leave_terminal() -> Result<Left, Errno> {
+    // SAFETY: takes integers and touches no memory of ours.
+    cerr(i64::from(unsafe { libc::ioctl(libc::STDIN_FILENO, libc::TIOCNOTTY) }))?;
+    Ok(if session() == this_process().number() { Left::Terminal } else { Left::Session })
 }
 
 /// Our controlling terminal, if it is among our standard streams.

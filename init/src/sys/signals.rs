@@ -23,6 +23,14 @@ impl SigSet {
     /// All 64. The kernel leaves SIGKILL and SIGSTOP out by itself.
     pub const ALL: SigSet = SigSet(u64::MAX);
 
+    /// None.
+    pub const NONE: SigSet = SigSet(0);
+
+    /// The set with `signal`.
+    pub const fn with(self, signal: Signal) -> SigSet {
+        SigSet(self.0 | (1 << (signal.number() - 1)))
+    }
+
     /// The set without `signal`.
     pub const fn without(self, signal: Signal) -> SigSet {
         SigSet(self.0 & !(1 << (signal.number() - 1)))
@@ -55,6 +63,16 @@ impl Entry {
     /// The signals that were blocked.
     pub const fn mask(self) -> SigSet {
         self.mask
+    }
+
+    /// The same, with these signals blocked.
+    pub const fn with_mask(self, mask: SigSet) -> Entry {
+        Entry { mask, ..self }
+    }
+
+    /// The same, with nothing said of SIGCHLD.
+    pub const fn without_child_signal(self) -> Entry {
+        Entry { child_signal: Disposition::Default, ..self }
     }
 }
 
@@ -110,6 +128,13 @@ pub(super) fn set_child_signal(disposition: Disposition) -> Result<Disposition, 
         libc::syscall(libc::SYS_rt_sigaction, libc::SIGCHLD, &raw const action, &raw mut former, SET_SIZE)
     })?;
     Ok(if former.handler == libc::SIG_IGN { Disposition::Ignored } else { Disposition::Default })
+}
+
+/// Makes every signal do what it does by default, whatever our caller had them do. Blocked ones wait all the same.
+pub fn forget_dispositions() {
+    for signal in Signal::all().filter(|signal| signal.can_be_caught()) {
+        set_action(signal, &DEFAULT);
+    }
 }
 
 /// Whether `signal` is ignored, by rt_sigaction(2). One that is blocked waits all the same.

@@ -17,7 +17,7 @@ use super::fds::Fd;
 use super::helper::fork;
 use super::log::Line;
 use super::process::{Pid, this_process};
-use super::session::Tty;
+use super::session::{Tty, new_session};
 use super::signals::{Disposition, Entry, set_child_signal, set_mask};
 use super::words::{Environment, Words};
 use crate::core::{StartError, Step};
@@ -31,6 +31,8 @@ pub enum Placement {
     OwnGroup,
     /// One that it leads, in the foreground of this terminal.
     Foreground(Tty),
+    /// That of a session that it leads. What it reads from becomes its controlling terminal, if it can.
+    Session,
 }
 
 /// What to start, prepared: nothing is allocated or looked up in the child.
@@ -75,6 +77,17 @@ struct Work<'a> {
     /// How far the child came, if it shares our memory: 0 if it does not.
     step: AtomicU8,
     errno: AtomicI32,
+    /// Why it has no controlling terminal.
+    no_terminal: AtomicI32,
+}
+
+/// A program that was started.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Started {
+    /// Its number.
+    pub pid: Pid,
+    /// Why the session that it leads has no controlling terminal, if it leads one and that is known.
+    pub no_terminal: Option<Errno>,
 }
 
 /// The child shares our memory and has begun.
@@ -113,11 +126,11 @@ impl Program {
     }
 }
 
-/// Starts `program` and returns its pid once it runs.
+/// Starts `program` and returns when it runs.
 ///
 /// # Errors
 /// What failed; the child is gone then.
-pub fn spawn(program: &Program) -> Result<Pid, StartError> {
+pub fn spawn(program: &Program) -> Result<Started, StartError> {
     let pipe = Fd::pipe().ok();
     let work = Work {
         program,
@@ -125,6 +138,7 @@ pub fn spawn(program: &Program) -> Result<Pid, StartError> {
         pid_places: program.pid_entries.map(|entry| program.environment.place_of(entry?)),
         step: AtomicU8::new(0),
         errno: AtomicI32::new(0),
+        no_terminal: AtomicI32::new(0),
     };
     let argv = program.words.from(program.first);
     // SAFETY: `argv` is not the first word of its array, so one slot is before it; reading both is reading pointers.
@@ -143,7 +157,10 @@ pub fn spawn(program: &Program) -> Result<Pid, StartError> {
     }
     let pid = child.map_err(|Errno(errno)| StartError { step: Step::Fork, errno })?;
     match outcome(&work, pipe) {
-        None => Ok(pid),
+        None => {
+            let no_terminal = Some(Errno(work.no_terminal.load(Relaxed))).filter(|errno| errno.0 != 0);
+            Ok(Started { pid, no_terminal })
+        }
         Some(failed) => {
             // SAFETY: takes integers and a null pointer. The child has ended or is about to.
             unsafe { libc::waitpid(pid.number(), core::ptr::null_mut(), 0) };
@@ -159,7 +176,7 @@ pub fn spawn(program: &Program) -> Result<Pid, StartError> {
 /// There is no process for it.
 pub fn spawn_copy(program: &Program, work: &dyn Fn() -> u8) -> Result<Pid, StartError> {
     let done = || {
-        place(program.placement);
+        let _ = place(program.placement);
         let _ = set_mask(program.entry.mask);
         work()
     };
@@ -214,7 +231,9 @@ extern "C" fn child(work: *mut c_void) -> c_int {
     let work = unsafe { &*work.cast_const().cast::<Work<'_>>() };
     work.step.store(BEGUN, Relaxed);
     let mut pid_lines = [Line::new(), Line::new()];
-    place(work.program.placement);
+    if let Err(Errno(errno)) = place(work.program.placement) {
+        work.no_terminal.store(errno, Relaxed);
+    }
     name_the_pid(work, &mut pid_lines);
     let failed = match alter(work.program.alterations) {
         Some(failed) => failed,
@@ -237,17 +256,25 @@ extern "C" fn child(work: *mut c_void) -> c_int {
     unsafe { libc::_exit(127) }
 }
 
-/// A refusal leaves the program in our group: the weaker thing, and signals then go to the program alone.
-fn place(placement: Placement) {
-    if placement == Placement::Inherited {
-        return;
+/// A refusal leaves the program in our group: the weaker thing, and signals then go to the program alone. The error is
+/// why a session of its own has no terminal.
+fn place(placement: Placement) -> Result<(), Errno> {
+    match placement {
+        Placement::Inherited => {}
+        Placement::OwnGroup => own_group(),
+        Placement::Foreground(tty) => {
+            own_group();
+            // SIGTTOU is still blocked. A terminal that is gone has no foreground.
+            let _ = tty.set_foreground(this_process().number());
+        }
+        Placement::Session => return new_session(),
     }
+    Ok(())
+}
+
+fn own_group() {
     // SAFETY: takes two integers and touches no memory of ours.
     unsafe { libc::setpgid(0, 0) };
-    if let Placement::Foreground(tty) = placement {
-        // SIGTTOU is still blocked. A terminal that is gone has no foreground.
-        let _ = tty.set_foreground(this_process().number());
-    }
 }
 
 fn name_the_pid(work: &Work<'_>, lines: &mut [Line<40>; 2]) {

@@ -70,7 +70,7 @@ fn sleep(duration: Duration) {
 }
 
 /// Whether we have children, without reaping any.
-pub(super) fn has_children() -> bool {
+pub fn has_children() -> bool {
     let mut info = core::mem::MaybeUninit::<libc::siginfo_t>::zeroed();
     let options = libc::WEXITED | libc::WNOHANG | libc::WNOWAIT;
     // SAFETY: `info` has room for a siginfo_t.

@@ -138,8 +138,18 @@ impl Single<'_> {
         self.policy.ladder.signals.get(0).map_or(asked, |first| first.signal)
     }
 
+    /// What is due when main has ended by itself.
+    pub(super) fn main_ended(&self, status: Status) -> Actions {
+        self.explain_kill(status).then(self.part())
+    }
+
+    /// What main's group gets when main has ended.
+    pub(super) fn part(&self) -> Actions {
+        Actions::NONE.then(self.policy.parting.map(|signal| Action::TellGroup(MAIN, signal)))
+    }
+
     /// Who kills so beside us is the kernel, when memory is short.
-    pub(super) fn explain_kill(&self, status: Status) -> Actions {
+    fn explain_kill(&self, status: Status) -> Actions {
         match status {
             KILLED if !self.kill_is_passed_on => [Action::Explain(Slow::MainKilled)].into(),
             Status::Signaled(_) | Status::Exited(_) => Actions::NONE,

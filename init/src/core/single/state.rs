@@ -42,6 +42,8 @@ pub(in crate::core) struct Climb {
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub(in crate::core) enum State {
     New,
+    /// There is no main: only reaping, until a stop is asked for.
+    Pausing,
     PreStarting(Hook),
     /// A stop was asked for before main was started.
     Abandoning {

@@ -10,7 +10,7 @@ use super::options::{Meaning, Options, S, USR1, at, milliseconds};
 use super::seen::{Finish, Kind, Rest, Seen, StopHook, Timetable};
 use crate::core::single::MAIN;
 use crate::core::{
-    Action, Child, Event, Fate, JobControl, KillMode, Left, Leftovers, Note, OnSignalDeath, Outcome, Pause, Received,
+    Action, Child, Event, Fate, Hurry, JobControl, KillMode, Left, Leftovers, Note, OnSignalDeath, Outcome, Pause, Received,
     Rung, Scope, Sender, Signal, Slow, Status, Terminal,
 };
 
@@ -51,7 +51,7 @@ impl Observer<'_> {
 
     fn begin(&mut self) -> Vec<Action> {
         self.seen.begun = true;
-        self.start_from(0)
+        if self.options.has_main { self.start_from(0) } else { Vec::new() }
     }
 
     /// 1. Main is started once, when no hook is left before it.
@@ -88,16 +88,51 @@ impl Observer<'_> {
                 std::vec![Action::Drop(signal, Note::SentToGroup)]
             }
             Meaning::Nothing(note) => std::vec![Action::Drop(signal, note)],
+            _ if self.pauses() => match meaning {
+                Meaning::Stop(asked) => self.end_pause(asked),
+                Meaning::Forward(passed) => std::vec![Action::Drop(passed, Note::NoMain)],
+                Meaning::Suspend(_) | Meaning::Nothing(_) => std::vec![Action::Drop(signal, Note::NoMain)],
+            },
             Meaning::Forward(signal) => self.forward(signal),
+            Meaning::Suspend(to) => self.suspend(signal, to),
             Meaning::Stop(signal) => self.stop(signal),
         }
+    }
+
+    /// 13. There is no main, and nobody has asked for a stop.
+    fn pauses(&self) -> bool {
+        !self.options.has_main && self.seen.status.is_none()
+    }
+
+    /// 13. What is left was never announced.
+    fn end_pause(&mut self, signal: Signal) -> Vec<Action> {
+        self.seen.asked = Some((self.seen.now, signal));
+        self.seen.status = Some(Finish::Main(Status::Exited(0)));
+        std::vec![Action::LookForRest]
+    }
+
+    /// 12. Whoever runs gets its signal, and then we stop; where a signal would be dropped, this one is.
+    fn suspend(&mut self, signal: Signal, to: Option<Signal>) -> Vec<Action> {
+        let mut expected = self.forward(to.unwrap_or(Signal::QUIT));
+        match expected.first_mut() {
+            Some(Action::Drop(dropped, _)) => *dropped = signal,
+            Some(Action::Signal(child, _)) => {
+                let pause = Action::StopOurselves(*child, Signal::STOP);
+                expected.push(pause);
+                if to.is_none() {
+                    expected.remove(0);
+                }
+            }
+            _ => panic!("it is either forwarded or dropped"),
+        }
+        expected
     }
 
     /// There is a stop to be hurried up, or a rest to be waited for.
     fn can_hurry(&self) -> bool {
         match self.seen.status {
             None if self.seen.before.is_some_and(|before| before.killed.is_some()) => false,
-            None => self.seen.asked.is_some() && !self.seen.main_killed,
+            None => self.seen.asked.is_some() && !self.seen.main_killed && self.options.hurry == Hurry::All,
             Some(_) => matches!(self.seen.rest, Rest::May | Rest::Told(_)),
         }
     }
@@ -290,10 +325,10 @@ impl Observer<'_> {
             self.seen.rest = Rest::Killed;
         }
         let by_us = self.seen.main_killed || self.seen.kill_passed_on;
-        match status {
-            Status::Signaled(Signal::KILL) if !by_us => std::vec![Action::Explain(Slow::MainKilled)],
-            _ => Vec::new(),
-        }
+        let explained = (status == Status::Signaled(Signal::KILL) && !by_us).then_some(Action::Explain(Slow::MainKilled));
+        // 14. Nobody is there to hear it where all was killed.
+        let parting = self.options.parting.filter(|_| self.seen.rest != Rest::Killed);
+        explained.into_iter().chain(parting.map(|signal| Action::TellGroup(MAIN, signal))).collect()
     }
 
     /// Whoever does job control must see it; where nobody can undo Ctrl-Z, we do.

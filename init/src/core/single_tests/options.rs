@@ -5,7 +5,7 @@ use std::boxed::Box;
 use std::vec::Vec;
 
 use crate::core::{
-    Child, ExitMap, Forwarding, Group, JobControl, KillMode, Ladder, Leftovers, Note, OnSignalDeath, Policy, Scope,
+    Child, ExitMap, Forwarding, Group, Hurry, JobControl, KillMode, Ladder, Leftovers, Note, OnSignalDeath, Policy, Scope,
     Signal, StopSignal, StopSignals, Time,
 };
 
@@ -41,6 +41,9 @@ pub(super) enum Table {
     Deaf,
     /// TERM=KILL, USR1=TERM.
     Lethal,
+    /// TERM and USR1 are passed on as QUIT, and INT not at all: by none of them does a stop begin. USR2 stops us beside
+    /// main, which gets STOP for it; and so does CONT, for which it gets nothing.
+    Passing,
 }
 
 impl Table {
@@ -78,6 +81,9 @@ pub(super) struct Options {
     pub(super) job_control: JobControl,
     pub(super) scope: Scope,
     pub(super) on_signal_death: OnSignalDeath,
+    pub(super) hurry: Hurry,
+    pub(super) parting: Option<Signal>,
+    pub(super) has_main: bool,
 }
 
 impl Options {
@@ -97,6 +103,9 @@ impl Options {
         job_control: JobControl::Caller,
         scope: Scope::Tree,
         on_signal_death: OnSignalDeath::DieOfIt,
+        hurry: Hurry::All,
+        parting: None,
+        has_main: true,
     };
 
     /// The same, as the machine takes it; its parts live as long as the tests.
@@ -106,6 +115,13 @@ impl Options {
         forwarding.rewrite(Signal::HUP, None);
         for (_, from, to) in Table::PAIRS.into_iter().filter(|(table, ..)| *table == self.table) {
             forwarding.rewrite(from, to);
+        }
+        if self.table == Table::Passing {
+            forwarding.pass_on(Signal::TERM, Some(Signal::QUIT));
+            forwarding.pass_on(USR1, Some(Signal::QUIT));
+            forwarding.pass_on(Signal::INT, None);
+            forwarding.suspend(USR2, Some(Signal::STOP));
+            forwarding.suspend(Signal::CONT, None);
         }
         let mut signals = StopSignals::AS_ASKED;
         for (place, (signal, then)) in self.rungs.iter().enumerate() {
@@ -138,6 +154,8 @@ impl Options {
             scope: self.scope,
             ladder: Box::leak(Box::new(ladder)),
             on_signal_death: self.on_signal_death,
+            hurry: self.hurry,
+            parting: self.parting,
         }
     }
 
@@ -163,6 +181,13 @@ impl Options {
 
     /// What a signal that is not taken otherwise means.
     pub(super) fn meaning(&self, signal: Signal) -> Meaning {
+        match (self.table, signal) {
+            (Table::Passing, Signal::TERM | USR1) => return Meaning::Forward(Signal::QUIT),
+            (Table::Passing, Signal::INT) => return Meaning::Nothing(Note::Ignored),
+            (Table::Passing, USR2) => return Meaning::Suspend(Some(Signal::STOP)),
+            (Table::Passing, Signal::CONT) => return Meaning::Suspend(None),
+            _ => {}
+        }
         let pair = Table::PAIRS.into_iter().find(|(table, from, _)| *table == self.table && *from == signal);
         match (pair, self.rungs.first()) {
             (Some((_, _, None)), _) => Meaning::Nothing(Note::Ignored),
@@ -180,5 +205,7 @@ impl Options {
 pub(super) enum Meaning {
     Stop(Signal),
     Forward(Signal),
+    /// Main gets this, and we stop.
+    Suspend(Option<Signal>),
     Nothing(Note),
 }

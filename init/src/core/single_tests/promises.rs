@@ -6,7 +6,7 @@ use super::options::{Options, S, Table, USR1, USR2, at, milliseconds};
 use super::worlds::{AS_ASKED, KILL, LADDER, PROCESS, WITHOUT_KILL};
 use crate::core::single::MAIN;
 use crate::core::{
-    Action, Event, Fate, Group, JobControl, KillMode, Left, Leftovers, Machine, Outcome, Pause, Received, Rung, Scope,
+    Action, Event, Fate, Group, Hurry, JobControl, KillMode, Left, Leftovers, Machine, Note, Outcome, Pause, Received, Rung, Scope,
     Sender, Signal, Single, Slow, Status, Terminal,
 };
 
@@ -24,6 +24,11 @@ impl Run {
         let mut run = Run { machine: Single::new(options.policy()), armed: None };
         run.on(0, Event::Begin);
         run
+    }
+
+    /// One without a main.
+    fn paused(options: Options) -> Run {
+        Run { machine: Single::without_main(options.policy()), armed: None }
     }
 
     /// What comes of an event at that time.
@@ -391,5 +396,58 @@ fn what_escapes_the_kill_of_a_tree_is_killed_until_a_second_has_passed() {
         assert_eq!(run.on(0, Event::Reaped(Left::Some)), [Action::KillRest]);
         let exit = Action::Exit(Outcome::Signal(Signal::KILL));
         assert_eq!(run.wait(), [(S, Action::NameRest(Fate::LeftBehind)), (S, exit)]);
+    }
+}
+
+#[test]
+fn keys_that_hurry_leftovers_alone_reach_main_and_never_kill_it() {
+    let mut run = Run::new(Options { hurry: Hurry::Leftovers, ..Options::NONE });
+    run.stop(0);
+    for time in [0, 1, 2] {
+        assert_eq!(run.key(time, PROCESS), [Action::Signal(MAIN, Signal::INT)]);
+    }
+    run.left_behind(3);
+    assert!(run.key(4, PROCESS).contains(&Action::KillRest));
+}
+
+#[test]
+fn a_signal_that_suspends_stops_us_when_main_has_it() {
+    let mut run = Run::new(Options { table: Table::Passing, ..Options::NONE });
+    let pause = Action::StopOurselves(MAIN, Signal::STOP);
+    assert_eq!(run.signal(0, USR2), [Action::Signal(MAIN, Signal::STOP), pause]);
+    assert_eq!(
+        run.on(0, Event::Resumed(MAIN, Signal::STOP, Pause::Alone)),
+        [Action::Signal(MAIN, Signal::CONT)]
+    );
+    // No shell sees a PID 1, which goes on; main stays stopped, as it was told.
+    assert_eq!(run.on(0, Event::Resumed(MAIN, Signal::STOP, Pause::Refused)), []);
+    assert_eq!(run.signal(0, Signal::CONT), [pause]);
+}
+
+#[test]
+fn what_is_only_passed_on_begins_no_stop() {
+    let mut run = Run::new(Options { table: Table::Passing, delay: 5 * S, ..Options::NONE });
+    assert_eq!(run.stop(0), [Action::Signal(MAIN, Signal::QUIT)]);
+    assert_eq!(run.armed, None);
+}
+
+#[test]
+fn mains_group_hears_of_mains_end_once() {
+    let mut run = Run::new(Options { parting: Some(Signal::TERM), ..Options::NONE });
+    assert_eq!(run.ended(0, Status::Exited(0)), [Action::TellGroup(MAIN, Signal::TERM)]);
+    assert_eq!(run.on(0, Event::Reaped(Left::None)), [Action::Exit(Outcome::Code(0))]);
+}
+
+#[test]
+fn a_pause_ends_with_0_when_it_is_asked_to_and_what_is_left_has_its_time() {
+    for left in [Left::None, Left::Some] {
+        let mut run = Run::paused(Options { scope: Scope::Namespace, has_main: false, ..Options::NONE });
+        assert_eq!(run.on(0, Event::Reaped(Left::None)), []);
+        assert_eq!(run.signal(0, USR1), [Action::Drop(USR1, Note::NoMain)]);
+        assert_eq!(run.stop(0), [Action::LookForRest]);
+        assert!(run.on(0, Event::Reaped(left)).contains(&Action::TellRest));
+        if left == Left::Some {
+            assert_eq!(rungs(&run.wait()), [(5 * S, Rung::KillLeftovers)]);
+        }
     }
 }

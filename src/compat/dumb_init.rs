@@ -1,0 +1,294 @@
+//! dumb-init 1.2.5.
+
+use std::ffi::CStr;
+use std::fmt::Display;
+use std::sync::atomic::Ordering::Relaxed;
+
+use log::LevelFilter;
+use supervise_init::core::{Hurry, Leftovers, OnSignalDeath, Signal, Status};
+use supervise_init::driver::{ForwardTo, Kept};
+use supervise_init::sys::Output;
+
+use super::getopt::{Getopt, Known, Order, Value};
+use super::phrases;
+use super::voice::{self, Speech, Told, Voice};
+use super::{FAILURE, Front, Given, Init, Printed};
+use crate::cli::Options;
+use crate::cli::options::Id;
+use crate::conduct::{Conduct, Grouping, Orphans, Signals};
+
+const VERSION: &str = "dumb-init v1.2.5\n";
+
+const KNOWN: Known = Known {
+    short: &[
+        (b'h', Value::None),
+        (b'v', Value::None),
+        (b'V', Value::None),
+        (b'c', Value::None),
+        (b'r', Value::Required),
+    ],
+    long: &[("help", b'h'), ("single-child", b'c'), ("rewrite", b'r'), ("verbose", b'v'), ("version", b'V')],
+};
+
+/// What a signal becomes, by its number: `Some(None)` is nothing. It knows 1 to 31.
+type Rewrites = [Option<Option<Signal>>; 32];
+
+/// Those by which it stops itself, as the shell above it is to see.
+const SUSPENDING: [Signal; 3] = [Signal::TSTP, Signal::TTOU, Signal::TTIN];
+
+/// What it ends with if it cannot execute the command.
+const NOT_EXECUTED: u8 = 2;
+
+/// Says it if it is verbose.
+macro_rules! say {
+    ($voice:expr, $($text:tt)+) => {
+        if $voice.speech.verbosity > 0 {
+            voice::say(Output::Stderr, format_args!("{MARK}"), format_args!($($text)+));
+        }
+    };
+}
+
+/// The words and variables, checked; or what is to be printed instead.
+pub(super) fn read(given: &Given<'_>) -> Result<Front, Printed> {
+    let printed = |text: String, code| Err(Printed { to: Output::Stderr, text, code });
+    let (mut verbose, mut has_session) = (false, true);
+    let mut rewrites: Rewrites = [None; 32];
+    let mut is_rewritten = false;
+    let mut getopt = Getopt::new(given.words, KNOWN, Order::First);
+    while let Some(found) = getopt.next_option() {
+        match found {
+            Ok((b'h', _)) => return printed(help(given), 0),
+            Ok((b'V', _)) => return printed(VERSION.to_owned(), 0),
+            Ok((b'v', _)) => verbose = true,
+            Ok((b'c', _)) => has_session = false,
+            Ok((b'r', value)) => {
+                if rewrite(&mut rewrites, value.unwrap_or_default()).is_none() {
+                    return printed(REWRITE_USAGE.to_owned(), FAILURE);
+                }
+                is_rewritten = true;
+            }
+            Ok(_) => {}
+            Err(fault) => return printed(format!("{}: {fault}\n", given.name()), FAILURE),
+        }
+    }
+    let Some((words, first)) = getopt.command() else { return printed(usage(given), FAILURE) };
+    let by_debug = given.variable("DUMB_INIT_DEBUG") == Some(c"1");
+    let by_setsid = given.variable("DUMB_INIT_SETSID") == Some(c"0");
+    verbose |= by_debug;
+    let is_single_by_words = !has_session;
+    has_session &= !by_setsid;
+
+    let mut options = Options::of_another_init(conduct(given, has_session));
+    options.command = first;
+    options.forward_to = if has_session { ForwardTo::Group } else { ForwardTo::Main };
+    if is_single_by_words || by_setsid {
+        options.mark_given(Id::ForwardTo);
+    }
+    if is_rewritten {
+        options.mark_given(Id::Rewrite);
+    }
+    for (signal, to) in Signal::all().filter_map(|signal| Some((signal, rewrites.get(index(signal)).copied()??))) {
+        options.forwarding.pass_on(signal, to);
+    }
+    for signal in SUSPENDING {
+        let default = Some(if has_session { Signal::STOP } else { signal });
+        let to = rewrites.get(index(signal)).copied().flatten().unwrap_or(default);
+        options.forwarding.suspend(signal, to);
+    }
+    let term = rewrites.get(index(Signal::TERM)).copied().flatten().unwrap_or(Some(Signal::TERM));
+    // As PID 1 we tell all that is left, and wait for it.
+    if has_session && (!given.is_pid_1() || given.is_strict()) {
+        options.conduct.parting = term;
+    }
+    if given.is_strict() {
+        options.ladder.leftovers = Leftovers::Leave;
+    }
+    let speech = Speech {
+        init: Init::DumbInit,
+        manner: given.manner,
+        verbosity: u32::from(verbose),
+        needs: if verbose { LevelFilter::Trace } else { LevelFilter::Off },
+        names_reaped: false,
+        warns_of_place: false,
+        term,
+        has_session,
+        by_variables: [by_debug, by_setsid],
+        command: words.get(first).unwrap_or_default(),
+    };
+    Ok(Front { options, words, speech })
+}
+
+/// What it does otherwise than we do.
+fn conduct(given: &Given<'_>, has_session: bool) -> Conduct {
+    let strict = given.is_strict();
+    Conduct {
+        grouping: if has_session { Grouping::Session } else { Grouping::Shared },
+        orphans: Orphans::LeftToOthers,
+        signals: if strict { Signals::Reset } else { Signals::AsGiven },
+        on_signal_death: Some(OnSignalDeath::Code),
+        hurry: Hurry::Leftovers,
+        kept: Kept { descriptors: strict, directory: false },
+        ..Conduct::OURS
+    }
+}
+
+fn index(signal: Signal) -> usize {
+    usize::from(signal.number())
+}
+
+/// sscanf(3) of `%d:%d`: blanks may stand before each number, and anything behind the second.
+fn rewrite(rewrites: &mut Rewrites, value: &CStr) -> Option<()> {
+    let (from, rest) = number(value.to_bytes())?;
+    let (to, _) = number(rest.strip_prefix(b":")?)?;
+    let from = Signal::new(from).filter(|signal| signal.number() <= 31)?;
+    let to = match to {
+        0 => None,
+        to => Some(Signal::new(to).filter(|signal| signal.number() <= 31)?),
+    };
+    *rewrites.get_mut(index(from))? = Some(to);
+    Some(())
+}
+
+/// A number of scanf(3), and what is behind it.
+fn number(bytes: &[u8]) -> Option<(i32, &[u8])> {
+    let blanks = bytes.iter().take_while(|byte| matches!(byte, b' ' | b'\t'..=b'\r')).count();
+    let word = bytes.get(blanks..)?;
+    let sign = usize::from(matches!(word.first(), Some(b'+' | b'-')));
+    let digits = word.get(sign..)?.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    let (number, rest) = word.split_at(sign + digits);
+    Some((std::str::from_utf8(number).ok()?.parse().ok()?, rest))
+}
+
+const REWRITE_USAGE: &str = "\
+Usage: -r option takes <signum>:<signum>, where <signum> is between 1 and 31.
+This option can be specified multiple times.
+Use --help for full usage.
+";
+
+fn usage(given: &Given<'_>) -> String {
+    let name = given.name();
+    format!("Usage: {name} [option] program [args]\nTry {name} --help for full usage.\n")
+}
+
+fn help(given: &Given<'_>) -> String {
+    let name = given.name();
+    format!(
+        "{VERSION}\
+         Usage: {name} [option] command [[arg] ...]\n\
+         \n\
+         dumb-init is a simple process supervisor that forwards signals to children.\n\
+         It is designed to run as PID1 in minimal container environments.\n\
+         \n\
+         Optional arguments:\n   \
+            -c, --single-child   Run in single-child mode.\n                        \
+                                 In this mode, signals are only proxied to the\n                        \
+                                 direct child and not any of its descendants.\n   \
+            -r, --rewrite s:r    Rewrite received signal s to new signal r before proxying.\n                        \
+                                 To ignore (not proxy) a signal, rewrite it to 0.\n                        \
+                                 This option can be specified multiple times.\n   \
+            -v, --verbose        Print debugging information to stderr.\n   \
+            -h, --help           Print this help message and exit.\n   \
+            -V, --version        Print the current version and exit.\n\
+         \n\
+         Full help is available online at https://github.com/Yelp/dumb-init\n"
+    )
+}
+
+/// What is said before the command is started.
+pub(super) fn begin(voice: &Voice) {
+    let [by_debug, by_setsid] = voice.speech.by_variables;
+    if by_debug {
+        say!(voice, "Running in debug mode.");
+    }
+    if by_setsid {
+        say!(voice, "Not running in setsid mode.");
+    }
+}
+
+/// An event, in its words.
+pub(super) fn tell(voice: &Voice, told: &Told<'_>) {
+    let number = told.signal.map_or(0, Signal::number);
+    match (told.event, told.errno) {
+        ("terminal-kept", Some(errno)) => {
+            let phrase = phrases::of_error(errno);
+            say!(voice, "Unable to detach from controlling tty (errno={} {phrase}).", errno.0);
+        }
+        ("terminal-left", _) if told.leader => {
+            say!(voice, "Detached from controlling tty, ignoring the first SIGHUP and SIGCONT we receive.");
+        }
+        ("terminal-left", _) => say!(voice, "Detached from controlling tty, but was not session leader."),
+        ("hand-off", _) => {
+            say!(voice, "Received signal {number}.");
+            say!(voice, "Ignoring tty hand-off signal {number}.");
+        }
+        ("no-terminal", Some(errno)) => {
+            let phrase = phrases::of_error(errno);
+            say!(voice, "Unable to attach to controlling tty (errno={} {phrase}).", errno.0);
+        }
+        ("started", _) if told.is_main() => {
+            say!(voice, "Child spawned with PID {}.", told.pid);
+            if voice.speech.has_session {
+                say!(voice, "setsid complete.");
+            }
+        }
+        ("child-signal", _) => say!(voice, "Received signal {}.", libc::SIGCHLD),
+        ("signal", _) => {
+            say!(voice, "Received signal {number}.");
+            voice.received.store(number, Relaxed);
+        }
+        ("forwarded", _) => {
+            translated(voice, voice.received.swap(0, Relaxed), number);
+            say!(voice, "Forwarded signal {number} to children.");
+        }
+        ("dropped", _) if !voice.main_has_ended.load(Relaxed) => {
+            translated(voice, voice.received.swap(0, Relaxed), 0);
+            say!(voice, "Not forwarding signal 0 to children (ignored).");
+        }
+        ("pause", _) => say!(voice, "Suspending self due to TTY signal."),
+        ("ended", _) => ended(voice, told),
+        ("exit", _) => {
+            if let Some(code) = told.code {
+                say!(voice, "Child exited with status {code}. Goodbye.");
+            }
+        }
+        _ => {}
+    }
+}
+
+fn translated(voice: &Voice, from: u8, to: u8) {
+    if from != 0 && from != to {
+        say!(voice, "Translating signal {from} to {to}.");
+    }
+}
+
+fn ended(voice: &Voice, told: &Told<'_>) {
+    let pid = told.pid;
+    match told.status() {
+        Some(Status::Exited(code)) => say!(voice, "A child with PID {pid} exited with exit status {code}."),
+        Some(Status::Signaled(signal)) => {
+            say!(voice, "A child with PID {pid} was terminated by signal {}.", signal.number());
+        }
+        None => {}
+    }
+    if told.is_main() {
+        voice.main_has_ended.store(true, Relaxed);
+        let term = voice.speech.term.map_or(0, Signal::number);
+        translated(voice, Signal::TERM.number(), term);
+        match term {
+            0 => say!(voice, "Not forwarding signal 0 to children (ignored)."),
+            term => say!(voice, "Forwarded signal {term} to children."),
+        }
+    }
+}
+
+pub(super) fn not_executed(_: &Voice, name: &dyn Display, phrase: &str) -> u8 {
+    voice::say(Output::Stderr, format_args!("{MARK}"), format_args!("{name}: {phrase}"));
+    NOT_EXECUTED
+}
+
+pub(super) fn not_forked(_: &Voice) {
+    voice::say(Output::Stderr, format_args!("{MARK}"), format_args!("Unable to fork. Exiting."));
+}
+
+/// What its lines begin with.
+const MARK: &str = "[dumb-init] ";

@@ -1,0 +1,320 @@
+//! tini 0.19.0, which is also Docker's `docker-init`.
+
+use std::ffi::CStr;
+use std::fmt::Display;
+
+use log::LevelFilter;
+use supervise_init::core::{Hurry, Leftovers, OnSignalDeath, Signal, Status};
+use supervise_init::driver::{ForwardTo, Kept};
+use supervise_init::sys::{Errno, Output, controlling_tty, is_subreaper};
+
+use super::getopt::{Getopt, Known, Value};
+use super::phrases;
+use super::voice::{self, Speech, Told, Voice};
+use super::{FAILURE, Front, Given, Init, LICENCE, Printed};
+use crate::cli::Options;
+use crate::cli::options::Id;
+use crate::conduct::{Conduct, Foreground, Grouping, Orphans};
+
+/// dockerd reads the version of its init from it: what follows `git.` up to the next ` - ` is shown by `docker info`, if
+/// there is no further dot in it.
+const VERSION: &str = concat!(
+    "tini version 0.19.0 - git.supervise-",
+    env!("CARGO_PKG_VERSION_MAJOR"),
+    "_",
+    env!("CARGO_PKG_VERSION_MINOR"),
+    "_",
+    env!("CARGO_PKG_VERSION_PATCH"),
+    " - supervise ",
+    env!("CARGO_PKG_VERSION"),
+);
+
+const KNOWN: Known = Known {
+    short: &[
+        (b'p', Value::Required),
+        (b'h', Value::None),
+        (b'v', Value::None),
+        (b'w', Value::None),
+        (b'g', Value::None),
+        (b'l', Value::None),
+        (b'e', Value::Required),
+        (b's', Value::None),
+    ],
+    long: &[],
+};
+
+/// What it leaves to the kernel, or ignores, and so does not forward.
+const ITS_OWN: [i32; 9] = [
+    libc::SIGFPE,
+    libc::SIGILL,
+    libc::SIGSEGV,
+    libc::SIGBUS,
+    libc::SIGABRT,
+    libc::SIGTRAP,
+    libc::SIGSYS,
+    libc::SIGTTIN,
+    libc::SIGTTOU,
+];
+
+const FATAL: u32 = 0;
+const WARN: u32 = 1;
+const INFO: u32 = 2;
+const DEBUG: u32 = 3;
+const TRACE: u32 = 4;
+
+/// Says it if it is verbose enough.
+macro_rules! say {
+    ($voice:expr, $level:expr, $($text:tt)+) => {
+        if $level <= $voice.speech.verbosity {
+            let (mark, to) = mark($voice, $level);
+            voice::say(to, format_args!("[{mark} tini ({})] ", voice::pid()), format_args!($($text)+));
+        }
+    };
+}
+
+/// The words and variables, checked; or what is to be printed instead.
+pub(super) fn read(given: &Given<'_>) -> Result<Front, Printed> {
+    let words = given.words;
+    if words.count() == 2 && words.get(1) == Some(c"--version") {
+        return Err(Printed { to: Output::Stdout, text: format!("{VERSION}\n"), code: 0 });
+    }
+    let mut options = Options::of_another_init(conduct(given));
+    let (mut verbosity, mut names_reaped, mut subreaper) = (WARN, false, false);
+    let mut getopt = Getopt::new(words, KNOWN, given.order());
+    while let Some(found) = getopt.next_option() {
+        match found {
+            Ok((b'h', _)) => return Err(Printed { to: Output::Stdout, text: usage(given), code: 0 }),
+            Ok((b'l', _)) => return Err(Printed { to: Output::Stdout, text: LICENCE.to_owned(), code: 0 }),
+            Ok((b's', _)) => subreaper = true,
+            Ok((b'v', _)) => verbosity += 1,
+            Ok((b'w', _)) => names_reaped = true,
+            Ok((b'g', _)) => {
+                options.forward_to = ForwardTo::Group;
+                options.mark_given(Id::ForwardTo);
+            }
+            Ok((b'p', value)) => {
+                let value = value.unwrap_or_default();
+                options.parent_death = Some(signal(value).ok_or_else(|| not_valid(given, 'p', value))?);
+                options.mark_given(Id::ParentDeath);
+            }
+            Ok((b'e', value)) => {
+                let value = value.unwrap_or_default();
+                options.exit_map.map_code(status(value).ok_or_else(|| not_valid(given, 'e', value))?, 0);
+                options.mark_given(Id::ExitMap);
+            }
+            Ok(_) => {}
+            Err(fault) => {
+                let text = format!("{}: {fault}\n{}", given.name(), usage(given));
+                return Err(Printed { to: Output::Stderr, text, code: FAILURE });
+            }
+        }
+    }
+    let Some((words, first)) = getopt.command() else {
+        return Err(Printed { to: Output::Stderr, text: usage(given), code: FAILURE });
+    };
+    options.command = first;
+    if given.is_set("TINI_KILL_PROCESS_GROUP") {
+        options.forward_to = ForwardTo::Group;
+        options.mark_given(Id::ForwardTo);
+    }
+    if let Some(value) = given.variable("TINI_VERBOSITY") {
+        verbosity = number(value);
+    }
+    subreaper |= given.is_set("TINI_SUBREAPER");
+    if subreaper {
+        options.conduct.orphans = Orphans::Adopted;
+    }
+    for number in ITS_OWN {
+        Signal::new(number).into_iter().for_each(|signal| options.forwarding.pass_on(signal, None));
+    }
+    if given.is_strict() {
+        options.ladder.leftovers = Leftovers::Leave;
+    }
+    let needs = match verbosity {
+        FATAL..=WARN if !names_reaped => LevelFilter::Off,
+        _ => LevelFilter::Trace,
+    };
+    let speech = Speech {
+        init: Init::Tini,
+        manner: given.manner,
+        verbosity,
+        needs,
+        names_reaped,
+        warns_of_place: !given.is_pid_1() && !subreaper,
+        term: Some(Signal::TERM),
+        has_session: false,
+        by_variables: [false; 2],
+        command: words.get(first).unwrap_or_default(),
+    };
+    Ok(Front { options, words, speech })
+}
+
+/// What it does otherwise than we do.
+fn conduct(given: &Given<'_>) -> Conduct {
+    let strict = given.is_strict();
+    Conduct {
+        grouping: Grouping::Own,
+        orphans: Orphans::LeftToOthers,
+        foreground: if strict { Foreground::Always } else { Foreground::IfOurs },
+        on_signal_death: Some(OnSignalDeath::Code),
+        hurry: Hurry::Leftovers,
+        kept: Kept { descriptors: strict, directory: strict },
+        ..Conduct::OURS
+    }
+}
+
+/// It knows the names of 1 to 31, but three, with their SIG.
+fn signal(word: &CStr) -> Option<Signal> {
+    let word = word.to_str().ok().filter(|word| word.starts_with("SIG"))?;
+    let signal = Signal::parse(word).filter(|signal| signal.number() <= 31 && signal.to_string() == word)?;
+    (!matches!(i32::from(signal.number()), libc::SIGSTKFLT | libc::SIGIO | libc::SIGPWR)).then_some(signal)
+}
+
+/// strtol(3) to the last byte, and within a code's limits. An empty word is 0.
+fn status(word: &CStr) -> Option<u8> {
+    let word = word.to_str().ok()?;
+    if word.is_empty() {
+        return Some(0);
+    }
+    let digits = word.trim_start_matches([' ', '\t', '\n', '\x0b', '\x0c', '\r']);
+    digits.parse::<i64>().ok().and_then(|number| u8::try_from(number).ok())
+}
+
+/// atoi(3), in an unsigned number.
+fn number(word: &CStr) -> u32 {
+    let word = word.to_string_lossy();
+    let word = word.trim_start_matches([' ', '\t', '\n', '\x0b', '\x0c', '\r']);
+    let (sign, digits) = match word.strip_prefix('-') {
+        Some(digits) => (-1, digits),
+        None => (1, word.strip_prefix('+').unwrap_or(word)),
+    };
+    let length = digits.find(|letter: char| !letter.is_ascii_digit()).unwrap_or(digits.len());
+    let number = digits.get(..length).unwrap_or_default().parse::<i64>().unwrap_or(0);
+    // Whatever is below nothing is very much.
+    u32::try_from(sign * number).unwrap_or(if digits.is_empty() { 0 } else { u32::MAX })
+}
+
+fn not_valid(given: &Given<'_>, option: char, value: &CStr) -> Printed {
+    let value = value.to_string_lossy();
+    let text = format!("[FATAL tini ({})] Not a valid option for -{option}: {value}\n", given.ourselves);
+    Printed { to: Output::Stderr, text, code: FAILURE }
+}
+
+fn usage(given: &Given<'_>) -> String {
+    let name = given.name();
+    let name = name.rsplit('/').next().unwrap_or_default();
+    format!(
+        "{name} ({VERSION})\n\
+         Usage: {name} [OPTIONS] PROGRAM -- [ARGS] | --version\n\
+         \n\
+         Execute a program under the supervision of a valid init process ({name})\n\
+         \n\
+         Command line options:\n\
+         \n  \
+           --version: Show version and exit.\n  \
+           -h: Show this help message and exit.\n  \
+           -s: Register as a process subreaper (requires Linux >= 3.4).\n  \
+           -p SIGNAL: Trigger SIGNAL when parent dies, e.g. \"-p SIGKILL\".\n  \
+           -v: Generate more verbose output. Repeat up to 3 times.\n  \
+           -w: Print a warning when processes are getting reaped.\n  \
+           -g: Send signals to the child's process group.\n  \
+           -e EXIT_CODE: Remap EXIT_CODE (from 0 to 255) to 0.\n  \
+           -l: Show license and exit.\n\
+         \n\
+         Environment variables:\n\
+         \n  \
+           TINI_SUBREAPER: Register as a process subreaper (requires Linux >= 3.4).\n  \
+           TINI_VERBOSITY: Set the verbosity level (default: 1).\n  \
+           TINI_KILL_PROCESS_GROUP: Send signals to the child's process group.\n\
+         \n"
+    )
+}
+
+/// What is said before the command is started.
+pub(super) fn begin(voice: &Voice) {
+    if voice.speech.warns_of_place && !is_subreaper() {
+        say!(
+            voice,
+            WARN,
+            "Tini is not running as PID 1 and isn't registered as a child subreaper.\n\
+             Zombie processes will not be re-parented to Tini, so zombie reaping won't work.\n\
+             To fix the problem, use the -s option or set the environment variable TINI_SUBREAPER to register Tini as a \
+             child subreaper, or run Tini as PID 1."
+        );
+    }
+    if voice.speech.verbosity >= DEBUG && controlling_tty().is_none() {
+        say!(voice, DEBUG, "tcsetpgrp failed: no tty (ok to proceed)");
+    }
+}
+
+/// An event, in its words.
+pub(super) fn tell(voice: &Voice, told: &Told<'_>) {
+    match told.event {
+        "subreaper" => say!(voice, TRACE, "Registered as child subreaper"),
+        "started" if told.is_main() => {
+            say!(voice, INFO, "Spawned child process '{}' with pid '{}'", voice.command(), told.pid);
+        }
+        "child-signal" => say!(voice, DEBUG, "Received SIGCHLD"),
+        "forwarded" => {
+            if let Some(signal) = told.signal {
+                let (phrase, number) = phrases::of_signal(signal);
+                match number {
+                    None => say!(voice, DEBUG, "Passing signal: '{phrase}'"),
+                    Some(number) => say!(voice, DEBUG, "Passing signal: '{phrase}{number}'"),
+                }
+            }
+        }
+        "ended" => ended(voice, told),
+        "left" => say!(voice, TRACE, "No child to reap"),
+        "empty" => say!(voice, TRACE, "No child to wait"),
+        "exit" => say!(voice, TRACE, "Exiting: child has exited"),
+        _ => {}
+    }
+}
+
+fn ended(voice: &Voice, told: &Told<'_>) {
+    let pid = told.pid;
+    say!(voice, DEBUG, "Reaped child with pid: '{pid}'");
+    match told.status() {
+        Some(Status::Exited(code)) if told.is_main() => {
+            say!(voice, INFO, "Main child exited normally (with status '{code}')");
+        }
+        Some(Status::Signaled(signal)) if told.is_main() => {
+            let (phrase, number) = phrases::of_signal(signal);
+            match number {
+                None => say!(voice, INFO, "Main child exited with signal (with signal '{phrase}')"),
+                Some(number) => say!(voice, INFO, "Main child exited with signal (with signal '{phrase}{number}')"),
+            }
+        }
+        _ if voice.speech.names_reaped && told.who == "orphan" => {
+            say!(voice, WARN, "Reaped zombie process with pid={pid}");
+        }
+        _ => {}
+    }
+}
+
+pub(super) fn not_executed(voice: &Voice, name: &dyn Display, errno: Errno, phrase: &str) -> u8 {
+    say!(voice, FATAL, "exec {name} failed: {phrase}");
+    match errno.0 {
+        libc::ENOENT => 127,
+        libc::EACCES => 126,
+        _ => FAILURE,
+    }
+}
+
+pub(super) fn not_forked(voice: &Voice, phrase: &str) {
+    say!(voice, FATAL, "fork failed: {phrase}");
+}
+
+/// The mark of a level, and where it goes: what is no warning goes to stdout, where it mixes with what the command
+/// writes. That is mended.
+fn mark(voice: &Voice, level: u32) -> (&'static str, Output) {
+    let chatter = if voice.is_strict() { Output::Stdout } else { Output::Stderr };
+    match level {
+        FATAL => ("FATAL", Output::Stderr),
+        WARN => ("WARN ", Output::Stderr),
+        INFO => ("INFO ", chatter),
+        DEBUG => ("DEBUG", chatter),
+        _ => ("TRACE", chatter),
+    }
+}

@@ -1,0 +1,80 @@
+//! Where we and the command stand: process groups, sessions, terminals, PID namespaces.
+
+use supervise_init::core::{Group, JobControl, KillMode, OnSignalDeath, Scope};
+use supervise_init::driver::ForwardTo;
+use supervise_init::sys::{Placement, Tty, controlling_tty, session, talks_to_terminal};
+
+use crate::cli::Options;
+use crate::conduct::{Foreground, Grouping};
+use crate::init::Surroundings;
+
+/// Where we and the command stand: process groups, sessions, PID namespaces.
+pub(crate) struct Place {
+    pub(crate) tty: Option<Tty>,
+    pub(crate) placement: Placement,
+    pub(crate) group: Group,
+    pub(crate) job_control: JobControl,
+    pub(crate) scope: Scope,
+    pub(crate) on_signal_death: OnSignalDeath,
+}
+
+impl Place {
+    /// Where the command stands.
+    pub(crate) fn new(surroundings: &Surroundings, options: &Options) -> Place {
+        let place = Place::of_hooks(surroundings, options);
+        // It makes the group itself, and leaves the terminal.
+        if has_new_session(options) {
+            return Place { placement: Placement::Inherited, tty: None, ..place };
+        }
+        match (options.conduct.grouping, options.conduct.foreground, place.tty) {
+            (Grouping::Session, ..) => Place { placement: Placement::Session, tty: None, ..place },
+            (Grouping::Own, Foreground::Always, Some(tty)) => Place { placement: Placement::Foreground(tty), ..place },
+            _ => place,
+        }
+    }
+
+    /// Where what runs around it stands: the same, but in our session.
+    pub(crate) fn of_hooks(surroundings: &Surroundings, options: &Options) -> Place {
+        let is_pid_1 = surroundings.is_pid_1();
+        let leads_session = session() == surroundings.ourselves().number();
+        // In our caller's group pipelines, pagers and Ctrl-C work as without us. A session's leader has no caller
+        // whose group it could share, and the kernel tells it alone that its terminal is gone.
+        let needs_group = options.forward_to == ForwardTo::Group || options.ladder.kill_mode == KillMode::Group;
+        let is_apart = match options.conduct.grouping {
+            Grouping::AsNeeded => leads_session || needs_group || has_new_session(options),
+            Grouping::Shared => needs_group || has_new_session(options),
+            Grouping::Own | Grouping::Session => true,
+        };
+        let group = if is_apart { Group::Own } else { Group::Shared };
+        let tty = if group == Group::Own { controlling_tty() } else { None };
+        let placement = match (group, tty) {
+            (Group::Shared, _) => Placement::Inherited,
+            // In a pipeline the terminal may be a neighbour's, such as a pager's in our group. Who needs it there is
+            // stopped at the first use, and gets it then.
+            (Group::Own, Some(tty)) if tty.is_ours() && (leads_session || talks_to_terminal()) => {
+                Placement::Foreground(tty)
+            }
+            (Group::Own, _) => Placement::OwnGroup,
+        };
+        // A PID 1 cannot stop, so no shell could see that a group of its own has. A session of its own has no shell that
+        // could.
+        let is_session = options.conduct.grouping == Grouping::Session;
+        let unseen = leads_session || is_session || (is_pid_1 && group == Group::Own);
+        Place {
+            placement,
+            group,
+            tty,
+            job_control: if unseen { JobControl::Nobody } else { JobControl::Caller },
+            scope: if is_pid_1 { Scope::Namespace } else { Scope::Tree },
+            on_signal_death: match options.conduct.on_signal_death {
+                Some(what) => what,
+                None if is_pid_1 => OnSignalDeath::Code,
+                None => OnSignalDeath::DieOfIt,
+            },
+        }
+    }
+}
+
+fn has_new_session(options: &Options) -> bool {
+    options.outfit.as_ref().is_some_and(|outfit| outfit.new_session)
+}
