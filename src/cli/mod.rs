@@ -25,8 +25,8 @@ use supervise_init::sys::{Words, set_log_format};
 use help::Print;
 use hooks::{Before, Hooks};
 use options::{Id, Row, TABLE};
-use subcommands::Subcommand;
 pub(crate) use outfit::yes_or_no;
+use subcommands::Subcommand;
 pub(crate) use wrong::{Given, Wrong};
 
 use crate::conduct::Conduct;

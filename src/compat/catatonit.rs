@@ -7,7 +7,7 @@ use supervise_init::sys::{Output, SigSet, controlling_tty};
 
 use super::getopt::{Getopt, Known, Value};
 use super::voice::{self, Speech, Told, Voice};
-use super::{FAILURE, Front, Given, Init, LICENCE, Printed};
+use super::{FAILURE, Front, Given, LICENCE, Other, Printed};
 use crate::cli::Options;
 use crate::cli::options::Id;
 use crate::conduct::{Conduct, Foreground, Grouping, Signals};
@@ -30,13 +30,7 @@ For bug reporting instructions, please see: <https://bugs.opensuse.org/>.
 ";
 
 const KNOWN: Known = Known {
-    short: &[
-        (b'g', Value::None),
-        (b'h', Value::None),
-        (b'L', Value::None),
-        (b'P', Value::None),
-        (b'V', Value::None),
-    ],
+    short: &[(b'g', Value::None), (b'h', Value::None), (b'L', Value::None), (b'P', Value::None), (b'V', Value::None)],
     long: &[("version", b'V')],
 };
 
@@ -110,7 +104,7 @@ pub(super) fn read(given: &Given<'_>) -> Result<Front, Printed> {
     }
     let is_verbose = given.is_set("CATATONIT_DEBUG");
     let speech = Speech {
-        init: Init::Catatonit,
+        init: Other::Catatonit,
         manner: given.manner,
         verbosity: if is_verbose { DEBUG } else { ERROR },
         needs: if is_verbose { LevelFilter::Debug } else { LevelFilter::Off },

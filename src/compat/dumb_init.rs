@@ -12,7 +12,7 @@ use supervise_init::sys::Output;
 use super::getopt::{Getopt, Known, Order, Value};
 use super::phrases;
 use super::voice::{self, Speech, Told, Voice};
-use super::{FAILURE, Front, Given, Init, Printed};
+use super::{FAILURE, Front, Given, Other, Printed};
 use crate::cli::Options;
 use crate::cli::options::Id;
 use crate::conduct::{Conduct, Grouping, Orphans, Signals};
@@ -104,7 +104,7 @@ pub(super) fn read(given: &Given<'_>) -> Result<Front, Printed> {
         options.ladder.leftovers = Leftovers::Leave;
     }
     let speech = Speech {
-        init: Init::DumbInit,
+        init: Other::DumbInit,
         manner: given.manner,
         verbosity: u32::from(verbose),
         needs: if verbose { LevelFilter::Trace } else { LevelFilter::Off },

@@ -272,7 +272,9 @@ mod tests {
 
     #[test]
     fn long_options_may_be_abbreviated() {
-        for (line, options) in [("--verb", "v"), ("--verbose", "v"), ("--e=", "e="), ("--el 7", "e=7"), ("--else=7", "e=7")] {
+        for (line, options) in
+            [("--verb", "v"), ("--verbose", "v"), ("--e=", "e="), ("--el 7", "e=7"), ("--else=7", "e=7")]
+        {
             assert_eq!(read(line, LONG, Order::First), Ok((options.into(), String::new())), "{line}");
         }
     }

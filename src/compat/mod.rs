@@ -30,26 +30,26 @@ use crate::init::{self, Surroundings};
 
 /// Another init that we can be.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Init {
+pub(crate) enum Other {
     Tini,
     DumbInit,
     Catatonit,
 }
 
 /// The names, and what they stand for.
-pub(crate) const NAMES: [(&str, Init); 5] = [
-    ("tini", Init::Tini),
-    ("tini-static", Init::Tini),
-    ("docker-init", Init::Tini),
-    ("dumb-init", Init::DumbInit),
-    ("catatonit", Init::Catatonit),
+pub(crate) const NAMES: [(&str, Other); 5] = [
+    ("tini", Other::Tini),
+    ("tini-static", Other::Tini),
+    ("docker-init", Other::Tini),
+    ("dumb-init", Other::DumbInit),
+    ("catatonit", Other::Catatonit),
 ];
 
 /// What our own failures end with under these names, as all of theirs do.
 pub(crate) const FAILURE: u8 = 1;
 
 /// The init that the first word names.
-pub(crate) fn called_as(words: &Words) -> Option<Init> {
+pub(crate) fn called_as(words: &Words) -> Option<Other> {
     let path = words.get(0)?.to_bytes();
     let name = path.rsplit(|byte| *byte == b'/').next()?;
     NAMES.iter().find(|(known, _)| known.as_bytes() == name).map(|(_, init)| *init)
@@ -123,7 +123,7 @@ const LICENCE: &str = include_str!("../../LICENSE-MIT");
 
 /// Everything from the name on.
 pub(crate) fn run(
-    init: Init,
+    init: Other,
     words: Words,
     environment: Environment,
     entry: Entry,
@@ -141,9 +141,9 @@ pub(crate) fn run(
     };
     let given = Given { words: &words, environment, manner, ourselves: surroundings.ourselves() };
     let front = match init {
-        Init::Tini => tini::read(&given),
-        Init::DumbInit => dumb_init::read(&given),
-        Init::Catatonit => catatonit::read(&given),
+        Other::Tini => tini::read(&given),
+        Other::DumbInit => dumb_init::read(&given),
+        Other::Catatonit => catatonit::read(&given),
     };
     match front {
         Ok(front) => run_front(front, environment, entry, surroundings),

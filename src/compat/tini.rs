@@ -11,7 +11,7 @@ use supervise_init::sys::{Errno, Output, controlling_tty, is_subreaper};
 use super::getopt::{Getopt, Known, Value};
 use super::phrases;
 use super::voice::{self, Speech, Told, Voice};
-use super::{FAILURE, Front, Given, Init, LICENCE, Printed};
+use super::{FAILURE, Front, Given, LICENCE, Other, Printed};
 use crate::cli::Options;
 use crate::cli::options::Id;
 use crate::conduct::{Conduct, Foreground, Grouping, Orphans};
@@ -135,7 +135,7 @@ pub(super) fn read(given: &Given<'_>) -> Result<Front, Printed> {
         _ => LevelFilter::Trace,
     };
     let speech = Speech {
-        init: Init::Tini,
+        init: Other::Tini,
         manner: given.manner,
         verbosity,
         needs,

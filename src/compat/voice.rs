@@ -11,12 +11,12 @@ use log::{LevelFilter, Log, Metadata, Record, kv};
 use supervise_init::core::{Signal, Status};
 use supervise_init::sys::{Errno, Line, Output, STDERR, Static, this_process, write_at_once};
 
-use super::{Init, Manner, catatonit, dumb_init, tini};
+use super::{Manner, Other, catatonit, dumb_init, tini};
 
 /// How it speaks.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Speech {
-    pub(super) init: Init,
+    pub(super) init: Other,
     pub(super) manner: Manner,
     /// In the levels of that init.
     pub(super) verbosity: u32,
@@ -51,12 +51,7 @@ static VOICE: Static<Voice> = Static::new();
 /// Installs it as the log; `None` if there is one already.
 pub(super) fn install(speech: Speech) -> Option<&'static Voice> {
     let own = AtomicU8::new(LevelFilter::Warn as u8);
-    let voice = VOICE.put(Voice {
-        speech,
-        own,
-        received: AtomicU8::new(0),
-        main_has_ended: AtomicBool::new(false),
-    })?;
+    let voice = VOICE.put(Voice { speech, own, received: AtomicU8::new(0), main_has_ended: AtomicBool::new(false) })?;
     let voice = &*voice;
     log::set_logger(voice).ok()?;
     log::set_max_level(LevelFilter::Warn);
@@ -117,9 +112,9 @@ impl Log for Voice {
         let _ = record.key_values().visit(&mut told);
         if !told.event.is_empty() {
             match self.speech.init {
-                Init::Tini => tini::tell(self, &told),
-                Init::DumbInit => dumb_init::tell(self, &told),
-                Init::Catatonit => catatonit::tell(self, &told),
+                Other::Tini => tini::tell(self, &told),
+                Other::DumbInit => dumb_init::tell(self, &told),
+                Other::Catatonit => catatonit::tell(self, &told),
             }
         }
     }
@@ -141,15 +136,15 @@ impl Voice {
 
     /// Whether not even warnings are to be heard.
     pub(super) fn is_silent(&self) -> bool {
-        self.speech.init == Init::Tini && self.speech.verbosity == 0
+        self.speech.init == Other::Tini && self.speech.verbosity == 0
     }
 
     /// What is said before anything is done.
     pub(super) fn begin(&self) {
         match self.speech.init {
-            Init::Tini => tini::begin(self),
-            Init::DumbInit => dumb_init::begin(self),
-            Init::Catatonit => catatonit::begin(self),
+            Other::Tini => tini::begin(self),
+            Other::DumbInit => dumb_init::begin(self),
+            Other::Catatonit => catatonit::begin(self),
         }
     }
 
@@ -157,18 +152,18 @@ impl Voice {
     pub(super) fn not_executed(&self, name: &str, errno: Errno, phrase: &str) -> u8 {
         let name = Plain(name);
         match self.speech.init {
-            Init::Tini => tini::not_executed(self, &name, errno, phrase),
-            Init::DumbInit => dumb_init::not_executed(self, &name, phrase),
-            Init::Catatonit => catatonit::not_executed(self, phrase),
+            Other::Tini => tini::not_executed(self, &name, errno, phrase),
+            Other::DumbInit => dumb_init::not_executed(self, &name, phrase),
+            Other::Catatonit => catatonit::not_executed(self, phrase),
         }
     }
 
     /// The same where there is no process for it.
     pub(super) fn not_forked(&self, phrase: &str) -> u8 {
         match self.speech.init {
-            Init::Tini => tini::not_forked(self, phrase),
-            Init::DumbInit => dumb_init::not_forked(self),
-            Init::Catatonit => catatonit::not_forked(self, phrase),
+            Other::Tini => tini::not_forked(self, phrase),
+            Other::DumbInit => dumb_init::not_forked(self),
+            Other::Catatonit => catatonit::not_forked(self, phrase),
         }
         super::FAILURE
     }

@@ -7,13 +7,13 @@ use core::ffi::{c_char, c_int};
 use core::time::Duration;
 
 use supervise_init::core::{
-    ExitMap, Forwarding, Group, JobControl, KillMode, Ladder, Leftovers, OnSignalDeath, Outcome, Policy, Record, Scope,
-    Signal, Single, StopSignal,
+    ExitMap, Forwarding, Group, Hurry, JobControl, KillMode, Ladder, Leftovers, OnSignalDeath, Outcome, Policy, Record,
+    Scope, Signal, Single, StopSignal,
 };
-use supervise_init::driver::{ForwardTo, Purpose, Setting, Slot, run};
+use supervise_init::driver::{ForwardTo, Kept, Purpose, Setting, Slot, run};
 use supervise_init::sys::{
     Alteration, Alterations, Capabilities, Environment, Fd, Format, Placement, Program, Static, Words, block_all,
-    controlling_tty, install_log, set_subreaper, this_process,
+    controlling_tty, forget_dispositions, install_log, is_subreaper, leave_terminal, set_subreaper, this_process,
 };
 
 /// One of each.
@@ -65,9 +65,15 @@ extern "C" fn main(count: c_int, words: *mut *mut c_char, environment: *mut *mut
         if count > 9 { Format::Json } else { Format::Text },
     );
     environment.retain(|entry| entry.to_bytes().len() > 3);
-    let _ = set_subreaper();
+    if !is_subreaper() {
+        let _ = set_subreaper();
+    }
+    if count > 6 && leave_terminal().is_ok() {
+        forget_dispositions();
+    }
     let tty = controlling_tty();
-    let placement = tty.map_or(Placement::OwnGroup, Placement::Foreground);
+    let own = if count > 7 { Placement::Session } else { Placement::OwnGroup };
+    let placement = tty.map_or(own, Placement::Foreground);
     let program = Program {
         words,
         first: 1,
@@ -82,16 +88,25 @@ extern "C" fn main(count: c_int, words: *mut *mut c_char, environment: *mut *mut
     let scope = if many { Scope::Namespace } else { Scope::Tree };
     let ladder = ladder(many, count);
     let limits = [None, Some(Duration::from_secs(u64::from(count.unsigned_abs())))];
-    let mut machine = Single::new(Policy {
+    let mut forwarding = Forwarding::DEFAULT;
+    for number in 0..count {
+        let signal = Signal::new(number).unwrap_or(Signal::TERM);
+        forwarding.pass_on(signal, words.get(6).and(Some(Signal::INT)));
+        forwarding.suspend(Signal::TSTP, words.get(7).and(Some(signal)));
+    }
+    let policy = Policy {
         before: if many { &limits } else { &[] },
-        forwarding: &Forwarding::DEFAULT,
+        forwarding: &forwarding,
         exit_map: &ExitMap::NONE,
         group: if many { Group::Own } else { Group::Shared },
         job_control: if many { JobControl::Nobody } else { JobControl::Caller },
         scope,
         ladder: &ladder,
         on_signal_death: OnSignalDeath::Code,
-    });
+        hurry: if many { Hurry::All } else { Hurry::Leftovers },
+        parting: Signal::new(count),
+    };
+    let mut machine = if count > 4 { Single::new(policy) } else { Single::without_main(policy) };
     let main = Slot::new(program, if many { ForwardTo::Group } else { ForwardTo::Main }, tty);
     let called = || if many { 1 } else { 0 };
     let hook = hook(&program);
@@ -105,8 +120,10 @@ extern "C" fn main(count: c_int, words: *mut *mut c_char, environment: *mut *mut
         explain: if many { Some(&|situation| log::warn!("{:?}", situation.waited.as_secs())) } else { None },
         record: record.as_deref_mut(),
         spared: report.as_ref(),
+        kept: Kept { descriptors: many, directory: many },
     };
-    match run(&mut machine, &mut slots, setting) {
+    let slots = if count > 4 { &mut slots[..] } else { &mut [] };
+    match run(&mut machine, slots, setting) {
         Outcome::Code(code) => c_int::from(code),
         Outcome::Signal(signal) => 128 + c_int::from(signal.number()),
         Outcome::NotStarted(..) => 127,

@@ -93,10 +93,8 @@ enum Input {
     NotStarted(StartError),
     Stop(Signal),
     Forward(Signal),
-    Suspend {
-        by: Signal,
-        to: Option<Signal>,
-    },
+    /// We stop, and main gets the second signal, if there is one, instead of the first.
+    Suspend(Signal, Option<Signal>),
     /// The second SIGINT in a row, during a stop.
     Hurry,
     MainEnded(Status),
@@ -161,7 +159,7 @@ impl<'a> Single<'a> {
             // Nothing can happen to a program that was not started.
             (
                 New,
-                NotStarted(_) | Stop(_) | Forward(_) | Suspend { .. } | Hurry | MainEnded(_) | MainStopped(..)
+                NotStarted(_) | Stop(_) | Forward(_) | Suspend(..) | Hurry | MainEnded(_) | MainStopped(..)
                 | HookEnded(_) | HookStopped(..) | MainResumed(..) | HookResumed(..) | Reaped(_) | Deadline,
             ) => (same, Actions::NONE),
 
@@ -170,7 +168,7 @@ impl<'a> Single<'a> {
                 let verdict = Verdict::Main(Status::Exited(0));
                 (State::MainEnded { asked: Some(now), verdict }, [Action::LookForRest].into())
             }
-            (Pausing, Forward(signal) | Suspend { by: signal, .. }) => (same, drop_signal(signal, Note::NoMain)),
+            (Pausing, Forward(signal) | Suspend(signal, _)) => (same, drop_signal(signal, Note::NoMain)),
             (
                 Pausing,
                 Begin | NotStarted(_) | Hurry | MainEnded(_) | MainStopped(..) | HookEnded(_) | HookStopped(..)
@@ -190,7 +188,7 @@ impl<'a> Single<'a> {
             (PreStarting(hook) | Abandoning { hook, .. }, Forward(signal)) => {
                 (same, [Action::Signal(hook.child, signal)].into())
             }
-            (PreStarting(hook) | Abandoning { hook, .. }, Suspend { to, .. }) => (same, suspend(hook.child, to)),
+            (PreStarting(hook) | Abandoning { hook, .. }, Suspend(_, to)) => (same, suspend(hook.child, to)),
             (PreStarting(hook) | Abandoning { hook, .. }, HookStopped(by, terminal)) => {
                 (same, self.child_stopped(hook.child, by, terminal))
             }
@@ -211,7 +209,7 @@ impl<'a> Single<'a> {
                 let asked = Some(asked.unwrap_or(now));
                 (KillingHook { asked, verdict }, drop_signal(signal, Note::HookIsKilled))
             }
-            (KillingHook { .. }, Forward(signal) | Suspend { by: signal, .. }) => {
+            (KillingHook { .. }, Forward(signal) | Suspend(signal, _)) => {
                 (same, drop_signal(signal, Note::HookIsKilled))
             }
             // A deadline that nobody waits for is that of a hook that has ended.
@@ -248,10 +246,10 @@ impl<'a> Single<'a> {
             (Running | PreStopping(_) | Delaying(_) | Asking(_), Forward(signal)) => {
                 (same, [Action::Signal(MAIN, signal)].into())
             }
-            (Running | PreStopping(_) | Delaying(_) | Asking(_), Suspend { to, .. }) => (same, suspend(MAIN, to)),
+            (Running | PreStopping(_) | Delaying(_) | Asking(_), Suspend(_, to)) => (same, suspend(MAIN, to)),
             (Asking(climb), Hurry) => self.climb(now, climb, None),
             (Asking(climb), Deadline) => self.asking_deadline(now, climb),
-            (KillingMain { .. }, Stop(signal) | Forward(signal) | Suspend { by: signal, .. }) => {
+            (KillingMain { .. }, Stop(signal) | Forward(signal) | Suspend(signal, _)) => {
                 (same, drop_signal(signal, Note::MainIsKilled))
             }
             // Not even SIGKILL ends it. It counts as killed, and as one of those that are left.
@@ -329,7 +327,7 @@ impl<'a> Single<'a> {
             (Killing { .. }, Stop(signal))
             | (
                 State::MainEnded { .. } | Waiting { .. } | State::Leftovers { .. } | Killing { .. },
-                Forward(signal) | Suspend { by: signal, .. },
+                Forward(signal) | Suspend(signal, _),
             ) => (same, drop_signal(signal, Note::MainHasEnded)),
             (
                 Killing { .. },
@@ -379,7 +377,7 @@ impl<'a> Single<'a> {
         match self.policy.forwarding.rule(signal) {
             Rule::Forward(signal) | Rule::Reserved(signal) => Ok(Input::Forward(signal)),
             Rule::Stop(signal) => Ok(Input::Stop(signal)),
-            Rule::Suspend(to) => Ok(Input::Suspend { by: signal, to }),
+            Rule::Suspend(to) => Ok(Input::Suspend(signal, to)),
             Rule::Ignore => Err(Note::Ignored),
         }
     }

@@ -10,8 +10,8 @@ use super::options::{Meaning, Options, S, USR1, at, milliseconds};
 use super::seen::{Finish, Kind, Rest, Seen, StopHook, Timetable};
 use crate::core::single::MAIN;
 use crate::core::{
-    Action, Child, Event, Fate, Hurry, JobControl, KillMode, Left, Leftovers, Note, OnSignalDeath, Outcome, Pause, Received,
-    Rung, Scope, Sender, Signal, Slow, Status, Terminal,
+    Action, Child, Event, Fate, Hurry, JobControl, KillMode, Left, Leftovers, Note, OnSignalDeath, Outcome, Pause,
+    Received, Rung, Scope, Sender, Signal, Slow, Status, Terminal,
 };
 
 /// Says what must come.
@@ -325,7 +325,8 @@ impl Observer<'_> {
             self.seen.rest = Rest::Killed;
         }
         let by_us = self.seen.main_killed || self.seen.kill_passed_on;
-        let explained = (status == Status::Signaled(Signal::KILL) && !by_us).then_some(Action::Explain(Slow::MainKilled));
+        let explained =
+            (status == Status::Signaled(Signal::KILL) && !by_us).then_some(Action::Explain(Slow::MainKilled));
         // 14. Nobody is there to hear it where all was killed.
         let parting = self.options.parting.filter(|_| self.seen.rest != Rest::Killed);
         explained.into_iter().chain(parting.map(|signal| Action::TellGroup(MAIN, signal))).collect()

@@ -5,8 +5,8 @@ use std::boxed::Box;
 use std::vec::Vec;
 
 use crate::core::{
-    Child, ExitMap, Forwarding, Group, Hurry, JobControl, KillMode, Ladder, Leftovers, Note, OnSignalDeath, Policy, Scope,
-    Signal, StopSignal, StopSignals, Time,
+    Child, ExitMap, Forwarding, Group, Hurry, JobControl, KillMode, Ladder, Leftovers, Note, OnSignalDeath, Policy,
+    Scope, Signal, StopSignal, StopSignals, Time,
 };
 
 /// A second.

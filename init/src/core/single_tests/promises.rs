@@ -6,8 +6,8 @@ use super::options::{Options, S, Table, USR1, USR2, at, milliseconds};
 use super::worlds::{AS_ASKED, KILL, LADDER, PROCESS, WITHOUT_KILL};
 use crate::core::single::MAIN;
 use crate::core::{
-    Action, Event, Fate, Group, Hurry, JobControl, KillMode, Left, Leftovers, Machine, Note, Outcome, Pause, Received, Rung, Scope,
-    Sender, Signal, Single, Slow, Status, Terminal,
+    Action, Event, Fate, Group, Hurry, JobControl, KillMode, Left, Leftovers, Machine, Note, Outcome, Pause, Received,
+    Rung, Scope, Sender, Signal, Single, Slow, Status, Terminal,
 };
 
 /// The longest that a test waits.
@@ -415,10 +415,7 @@ fn a_signal_that_suspends_stops_us_when_main_has_it() {
     let mut run = Run::new(Options { table: Table::Passing, ..Options::NONE });
     let pause = Action::StopOurselves(MAIN, Signal::STOP);
     assert_eq!(run.signal(0, USR2), [Action::Signal(MAIN, Signal::STOP), pause]);
-    assert_eq!(
-        run.on(0, Event::Resumed(MAIN, Signal::STOP, Pause::Alone)),
-        [Action::Signal(MAIN, Signal::CONT)]
-    );
+    assert_eq!(run.on(0, Event::Resumed(MAIN, Signal::STOP, Pause::Alone)), [Action::Signal(MAIN, Signal::CONT)]);
     // No shell sees a PID 1, which goes on; main stays stopped, as it was told.
     assert_eq!(run.on(0, Event::Resumed(MAIN, Signal::STOP, Pause::Refused)), []);
     assert_eq!(run.signal(0, Signal::CONT), [pause]);

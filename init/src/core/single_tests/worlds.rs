@@ -3,7 +3,9 @@
 use std::vec::Vec;
 
 use super::options::{Options, S, Table, USR1, USR2, number};
-use crate::core::{Group, Hurry, JobControl, KillMode, Leftovers, OnSignalDeath, Scope, Sender, Signal, Status, Terminal};
+use crate::core::{
+    Group, Hurry, JobControl, KillMode, Leftovers, OnSignalDeath, Scope, Sender, Signal, Status, Terminal,
+};
 
 pub(super) const LADDER: &[(Signal, u64)] = &[(Signal::TERM, 4 * S), (Signal::INT, 2 * S), (Signal::KILL, 0)];
 pub(super) const WITHOUT_KILL: &[(Signal, u64)] = &[(Signal::QUIT, 4 * S), (Signal::TERM, 0)];
@@ -217,12 +219,12 @@ pub(super) fn rewritten() -> Vec<World> {
 /// nothing but leftovers, and a signal to main's group in the end.
 pub(super) fn of_others() -> Vec<World> {
     let mut all = Vec::new();
-    for (hurry, parting) in [(Hurry::Leftovers, None), (Hurry::Leftovers, Some(Signal::QUIT)), (Hurry::All, Some(USR2))] {
+    for (hurry, parting) in [(Hurry::Leftovers, None), (Hurry::Leftovers, Some(Signal::QUIT)), (Hurry::All, Some(USR2))]
+    {
         for (table, rungs) in [(Table::Plain, LADDER), (Table::Passing, AS_ASKED), (Table::Passing, WITHOUT_KILL)] {
             for (kill_mode, group) in [(KillMode::Main, Group::Own), (KillMode::Tree, Group::Shared)] {
                 for before in [&[][..], &[None]] {
-                    let options =
-                        Options { hurry, parting, table, rungs, kill_mode, group, before, ..Options::NONE };
+                    let options = Options { hurry, parting, table, rungs, kill_mode, group, before, ..Options::NONE };
                     let signals = &[Signal::TERM, Signal::INT, Signal::QUIT, USR2, Signal::CONT];
                     let senders = &[Sender::Kernel, PROCESS];
                     all.push(World { options, signals, senders, naps: &[0, 2 * S], ..WORLD });
