@@ -102,8 +102,8 @@ fn the_readme_has_each_option_with_its_value() {
 fn the_readme_and_all_texts_name_only_variables_that_exist() {
     let readme = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md")).expect("it is there");
     let mut known: BTreeSet<String> = TABLE.iter().map(|row| variable(row.long)).collect();
-    // The log's own, one of Kubernetes, and two of the tests.
-    known.extend(["LOG", "PORT", "BIN", "TABLE_ROUNDS"].map(|name| format!("SUPERVISE_{name}")));
+    // The log's own, that of other inits, one of Kubernetes, and two of the tests.
+    known.extend(["LOG", "STRICT", "PORT", "BIN", "TABLE_ROUNDS"].map(|name| format!("SUPERVISE_{name}")));
     let texts = [printed(&["-h"]), printed(&["--help"]), printed(&["man"]), vec![readme]];
     for text in texts {
         let text = plain(&text.join("\n"));

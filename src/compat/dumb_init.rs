@@ -292,3 +292,43 @@ pub(super) fn not_forked(_: &Voice) {
 
 /// What its lines begin with.
 const MARK: &str = "[dumb-init] ";
+
+#[cfg(test)]
+mod tests {
+    use supervise_init::core::Signal;
+
+    use super::rewrite;
+
+    #[test]
+    fn a_rewrite_is_what_scanf_reads_at_its_beginning() {
+        for (value, from, to) in [
+            (c"15:3", 15, Some(3)),
+            (c"15:0", 15, None),
+            (c" 15: 3", 15, Some(3)),
+            (c"15:3xyz", 15, Some(3)),
+            (c"+1:31", 1, Some(31)),
+        ] {
+            let mut rewrites = [None; 32];
+            assert_eq!(rewrite(&mut rewrites, value), Some(()), "{value:?}");
+            assert_eq!(rewrites[from], Some(to.and_then(Signal::new)), "{value:?}");
+            assert_eq!(rewrites.iter().flatten().count(), 1);
+        }
+        for value in [
+            c"",
+            c"15",
+            c"15:",
+            c":3",
+            c"15::3",
+            c"15 :3",
+            c"0:3",
+            c"32:3",
+            c"15:32",
+            c"-1:3",
+            c"15:-1",
+            c"a:b",
+            c"99999999999:1",
+        ] {
+            assert_eq!(rewrite(&mut [None; 32], value), None, "{value:?}");
+        }
+    }
+}

@@ -48,15 +48,12 @@ pub(super) fn of_signal(signal: Signal) -> (&'static str, Option<u8>) {
     }
 }
 
-/// strerror(3), of what execve(2), fork(2) and a terminal's calls answer where other C libraries use other words.
-const ERRORS: [(i32, &str); 10] = [
+/// strerror(3), where our C library has other words for what execve(2), fork(2) and a terminal's calls may answer.
+const ERRORS: [(i32, &str); 7] = [
     (libc::ENOTTY, "Inappropriate ioctl for device"),
     (libc::ELOOP, "Too many levels of symbolic links"),
-    (libc::ENOEXEC, "Exec format error"),
-    (libc::EAGAIN, "Resource temporarily unavailable"),
     (libc::ENOMEM, "Cannot allocate memory"),
     (libc::EIO, "Input/output error"),
-    (libc::ETXTBSY, "Text file busy"),
     (libc::ENAMETOOLONG, "File name too long"),
     (libc::ELIBBAD, "Accessing a corrupted shared library"),
     (libc::EMFILE, "Too many open files"),
@@ -65,7 +62,7 @@ const ERRORS: [(i32, &str); 10] = [
 /// strerror(3).
 pub(super) fn of_error(errno: Errno) -> &'static str {
     let known = ERRORS.iter().find(|(number, _)| *number == errno.0).map(|(_, phrase)| *phrase);
-    known.unwrap_or_else(|| nix::errno::Errno::from_raw(errno.0).desc())
+    known.unwrap_or_else(|| errno.phrase())
 }
 
 #[cfg(test)]
@@ -96,6 +93,12 @@ mod tests {
             (libc::EINVAL, "Invalid argument"),
             (libc::ENXIO, "No such device or address"),
             (libc::ENFILE, "Too many open files in system"),
+            (libc::EAGAIN, "Resource temporarily unavailable"),
+            (libc::ENOEXEC, "Exec format error"),
+            (libc::ETXTBSY, "Text file busy"),
+            (libc::EISDIR, "Is a directory"),
+            (libc::ENOTTY, "Inappropriate ioctl for device"),
+            (libc::ENOMEM, "Cannot allocate memory"),
         ] {
             assert_eq!(of_error(Errno(errno)), phrase);
         }

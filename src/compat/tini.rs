@@ -318,3 +318,40 @@ fn mark(voice: &Voice, level: u32) -> (&'static str, Output) {
         _ => ("TRACE", chatter),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{number, signal, status};
+
+    #[test]
+    fn a_status_is_what_strtol_reads_to_the_end() {
+        for (word, code) in
+            [(c"0", Some(0)), (c"143", Some(143)), (c" 7", Some(7)), (c"+7", Some(7)), (c"", Some(0)), (c"-0", Some(0))]
+        {
+            assert_eq!(status(word), code, "{word:?}");
+        }
+        for word in [c"256", c"-1", c"7 ", c"0x7", c"abc", c" ", c"99999999999999999999"] {
+            assert_eq!(status(word), None, "{word:?}");
+        }
+    }
+
+    #[test]
+    fn a_verbosity_is_what_atoi_makes_of_it() {
+        for (word, verbosity) in
+            [(c"3", 3), (c" 2x", 2), (c"+1", 1), (c"", 0), (c"abc", 0), (c"-", 0), (c"-0", 0), (c"-1", u32::MAX)]
+        {
+            assert_eq!(number(word), verbosity, "{word:?}");
+        }
+    }
+
+    #[test]
+    fn a_signal_has_its_whole_name() {
+        assert_eq!(signal(c"SIGTERM").map(|signal| signal.number()), Some(15));
+        assert_eq!(signal(c"SIGKILL").map(|signal| signal.number()), Some(9));
+        for word in
+            [c"TERM", c"sigterm", c"15", c"SIGIOT", c"SIGPWR", c"SIGIO", c"SIGSTKFLT", c"SIGRTMIN", c"SIG15", c""]
+        {
+            assert_eq!(signal(word), None, "{word:?}");
+        }
+    }
+}

@@ -6,7 +6,7 @@ use super::page::{Part, Section};
 use Part::{Example, Term, Text};
 
 /// The day on which the man page changed last.
-pub(super) const DATE: &str = "2026-11-22";
+pub(super) const DATE: &str = "2026-11-27";
 
 /// The man page's own line in the list of all pages.
 pub(super) const NAME: &str = "init for containers and shells";
@@ -70,6 +70,14 @@ pub(super) const SECTIONS: &[Section] = &[
         )],
     },
     Section {
+        title: "Other inits",
+        parts: &[Text(
+            "Called tini, tini-static, docker-init, dumb-init or catatonit, by a link or a copy, it is that init: with its \
+                 options, variables, exit codes and texts, but without what it does wrong, unless SUPERVISE_STRICT=1. dockerd \
+                 calls its init docker-init. The variables below work under those names too.",
+        )],
+    },
+    Section {
         title: "Exit status",
         parts: &[
             Term("the command's", "It ended by itself (see --exit-map)."),
@@ -102,6 +110,7 @@ pub(super) const SECTIONS: &[Section] = &[
                 "What is logged to stderr. Why nothing was started is always said. Default: warn.",
             ),
             Term("SUPERVISE_LOG_FORMAT=text|json", "How. Default: text."),
+            Term("SUPERVISE_STRICT=1", "Under another init's name: do all as that one does, also what it does wrong."),
         ],
     },
     Section {
