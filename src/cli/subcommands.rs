@@ -6,7 +6,7 @@ use std::path::Path;
 use log::warn;
 use supervise_init::sys::Words;
 
-use super::options::{self, WAIT_FOR};
+use super::options::{self, Id, WAIT_FOR};
 use crate::diagnose;
 use crate::init::Surroundings;
 
@@ -35,6 +35,20 @@ impl Row {
     /// Whether a command follows its own words.
     pub(crate) fn runs_a_command(&self) -> bool {
         self.usage.contains("COMMAND")
+    }
+
+    /// The words of which one stands behind its name, with `|` between.
+    pub(crate) fn choices(&self) -> Option<&'static str> {
+        Some(self.usage).filter(|usage| usage.contains('|'))
+    }
+
+    /// The options that its help tells of: its own, and those of the init that are not about a command. All have help,
+    /// and what does something can say what.
+    #[inline(never)]
+    pub(crate) fn shown_options(&self) -> Vec<&'static options::Row> {
+        let has_a_log = !self.options.is_empty();
+        let of_the_init = |row: &&options::Row| row.id == Id::Help || row.id == Id::Verbose && has_a_log;
+        self.options.iter().chain(options::TABLE.iter().filter(of_the_init)).collect()
     }
 }
 

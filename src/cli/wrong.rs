@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use supervise_init::core::{Signal, StopSignals};
 
-use super::options::Row;
+use super::options::{Row, TABLE};
 use super::{completions, subcommands, suggest};
 
 use crate::outfit::Unfit;
@@ -76,7 +76,7 @@ impl Wrong {
     /// An option that the table does not have, with the nearest that it has.
     /// A subcommand has some of its `own` besides.
     pub(crate) fn unknown(word: &'static CStr, own: &'static [Row]) -> Wrong {
-        Wrong::Unknown { word, nearest: suggest::nearest_option(own, word.to_bytes()) }
+        Wrong::Unknown { word, nearest: suggest::nearest_option(&mut TABLE.iter().chain(own), word.to_bytes()) }
     }
 }
 
