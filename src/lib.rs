@@ -11,6 +11,7 @@ mod hooks;
 mod init;
 mod outfit;
 mod report;
+mod shims;
 mod sys;
 mod wait_for;
 
@@ -39,6 +40,10 @@ pub fn run(words: Words, mut environment: Environment) -> u8 {
         Ok(cli::Request::Wait(wait_for, level)) => {
             surroundings.set_level(*level);
             wait_for.run(entry.mask())
+        }
+        Ok(cli::Request::Shims(shims, level)) => {
+            surroundings.set_level(*level);
+            shims.run()
         }
         Ok(cli::Request::Print(what)) => cli::help::print(*what),
         Err(wrong) => {

@@ -9,6 +9,7 @@ mod maps;
 mod options;
 mod outfit;
 mod printed;
+mod shims;
 mod stop;
 pub(crate) mod subcommands;
 pub(crate) mod suggest;
@@ -30,6 +31,7 @@ pub(crate) use wrong::{Given, Wrong};
 
 use crate::outfit::Outfit;
 use crate::report;
+use crate::shims::Shims;
 use crate::wait_for::{Target, WaitFor};
 
 /// What the words ask for.
@@ -38,6 +40,8 @@ pub(crate) enum Request {
     Run(Options),
     /// Wait, and run nothing. The level as in [`Options`].
     Wait(&'static WaitFor, Option<LevelFilter>),
+    /// Links, and nothing to run.
+    Shims(Shims, Option<LevelFilter>),
     Print(Print),
 }
 
@@ -118,7 +122,8 @@ impl Options {
                 let time = stop::time(given, text()?)?;
                 self.wait_for.iter_mut().for_each(|wait_for| wait_for.interval = time);
             }
-            Id::Help | Id::Version => {}
+            // `shims` reads its own itself.
+            Id::Help | Id::Version | Id::Inits | Id::Remove => {}
             Id::User
             | Id::Workdir
             | Id::Env
@@ -189,6 +194,7 @@ pub(crate) fn parse(words: &Words, variables: &Variables) -> Result<Request, Wro
     if let Some(row) = subcommand {
         match row.subcommand {
             Subcommand::WaitFor => options.wait_for = Some(Box::leak(Box::default())),
+            Subcommand::Shims => return shims::parse(row, words),
             Subcommand::Completions => return printed::completions(row, words).map(Request::Print),
             Subcommand::Man => return printed::man(row, words).map(Request::Print),
         }

@@ -6,7 +6,7 @@ use std::path::Path;
 use log::warn;
 use supervise_init::sys::Words;
 
-use super::options::{self, Id, WAIT_FOR};
+use super::options::{self, Id, SHIMS, WAIT_FOR};
 use crate::diagnose;
 use crate::init::Surroundings;
 
@@ -14,6 +14,7 @@ use crate::init::Surroundings;
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Subcommand {
     WaitFor,
+    Shims,
     Completions,
     Man,
 }
@@ -53,13 +54,20 @@ impl Row {
 }
 
 /// In the order of the help text.
-pub(crate) static TABLE: [Row; 3] = [
+pub(crate) static TABLE: [Row; 4] = [
     Row {
         subcommand: Subcommand::WaitFor,
         name: "wait-for",
         usage: "[OPTIONS] TARGET... [-- COMMAND [ARG]...]",
         help: "Wait until all are ready, then run COMMAND\nWithout a COMMAND it ends there.",
         options: &WAIT_FOR,
+    },
+    Row {
+        subcommand: Subcommand::Shims,
+        name: "shims",
+        usage: "--inits DIR [--remove]",
+        help: "Give it the names of other inits, by links\nFor images that call tini, docker-init, dumb-init or catatonit by name.",
+        options: &SHIMS,
     },
     Row {
         subcommand: Subcommand::Completions,
