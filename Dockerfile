@@ -29,6 +29,8 @@ ENTRYPOINT ["/supervise", "--"]
 # container's, and `docker stop` reaches it.
 FROM ${BASE} AS example
 COPY --from=supervise /supervise /usr/local/bin/supervise
+# Only where something in the image calls another init, such as tini, by its name.
+RUN ["supervise", "shims", "--inits", "/usr/local/bin"]
 ENTRYPOINT ["supervise", "--"]
 CMD ["sh", "-c", "echo ready; exec sleep infinity"]
 

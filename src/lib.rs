@@ -14,6 +14,7 @@ mod init;
 mod outfit;
 mod place;
 mod report;
+mod shims;
 mod sys;
 mod wait_for;
 
@@ -47,6 +48,10 @@ pub fn run(words: Words, mut environment: Environment) -> u8 {
         Ok(cli::Request::Wait(wait_for, level)) => {
             surroundings.set_level(*level);
             wait_for.run(entry.mask())
+        }
+        Ok(cli::Request::Shims(shims, level)) => {
+            surroundings.set_level(*level);
+            shims.run()
         }
         Ok(cli::Request::Print(what)) => cli::help::print(*what),
         Err(wrong) => {

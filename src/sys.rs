@@ -1,7 +1,7 @@
 //! What the crates have no safe call for.
-#![expect(unsafe_code, reason = "fork(2) returns twice; execv(3) takes what the C library has as the environment")]
+#![expect(unsafe_code, reason = "fork(2) returns twice; execv(3) takes pointers, getauxval(3) gives one")]
 
-use std::ffi::CStr;
+use std::ffi::{CStr, c_char};
 
 use nix::errno::Errno;
 use nix::unistd::{ForkResult, fork};
@@ -32,6 +32,15 @@ pub(crate) fn end_by_panic() {
         // SAFETY: takes an integer and does not return.
         unsafe { libc::_exit(i32::from(crate::cli::exit::FAILURE)) }
     }));
+}
+
+/// The path that execve(2) was given when it made us: a shell has looked it up in PATH by then. It is said by the kernel
+/// (getauxval(3)), and so needs no /proc.
+pub(crate) fn path_of_exec() -> Option<&'static CStr> {
+    // SAFETY: takes an integer; what it returns for this one is the address of a string, or 0.
+    let path = unsafe { libc::getauxval(libc::AT_EXECFN) } as *const c_char;
+    // SAFETY: not null; the kernel has put it above the stack, where it stays as long as we run, with a NUL at its end.
+    (!path.is_null()).then(|| unsafe { CStr::from_ptr(path) })
 }
 
 /// Whether a shell is heard.

@@ -51,6 +51,22 @@ fn it_starts_the_command_and_ends_with_its_code() {
 }
 
 #[test]
+fn shims_lead_to_it_and_not_to_the_emulator() {
+    let scene = Scene::new();
+    let Some(launch) = emulated(&scene, Place::Child, "exit 0") else { return };
+    drop(launch);
+    let (dir, binary) = (scene.folder(), binary());
+    let words = [EMULATOR.as_ref(), binary.as_os_str(), "shims".as_ref(), "--inits".as_ref(), dir.as_os_str()];
+    // Twice: what they lead to is recognized.
+    for _ in 0..2 {
+        let ended = scene.bare().argv(&words).end();
+        assert_eq!((ended.exit, ended.stderr.len()), (Exit::Code(0), 0), "{ended:?}");
+    }
+    let link = std::fs::read_link(dir.join("tini")).expect("it was made");
+    assert_eq!(link, std::fs::canonicalize(binary).expect("it was built"));
+}
+
+#[test]
 fn it_says_why_a_command_does_not_start() {
     let scene = Scene::new();
     let Some(launch) = emulated(&scene, Place::Child, "exit 0") else { return };

@@ -15,10 +15,10 @@ use std::process::{Command, Stdio};
 use harness::launch::Init;
 use harness::terminal::Terminal;
 use harness::{Exit, Scene, skip};
-use options::{Kind, TABLE, WAIT_FOR};
+use options::{Kind, SHIMS, TABLE, WAIT_FOR};
 
 /// Keys behind `supervise `, and the words that come of them. `zq` begins names that only the test's folder has.
-const CASES: [(&str, &[&str]); 28] = [
+const CASES: [(&str, &[&str]); 31] = [
     ("--forward-t\t m\t true", &["--forward-to", "main", "true"]),
     ("--kill-mode gr\t", &["--kill-mode", "group"]),
     ("--kill-mode=gr\t", &["--kill-mode=group"]),
@@ -46,6 +46,9 @@ const CASES: [(&str, &[&str]); 28] = [
     ("-- ls --forward-t\t", &["--", "ls", "--forward-t"]),
     // The subcommands.
     ("completions z\t", &["completions", "zsh"]),
+    ("shims --ini\t bi\t.", &["shims", "--inits", "bin/."]),
+    ("shims --inits=bi\t.", &["shims", "--inits=bin/."]),
+    ("shims --inits bin --rem\t -v", &["shims", "--inits", "bin", "--remove", "-v"]),
     ("wait-for --time\t 5s fil\t", &["wait-for", "--timeout", "5s", "file:"]),
     ("wait-for file:zqfi\t", &["wait-for", "file:zqfile"]),
     ("wait-for tcp:db:1 --kill-mode gr\t", &["wait-for", "tcp:db:1", "--kill-mode", "group"]),
@@ -201,9 +204,11 @@ fn each_option_is_offered_with_its_values() {
         longs(fish_offers(&scene, &file, "supervise wait-for --")),
         own.iter().cloned().chain(besides).collect()
     );
-    let subcommands: BTreeSet<String> = ["wait-for", "completions", "man"].map(str::to_owned).into();
+    let of_shims: BTreeSet<String> = ["--inits", "--remove", "--verbose", "--help"].map(str::to_owned).into();
+    assert_eq!(longs(fish_offers(&scene, &file, "supervise shims --")), of_shims);
+    let subcommands: BTreeSet<String> = ["wait-for", "shims", "completions", "man"].map(str::to_owned).into();
     assert!(fish_offers(&scene, &file, "supervise ").is_superset(&subcommands));
-    for row in TABLE.iter().chain(&WAIT_FOR) {
+    for row in TABLE.iter().chain(&WAIT_FOR).chain(&SHIMS) {
         assert!(bash.contains(&format!("--{}", row.long)), "--{} is missing in bash", row.long);
         let marks = ["=[", "[", "}'["].map(|mark| format!("--{}{mark}", row.long));
         assert!(marks.iter().any(|mark| zsh.contains(mark)), "--{} is missing in zsh", row.long);

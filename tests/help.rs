@@ -17,12 +17,12 @@ use std::process::{Command, Stdio};
 use harness::launch::{By, Init, Place, variable};
 use harness::running::{Ended, Running};
 use harness::{Exit, Scene, skip};
-use options::{Id, Kind, Row, TABLE, Topic, WAIT_FOR};
+use options::{Id, Kind, Row, SHIMS, TABLE, Topic, WAIT_FOR};
 
 /// An option as a text shows it: `-v, --verbose`, `--grace TIME`.
 type Syntax = String;
 
-const SUBCOMMANDS: [&str; 3] = ["wait-for", "completions", "man"];
+const SUBCOMMANDS: [&str; 4] = ["wait-for", "shims", "completions", "man"];
 
 #[track_caller]
 fn called_with(scene: &Scene, words: &[&str]) -> Ended {
@@ -46,10 +46,10 @@ fn syntaxes(rows: &[Row]) -> Vec<Syntax> {
     rows.iter().map(Row::syntax).collect()
 }
 
-/// Those of the init, and then those that a subcommand has besides.
+/// Those of the init, and then those that subcommands have besides.
 fn all_rows() -> impl Iterator<Item = &'static Row> {
-    const ALL: (&[Row], &[Row]) = (&TABLE, &WAIT_FOR);
-    ALL.0.iter().chain(ALL.1)
+    const ALL: [&[Row]; 3] = [&TABLE, &WAIT_FOR, &SHIMS];
+    ALL.into_iter().flatten()
 }
 
 /// The options that stand at the beginning of help's lines, in front of its texts.
@@ -83,12 +83,14 @@ fn help_and_the_man_page_have_each_option_once_in_one_order() {
     let own = syntaxes(&TABLE);
     assert_eq!(in_help(&printed(&["-h"])), own, "-h");
     assert_eq!(in_help(&printed(&["--help"])), own, "--help");
-    let man: Vec<Syntax> = [own, syntaxes(&WAIT_FOR)].concat();
+    let man: Vec<Syntax> = [own, syntaxes(&WAIT_FOR), syntaxes(&SHIMS)].concat();
     assert_eq!(in_man(&printed(&["man"])), man, "man");
-    let wait_for: Vec<Syntax> =
-        [syntaxes(&WAIT_FOR), vec!["-v, --verbose".to_owned(), "-h, --help".to_owned()]].concat();
-    assert_eq!(in_help(&printed(&["wait-for", "-h"])), wait_for, "wait-for -h");
-    assert_eq!(in_help(&printed(&["wait-for", "--help"])), wait_for, "wait-for --help");
+    for (name, rows) in [("wait-for", &WAIT_FOR), ("shims", &SHIMS)] {
+        let wanted = [syntaxes(rows), vec!["-v, --verbose".to_owned(), "-h, --help".to_owned()]].concat();
+        for help in ["-h", "--help"] {
+            assert_eq!(in_help(&printed(&[name, help])), wanted, "{name} {help}");
+        }
+    }
 }
 
 #[test]
@@ -206,7 +208,8 @@ fn help_has_eighty_columns_and_no_colour() {
 
 #[test]
 fn long_help_has_examples() {
-    for call in [&["--help"][..], &["wait-for", "--help"], &["completions", "--help"], &["man", "--help"]] {
+    let of_subcommands = SUBCOMMANDS.map(|name| vec![name, "--help"]);
+    for call in [vec!["--help"]].iter().chain(&of_subcommands) {
         let lines = printed(call);
         let examples = lines.iter().position(|line| line == "Examples:").unwrap_or_else(|| panic!("none in {call:?}"));
         let typed = |line: &String| line.starts_with("      supervise ");
@@ -271,7 +274,7 @@ fn a_stdout_that_takes_nothing_is_125() {
 
 #[test]
 fn what_is_misspelt_is_recognized() {
-    let cases: [(&[&str], i32, &str); 20] = [
+    let cases: [(&[&str], i32, &str); 23] = [
         (&["--grac", "5s", "true"], 125, "unknown option --grac; did you mean --grace?"),
         (&["--stopsignal=TERM", "true"], 125, "did you mean --stop-signal?"),
         (&["-grace", "5s", "true"], 125, "did you mean --grace?"),
@@ -283,6 +286,9 @@ fn what_is_misspelt_is_recognized() {
         (&["--parent-death", "TREM", "true"], 125, "did you mean TERM?"),
         (&["wait-for", "--timout", "5s", "file:/"], 125, "did you mean --timeout?"),
         (&["wait-for", "--grac", "5s", "file:/"], 125, "did you mean --grace?"),
+        (&["shims", "--ints", "/"], 125, "unknown option --ints; did you mean --inits?"),
+        (&["shims", "--frobnicate"], 125, "`supervise shims --help` says what"),
+        (&["shim", "--inits", "/"], 127, "did you mean `supervise shims`?"),
         (&["comletions", "bash"], 127, "not found in PATH; did you mean `supervise completions`?"),
         (&["waitfor", "tcp:db:1"], 127, "did you mean `supervise wait-for`?"),
         (&["help"], 127, "did you mean `supervise --help`?"),
@@ -357,5 +363,7 @@ fn help_wins_wherever_it_stands_among_the_options() {
     assert_eq!(printed(&["-vh"]), printed(&["-h"]));
     assert_eq!(printed(&["-v", "--help", "--no-such-option"]), printed(&["--help"]));
     assert_eq!(printed(&["wait-for", "tcp:db:1", "--help"]), printed(&["wait-for", "--help"]));
+    assert_eq!(printed(&["shims", "--inits", "/no/dir", "--help"]), printed(&["shims", "--help"]));
+    assert_eq!(printed(&["shims", "-vh"]), printed(&["shims", "-h"]));
     assert!(TABLE.iter().any(|row| row.id == Id::Help && row.topic == Topic::Other));
 }

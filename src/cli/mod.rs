@@ -9,6 +9,7 @@ mod maps;
 pub(crate) mod options;
 mod outfit;
 mod printed;
+mod shims;
 mod stop;
 pub(crate) mod subcommands;
 pub(crate) mod suggest;
@@ -32,6 +33,7 @@ pub(crate) use wrong::{Given, Wrong};
 use crate::conduct::Conduct;
 use crate::outfit::Outfit;
 use crate::report;
+use crate::shims::Shims;
 use crate::wait_for::{Target, WaitFor};
 
 /// What the words ask for.
@@ -40,6 +42,8 @@ pub(crate) enum Request {
     Run(Options),
     /// Wait, and run nothing. The level as in [`Options`].
     Wait(&'static WaitFor, Option<LevelFilter>),
+    /// Links, and nothing to run.
+    Shims(Shims, Option<LevelFilter>),
     Print(Print),
 }
 
@@ -148,7 +152,8 @@ impl Options {
                 let time = stop::time(given, text()?)?;
                 self.wait_for.iter_mut().for_each(|wait_for| wait_for.interval = time);
             }
-            Id::Help | Id::Version => {}
+            // `shims` reads its own itself.
+            Id::Help | Id::Version | Id::Inits | Id::Remove => {}
             Id::User
             | Id::Workdir
             | Id::Env
@@ -219,6 +224,7 @@ pub(crate) fn parse(words: &Words, variables: &Variables) -> Result<Request, Wro
     if let Some(row) = subcommand {
         match row.subcommand {
             Subcommand::WaitFor => options.wait_for = Some(Box::leak(Box::default())),
+            Subcommand::Shims => return shims::parse(row, words),
             Subcommand::Completions => return printed::completions(row, words).map(Request::Print),
             Subcommand::Man => return printed::man(row, words).map(Request::Print),
         }
@@ -273,24 +279,41 @@ fn bare_wait(options: Options) -> Result<Request, Wrong> {
 /// `--name`, `--name value` or `--name=value`. Moves `at` to the value if that is a word of its own.
 fn long(words: &Words, at: &mut usize, own: &'static [Row], options: &mut Options) -> Result<Option<Id>, Wrong> {
     let word = words.get(*at).unwrap_or_default();
+    let (row, attached) = named(word, TABLE.iter().chain(own)).ok_or_else(|| Wrong::unknown(word, own))?;
+    let value = value(words, at, row, attached)?;
+    options.set(Given::Option(row), value)?;
+    Ok(Some(row.id))
+}
+
+/// The one of the rows that the word names, and what it has behind a `=`.
+fn named(
+    word: &'static CStr,
+    mut rows: impl Iterator<Item = &'static Row>,
+) -> Option<(&'static Row, Option<&'static CStr>)> {
     let bytes = word.to_bytes_with_nul().get(2..).unwrap_or_default();
     let name_length = bytes.iter().position(|byte| matches!(byte, b'=' | 0)).unwrap_or(0);
     let (name, rest) = bytes.split_at(name_length);
-    let row = TABLE.iter().chain(own).find(|row| row.long.as_bytes() == name);
-    let row = row.ok_or_else(|| Wrong::unknown(word, own))?;
     let attached = match rest {
         [b'=', value @ ..] => CStr::from_bytes_with_nul(value).ok(),
         _ => None,
     };
-    let value = match (row.value, attached) {
-        (None, None) => c"",
-        (None, Some(_)) => return Err(Wrong::UnwantedValue(row.long)),
-        (Some(_), Some(value)) => value,
+    Some((rows.find(|row| row.long.as_bytes() == name)?, attached))
+}
+
+/// What the option is given: nothing, what is attached, or the next word.
+fn value(
+    words: &Words,
+    at: &mut usize,
+    row: &'static Row,
+    attached: Option<&'static CStr>,
+) -> Result<&'static CStr, Wrong> {
+    match (row.value, attached) {
+        (None, None) => Ok(c""),
+        (None, Some(_)) => Err(Wrong::UnwantedValue(row.long)),
+        (Some(_), Some(value)) => Ok(value),
         // Where a value was forgotten, `--` is the end of the options; one that is meant can be attached.
-        (Some(_), None) => next_word(words, at).filter(|word| *word != c"--").ok_or(Wrong::NoValue(row))?,
-    };
-    options.set(Given::Option(row), value)?;
-    Ok(Some(row.id))
+        (Some(_), None) => next_word(words, at).filter(|word| *word != c"--").ok_or(Wrong::NoValue(row)),
+    }
 }
 
 /// `-v`, `-vv`: no short option takes a value.

@@ -39,6 +39,10 @@ pub(crate) enum Id {
     Timeout,
     /// Of `wait-for`.
     Interval,
+    /// Of `shims`.
+    Inits,
+    /// Of `shims`.
+    Remove,
 }
 
 /// What the options are about, as the help text groups them.
@@ -51,6 +55,7 @@ pub(crate) enum Topic {
     Reports,
     Other,
     WaitFor,
+    Shims,
 }
 
 impl Topic {
@@ -63,6 +68,7 @@ impl Topic {
             Topic::Reports => "What it tells",
             Topic::Other => "Other",
             Topic::WaitFor => "Waiting",
+            Topic::Shims => "The links",
         }
     }
 }
@@ -446,5 +452,25 @@ pub(crate) const WAIT_FOR: [Row; 2] = [
         long: "interval",
         value: Some("TIME"),
         help: "Wait this long between two tries\nFrom a try that failed to the next one. Default: 500ms.",
+    },
+];
+
+/// The options of `supervise shims` alone. No variables stand for them.
+pub(crate) const SHIMS: [Row; 2] = [
+    Row {
+        id: Id::Inits,
+        topic: Topic::Shims,
+        short: None,
+        long: "inits",
+        value: Some("DIR"),
+        help: "Link the names of other inits in DIR to it\nThe names are tini, tini-static, docker-init, dumb-init and catatonit; DIR must be there.",
+    },
+    Row {
+        id: Id::Remove,
+        topic: Topic::Shims,
+        short: None,
+        long: "remove",
+        value: None,
+        help: "Remove the links instead\nThose alone that lead to this supervise.",
     },
 ];

@@ -6,7 +6,7 @@ use std::path::Path;
 use log::warn;
 use supervise_init::sys::Words;
 
-use super::options::{self, WAIT_FOR};
+use super::options::{self, Id, SHIMS, WAIT_FOR};
 use crate::diagnose;
 use crate::init::Surroundings;
 
@@ -14,6 +14,7 @@ use crate::init::Surroundings;
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Subcommand {
     WaitFor,
+    Shims,
     Completions,
     Man,
 }
@@ -36,16 +37,37 @@ impl Row {
     pub(crate) fn runs_a_command(&self) -> bool {
         self.usage.contains("COMMAND")
     }
+
+    /// The words of which one stands behind its name, with `|` between.
+    pub(crate) fn choices(&self) -> Option<&'static str> {
+        Some(self.usage).filter(|usage| usage.contains('|'))
+    }
+
+    /// The options that its help tells of: its own, and those of the init that are not about a command. All have help,
+    /// and what does something can say what.
+    #[inline(never)]
+    pub(crate) fn shown_options(&self) -> Vec<&'static options::Row> {
+        let has_a_log = !self.options.is_empty();
+        let of_the_init = |row: &&options::Row| row.id == Id::Help || row.id == Id::Verbose && has_a_log;
+        self.options.iter().chain(options::TABLE.iter().filter(of_the_init)).collect()
+    }
 }
 
 /// In the order of the help text.
-pub(crate) static TABLE: [Row; 3] = [
+pub(crate) static TABLE: [Row; 4] = [
     Row {
         subcommand: Subcommand::WaitFor,
         name: "wait-for",
         usage: "[OPTIONS] TARGET... [-- COMMAND [ARG]...]",
         help: "Wait until all are ready, then run COMMAND\nWithout a COMMAND it ends there.",
         options: &WAIT_FOR,
+    },
+    Row {
+        subcommand: Subcommand::Shims,
+        name: "shims",
+        usage: "--inits DIR [--remove]",
+        help: "Give it the names of other inits, by links\nFor images that call tini, docker-init, dumb-init or catatonit by name.",
+        options: &SHIMS,
     },
     Row {
         subcommand: Subcommand::Completions,

@@ -1,6 +1,6 @@
 //! What a misspelt word was meant to be.
 
-use super::options::{Row, TABLE};
+use super::options::Row;
 use super::subcommands;
 
 /// How alike two words must be, by the measure of Jaro.
@@ -31,12 +31,12 @@ fn nearest_by<'n>(near: f64, word: &str, names: &mut dyn Iterator<Item = &'n str
     best.1
 }
 
-/// The long option, without its dashes, that the word is most like: of the init, or of a subcommand's `own`.
-pub(crate) fn nearest_option(own: &'static [Row], word: &[u8]) -> Option<&'static str> {
+/// The long option, without its dashes, that the word is most like.
+pub(crate) fn nearest_option(rows: &mut dyn Iterator<Item = &'static Row>, word: &[u8]) -> Option<&'static str> {
     let word = String::from_utf8_lossy(word);
     // One letter is like no name.
     let name = word.trim_start_matches('-').split('=').next().filter(|name| name.len() > 1)?;
-    nearest(name, TABLE.iter().chain(own).map(|row| row.long))
+    nearest(name, rows.map(|row| row.long))
 }
 
 /// What was meant by a first word that no program is called: words of supervise.

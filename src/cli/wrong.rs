@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use supervise_init::core::{Signal, StopSignals};
 
-use super::options::Row;
+use super::options::{Row, TABLE};
 use super::{completions, subcommands, suggest};
 
 use crate::outfit::Unfit;
@@ -70,13 +70,22 @@ pub(crate) enum Wrong {
     NotTaken { subcommand: &'static subcommands::Row, word: &'static CStr },
     NoShell,
     NotAShell(&'static CStr),
+    NoShims(Option<&'static CStr>),
 }
 
 impl Wrong {
     /// An option that the table does not have, with the nearest that it has.
     /// A subcommand has some of its `own` besides.
     pub(crate) fn unknown(word: &'static CStr, own: &'static [Row]) -> Wrong {
-        Wrong::Unknown { word, nearest: suggest::nearest_option(own, word.to_bytes()) }
+        Wrong::Unknown { word, nearest: suggest::nearest_option(&mut TABLE.iter().chain(own), word.to_bytes()) }
+    }
+
+    /// The same of a subcommand that takes nothing else.
+    pub(crate) fn unknown_to(subcommand: &'static subcommands::Row, word: &'static CStr) -> Wrong {
+        match suggest::nearest_option(&mut subcommand.shown_options().into_iter(), word.to_bytes()) {
+            Some(nearest) => Wrong::Unknown { word, nearest: Some(nearest) },
+            None => Wrong::NotTaken { subcommand, word },
+        }
     }
 }
 
@@ -182,6 +191,11 @@ impl fmt::Display for Wrong {
                 let word = word.to_string_lossy();
                 write!(f, "completions {word}: ")?;
                 one_of(f, &word, completions::SHELLS)
+            }
+            Wrong::NoShims(dir) => {
+                let dir = dir.map_or("DIR".into(), CStr::to_string_lossy);
+                write!(f, "shims of what? say `supervise shims --inits {dir}`; for a program of that name ")?;
+                f.write_str("`supervise -- shims`")
             }
         }
     }

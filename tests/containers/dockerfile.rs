@@ -26,6 +26,12 @@ pub(crate) fn it_builds_the_init_and_the_image_of_a_user(world: &World) -> Outco
     assert_eq!(ended.code, Some(7), "{ended:?}");
     assert!(ended.output.starts_with("supervise\0--\0sh\0-c\0"), "{ended:?}");
     assert_eq!(stop_default_command(docker)?.code, Some(143));
+
+    let files = ["--entrypoint=ls", "supervise-test/example", "-l", "/usr/local/bin"];
+    let ended = docker.run_to_end(&files)?;
+    for init in ["tini", "tini-static", "docker-init", "dumb-init", "catatonit"] {
+        assert_eq!(ended.count(&format!(" {init} -> supervise")), 1, "{init}: {ended:?}");
+    }
     Ok(())
 }
 

@@ -42,11 +42,14 @@ fn offer(row: &Row) -> Option<String> {
     }
 }
 
-/// A case for each subcommand that runs no command.
+/// A case for each subcommand that runs no command: all that may stand behind it.
 fn of_subcommands() -> String {
     let mut out = String::new();
     for row in subcommands::TABLE.iter().filter(|row| !row.runs_a_command()) {
-        let _ = writeln!(out, "            {}) _supervise_offer -W '-h --help {}' ;;", row.name, choices(row.usage));
+        let mut words: Vec<String> = row.shown_options().into_iter().flat_map(spellings).collect();
+        words.extend(row.choices().map(choices));
+        let words = joined(words.iter().map(String::as_str), " ");
+        let _ = writeln!(out, "            {}) i=2 place=plain options='{words}' ;;", row.name);
     }
     out
 }

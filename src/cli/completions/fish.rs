@@ -59,10 +59,12 @@ fn subcommand(out: &mut String, row: &subcommands::Row) {
         }
         return;
     }
-    let when = quoted(&format!("__supervise_in {name}"));
-    let _ = writeln!(out, "complete -c supervise -n {when} -s h -l help -d 'Print help'");
-    if !row.usage.is_empty() {
-        let _ = writeln!(out, "complete -c supervise -n {when} -a {}", quoted(&choices(row.usage)));
+    let when = format!("__supervise_in {name}");
+    for shown in row.shown_options() {
+        option(out, shown, &when);
+    }
+    if let Some(words) = row.choices() {
+        let _ = writeln!(out, "complete -c supervise -n {} -a {}", quoted(&when), quoted(&choices(words)));
     }
 }
 

@@ -141,21 +141,13 @@ _supervise() {
     done
     cur=${words[n]} tail=$cur
 
+    # Where the command begins. In front of it a subcommand has targets; what is plain runs no command.
+    local begun='' place=options options='@options@'
     i=1
     if ((n > 1)); then
         case ${words[1]} in
+            @running@) i=2 place=target options+=' @own@' ;;
 @subcommand-cases@
-            *) i=0 ;;
-        esac
-        if ((i == 1)); then return; fi
-    fi
-
-    # Where the command begins. In front of it a subcommand has targets.
-    local begun='' waits='' options='@options@'
-    i=1
-    if ((n > 1)); then
-        case ${words[1]} in
-            @running@) i=2 waits=yes options+=' @own@' ;;
         esac
     fi
     for (( ; i < n; i++)); do
@@ -163,7 +155,7 @@ _supervise() {
             --) i=$((i + 1)) begun=yes && break ;;
             @valued@) i=$((i + 1)) ;;
             -*) ;;
-            *) if [[ ! $waits ]]; then begun=yes && break; fi ;;
+            *) if [[ $place == options ]]; then begun=yes && break; fi ;;
         esac
     done
     if [[ $begun ]]; then
@@ -174,9 +166,9 @@ _supervise() {
     elif [[ $cur == --*=* ]]; then
         head=${cur%%=*}=
         _supervise_value "${cur%%=*}" "${cur#*=}"
-    elif [[ $cur == -* ]]; then
+    elif [[ $cur == -* || $place == plain ]]; then
         _supervise_offer -W "$options"
-    elif [[ $waits ]]; then
+    elif [[ $place == target ]]; then
         _supervise_target
     else
         _supervise_command "${starts[n]}"

@@ -96,6 +96,7 @@ _supervise_waiting() {
 }
 
 _supervise() {
+    local -a options
     if (( CURRENT > 2 )); then
         local subcommand=$words[2]
         case $subcommand in
@@ -105,11 +106,11 @@ _supervise() {
 @subcommand-cases@
         esac
         case $subcommand in
-            (@names@) return ;;
+            (@names@) _arguments -s -S : $options; return ;;
             (@running@) _supervise_waiting; return ;;
         esac
     fi
-    local -a options=(
+    options=(
 @specs@
     )
     _arguments -s -S -A '-*' : $options \

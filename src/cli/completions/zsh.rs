@@ -20,14 +20,14 @@ pub(super) fn script() -> String {
     TEMPLATE
         .replace("@names@", &joined(plain, "|"))
         .replace("@running@", &joined(running().map(|row| row.name), "|"))
-        .replace("@own@", running().map(|row| specs(row.options)).collect::<String>().trim_end())
-        .replace("@specs@", specs(&TABLE).trim_end())
+        .replace("@own@", running().map(|row| specs(&mut row.options.iter())).collect::<String>().trim_end())
+        .replace("@specs@", specs(&mut TABLE.iter()).trim_end())
         .replace("@subcommand-cases@", of_subcommands().trim_end())
         .replace("@subcommands@", &joined(described.iter().map(String::as_str), " "))
 }
 
 /// A line for each option.
-fn specs(rows: &'static [Row]) -> String {
+fn specs(rows: &mut dyn Iterator<Item = &'static Row>) -> String {
     let mut out = String::new();
     for row in rows {
         let long = format!("--{}", row.long);
@@ -80,11 +80,12 @@ fn escaped(text: &str) -> String {
 fn of_subcommands() -> String {
     let mut out = String::new();
     for row in subcommands::TABLE.iter().filter(|row| !row.runs_a_command()) {
-        let operand = match row.usage {
-            "" => String::new(),
-            usage => format!(" '1:{}:({})'", escaped(usage), choices(usage)),
-        };
-        let _ = writeln!(out, "            {}) _arguments -S '(* -)'{{-h,--help}}'[Print help]'{operand} ;;", row.name);
+        let _ = writeln!(out, "            ({})\n                options=(", row.name);
+        out.push_str(&specs(&mut row.shown_options().into_iter()));
+        if let Some(words) = row.choices() {
+            let _ = writeln!(out, "        {}", quoted(&format!("1:{}:({})", escaped(words), choices(words))));
+        }
+        out.push_str("                )\n                ;;\n");
     }
     out
 }

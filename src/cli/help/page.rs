@@ -1,6 +1,6 @@
 //! What there is to say about supervise or one of its subcommands: `-h`, `--help` and the man page are made of it.
 
-use super::super::options::{self, Id, Topic};
+use super::super::options::{self, Topic};
 use super::super::subcommands;
 use super::texts;
 
@@ -52,7 +52,7 @@ impl Page {
                 usage: row.usage,
                 help: row.help,
                 about: &[],
-                rows: row.options.iter().chain(of_the_init(row)).collect(),
+                rows: row.shown_options(),
                 sections: texts::of(row.subcommand),
             },
         }
@@ -75,10 +75,4 @@ impl Page {
             (topic.heading(), rows)
         })
     }
-}
-
-/// Those of the init that are a subcommand's own as well: all have help, and what waits can say for what.
-fn of_the_init(subcommand: &'static subcommands::Row) -> impl Iterator<Item = &'static options::Row> {
-    let has_a_log = subcommand.runs_a_command();
-    options::TABLE.iter().filter(move |row| row.id == Id::Help || row.id == Id::Verbose && has_a_log)
 }

@@ -184,6 +184,7 @@ pub(super) const ONLY_IN_THE_MAN_PAGE: &[Section] = &[
 pub(super) fn of(subcommand: Subcommand) -> &'static [Section] {
     match subcommand {
         Subcommand::WaitFor => WAIT_FOR,
+        Subcommand::Shims => SHIMS,
         Subcommand::Completions => COMPLETIONS,
         Subcommand::Man => MAN,
     }
@@ -231,6 +232,37 @@ const WAIT_FOR: &[Section] = &[
             Example(
                 "In a script, without a command:",
                 &["supervise wait-for unix:/run/app.sock file:/run/app/ready && echo ready"],
+            ),
+        ],
+    },
+];
+
+const SHIMS: &[Section] = &[
+    Section {
+        title: "More",
+        parts: &[
+            Text(
+                "The links lead to this very supervise: by its name alone if it is in DIR itself, otherwise by its absolute \
+                 path as it is seen here. It says nothing unless something is wrong; -v tells of each name.",
+            ),
+            Text(
+                "A name that leads to supervise already stays, be it by a link or by a hard link. If anything else has one of \
+                 the names, nothing is changed: a program, a directory, a link that leads elsewhere or nowhere, and a copy \
+                 of supervise too. --remove takes away links and hard links that lead to this supervise, never \
+                 the program itself.",
+            ),
+        ],
+    },
+    Section {
+        title: "Examples",
+        parts: &[
+            Example(
+                "In a Dockerfile, also of an image that has no other program:",
+                &["RUN [\"supervise\", \"shims\", \"--inits\", \"/usr/local/bin\"]"],
+            ),
+            Example(
+                "At a prompt, and back:",
+                &["supervise shims --inits /usr/local/bin", "supervise shims --inits /usr/local/bin --remove"],
             ),
         ],
     },
