@@ -13,7 +13,7 @@ use crate::sandbox::{failed, succeed};
 use crate::world::{World, inits, new_directory};
 
 /// Says what process 1 is called, leaves an orphan that dies, and waits for it to be reaped.
-const SHOW: &str = r#"
+pub(crate) const SHOW: &str = r#"
 cat /proc/1/cmdline
 sh -c 'sh -c "echo \$\$ >/tmp/pid" &'
 until [ -s /tmp/pid ]; do :; done

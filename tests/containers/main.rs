@@ -18,6 +18,7 @@ mod injected;
 mod kubernetes;
 mod leftovers;
 mod podman;
+mod pods;
 mod renamed;
 mod runner;
 mod sandbox;
@@ -70,6 +71,8 @@ fn main() -> ExitCode {
         injected::docker_run_init_kills_them_where_strictness_is_asked_for,
         injected::podman_run_init_takes_it,
         injected::podman_takes_it_by_a_link_and_from_its_settings,
+        pods::the_pause_process_of_a_pod_is_ours,
+        pods::podman_without_root_pauses_with_it,
         entrypoint::every_signal_reaches_the_command,
         renamed::a_stop_ends_a_plain_program_below_every_name,
         renamed::background_workers_finish_below_every_name,

@@ -56,4 +56,19 @@ impl Podman {
         command.args(LIMITS).args(["--network=none", "--cgroup-parent", &self.cgroup]);
         command
     }
+
+    /// `podman run` of a container of `pod`.
+    pub(crate) fn run_in(&self, pod: &str) -> Command {
+        let mut command = self.command("run");
+        command.args(LIMITS).args(["--pod", pod]);
+        command
+    }
+
+    /// `podman pod create` of one without a network, whose containers see each other's processes.
+    pub(crate) fn create_pod(&self, pod: &str) -> Command {
+        let mut command = self.command("pod");
+        command.args(["create", "--name", pod, "--network=none", "--share=ipc,net,uts,pid"]);
+        command.args(["--cgroup-parent", &self.cgroup]);
+        command
+    }
 }
