@@ -10,6 +10,7 @@ use nix::fcntl::OFlag;
 use nix::pty::{grantpt, posix_openpt, ptsname_r, unlockpt};
 
 use crate::images::{DEBIAN, TINY};
+use crate::renamed;
 use crate::runner::{Outcome, Trouble};
 use crate::sandbox::failed;
 use crate::world::World;
@@ -133,6 +134,16 @@ pub(crate) fn a_shell_below_docker_run_init_does_job_control(world: &World) -> O
 pub(crate) fn a_shell_below_podman_run_init_does_job_control(world: &World) -> Outcome {
     let podman = world.podman_with_tiny()?;
     use_shell(Client::start(podman.run().args(["-it", "--rm", TINY, "sh"]))?)
+}
+
+pub(crate) fn a_shell_below_every_other_name_does_job_control(world: &World) -> Outcome {
+    let docker = world.docker_with_debian()?;
+    for (name, _) in renamed::NAMES {
+        let image = renamed::make_image(world, name)?;
+        let words = ["run", "-it", "--rm", "--network=none", &image, "bash", "--norc"];
+        use_shell(Client::start(&mut docker.command(words))?)?;
+    }
+    Ok(())
 }
 
 /// Nobody could continue it, so it is not stopped for good, nor is what it has started.

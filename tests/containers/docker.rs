@@ -6,7 +6,7 @@
 use std::cell::Cell;
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader, PipeReader, Read};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::rc::Rc;
 use std::thread::{self, JoinHandle};
@@ -22,6 +22,7 @@ const START: Duration = Duration::from_secs(60);
 pub(crate) struct Docker {
     sandbox: Rc<Sandbox>,
     config: String,
+    log: PathBuf,
     containers: Cell<u32>,
 }
 
@@ -47,18 +48,23 @@ impl Docker {
             .stderr(stderr)
             .spawn()
             .map_err(failed)?;
-        let docker = Self { sandbox, config: config.display().to_string(), containers: Cell::new(0) };
+        let config = config.display().to_string();
+        let docker = Self { sandbox, config, log, containers: Cell::new(0) };
         // It is not waited for: it ends with the sandbox, after everything that could do so.
         let begin = Instant::now();
         // Each try starts a process, which is all the pause that this needs.
         while succeed(&mut docker.command(["version"])).is_err() {
             let ended = daemon.try_wait().map_err(failed)?.is_some();
             if ended || begin.elapsed() > START {
-                let log = fs::read_to_string(&log).unwrap_or_default();
-                return Err(Trouble::Failed(format!("dockerd does not answer:\n{log}")));
+                return Err(Trouble::Failed(format!("dockerd does not answer:\n{}", docker.log()?)));
             }
         }
         Ok(docker)
+    }
+
+    /// All that the daemon has logged.
+    pub(crate) fn log(&self) -> Result<String, Trouble> {
+        fs::read_to_string(&self.log).map_err(failed)
     }
 
     /// The client with `args`, not started yet.

@@ -10,10 +10,12 @@ use crate::sandbox::failed;
 use crate::world::World;
 
 /// A command with two workers. It ends with 3 on SIGTERM, which is a stop, and on SIGUSR1, which is
-/// not. Told to end, a worker waits for the command's end first and then has something to finish.
+/// not. A worker ignores SIGUSR1, which some inits send to all. Told to end, it waits for the
+/// command's end first and then has something to finish.
 const WORKERS: &str = r#"
 worker() {
     trap finish TERM
+    trap '' USR1
     echo ready
     while :; do sleep 1000 & wait; done
 }
@@ -82,20 +84,20 @@ pub(crate) fn a_debug_shell_does_not_hold_up_a_stop(world: &World) -> Outcome {
     Ok(())
 }
 
-fn end_by_signal(world: &World, image: &[&str], signal: &str) -> Result<Ended, Trouble> {
+pub(crate) fn end_by_signal(world: &World, image: &[&str], signal: &str) -> Result<Ended, Trouble> {
     let mut container = world.docker_with_tiny()?.run(&[image, &["sh", "-c", WORKERS]].concat())?;
     container.wait_for("ready", 3)?;
     container.kill(signal)?;
     container.wait()
 }
 
-fn end_by_stop(world: &World, image: &[&str]) -> Result<Ended, Trouble> {
+pub(crate) fn end_by_stop(world: &World, image: &[&str]) -> Result<Ended, Trouble> {
     let mut container = world.docker_with_tiny()?.run(&[image, &["sh", "-c", WORKERS]].concat())?;
     container.wait_for("ready", 3)?;
     container.stop()?;
     container.wait()
 }
 
-fn assert_saved(ended: &Ended, workers: usize) {
+pub(crate) fn assert_saved(ended: &Ended, workers: usize) {
     assert_eq!((ended.code, ended.count("saved")), (Some(3), workers), "{ended:?}");
 }

@@ -18,6 +18,8 @@ mod injected;
 mod kubernetes;
 mod leftovers;
 mod podman;
+mod pods;
+mod renamed;
 mod runner;
 mod sandbox;
 mod service;
@@ -62,8 +64,21 @@ fn main() -> ExitCode {
         at_a_terminal::a_shell_below_podman_run_init_does_job_control,
         at_a_terminal::a_shell_below_docker_run_init_does_job_control,
         injected::docker_run_init_takes_it,
+        injected::docker_info_shows_its_version_and_warns_of_nothing,
+        injected::docker_run_init_has_tinis_codes_and_texts,
+        injected::docker_run_init_takes_tinis_variables,
+        injected::docker_run_init_lets_background_workers_finish,
+        injected::docker_run_init_kills_them_where_strictness_is_asked_for,
         injected::podman_run_init_takes_it,
+        injected::podman_takes_it_by_a_link_and_from_its_settings,
+        pods::the_pause_process_of_a_pod_is_ours,
+        pods::podman_without_root_pauses_with_it,
         entrypoint::every_signal_reaches_the_command,
+        renamed::a_stop_ends_a_plain_program_below_every_name,
+        renamed::background_workers_finish_below_every_name,
+        renamed::strictness_kills_them_as_the_original_does,
+        renamed::codes_and_texts_are_those_of_the_file_that_was_replaced,
+        at_a_terminal::a_shell_below_every_other_name_does_job_control,
         dockerfile::it_builds_the_init_and_the_image_of_a_user,
         services::nginx_answers_what_is_in_flight_when_it_gets_quit,
         services::postgres_with_an_idle_client_ends_by_the_second_rung,

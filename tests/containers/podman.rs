@@ -8,6 +8,9 @@ use crate::images::TINY;
 use crate::runner::Trouble;
 use crate::sandbox::{Sandbox, need, succeed};
 
+/// The defaults are above what a container without CAP_SYS_RESOURCE may ask for.
+const LIMITS: [&str; 2] = ["--ulimit=nofile=1024:1024", "--ulimit=nproc=1024:1024"];
+
 /// Podman's storage, alive as long as its sandbox.
 pub(crate) struct Podman {
     sandbox: Rc<Sandbox>,
@@ -42,11 +45,30 @@ impl Podman {
 
     /// `podman run --init` with our binary as the init.
     pub(crate) fn run(&self) -> Command {
-        let mut command = self.command("run");
+        let mut command = self.run_alone();
         command.arg("--init").arg("--init-path").arg(&self.init);
-        command.args(["--network=none", "--cgroup-parent", &self.cgroup]);
-        // The defaults are above what a container without CAP_SYS_RESOURCE may ask for.
-        command.args(["--ulimit=nofile=1024:1024", "--ulimit=nproc=1024:1024"]);
+        command
+    }
+
+    /// `podman run` of a container that shares nothing.
+    pub(crate) fn run_alone(&self) -> Command {
+        let mut command = self.command("run");
+        command.args(LIMITS).args(["--network=none", "--cgroup-parent", &self.cgroup]);
+        command
+    }
+
+    /// `podman run` of a container of `pod`.
+    pub(crate) fn run_in(&self, pod: &str) -> Command {
+        let mut command = self.command("run");
+        command.args(LIMITS).args(["--pod", pod]);
+        command
+    }
+
+    /// `podman pod create` of one without a network, whose containers see each other's processes.
+    pub(crate) fn create_pod(&self, pod: &str) -> Command {
+        let mut command = self.command("pod");
+        command.args(["create", "--name", pod, "--network=none", "--share=ipc,net,uts,pid"]);
+        command.args(["--cgroup-parent", &self.cgroup]);
         command
     }
 }

@@ -6,6 +6,7 @@
 
 use std::cell::OnceCell;
 use std::fs;
+use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -51,14 +52,18 @@ impl World {
             // A copy, because the path of the original may be hidden in there.
             let original = std::env::var("SUPERVISE_BIN").unwrap_or(env!("CARGO_BIN_EXE_supervise").into());
             fs::copy(&original, supervise()).map_err(|error| failed(format!("{original}: {error}")))?;
+            fs::create_dir_all(inits()).map_err(failed)?;
+            for name in ["docker-init", "catatonit"] {
+                symlink(supervise(), inits().join(name)).map_err(failed)?;
+            }
             Sandbox::enter(&scratch()).map(Rc::new)
         };
         self.sandbox.get_or_init(start).clone()
     }
 
-    /// The daemon, with our binary as its `--init-path`.
+    /// The daemon, with a link to our binary as its `--init-path`: it asks the file of that name for its version.
     pub(crate) fn docker(&self) -> Result<&Docker, Trouble> {
-        let start = || Docker::start(self.sandbox()?, &scratch(), &supervise(), &cgroup());
+        let start = || Docker::start(self.sandbox()?, &scratch(), &inits().join("docker-init"), &cgroup());
         self.docker.get_or_init(start).as_ref().map_err(Clone::clone)
     }
 
@@ -105,6 +110,11 @@ pub(crate) fn cache() -> PathBuf {
 /// The binary that is tested, where containers can have it mounted from.
 pub(crate) fn supervise() -> PathBuf {
     scratch().join("supervise")
+}
+
+/// The directory of links to it, by which it is `docker-init` and `catatonit`.
+pub(crate) fn inits() -> PathBuf {
+    scratch().join("inits")
 }
 
 /// A new directory of this run, for what a container shares with a case.
