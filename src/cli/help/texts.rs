@@ -120,7 +120,7 @@ pub(super) const SECTIONS: &[Section] = &[
             Example(
                 "Without changing an image, with options by variables:",
                 &[
-                    "dockerd --init-path /usr/local/bin/supervise",
+                    "dockerd --init-path /usr/local/bin/docker-init  # a link to supervise",
                     "docker run --init -e SUPERVISE_DELAY=5s IMAGE",
                     "podman run --init --init-path /usr/local/bin/supervise IMAGE",
                 ],
