@@ -7,6 +7,7 @@
 //! 2. The loop sleeps until something happens: no tick, no poll.
 //! 3. Signals other than SIGCHLD are delivered at once, also while a storm of exits is reaped.
 
+mod requests;
 mod say;
 mod slot;
 mod stop;
@@ -15,6 +16,7 @@ use core::time::Duration;
 
 use log::{debug, trace, warn};
 
+pub use self::requests::{Listener, Offer};
 pub use self::slot::{Purpose, Slot};
 
 use self::say::{log_blame, log_end, log_event, log_outcome, log_sent};
@@ -35,7 +37,7 @@ pub enum ForwardTo {
 }
 
 /// Where we stand, and what is done beside the machine's orders.
-pub struct Setting<'a> {
+pub struct Setting<'a, 'l> {
     /// What is told when a program has ended.
     pub scope: Scope,
     /// Our own number.
@@ -48,6 +50,8 @@ pub struct Setting<'a> {
     pub spared: Option<&'a Fd>,
     /// What of our caller's we hold on to while main runs.
     pub kept: Kept,
+    /// What we listen to beside signals. `None`: nothing.
+    pub listener: Option<&'a mut Listener<'l>>,
 }
 
 /// What our caller gave us and the program has, and what we hold on to besides: by default nothing, so that neither a
@@ -61,9 +65,9 @@ pub struct Kept {
 }
 
 /// What the machine acts on: its programs, and what else is left in the scope.
-struct World<'a, 's> {
+struct World<'a, 's, 'l> {
     slots: &'a mut [Slot<'s>],
-    setting: Setting<'a>,
+    setting: Setting<'a, 'l>,
     helper: Option<Helper>,
     /// When what may be slow was told.
     told: Time,
@@ -103,7 +107,7 @@ const ROUND: u32 = 64;
 
 /// Runs until the machine says how to end. From the first start on, nothing else ends it. The first of the slots is
 /// main's.
-pub fn run(machine: &mut impl Machine, slots: &mut [Slot<'_>], setting: Setting<'_>) -> Outcome {
+pub fn run(machine: &mut impl Machine, slots: &mut [Slot<'_>], setting: Setting<'_, '_>) -> Outcome {
     let mut world = World {
         slots,
         rest: Rest::new(setting.scope, setting.ourselves),
@@ -134,14 +138,16 @@ pub fn run(machine: &mut impl Machine, slots: &mut [Slot<'_>], setting: Setting<
     }
 }
 
-impl World<'_, '_> {
+impl World<'_, '_, '_> {
     /// Main runs, or there is none: lets go of what is not ours to hold then. A hook before the stop begins where main
     /// did.
     fn settle(&mut self) {
         self.settled = true;
         let Kept { descriptors, directory } = self.setting.kept;
         if !descriptors {
-            sys::close_from_3(self.setting.spared);
+            let listener = self.setting.listener.as_ref().map_or([None; 3], |listener| listener.descriptors());
+            let [fifo, watch, control] = listener;
+            sys::close_from_3(&[self.setting.spared.map(Fd::raw), fifo, watch, control]);
         }
         if !directory
             && !self.slots.iter().any(|slot| slot.purpose() == Purpose::PreStop)
@@ -166,7 +172,7 @@ impl World<'_, '_> {
                     self.reap(machine);
                 }
             }
-            Wake::Signal(received) => self.deliver(machine, Event::Signalled(received)),
+            Wake::Signal(received) => self.take_signal(machine, received),
             Wake::Helper => self.reap_helper(),
             Wake::Nothing => {}
             Wake::Refused(errno) => self.wait_without_signals(machine, errno),
@@ -221,10 +227,21 @@ impl World<'_, '_> {
         self.deliver(machine, Event::Reaped(left));
     }
 
+    /// SIGIO by the kernel, or by ourselves, is not for main: it tells us of our own descriptors.
+    fn take_signal(&mut self, machine: &mut impl Machine, received: Received) {
+        let is_ours = matches!(received.sender, Sender::Kernel | Sender::Ourselves);
+        if received.signal == Signal::IO && is_ours && self.setting.listener.is_some() {
+            self.look_at_files(machine);
+        } else {
+            let received = self.identified(received);
+            self.deliver(machine, Event::Signalled(received));
+        }
+    }
+
     fn take_signals(&mut self, machine: &mut impl Machine) {
         loop {
             match self.sleep.wait_signal(SigSet::ALL.without(Signal::CHLD), Some(Duration::ZERO)) {
-                Wake::Signal(received) => self.deliver(machine, Event::Signalled(received)),
+                Wake::Signal(received) => self.take_signal(machine, received),
                 Wake::Helper => self.reap_helper(),
                 Wake::Nothing | Wake::Refused(_) => return,
             }
@@ -270,6 +287,9 @@ impl World<'_, '_> {
             log_event(event);
             for action in machine.on(sys::now(), event) {
                 self.note(event, action);
+                if let Action::Answer(ask, heard) = action {
+                    self.answer(event, ask, heard);
+                }
                 if let Some(consequence) = self.obey(action) {
                     next = Some(consequence);
                 }
@@ -315,7 +335,9 @@ impl World<'_, '_> {
             Action::HandTerminal(child) => self.hand_terminal(child),
             Action::Arm(time) => self.deadline = Some(time),
             Action::ArmAfterKill => self.deadline = Some(sys::now().after(Ladder::KILL_GRACE)),
-            Action::Answer(..) | Action::Reopen => {}
+            // Said already.
+            Action::Answer(..) => {}
+            Action::Reopen => self.reopen_initctl(),
             Action::Drop(signal, note) => {
                 debug!(event = "dropped", signal = signal.number(); "{signal} is not forwarded: {note}");
             }

@@ -10,7 +10,7 @@ use super::{Setting, Situation, World};
 use crate::core::{Child, End, Fate, KillMode, Name, Rung, Signal, Slow};
 use crate::sys::{self, Errno, Helper, Pid, Told, TreeError};
 
-impl World<'_, '_> {
+impl World<'_, '_, '_> {
     pub(super) fn tell(&self, child: Child, mode: KillMode, signal: Signal) {
         let Some(slot) = self.slot(child) else { return };
         let Some(pid) = slot.pid else { return };
@@ -85,6 +85,10 @@ impl World<'_, '_> {
         if self.helper.as_ref().is_some_and(Helper::has_ended) {
             self.helper = None;
             self.rest.set_helper(None);
+        }
+        if let Some(listener) = &mut self.setting.listener {
+            listener.reap_messenger();
+            self.rest.set_messenger(listener.messenger());
         }
     }
 

@@ -14,6 +14,12 @@ pub(super) fn since_1970() -> Duration {
     read(libc::CLOCK_REALTIME)
 }
 
+/// The wall clock's time since 1970 (UTC), in microseconds.
+pub fn microseconds_since_1970() -> u64 {
+    let time = since_1970();
+    time.as_secs().saturating_mul(1_000_000).saturating_add(u64::from(time.subsec_micros()))
+}
+
 fn read(clock: libc::clockid_t) -> Duration {
     let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
     // SAFETY: `time` is ours and of the type that the call fills; it cannot fail for these clocks.

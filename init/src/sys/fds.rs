@@ -74,6 +74,13 @@ impl Fd {
         Ok(())
     }
 
+    /// socket(2).
+    pub(super) fn socket(family: i32, kind: i32) -> Result<Fd, Errno> {
+        // SAFETY: takes integers and touches no memory of ours.
+        let fd = cerr(i64::from(unsafe { libc::socket(family, kind, 0) }))?;
+        Fd(fd as i32).above_the_standard_streams()
+    }
+
     /// pidfd_open(2) (Linux 5.3).
     pub(super) fn of_process(pid: i32) -> Result<Fd, Errno> {
         // SAFETY: takes two integers and touches no memory of ours.
@@ -100,7 +107,8 @@ impl Fd {
         Ok(Fd(copy as i32))
     }
 
-    pub(super) fn raw(&self) -> i32 {
+    /// Its number, which stays ours.
+    pub fn raw(&self) -> i32 {
         self.0
     }
 
@@ -134,15 +142,16 @@ fn identity(fd: i32) -> Option<(libc::dev_t, libc::ino_t)> {
     (status.st_mode & libc::S_IFMT == libc::S_IFREG).then_some((status.st_dev, status.st_ino))
 }
 
-/// Closes every descriptor from 3 on but `spared`. Our caller's sockets and files are the payload's, not ours to hold.
-pub fn close_from_3(spared: Option<&Fd>) {
-    match spared {
-        None => close_range(Fd::LOWEST, i32::MAX),
-        Some(Fd(spared)) => {
-            close_range(Fd::LOWEST, spared.saturating_sub(1));
-            close_range(spared.saturating_add(1), i32::MAX);
-        }
+/// Closes every descriptor from 3 on but those that are `spared`, by their numbers. Our caller's sockets and files are the
+/// payload's, not ours to hold.
+pub fn close_from_3(spared: &[Option<i32>]) {
+    let mut first = Fd::LOWEST;
+    // The next one each time: they are few.
+    while let Some(next) = spared.iter().flatten().copied().filter(|spared| *spared >= first).min() {
+        close_range(first, next.saturating_sub(1));
+        first = next.saturating_add(1);
     }
+    close_range(first, i32::MAX);
 }
 
 fn close_range(first: i32, last: i32) {

@@ -4,10 +4,14 @@
 //! The only place of this crate with `unsafe`.
 #![expect(unsafe_code, reason = "system calls; everything above this module forbids it")]
 
+mod alarm;
 mod alter;
 mod clock;
+mod control;
 mod errno;
 mod fds;
+mod fifo;
+mod files;
 mod helper;
 mod log;
 mod memory;
@@ -20,10 +24,14 @@ mod tree;
 mod wait;
 mod words;
 
+pub use self::alarm::Alarm;
 pub use self::alter::{Alteration, Alterations, Capabilities, has_capability};
-pub use self::clock::now;
+pub use self::clock::{microseconds_since_1970, now};
+pub use self::control::{Control, Door, Peer};
 pub use self::errno::Errno;
 pub use self::fds::{Fd, close_from_3};
+pub use self::fifo::Fifo;
+pub use self::files::{Directory, make_link, unlink};
 pub use self::helper::Helper;
 pub use self::log::{
     Format, JsonText, Line, Output, STDERR, install as install_log, set_format as set_log_format, write_at_once,

@@ -44,8 +44,8 @@ pub struct Rest {
     /// Children that we had before we started any.
     inherited: [Option<Pid>; Rest::INHERITED],
     has_inherited: bool,
-    /// A helper of our own.
-    helper: Option<Pid>,
+    /// Helpers of our own: one that explains, one that makes known.
+    helpers: [Option<Pid>; 2],
 }
 
 /// Whether anybody was there to be told.
@@ -91,7 +91,7 @@ impl Rest {
     /// To be made before the first program is started.
     pub fn new(scope: Scope, ourselves: Pid) -> Rest {
         let mut rest =
-            Rest { scope, ourselves, inherited: [None; Rest::INHERITED], has_inherited: false, helper: None };
+            Rest { scope, ourselves, inherited: [None; Rest::INHERITED], has_inherited: false, helpers: [None; 2] };
         // A PID 1 takes all with it when it ends, so it tells all.
         if scope == Scope::Tree && has_children() {
             rest.find_inherited();
@@ -118,7 +118,12 @@ impl Rest {
 
     /// A helper of ours is none of the program's processes. (A PID 1's signals to all reach it all the same, blocked.)
     pub fn set_helper(&mut self, helper: Option<Pid>) {
-        self.helper = helper;
+        self.helpers[0] = helper;
+    }
+
+    /// The same of the one that makes something known.
+    pub fn set_messenger(&mut self, messenger: Option<Pid>) {
+        self.helpers[1] = messenger;
     }
 
     /// Children that we had before we started any, and that have not ended.
@@ -283,7 +288,7 @@ impl Rest {
         let directory = Fd::open(c"/proc", libc::O_RDONLY | libc::O_DIRECTORY).map_err(TreeError::NoProc)?;
         let mut entries = Entries::new(&directory);
         while let Some(pid) = entries.next_pid().map_err(TreeError::NoProc)? {
-            if pid == self.ourselves || Some(pid) == self.helper {
+            if pid == self.ourselves || self.helpers.contains(&Some(pid)) {
                 continue;
             }
             let pidfd = if has_pidfds { Fd::of_process(pid.number()).ok() } else { None };

@@ -1,0 +1,407 @@
+//! What process 1 listens to beside signals: `/run/initctl` and the control socket, of which SIGIO tells, and the wall
+//! clock, for what is scheduled. What is asked for goes to the machine; what comes of it, to who has asked.
+
+use core::ffi::CStr;
+use core::time::Duration;
+
+use log::{debug, info, warn};
+
+use super::World;
+use crate::core::request::{
+    Answer, Ask, Desk, Found, Guest, Haste, Initctl, Message, Notice, Program, Reply, Request, Said, Standing, Way, Wish,
+};
+use crate::core::{Event, Heard, Machine, Received, Sender, Time};
+use crate::sys::{self, Alarm, Control, Directory, Door, Errno, Fifo, Helper, Peer, Pid};
+
+/// What is offered, and where.
+#[derive(Clone, Copy, Debug)]
+pub struct Offer {
+    /// The FIFO, and the directory that it is in.
+    pub initctl: Option<(&'static CStr, &'static CStr)>,
+    /// Another name of the FIFO.
+    pub link: &'static CStr,
+    /// The control socket's directory, and its path in that.
+    pub control: Option<(&'static CStr, &'static CStr)>,
+    /// Who may use the control socket.
+    pub door: Door,
+    /// What is removed where an earlier run has left it: logins are open again.
+    pub stale: &'static [&'static CStr],
+    /// The user whose word counts as root's.
+    pub owner: u32,
+}
+
+/// What process 1 listens to.
+pub struct Listener<'a> {
+    offer: Offer,
+    ourselves: Pid,
+    fifo: Option<Fifo>,
+    /// Tells when the FIFO's name vanishes.
+    watch: Option<Directory>,
+    control: Option<Control>,
+    initctl: Initctl,
+    desk: Desk,
+    alarm: Option<Alarm>,
+    /// Files may stand that say that logins are closed.
+    has_notices: bool,
+    began: Time,
+    restarts: u32,
+    /// Makes something known, in a process of its own.
+    notify: &'a dyn Fn(&Notice),
+    messenger: Option<Helper>,
+    /// Who waits for the machine's answer.
+    peer: Option<Peer>,
+    /// When garbage was last complained of.
+    complained: Option<Time>,
+}
+
+/// How long one line about garbage stands for what follows.
+const QUIET: Duration = Duration::from_secs(10);
+
+/// How long what people are told may take to be written, before the next thing they are told, and before our end.
+const WRITING: Duration = Duration::from_millis(500);
+
+impl<'a> Listener<'a> {
+    /// Offers it all, as far as we may: what cannot be had is said, and is no reason not to go on.
+    pub fn open(offer: Offer, ourselves: Pid, notify: &'a dyn Fn(&Notice)) -> Listener<'a> {
+        let mut listener = Listener {
+            offer,
+            ourselves,
+            fifo: None,
+            watch: None,
+            control: None,
+            initctl: Initctl::default(),
+            desk: Desk::default(),
+            alarm: None,
+            has_notices: false,
+            began: sys::now(),
+            restarts: 0,
+            notify,
+            messenger: None,
+            peer: None,
+            complained: None,
+        };
+        if let Some((path, directory)) = offer.initctl {
+            listener.offer_initctl(path);
+            if listener.fifo.is_some() {
+                // Without it, only a signal that asks for it brings the name back.
+                listener.watch = Directory::watch(directory).ok();
+            }
+        }
+        if let Some((directory, path)) = offer.control {
+            match Control::offer(directory, path, offer.door, ourselves) {
+                Ok(control) => listener.control = Some(control),
+                Err(errno) => unavailable(path, errno),
+            }
+        }
+        listener
+    }
+
+    fn offer_initctl(&mut self, path: &'static CStr) {
+        match Fifo::offer(path, self.ourselves) {
+            Ok((fifo, was_there)) => {
+                self.fifo = Some(fifo);
+                // For clients of old; where there is no such directory they are not either.
+                let _ = sys::make_link(self.offer.link, path);
+                if was_there {
+                    for stale in self.offer.stale {
+                        let _ = sys::unlink(stale);
+                    }
+                }
+            }
+            Err(errno) => {
+                self.fifo = None;
+                unavailable(path, errno);
+            }
+        }
+    }
+
+    /// Takes it all back.
+    pub fn close(&mut self) {
+        if let Some(messenger) = self.messenger.take() {
+            messenger.end(WRITING);
+        }
+        if let Some(fifo) = &self.fifo {
+            fifo.remove();
+            let _ = sys::unlink(self.offer.link);
+        }
+        if let Some(control) = &self.control {
+            control.remove();
+        }
+        if self.has_notices {
+            for file in self.offer.stale {
+                let _ = sys::unlink(file);
+            }
+        }
+    }
+
+    /// The command begins again.
+    pub fn count_restart(&mut self) {
+        self.restarts = self.restarts.saturating_add(1);
+        if self.desk.close().is_some() || self.has_notices {
+            self.has_notices = false;
+            for file in self.offer.stale {
+                let _ = sys::unlink(file);
+            }
+        }
+    }
+
+    /// The descriptors that stay open.
+    pub(super) fn descriptors(&self) -> [Option<i32>; 3] {
+        [
+            self.fifo.as_ref().map(Fifo::raw),
+            self.watch.as_ref().map(Directory::raw),
+            self.control.as_ref().map(Control::raw),
+        ]
+    }
+
+    pub(super) fn messenger(&self) -> Option<Pid> {
+        self.messenger.as_ref().map(Helper::pid)
+    }
+
+    pub(super) fn reap_messenger(&mut self) {
+        if self.messenger.as_ref().is_some_and(Helper::has_ended) {
+            self.messenger = None;
+        }
+    }
+
+    fn reply(&self, answer: Answer, standing: Standing, main: Option<Pid>) -> Reply {
+        Reply {
+            answer,
+            standing,
+            scheduled: self.desk.schedule().plan().map(|plan| (plan.request.wish, plan.when, plan.text)),
+            main: main.map_or(0, Pid::number),
+            restarts: self.restarts,
+            up: u64::try_from(sys::now().since(self.began).as_millis()).unwrap_or(u64::MAX),
+        }
+    }
+
+    /// Says that something came that is no request, but not each time.
+    fn complain(&mut self, way: Way) {
+        let now = sys::now();
+        if self.complained.is_none_or(|last| now.since(last) >= QUIET) {
+            self.complained = Some(now);
+            warn!(event = "garbage"; "what came through {way} is no request; ignoring it, and more of its kind for 10 s");
+        }
+    }
+
+    /// Makes them known: one line each, and what people are to see.
+    fn make_known(&mut self, notices: [Option<Notice>; 3]) {
+        if notices.iter().all(Option::is_none) {
+            return;
+        }
+        notices.iter().flatten().for_each(log_notice);
+        self.has_notices |= notices.iter().flatten().any(|notice| !matches!(notice, Notice::Warning(_)));
+        if let Some(messenger) = self.messenger.take() {
+            messenger.end(WRITING);
+        }
+        match Helper::start(|| notices.iter().flatten().for_each(self.notify)) {
+            Ok(messenger) => self.messenger = Some(messenger),
+            Err(errno) => warn!("cannot tell the terminals of it: {errno}"),
+        }
+    }
+
+    /// Sets the clock for what comes next.
+    fn set_alarm(&mut self) {
+        let wake = self.desk.schedule().wake();
+        if self.alarm.is_none() && wake.is_some() {
+            self.alarm = Alarm::new().inspect_err(|errno| warn!("cannot set a timer: {errno}; what is scheduled will not come")).ok();
+        }
+        if let Some(alarm) = self.alarm {
+            alarm.set(wake);
+        }
+    }
+}
+
+fn unavailable(path: &CStr, errno: Errno) {
+    let path = path.to_str().unwrap_or_default();
+    match errno {
+        // Most likely another user than root, or a read-only root: nothing that anybody would mend.
+        Errno(libc::EACCES | libc::EPERM | libc::EROFS | libc::ENOENT) => {
+            debug!(event = "unavailable"; "cannot offer {path}: {errno}; going on without");
+        }
+        _ => warn!(event = "unavailable"; "cannot offer {path}: {errno}; going on without"),
+    }
+}
+
+/// Several reads wake us once; a writer that never ends must not keep us from everything else.
+const ROUNDS: u32 = 64;
+
+impl World<'_, '_, '_> {
+    /// Who sent a signal whose meaning depends on that.
+    pub(super) fn identified(&self, received: Received) -> Received {
+        let Received { signal, sender: Sender::Process { pid, uid, .. } } = received else { return received };
+        if self.setting.listener.is_none() || !Ask::depends_on_sender(signal) {
+            return received;
+        }
+        let program = sys::comm(pid).map_or(Program::Other, |name| Program::named(name.as_str()));
+        Received { signal, sender: Sender::Process { pid, uid, program } }
+    }
+
+    /// SIGIO: something has come, or is due.
+    pub(super) fn look_at_files(&mut self, machine: &mut impl Machine) {
+        self.read_initctl(machine);
+        self.read_control(machine);
+        let Some(listener) = &mut self.setting.listener else { return };
+        if listener.desk.schedule().plan().is_some() {
+            let said = listener.desk.look(sys::microseconds_since_1970());
+            self.carry_out(machine, said, Way::Schedule);
+        }
+    }
+
+    fn read_initctl(&mut self, machine: &mut impl Machine) {
+        let mut buffer = [0; 4096];
+        for _ in 0..ROUNDS {
+            let Some(listener) = &mut self.setting.listener else { return };
+            let Some(fifo) = &listener.fifo else { return };
+            let count = fifo.read(&mut buffer);
+            if count == 0 {
+                if !fifo.is_there() {
+                    self.reopen_initctl();
+                }
+                return;
+            }
+            let mut bytes = buffer.get(..count).unwrap_or_default();
+            while let Some(listener) = &mut self.setting.listener
+                && let Some((found, rest)) = listener.initctl.take(bytes)
+            {
+                bytes = rest;
+                match found {
+                    Found::Ask(ask) => self.deliver(machine, Event::Asked(ask, Way::Initctl)),
+                    Found::Unknown => debug!(event = "initctl"; "a record of /run/initctl asks for nothing that we know"),
+                    Found::Garbage => listener.complain(Way::Initctl),
+                }
+            }
+        }
+        // There is more: we are to be woken again.
+        let _ = sys::send(self.setting.ourselves, crate::core::Signal::IO);
+    }
+
+    pub(super) fn reopen_initctl(&mut self) {
+        if let Some(listener) = &mut self.setting.listener
+            && let Some((path, _)) = listener.offer.initctl
+        {
+            debug!(event = "initctl"; "offering /run/initctl again");
+            listener.offer_initctl(path);
+        }
+    }
+
+    fn read_control(&mut self, machine: &mut impl Machine) {
+        let mut buffer = [0; 1024];
+        for _ in 0..ROUNDS {
+            let Some(listener) = &mut self.setting.listener else { return };
+            let Some(control) = &mut listener.control else { return };
+            let Some((count, peer)) = control.receive(&mut buffer) else { return };
+            match Message::decode(buffer.get(..count).unwrap_or_default()) {
+                Some(message) => self.hear(machine, peer, &message),
+                None => listener.complain(Way::Control),
+            }
+        }
+        // There is more: we are to be woken again.
+        let _ = sys::send(self.setting.ourselves, crate::core::Signal::IO);
+    }
+
+    fn hear(&mut self, machine: &mut impl Machine, peer: Peer, message: &Message) {
+        let Some(listener) = &mut self.setting.listener else { return };
+        // Whoever is outside has no number here, and no business.
+        let is_known = peer.pid > 0;
+        let by_door = matches!(listener.offer.door, Door::Group(_));
+        let may = is_known && (by_door || peer.uid == 0 || peer.uid == listener.offer.owner);
+        let said = listener.desk.hear(sys::microseconds_since_1970(), Guest { uid: peer.uid, may }, message);
+        if said.answer == Some(Answer::Refused) {
+            let (pid, uid) = (peer.pid, peer.uid);
+            info!(event = "refused", pid = pid, uid = uid; "pid {pid} (uid {uid}) may not ask for that; only root may");
+        }
+        listener.peer = Some(peer);
+        self.carry_out(machine, said, Way::Control);
+        if let Some(listener) = &mut self.setting.listener {
+            listener.peer = None;
+        }
+    }
+
+    /// What was said: the answer first, so that a client hears it before its own end.
+    fn carry_out(&mut self, machine: &mut impl Machine, said: Said, way: Way) {
+        let standing = machine.standing();
+        if let Some(answer) = said.answer {
+            self.answer_peer(answer, standing);
+        }
+        if let Some(listener) = &mut self.setting.listener {
+            listener.make_known(said.notices);
+            listener.set_alarm();
+            self.rest.set_messenger(listener.messenger());
+        }
+        if let Some(ask) = said.ask {
+            self.deliver(machine, Event::Asked(ask, way));
+        }
+    }
+
+    fn answer_peer(&self, answer: Answer, standing: Standing) {
+        let Some(listener) = &self.setting.listener else { return };
+        if let (Some(peer), Some(control)) = (&listener.peer, &listener.control) {
+            let main = self.slots.first().and_then(|slot| slot.pid);
+            control.reply(peer, &listener.reply(answer, standing, main).encode());
+        }
+    }
+
+    /// What comes of what somebody asked for, to all and to who has asked.
+    pub(super) fn answer(&self, event: Event, ask: Ask, heard: Heard) {
+        let peer = self.setting.listener.as_ref().and_then(|listener| listener.peer.as_ref());
+        let (way, who) = match (event, peer) {
+            (Event::Signalled(Received { signal, sender }), _) => (Way::Signal(signal.number()), who(sender)),
+            (Event::Asked(_, Way::Control), Some(peer)) => {
+                (Way::Control, Some((peer.pid, peer.uid)))
+            }
+            (Event::Asked(_, way), _) => (way, None),
+            _ => return,
+        };
+        announce(ask, heard, way, who);
+        let answer = match heard {
+            Heard::Begun | Heard::Ignored => Answer::Accepted,
+            Heard::UnderWay => Answer::UnderWay,
+        };
+        if event == Event::Asked(ask, Way::Control) {
+            self.answer_peer(answer, Standing::Stopping);
+        }
+    }
+}
+
+fn who(sender: Sender) -> Option<(i32, u32)> {
+    match sender {
+        Sender::Process { pid, uid, .. } => Some((pid, uid)),
+        Sender::Kernel | Sender::Outside | Sender::Ourselves => None,
+    }
+}
+
+/// One line: what, by whom, through what, and what happens now.
+fn announce(ask: Ask, heard: Heard, way: Way, who: Option<(i32, u32)>) {
+    let comes = match (ask, heard) {
+        (Ask::End(Request { haste: Haste::Immediate, .. }), Heard::Begun) => "killing everything",
+        (Ask::End(Request { wish: Wish::Reboot, .. }), Heard::Begun) => "stopping, to begin again",
+        (Ask::End(_), Heard::Begun) => "stopping",
+        (_, Heard::UnderWay) => "all are being stopped already",
+        (Ask::Runlevel(_), _) => "a container has no runlevels; nothing happens",
+        (_, Heard::Begun | Heard::Ignored) => "there is nothing to do",
+    };
+    match (who, way) {
+        (Some((pid, uid)), _) => {
+            let comm = sys::comm(pid);
+            let name = comm.as_ref().map_or("a process that is gone", |name| name.as_str());
+            info!(event = "request", pid = pid, uid = uid, comm = name; "{ask} asked for by {name} (pid {pid}, uid {uid}) through {way}; {comes}");
+        }
+        (None, Way::Signal(_)) => info!(event = "request"; "{ask} asked for from outside by {way}; {comes}"),
+        (None, Way::Schedule) => info!(event = "request"; "the time for the {ask} has come; {comes}"),
+        (None, _) => info!(event = "request"; "{ask} asked for through {way}; {comes}"),
+    }
+}
+
+fn log_notice(notice: &Notice) {
+    let (plan, what) = match notice {
+        Notice::Scheduled(plan) => (plan, "is scheduled"),
+        Notice::Warning(plan) => (plan, "comes"),
+        Notice::Closing(plan) => (plan, "closes logins; it comes"),
+        Notice::Cancelled(plan) => (plan, "is cancelled, which was to come"),
+    };
+    let left = plan.when.saturating_sub(sys::microseconds_since_1970()).saturating_add(999_999) / 1_000_000;
+    let (wish, text) = (plan.request.wish, plan.text.as_str());
+    let colon = if text.is_empty() { "" } else { ": " };
+    info!(event = "schedule", seconds = left.cast_signed(); "a {wish} {what} in {left} s{colon}{text}");
+}

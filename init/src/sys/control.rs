@@ -1,0 +1,164 @@
+//! The control socket: datagrams, so that nobody who connects and says nothing holds anything, each with its sender's
+//! pid, user and group by the kernel's word (SCM_CREDENTIALS in unix(7)).
+
+use core::ffi::CStr;
+use core::mem::{MaybeUninit, size_of};
+
+use super::errno::{Errno, cerr};
+use super::fds::Fd;
+use super::files::{announce, make_directory, unlink};
+use super::process::Pid;
+
+/// The socket and its name.
+#[derive(Debug)]
+pub struct Control {
+    fd: Fd,
+    path: &'static CStr,
+    /// Credentials are asked for.
+    listens: bool,
+}
+
+/// Who has sent a datagram.
+#[derive(Clone, Copy, Debug)]
+pub struct Peer {
+    /// Its number in our PID namespace; 0 if it is outside.
+    pub pid: i32,
+    /// Its user.
+    pub uid: u32,
+    address: libc::sockaddr_un,
+    length: libc::socklen_t,
+}
+
+/// Who may send.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Door {
+    /// Everybody: what is asked for decides.
+    Everybody,
+    /// The members of this group, and root.
+    Group(u32),
+}
+
+impl Control {
+    /// Makes it, in its directory, which is made too.
+    ///
+    /// # Errors
+    /// The kernel's: a directory that we may not write to, a name that is too long.
+    pub fn offer(directory: &CStr, path: &'static CStr, door: Door, ourselves: Pid) -> Result<Control, Errno> {
+        make_directory(directory, 0o755)?;
+        let kind = libc::SOCK_DGRAM | libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK;
+        let fd = Fd::socket(libc::AF_UNIX, kind)?;
+        let (address, length) = address(path)?;
+        let bind = || {
+            // SAFETY: the kernel reads as many bytes of the address as it is told.
+            cerr(i64::from(unsafe { libc::bind(fd.raw(), (&raw const address).cast(), length) })).map(|_| ())
+        };
+        bind().or_else(|errno| match errno {
+            // Of an earlier run, which had the same number.
+            Errno(libc::EADDRINUSE) => unlink(path).and_then(|()| bind()),
+            _ => Err(errno),
+        })?;
+        let mode = match door {
+            Door::Everybody => 0o666,
+            Door::Group(group) => {
+                // SAFETY: the path ends with a NUL and the kernel only reads it.
+                cerr(i64::from(unsafe { libc::lchown(path.as_ptr(), u32::MAX, group) }))?;
+                0o660
+            }
+        };
+        // SAFETY: as above.
+        cerr(i64::from(unsafe { libc::chmod(path.as_ptr(), mode) }))?;
+        announce(&fd, ourselves)?;
+        Ok(Control { fd, path, listens: false })
+    }
+
+    /// The next datagram, with its length and who has sent it; `None`: nothing waits.
+    pub fn receive(&mut self, buffer: &mut [u8]) -> Option<(usize, Peer)> {
+        if !self.listens {
+            // What came before has credentials all the same, if its sender has them too.
+            self.ask_for_credentials();
+        }
+        // SAFETY: all zeros are a valid address.
+        let mut peer = Peer { pid: 0, uid: u32::MAX, address: unsafe { core::mem::zeroed() }, length: 0 };
+        let mut part = libc::iovec { iov_base: buffer.as_mut_ptr().cast(), iov_len: buffer.len() };
+        let mut words = MaybeUninit::<Words>::zeroed();
+        // SAFETY: all zeros are a valid header.
+        let mut header: libc::msghdr = unsafe { core::mem::zeroed() };
+        header.msg_name = (&raw mut peer.address).cast();
+        header.msg_namelen = size_of::<libc::sockaddr_un>() as libc::socklen_t;
+        header.msg_iov = &raw mut part;
+        header.msg_iovlen = 1;
+        header.msg_control = words.as_mut_ptr().cast();
+        header.msg_controllen = size_of::<Words>() as _;
+        // SAFETY: everything that the header points to lives through the call and has the size that it says.
+        let count = unsafe { libc::recvmsg(self.fd.raw(), &raw mut header, libc::MSG_CMSG_CLOEXEC) };
+        let count = usize::try_from(count).ok()?;
+        peer.length = header.msg_namelen;
+        // SAFETY: the kernel has filled in as much of it as the header says; the rest is zero.
+        let words = unsafe { words.assume_init() };
+        if (header.msg_controllen as usize) >= size_of::<Words>() && words.is_credentials() {
+            (peer.pid, peer.uid) = (words.credentials.pid, words.credentials.uid);
+        }
+        Some((count, peer))
+    }
+
+    fn ask_for_credentials(&mut self) {
+        let on: libc::c_int = 1;
+        let size = size_of::<libc::c_int>() as libc::socklen_t;
+        // SAFETY: the kernel reads one integer from `on`. Where it is refused, all senders are nobody.
+        unsafe {
+            libc::setsockopt(self.fd.raw(), libc::SOL_SOCKET, libc::SO_PASSCRED, (&raw const on).cast(), size)
+        };
+        self.listens = true;
+    }
+
+    /// Answers. Who does not listen for it has no answer.
+    pub fn reply(&self, to: &Peer, bytes: &[u8]) {
+        let flags = libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL;
+        let address = (&raw const to.address).cast();
+        // SAFETY: the kernel reads the bytes of one slice, and as many of the address as it wrote itself.
+        unsafe { libc::sendto(self.fd.raw(), bytes.as_ptr().cast(), bytes.len(), flags, address, to.length) };
+    }
+
+    /// Removes its name.
+    pub fn remove(&self) {
+        // Nobody else will miss it.
+        let _ = unlink(self.path);
+    }
+
+    /// Its number.
+    pub fn raw(&self) -> i32 {
+        self.fd.raw()
+    }
+}
+
+/// One control message with credentials in it, as the kernel lays it out (cmsg(3)).
+#[repr(C)]
+#[derive(Clone, Copy)]
+struct Words {
+    length: usize,
+    level: libc::c_int,
+    kind: libc::c_int,
+    credentials: libc::ucred,
+    padding: u32,
+}
+
+impl Words {
+    fn is_credentials(&self) -> bool {
+        self.level == libc::SOL_SOCKET && self.kind == libc::SCM_CREDENTIALS
+    }
+}
+
+fn address(path: &CStr) -> Result<(libc::sockaddr_un, libc::socklen_t), Errno> {
+    // SAFETY: all zeros are a valid address.
+    let mut address: libc::sockaddr_un = unsafe { core::mem::zeroed() };
+    address.sun_family = libc::AF_UNIX as libc::sa_family_t;
+    let bytes = path.to_bytes_with_nul();
+    if bytes.len() > address.sun_path.len() {
+        return Err(Errno(libc::ENAMETOOLONG));
+    }
+    for (to, from) in address.sun_path.iter_mut().zip(bytes) {
+        *to = (*from).cast_signed() as libc::c_char;
+    }
+    let length = size_of::<libc::sa_family_t>().saturating_add(bytes.len());
+    Ok((address, length as libc::socklen_t))
+}

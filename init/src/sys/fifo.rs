@@ -1,0 +1,83 @@
+//! A FIFO that others write to: made anew over whatever stood there, and never at its end, because we ourselves have it
+//! open for writing.
+
+use core::ffi::CStr;
+
+use super::errno::{Errno, cerr};
+use super::fds::Fd;
+use super::files::{Identity, announce, unlink};
+use super::process::Pid;
+
+/// An open FIFO and its name.
+#[derive(Debug)]
+pub struct Fifo {
+    fd: Fd,
+    path: &'static CStr,
+}
+
+/// For its owner alone: who may write may stop the container.
+const MODE: libc::mode_t = 0o600;
+
+impl Fifo {
+    /// Makes it, and says whether anything stood there. What stands there from an earlier run is used again if it is a FIFO of our own for us alone, and is
+    /// removed otherwise.
+    ///
+    /// # Errors
+    /// The kernel's: a directory that we may not write to; EEXIST or ENOTEMPTY if a directory stands there.
+    pub fn offer(path: &'static CStr, ourselves: Pid) -> Result<(Fifo, bool), Errno> {
+        let was_there = make(path)?;
+        let flags = libc::O_RDWR | libc::O_NONBLOCK | libc::O_NOFOLLOW;
+        let fd = Fd::open(path, flags)?;
+        announce(&fd, ourselves)?;
+        Ok((Fifo { fd, path }, was_there))
+    }
+
+    /// What waits in it; 0 if nothing does.
+    pub fn read(&self, buffer: &mut [u8]) -> usize {
+        // EAGAIN: drained.
+        self.fd.read(buffer).unwrap_or(0)
+    }
+
+    /// Whether its name still leads to it.
+    pub fn is_there(&self) -> bool {
+        match (Identity::of(self.path), Identity::of_open(&self.fd)) {
+            (Ok(there), Ok(ours)) => there.is_same_file(&ours),
+            _ => false,
+        }
+    }
+
+    /// Removes its name, if that is still its own.
+    pub fn remove(&self) {
+        if self.is_there() {
+            // Nobody else will miss it.
+            let _ = unlink(self.path);
+        }
+    }
+
+    /// Its number.
+    pub fn raw(&self) -> i32 {
+        self.fd.raw()
+    }
+}
+
+fn make(path: &CStr) -> Result<bool, Errno> {
+    // SAFETY: the path ends with a NUL and the kernel only reads it.
+    let create = || cerr(i64::from(unsafe { libc::mkfifo(path.as_ptr(), MODE) })).map(|_| ());
+    match create() {
+        Err(Errno(libc::EEXIST)) => {}
+        other => return other.map(|()| false),
+    }
+    let there = Identity::of(path)?;
+    // SAFETY: no arguments, cannot fail.
+    let ourselves = unsafe { libc::geteuid() };
+    if there.is_fifo() && there.owner == ourselves && there.mode & 0o7777 == MODE {
+        return Ok(true);
+    }
+    if there.is_directory() {
+        // SAFETY: as above.
+        cerr(i64::from(unsafe { libc::rmdir(path.as_ptr()) }))?;
+    } else {
+        unlink(path)?;
+    }
+    create().map(|()| true)
+}

@@ -1,0 +1,131 @@
+//! Descriptors that we are told of by SIGIO, so that a sleep that waits for signals waits for them as well: no other
+//! system call is made while nothing happens, nor one more for each signal.
+
+use core::ffi::CStr;
+
+use super::errno::{Errno, cerr};
+use super::fds::Fd;
+use super::process::Pid;
+
+/// Has the kernel send us SIGIO when something comes (F_SETOWN in fcntl(2), FIOASYNC in ioctl_tty(2)). As signals are
+/// blocked it waits for us, and stands for all that came.
+pub(super) fn announce(fd: &Fd, ourselves: Pid) -> Result<(), Errno> {
+    // SAFETY: takes integers and touches no memory of ours.
+    cerr(i64::from(unsafe { libc::fcntl(fd.raw(), libc::F_SETOWN, ourselves.number()) }))?;
+    let on: libc::c_int = 1;
+    // SAFETY: the kernel reads one integer from `on`.
+    cerr(i64::from(unsafe { libc::ioctl(fd.raw(), libc::FIOASYNC, &raw const on) })).map(|_| ())
+}
+
+/// fcntl.h's, which the C library of ours does not have.
+const DN_DELETE: libc::c_int = 0x8;
+const DN_RENAME: libc::c_int = 0x10;
+const DN_MULTISHOT: libc::c_int = i32::MIN;
+
+/// A directory of which names may vanish.
+#[derive(Debug)]
+pub struct Directory {
+    /// Closing it ends the watch.
+    fd: Fd,
+}
+
+impl Directory {
+    /// Has the kernel send us SIGIO whenever a name in it is removed or renamed (F_NOTIFY in fcntl(2)).
+    ///
+    /// # Errors
+    /// The kernel's: no such directory, or it has no such notifications.
+    pub fn watch(path: &CStr) -> Result<Directory, Errno> {
+        let fd = Fd::open(path, libc::O_RDONLY | libc::O_DIRECTORY)?;
+        let wanted = DN_DELETE | DN_RENAME | DN_MULTISHOT;
+        // SAFETY: takes integers and touches no memory of ours. It makes us the owner as well.
+        cerr(i64::from(unsafe { libc::fcntl(fd.raw(), libc::F_NOTIFY, wanted) }))?;
+        Ok(Directory { fd })
+    }
+
+    /// Its number.
+    pub fn raw(&self) -> i32 {
+        self.fd.raw()
+    }
+}
+
+/// unlink(2).
+///
+/// # Errors
+/// The kernel's.
+pub fn unlink(path: &CStr) -> Result<(), Errno> {
+    // SAFETY: the path ends with a NUL and the kernel only reads it.
+    cerr(i64::from(unsafe { libc::unlink(path.as_ptr()) })).map(|_| ())
+}
+
+/// mkdir(2); that it is there already is no error.
+///
+/// # Errors
+/// The kernel's.
+pub(super) fn make_directory(path: &CStr, mode: libc::mode_t) -> Result<(), Errno> {
+    // SAFETY: as above.
+    match cerr(i64::from(unsafe { libc::mkdir(path.as_ptr(), mode) })) {
+        Ok(_) | Err(Errno(libc::EEXIST)) => Ok(()),
+        Err(errno) => Err(errno),
+    }
+}
+
+/// symlink(2), in the place of a link or file that is there.
+///
+/// # Errors
+/// The kernel's.
+pub fn make_link(path: &CStr, target: &CStr) -> Result<(), Errno> {
+    // SAFETY: both end with a NUL and the kernel only reads them.
+    let make = || cerr(i64::from(unsafe { libc::symlink(target.as_ptr(), path.as_ptr()) })).map(|_| ());
+    match make() {
+        Err(Errno(libc::EEXIST)) => unlink(path).and_then(|()| make()),
+        other => other,
+    }
+}
+
+/// What is known of a file: which it is, and what.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Identity {
+    pub(super) device: libc::dev_t,
+    pub(super) inode: libc::ino_t,
+    pub(super) mode: libc::mode_t,
+    pub(super) owner: libc::uid_t,
+}
+
+impl Identity {
+    /// lstat(2).
+    pub(super) fn of(path: &CStr) -> Result<Identity, Errno> {
+        let mut status = core::mem::MaybeUninit::<libc::stat>::zeroed();
+        // SAFETY: the path ends with a NUL, and `status` has room for what the kernel writes.
+        cerr(i64::from(unsafe { libc::lstat(path.as_ptr(), status.as_mut_ptr()) }))?;
+        // SAFETY: all zeros are a valid stat, and the kernel has filled it in.
+        Ok(Identity::from(unsafe { status.assume_init() }))
+    }
+
+    /// fstat(2).
+    pub(super) fn of_open(fd: &Fd) -> Result<Identity, Errno> {
+        let mut status = core::mem::MaybeUninit::<libc::stat>::zeroed();
+        // SAFETY: `status` has room for what the kernel writes.
+        cerr(i64::from(unsafe { libc::fstat(fd.raw(), status.as_mut_ptr()) }))?;
+        // SAFETY: as above.
+        Ok(Identity::from(unsafe { status.assume_init() }))
+    }
+
+    pub(super) fn is_fifo(&self) -> bool {
+        self.mode & libc::S_IFMT == libc::S_IFIFO
+    }
+
+    pub(super) fn is_directory(&self) -> bool {
+        self.mode & libc::S_IFMT == libc::S_IFDIR
+    }
+
+    pub(super) fn is_same_file(&self, other: &Identity) -> bool {
+        self.device == other.device && self.inode == other.inode
+    }
+}
+
+impl From<libc::stat> for Identity {
+    fn from(status: libc::stat) -> Identity {
+        let libc::stat { st_dev: device, st_ino: inode, st_mode: mode, st_uid: owner, .. } = status;
+        Identity { device, inode, mode, owner }
+    }
+}
