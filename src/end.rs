@@ -3,9 +3,20 @@
 
 use log::warn;
 use nix::sys::prctl::set_dumpable;
+use nix::sys::reboot::RebootMode;
 use nix::sys::resource::{Resource, setrlimit};
 use supervise_init::core::{Signal, Status};
 use supervise_init::sys;
+
+/// Calls reboot(2), by which whoever runs the container is told; where we may not, the code says so that runc makes of it.
+pub(crate) fn reboot() -> u8 {
+    /// 128 + SIGHUP.
+    const REBOOTED: u8 = 129;
+    // It does not return where it is allowed.
+    let Err(errno) = nix::sys::reboot::reboot(RebootMode::RB_AUTOBOOT);
+    warn!("cannot call reboot(2): {}; ending with {REBOOTED}", errno.desc().to_lowercase());
+    REBOOTED
+}
 
 /// Ends us by `signal`, without a core dump of ours; where we survive it, 128 + n is left.
 pub(crate) fn die_of(signal: Signal) -> u8 {

@@ -3,10 +3,12 @@
 use std::ffi::CStr;
 
 use log::{LevelFilter, debug, error, warn};
-use supervise_init::core::{OnReboot, Outcome, Policy, Record, Scope, Signal, Single, StartError};
-use supervise_init::driver::{self, Purpose, Setting, Slot};
+use supervise_init::core::request::Manager;
+use supervise_init::core::{Outcome, Policy, Record, Scope, Signal, Single, StartError};
+use supervise_init::driver::{self, Kept, Listener, Offer, Purpose, Setting, Slot};
 use supervise_init::sys::{
-    self, Entry, Environment, Format, Pid, Program, SigSet, Static, Words, parent, session, session_of, this_process,
+    self, Entry, Environment, Format, Line, Pid, Program, SigSet, Static, Words, parent, session, session_of,
+    this_process,
 };
 
 use crate::cli::hooks::Hooks;
@@ -16,7 +18,7 @@ use crate::hooks::{Around, Plan};
 use crate::outfit::Ready;
 use crate::place::Place;
 use crate::report::{NotStarted, Report};
-use crate::{compat, diagnose, end};
+use crate::{compat, diagnose, end, offer};
 
 /// What the environment told us.
 pub(crate) struct Surroundings {
@@ -25,6 +27,8 @@ pub(crate) struct Surroundings {
     log: Option<&'static CStr>,
     log_format: Option<&'static CStr>,
     strict: Option<&'static CStr>,
+    runtime_dir: Option<&'static CStr>,
+    manager: Manager,
     variables: Variables,
     pid_entries: [Option<&'static CStr>; 2],
 }
@@ -42,7 +46,9 @@ impl Surroundings {
             log: None,
             log_format: None,
             strict: None,
-            variables: Variables::default(),
+            runtime_dir: None,
+            manager: Manager::Other,
+            variables: cli::NO_VARIABLES,
             pid_entries: [None; 2],
         };
         environment.retain(|entry| found.look_at(entry));
@@ -54,6 +60,12 @@ impl Surroundings {
         let bytes = entry.to_bytes();
         match bytes.first() {
             Some(b'P') if bytes.starts_with(b"PATH=") => self.path = after(entry, b"PATH="),
+            Some(b'X') if bytes.starts_with(b"XDG_RUNTIME_DIR=") => {
+                self.runtime_dir = after(entry, b"XDG_RUNTIME_DIR=").filter(|path| !path.is_empty());
+            }
+            Some(b'c') if matches!(bytes, b"container=lxc" | b"container=systemd-nspawn") => {
+                self.manager = Manager::OfSystems;
+            }
             Some(b'S') if bytes.starts_with(b"SUPERVISE_") => return !self.take_variable(entry),
             // sd_listen_fds(3) and sd_watchdog_enabled(3) compare these with the reader's own pid.
             Some(b'L') if self.names_us(bytes, b"LISTEN_PID=") => self.pid_entries[0] = Some(entry),
@@ -112,6 +124,16 @@ impl Surroundings {
         cli::yes_or_no(value.to_str().unwrap_or_default()).ok_or(value)
     }
 
+    /// Where files of a user who is not root go while that one is logged in.
+    pub(crate) fn runtime_dir(&self) -> Option<&'static CStr> {
+        self.runtime_dir
+    }
+
+    /// What runs the container.
+    pub(crate) fn manager(&self) -> Manager {
+        self.manager
+    }
+
     /// Whether it is said what is to be logged.
     pub(crate) fn has_level(&self) -> bool {
         self.log.is_some_and(|word| !word.is_empty())
@@ -119,7 +141,7 @@ impl Surroundings {
 
     /// From here on lines can be logged.
     pub(crate) fn install_log(&self) {
-        sys::install_log(LevelFilter::Warn, self.format().unwrap_or(Format::Text));
+        sys::install_log(LevelFilter::Info, self.format().unwrap_or(Format::Text));
     }
 
     /// What is logged will look as it should, by whatever log.
@@ -151,17 +173,17 @@ impl Surroundings {
 
     /// As `SUPERVISE_LOG` says. Our environment may be another program's: what it cannot mean is no error.
     fn level(&self) -> LevelFilter {
-        let Some(word) = self.log else { return LevelFilter::Warn };
+        let Some(word) = self.log else { return LevelFilter::Info };
         match word.to_str().map(str::parse) {
             Ok(Ok(level)) => level,
             // A compose file sets what it has no value for to nothing.
-            _ if word.is_empty() => LevelFilter::Warn,
+            _ if word.is_empty() => LevelFilter::Info,
             _ => {
                 warn!(
-                    "SUPERVISE_LOG={}: no log level (off, error, warn, info, debug, trace); taken as warn",
+                    "SUPERVISE_LOG={}: no log level (off, error, warn, info, debug, trace); taken as info",
                     word.to_string_lossy()
                 );
-                LevelFilter::Warn
+                LevelFilter::Info
             }
         }
     }
@@ -183,7 +205,7 @@ pub(crate) fn run(
     surroundings: &Surroundings,
     options: &Options,
 ) -> u8 {
-    let (report, place, ready) = match prepare(environment, surroundings, options) {
+    let Prepared { report, place, ready, offer } = match prepare(environment, surroundings, options) {
         Ok(prepared) => prepared,
         Err(()) => return failure(options),
     };
@@ -207,6 +229,7 @@ pub(crate) fn run(
         Some(plan) => (&mut plan.slots, &plan.limits),
         None => (&mut alone, &[]),
     };
+    let is_asked = offer.is_some() && conduct.voice.is_none();
     let policy = Policy {
         before,
         forwarding: &options.forwarding,
@@ -218,28 +241,97 @@ pub(crate) fn run(
         on_signal_death: place.on_signal_death,
         hurry: conduct.hurry,
         parting: conduct.parting,
-        requests: None,
-        on_reboot: OnReboot::Exit,
+        // Another init forwards its signals whatever they mean.
+        requests: is_asked.then_some(surroundings.manager),
+        on_reboot: offer::on_reboot(surroundings, options),
     };
-    let mut machine = if conduct.has_main { Single::new(policy) } else { Single::without_main(policy) };
     let mut record = if report.is_some() { RECORD.put(Record::EMPTY) } else { None };
-    let context = diagnose::stop::Context {
-        ourselves: surroundings.ourselves,
-        scope: place.scope,
-        kill_mode: options.ladder.kill_mode,
-        program,
+    let mut listener = offer.map(|offer| Listener::open(offer, surroundings.ourselves, &offer::make_known));
+    let home = Home::of(offer, conduct.kept);
+    let life = Life { policy, program, surroundings, kept: home.kept, spared: report.as_ref() };
+    let outcome = loop {
+        match life.live(slots, record.as_deref_mut(), listener.as_mut()) {
+            Outcome::Again => begin_again(slots, record.as_deref_mut(), listener.as_mut(), &home),
+            outcome => break outcome,
+        }
     };
-    let setting = Setting {
-        scope: place.scope,
-        ourselves: surroundings.ourselves,
-        explain: Some(&|situation| diagnose::stop::explain(situation, &context)),
-        record: record.as_deref_mut(),
-        spared: report.as_ref().map(Report::file),
-        kept: conduct.kept,
-    };
-    let outcome = driver::run(&mut machine, slots, setting);
+    if let Some(listener) = &mut listener {
+        listener.close();
+    }
     let slots = plan.as_ref().map_or(&alone[..], |plan| &plan.slots);
     conclude(outcome, slots, report.as_ref().zip(record.as_deref()), options)
+}
+
+/// What every start of the command has in common.
+struct Life<'a> {
+    policy: Policy<'a>,
+    program: Program,
+    surroundings: &'a Surroundings,
+    kept: Kept,
+    spared: Option<&'a Report>,
+}
+
+impl Life<'_> {
+    /// From the first start to the end of all.
+    fn live<'l>(
+        &self,
+        slots: &mut [Slot<'_>],
+        record: Option<&mut Record>,
+        listener: Option<&mut Listener<'l>>,
+    ) -> Outcome {
+        let Life { policy, program, surroundings, kept, spared } = *self;
+        let mut machine = if slots.is_empty() { Single::without_main(policy) } else { Single::new(policy) };
+        let context = diagnose::stop::Context {
+            ourselves: surroundings.ourselves,
+            scope: policy.scope,
+            kill_mode: policy.ladder.kill_mode,
+            program,
+        };
+        let setting = Setting {
+            scope: policy.scope,
+            ourselves: surroundings.ourselves,
+            explain: Some(&|situation| diagnose::stop::explain(situation, &context)),
+            record,
+            spared: spared.map(Report::file),
+            kept,
+            listener,
+        };
+        driver::run(&mut machine, slots, setting)
+    }
+}
+
+/// Where we were started: the command begins there each time.
+struct Home {
+    path: Option<&'static CStr>,
+    kept: Kept,
+}
+
+/// Where its path is kept.
+static HOME: Static<Line<1024>> = Static::new();
+
+impl Home {
+    /// It is needed only where a reboot can be asked for. What is `/` need not be left.
+    fn of(offer: Option<Offer>, kept: Kept) -> Home {
+        let line = offer.and_then(|_| HOME.put(Line::new()));
+        let path = line.and_then(|line| sys::working_directory(line));
+        Home { path, kept: Kept { directory: kept.directory || path == Some(c"/"), ..kept } }
+    }
+}
+
+/// All is as it was before the first start.
+#[inline(never)]
+fn begin_again(slots: &mut [Slot<'_>], record: Option<&mut Record>, listener: Option<&mut Listener<'_>>, home: &Home) {
+    slots.iter_mut().for_each(Slot::rewind);
+    if let Some(record) = record {
+        *record = Record::EMPTY;
+    }
+    if let Some(listener) = listener {
+        listener.count_restart();
+    }
+    let back = home.path.map(sys::change_directory);
+    if let (Some(path), Some(Err(errno))) = (home.path, back) {
+        warn!("cannot go back to {}: {errno}; beginning again in /", path.to_string_lossy());
+    }
 }
 
 /// Not in our caller's frame, which stays in memory.
@@ -273,19 +365,24 @@ fn hand_on(entry: Entry, signals: Signals) -> Entry {
     }
 }
 
-/// What has to be right before anything starts, and where we stand. What is not is said.
+/// What is right, and where we stand.
+struct Prepared {
+    report: Option<Report>,
+    place: Place,
+    ready: Ready,
+    offer: Option<Offer>,
+}
+
+/// What has to be right before anything starts. What is not is said.
 #[inline(never)]
-fn prepare(
-    environment: Environment,
-    surroundings: &Surroundings,
-    options: &Options,
-) -> Result<(Option<Report>, Place, Ready), ()> {
+fn prepare(environment: Environment, surroundings: &Surroundings, options: &Options) -> Result<Prepared, ()> {
     surroundings.set_level(options.level);
     if let Some(voice) = options.conduct.voice {
         voice.listen();
     }
     let ready = dress(environment, surroundings, options)?;
     let report = open_report(options)?;
+    let offer = offer::of(surroundings, options).map_err(|wrong| error!("{wrong}"))?;
     if let Some(signal) = options.parent_death {
         follow_parent(signal, surroundings.ourselves);
     }
@@ -296,7 +393,7 @@ fn prepare(
             Err(errno) => warn!("cannot become a subreaper: {errno}; orphans of the command go elsewhere"),
         }
     }
-    Ok((report, place, ready))
+    Ok(Prepared { report, place, ready, offer })
 }
 
 /// Looks up what the command is given, or says why it cannot be had.
@@ -333,8 +430,7 @@ fn conclude(outcome: Outcome, slots: &[Slot<'_>], report: Option<(&Report, &Reco
         Outcome::Code(code) => code,
         Outcome::Signal(signal) => end::die_of(signal),
         Outcome::NotStarted(..) => failure(options),
-        // As runc tells of a container that has called reboot(2).
-        Outcome::Again | Outcome::Reboot => 129,
+        Outcome::Again | Outcome::Reboot => end::reboot(),
     }
 }
 

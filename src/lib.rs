@@ -5,12 +5,14 @@
 //! start.
 
 mod cli;
+mod clock;
 mod compat;
 mod conduct;
 mod diagnose;
 mod end;
 mod hooks;
 mod init;
+mod offer;
 mod outfit;
 mod place;
 mod report;

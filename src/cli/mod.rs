@@ -19,7 +19,7 @@ use std::ffi::CStr;
 use std::time::Duration;
 
 use log::LevelFilter;
-use supervise_init::core::{ExitMap, Forwarding, KillMode, Ladder, Leftovers, Signal};
+use supervise_init::core::{ExitMap, Forwarding, KillMode, Ladder, Leftovers, OnReboot, Signal};
 use supervise_init::driver::ForwardTo;
 use supervise_init::sys::{Words, set_log_format};
 
@@ -31,7 +31,7 @@ use subcommands::Subcommand;
 pub(crate) use wrong::{Given, Wrong};
 
 use crate::conduct::Conduct;
-use crate::outfit::Outfit;
+use crate::outfit::{Asked, Outfit};
 use crate::report;
 use crate::shims::Shims;
 use crate::wait_for::{Target, WaitFor};
@@ -68,6 +68,12 @@ pub(crate) struct Options {
     pub(crate) wait_for: Option<&'static mut WaitFor>,
     /// Where in the words the command begins; at least 1.
     pub(crate) command: usize,
+    /// `None`: as the container's manager has it.
+    pub(crate) on_reboot: Option<OnReboot>,
+    /// Whether we may be asked from inside.
+    pub(crate) requests: bool,
+    /// Who may ask besides root.
+    pub(crate) ctl_group: Option<Asked>,
     /// What no option is about.
     pub(crate) conduct: Conduct,
     /// Which options the words give: the bit of the id.
@@ -89,6 +95,9 @@ impl Options {
         wait_for: None,
         outfit: None,
         command: 0,
+        on_reboot: None,
+        requests: true,
+        ctl_group: None,
         conduct: Conduct::OURS,
         given: 0,
     };
@@ -142,6 +151,9 @@ impl Options {
             Id::PreStartTimeout => self.hooks().before_limit = hooks::limit(stop::time(given, text()?)?),
             Id::PreStop => self.hooks().stop = Some(hooks::command(given, value)?),
             Id::PreStopTimeout => self.hooks().stop_limit = Some(hooks::stop_limit(given, text()?)?),
+            Id::OnReboot => self.on_reboot = Some(choice(given, text()?, on_reboot_named)?),
+            Id::Requests => self.requests = choice(given, text()?, on_or_off)?,
+            Id::CtlGroup => self.ctl_group = Some(Asked { given, value }),
             Id::ExitReport => self.exit_report = Some(value),
             Id::ExitReportFormat => self.exit_report_format = choice(given, text()?, report::format_named)?,
             Id::Timeout => {
@@ -206,6 +218,9 @@ impl Options {
 
 /// The values of the variables, by the rows of their options.
 pub(crate) type Variables = [Option<&'static CStr>; TABLE.len()];
+
+/// Before any is read.
+pub(crate) const NO_VARIABLES: Variables = [None; TABLE.len()];
 
 /// Where the value of a variable belongs, if it is one of ours. `name` is without its `SUPERVISE_`.
 pub(crate) fn place_of_variable(name: &[u8]) -> Option<usize> {
@@ -351,6 +366,23 @@ fn kill_mode_named(word: &str) -> Option<KillMode> {
         "main" => Some(KillMode::Main),
         "group" => Some(KillMode::Group),
         "tree" => Some(KillMode::Tree),
+        _ => None,
+    }
+}
+
+fn on_reboot_named(word: &str) -> Option<OnReboot> {
+    match word {
+        "restart" => Some(OnReboot::Restart),
+        "exit" => Some(OnReboot::Exit),
+        "system" => Some(OnReboot::System),
+        _ => None,
+    }
+}
+
+fn on_or_off(word: &str) -> Option<bool> {
+    match word {
+        "on" => Some(true),
+        "off" => Some(false),
         _ => None,
     }
 }

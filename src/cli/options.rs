@@ -29,6 +29,9 @@ pub(crate) enum Id {
     PreStartTimeout,
     PreStop,
     PreStopTimeout,
+    OnReboot,
+    Requests,
+    CtlGroup,
     ExitReport,
     ExitReportFormat,
     Verbose,
@@ -52,6 +55,7 @@ pub(crate) enum Topic {
     Signals,
     Stop,
     Hooks,
+    Requests,
     Reports,
     Other,
     WaitFor,
@@ -65,6 +69,7 @@ impl Topic {
             Topic::Signals => "Signals",
             Topic::Stop => "The stop",
             Topic::Hooks => "Before it starts, and before it is stopped",
+            Topic::Requests => "When it is asked from inside, as PID 1",
             Topic::Reports => "What it tells",
             Topic::Other => "Other",
             Topic::WaitFor => "Waiting",
@@ -176,7 +181,7 @@ impl Row {
 }
 
 /// In the order of the help text.
-pub(crate) const TABLE: [Row; 32] = [
+pub(crate) const TABLE: [Row; 35] = [
     Row {
         id: Id::User,
         topic: Topic::Command,
@@ -376,6 +381,30 @@ pub(crate) const TABLE: [Row; 32] = [
         long: "pre-stop-timeout",
         value: Some("TIME"),
         help: "Kill a --pre-stop that takes longer\nThe stop goes on then. Default: 5s, but at most half of what --delay leaves of --grace.",
+    },
+    Row {
+        id: Id::OnReboot,
+        topic: Topic::Requests,
+        short: None,
+        long: "on-reboot",
+        value: Some("restart|exit|system"),
+        help: "What a reboot is, asked for from inside\nThe command is stopped with all else and started again in the same container; or supervise ends with 129; or calls reboot(2). Default: restart; in LXC and systemd-nspawn, system.",
+    },
+    Row {
+        id: Id::Requests,
+        topic: Topic::Requests,
+        short: None,
+        long: "requests",
+        value: Some("on|off"),
+        help: "Whether poweroff, reboot, shutdown ... work\nBy /run/initctl, the control socket /run/supervise/ctl, and the signals of shutdown clients. As PID 1 only. Default: on.",
+    },
+    Row {
+        id: Id::CtlGroup,
+        topic: Topic::Requests,
+        short: None,
+        long: "ctl-group",
+        value: Some("GROUP"),
+        help: "Let this group use the control socket\nBy name or number. Its members may ask for all that root may. Default: everybody may ask how things stand, and root for the rest.",
     },
     Row {
         id: Id::ExitMap,

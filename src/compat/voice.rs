@@ -50,11 +50,11 @@ static VOICE: Static<Voice> = Static::new();
 
 /// Installs it as the log; `None` if there is one already.
 pub(super) fn install(speech: Speech) -> Option<&'static Voice> {
-    let own = AtomicU8::new(LevelFilter::Warn as u8);
+    let own = AtomicU8::new(LevelFilter::Info as u8);
     let voice = VOICE.put(Voice { speech, own, received: AtomicU8::new(0), main_has_ended: AtomicBool::new(false) })?;
     let voice = &*voice;
     log::set_logger(voice).ok()?;
-    log::set_max_level(LevelFilter::Warn);
+    log::set_max_level(LevelFilter::Info);
     Some(voice)
 }
 

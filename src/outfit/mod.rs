@@ -31,6 +31,12 @@ pub(crate) struct Asked {
 }
 
 impl Asked {
+    /// The group of that name or number.
+    pub(crate) fn group(self) -> Result<u32, Wrong> {
+        let spec = [b":", self.value.to_bytes()].concat();
+        users::look_up(&spec).map(|user| user.gid).map_err(|why| self.unfit(why))
+    }
+
     fn unfit(self, why: Unfit) -> Wrong {
         Wrong::Unfit(self.given, self.value, Box::new(why))
     }

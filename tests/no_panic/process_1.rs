@@ -6,13 +6,14 @@
 use core::ffi::{c_char, c_int};
 use core::time::Duration;
 
+use supervise_init::core::request::Manager;
 use supervise_init::core::{
-    ExitMap, Forwarding, Group, Hurry, JobControl, KillMode, Ladder, Leftovers, OnSignalDeath, Outcome, Policy, Record,
-    Scope, Signal, Single, StopSignal,
+    ExitMap, Forwarding, Group, Hurry, JobControl, KillMode, Ladder, Leftovers, OnReboot, OnSignalDeath, Outcome,
+    Policy, Record, Scope, Signal, Single, StopSignal,
 };
-use supervise_init::driver::{ForwardTo, Kept, Purpose, Setting, Slot, run};
+use supervise_init::driver::{ForwardTo, Kept, Listener, Offer, Purpose, Setting, Slot, run};
 use supervise_init::sys::{
-    Alteration, Alterations, Capabilities, Environment, Fd, Format, Placement, Program, Static, Words, block_all,
+    Alteration, Alterations, Capabilities, Door, Environment, Fd, Format, Placement, Program, Static, Words, block_all,
     controlling_tty, forget_dispositions, install_log, is_subreaper, leave_terminal, set_subreaper, this_process,
 };
 
@@ -105,6 +106,8 @@ extern "C" fn main(count: c_int, words: *mut *mut c_char, environment: *mut *mut
         on_signal_death: OnSignalDeath::Code,
         hurry: if many { Hurry::All } else { Hurry::Leftovers },
         parting: Signal::new(count),
+        requests: if many { Some(Manager::OfSystems) } else { None },
+        on_reboot: if many { OnReboot::Restart } else { OnReboot::System },
     };
     let mut machine = if count > 4 { Single::new(policy) } else { Single::without_main(policy) };
     let main = Slot::new(program, if many { ForwardTo::Group } else { ForwardTo::Main }, tty);
@@ -114,6 +117,16 @@ extern "C" fn main(count: c_int, words: *mut *mut c_char, environment: *mut *mut
     let mut slots = [main, before, before.calling(&called), before.hook(Purpose::PreStop, "two")];
     let report = words.get(9).and_then(|path| Fd::create(path).ok());
     let mut record = if many { RECORD.put(Record::EMPTY) } else { None };
+    let offer = Offer {
+        initctl: words.get(5).map(|path| (path, c"/run")),
+        link: c"/dev/initctl",
+        control: words.get(6).map(|path| (c"/run/supervise", path)),
+        door: if many { Door::Group(7) } else { Door::Everybody },
+        stale: &[c"/run/nologin"],
+        owner: 0,
+    };
+    let known = |notice: &_| log::warn!("{}", core::mem::size_of_val(notice));
+    let mut listener = Listener::open(offer, this_process(), &known);
     let setting = Setting {
         scope,
         ourselves: this_process(),
@@ -121,12 +134,18 @@ extern "C" fn main(count: c_int, words: *mut *mut c_char, environment: *mut *mut
         record: record.as_deref_mut(),
         spared: report.as_ref(),
         kept: Kept { descriptors: many, directory: many },
+        listener: Some(&mut listener),
     };
     let slots = if count > 4 { &mut slots[..] } else { &mut [] };
-    match run(&mut machine, slots, setting) {
+    let outcome = run(&mut machine, slots, setting);
+    listener.count_restart();
+    slots.iter_mut().for_each(Slot::rewind);
+    listener.close();
+    match outcome {
         Outcome::Code(code) => c_int::from(code),
         Outcome::Signal(signal) => 128 + c_int::from(signal.number()),
         Outcome::NotStarted(..) => 127,
+        Outcome::Again | Outcome::Reboot => 129,
     }
 }
 

@@ -8,7 +8,8 @@ use log::{debug, info, warn};
 
 use super::World;
 use crate::core::request::{
-    Answer, Ask, Desk, Found, Guest, Haste, Initctl, Message, Notice, Program, Reply, Request, Said, Standing, Way, Wish,
+    Answer, Ask, Desk, Found, Guest, Haste, Initctl, Message, Notice, Program, Reply, Request, Said, Standing, Way,
+    Wish,
 };
 use crate::core::{Event, Heard, Machine, Received, Sender, Time};
 use crate::sys::{self, Alarm, Control, Directory, Door, Errno, Fifo, Helper, Peer, Pid};
@@ -204,7 +205,9 @@ impl<'a> Listener<'a> {
     fn set_alarm(&mut self) {
         let wake = self.desk.schedule().wake();
         if self.alarm.is_none() && wake.is_some() {
-            self.alarm = Alarm::new().inspect_err(|errno| warn!("cannot set a timer: {errno}; what is scheduled will not come")).ok();
+            self.alarm = Alarm::new()
+                .inspect_err(|errno| warn!("cannot set a timer: {errno}; what is scheduled will not come"))
+                .ok();
         }
         if let Some(alarm) = self.alarm {
             alarm.set(wake);
@@ -267,7 +270,9 @@ impl World<'_, '_, '_> {
                 bytes = rest;
                 match found {
                     Found::Ask(ask) => self.deliver(machine, Event::Asked(ask, Way::Initctl)),
-                    Found::Unknown => debug!(event = "initctl"; "a record of /run/initctl asks for nothing that we know"),
+                    Found::Unknown => {
+                        debug!(event = "initctl"; "a record of /run/initctl asks for nothing that we know")
+                    }
                     Found::Garbage => listener.complain(Way::Initctl),
                 }
             }
@@ -347,9 +352,7 @@ impl World<'_, '_, '_> {
         let peer = self.setting.listener.as_ref().and_then(|listener| listener.peer.as_ref());
         let (way, who) = match (event, peer) {
             (Event::Signalled(Received { signal, sender }), _) => (Way::Signal(signal.number()), who(sender)),
-            (Event::Asked(_, Way::Control), Some(peer)) => {
-                (Way::Control, Some((peer.pid, peer.uid)))
-            }
+            (Event::Asked(_, Way::Control), Some(peer)) => (Way::Control, Some((peer.pid, peer.uid))),
             (Event::Asked(_, way), _) => (way, None),
             _ => return,
         };

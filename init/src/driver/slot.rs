@@ -78,6 +78,12 @@ impl<'a> Slot<'a> {
         Slot { call: Some(call), ..self }
     }
 
+    /// It does not run, as before its first start.
+    pub fn rewind(&mut self) {
+        (self.pid, self.number) = (None, None);
+        self.has_terminal = matches!(self.program.placement, Placement::Foreground(_));
+    }
+
     /// What is executed.
     pub fn program(&self) -> &Program {
         &self.program

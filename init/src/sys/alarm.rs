@@ -24,9 +24,7 @@ impl Alarm {
         let event = KernelEvent { value: 0, signal: libc::SIGIO, notify: libc::SIGEV_SIGNAL, rest: [0; 6] };
         let mut id: libc::c_int = 0;
         // SAFETY: the kernel reads one event of its own layout and writes one integer.
-        cerr(unsafe {
-            libc::syscall(libc::SYS_timer_create, libc::CLOCK_REALTIME, &raw const event, &raw mut id)
-        })?;
+        cerr(unsafe { libc::syscall(libc::SYS_timer_create, libc::CLOCK_REALTIME, &raw const event, &raw mut id) })?;
         Ok(Alarm(id))
     }
 
@@ -41,8 +39,6 @@ impl Alarm {
         let setting = libc::itimerspec { it_interval: libc::timespec { tv_sec: 0, tv_nsec: 0 }, it_value: value };
         let nothing: *mut libc::itimerspec = core::ptr::null_mut();
         // SAFETY: the kernel reads one setting; the former is not asked for. It fails for no timer of ours.
-        unsafe {
-            libc::syscall(libc::SYS_timer_settime, self.0, libc::TIMER_ABSTIME, &raw const setting, nothing)
-        };
+        unsafe { libc::syscall(libc::SYS_timer_settime, self.0, libc::TIMER_ABSTIME, &raw const setting, nothing) };
     }
 }

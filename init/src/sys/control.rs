@@ -105,9 +105,7 @@ impl Control {
         let on: libc::c_int = 1;
         let size = size_of::<libc::c_int>() as libc::socklen_t;
         // SAFETY: the kernel reads one integer from `on`. Where it is refused, all senders are nobody.
-        unsafe {
-            libc::setsockopt(self.fd.raw(), libc::SOL_SOCKET, libc::SO_PASSCRED, (&raw const on).cast(), size)
-        };
+        unsafe { libc::setsockopt(self.fd.raw(), libc::SOL_SOCKET, libc::SO_PASSCRED, (&raw const on).cast(), size) };
         self.listens = true;
     }
 

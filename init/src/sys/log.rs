@@ -237,6 +237,11 @@ impl<const N: usize> Line<N> {
         N - self.length
     }
 
+    /// Has it filled by somebody who knows a place and its size, and says how much that was.
+    pub(super) fn fill(&mut self, fill: impl FnOnce(*mut u8, usize) -> usize) {
+        self.length = fill(self.bytes.as_mut_ptr(), N).min(N);
+    }
+
     pub(super) fn push_bytes(&mut self, bytes: &[u8]) {
         let count = bytes.len().min(self.room());
         self.truncated |= count < bytes.len();

@@ -76,13 +76,31 @@ pub fn send_parent_death_signal(signal: Signal) -> Result<(), Errno> {
     cerr(i64::from(result)).map(|_| ())
 }
 
+/// getcwd(2), if it fits, and if it is in our root directory.
+pub fn working_directory<const N: usize>(line: &mut Line<N>) -> Option<&CStr> {
+    line.fill(|place, size| {
+        // SAFETY: the kernel writes at most as many bytes as there are.
+        let length = unsafe { libc::syscall(libc::SYS_getcwd, place, size) };
+        usize::try_from(length).unwrap_or(0)
+    });
+    CStr::from_bytes_with_nul(line.bytes()).ok().filter(|path| path.to_bytes().starts_with(b"/"))
+}
+
+/// chdir(2).
+///
+/// # Errors
+/// The kernel's.
+pub fn change_directory(path: &CStr) -> Result<(), Errno> {
+    // SAFETY: the path ends with a NUL and the kernel only reads it.
+    cerr(i64::from(unsafe { libc::chdir(path.as_ptr()) })).map(|_| ())
+}
+
 /// `chdir("/")`, so that we do not keep a file system from being unmounted.
 ///
 /// # Errors
 /// The kernel's: a root that we may not search.
 pub fn change_dir_to_root() -> Result<(), Errno> {
-    // SAFETY: a constant string that ends with a NUL.
-    cerr(i64::from(unsafe { libc::chdir(c"/".as_ptr()) })).map(|_| ())
+    change_directory(c"/")
 }
 
 /// The name of a process (/proc/PID/comm), if it can still be had, and if /proc is that of our PID namespace.

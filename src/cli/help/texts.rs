@@ -107,7 +107,7 @@ pub(super) const SECTIONS: &[Section] = &[
             ),
             Term(
                 "SUPERVISE_LOG=off|error|warn|info|debug|trace",
-                "What is logged to stderr. Why nothing was started is always said. Default: warn.",
+                "What is logged to stderr. Why nothing was started is always said. Default: info.",
             ),
             Term("SUPERVISE_LOG_FORMAT=text|json", "How. Default: text."),
             Term("SUPERVISE_STRICT=1", "Under another init's name: do all as that one does, also what it does wrong."),
