@@ -255,8 +255,10 @@ pub(crate) fn run(
             outcome => break outcome,
         }
     };
-    if let Some(listener) = &mut listener {
+    if let Some(mut listener) = listener {
         listener.close();
+        // The kernel closes what is open, when we end.
+        std::mem::forget(listener);
     }
     let slots = plan.as_ref().map_or(&alone[..], |plan| &plan.slots);
     conclude(outcome, slots, report.as_ref().zip(record.as_deref()), options)

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use supervise_init::core::OnReboot;
 use supervise_init::core::request::{Manager, Notice, Plan, Wish};
 use supervise_init::driver::Offer;
-use supervise_init::sys::Door;
+use supervise_init::sys::{self, Door};
 
 use crate::cli::{Options, Wrong};
 use crate::init::Surroundings;
@@ -27,22 +27,22 @@ pub(crate) fn of(surroundings: &Surroundings, options: &Options) -> Result<Optio
     if !surroundings.is_pid_1() || !options.requests || is_strict {
         return Ok(None);
     }
-    let owner = nix::unistd::geteuid();
+    let owner = sys::effective_user();
     let door = match options.ctl_group {
         None => Door::Everybody,
         Some(group) => Door::Group(group.group()?),
     };
-    let control = match surroundings.runtime_dir().filter(|_| !owner.is_root()) {
+    let control = match surroundings.runtime_dir().filter(|_| owner != 0) {
         None => Some((c"/run/supervise", c"/run/supervise/ctl")),
         Some(directory) => own_control(directory),
     };
     Ok(Some(Offer {
-        initctl: owner.is_root().then_some((INITCTL, c"/run")),
+        initctl: (owner == 0).then_some((INITCTL, c"/run")),
         link: c"/dev/initctl",
         control,
         door,
         stale: &[NOLOGIN],
-        owner: owner.as_raw(),
+        owner,
     }))
 }
 
@@ -113,7 +113,7 @@ System is going down. Unprivileged users are not permitted to log in anymore. Fo
 /// Writes to every terminal of the container that takes it at once.
 fn tell(text: &str) {
     let host = fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
-    let now = crate::clock::local(supervise_init::sys::microseconds_since_1970());
+    let now = crate::clock::local(sys::microseconds_since_1970());
     let mut message = format!("\r\n\u{7}Broadcast message from supervise@{} ({now}):\r\n\r\n", host.trim());
     for line in text.lines() {
         // What draws on terminals is not for others to write there.

@@ -366,7 +366,11 @@ impl World<'_, '_, '_> {
         {
             record.note_begin(now);
         }
-        let pid = slot.start(main)?;
+        let (pid, pipe) = slot.start(main)?;
+        if !self.settled && slot.purpose() == Purpose::Main && !self.setting.kept.descriptors {
+            // It is closed with all others in a moment.
+            core::mem::forget(pipe);
+        }
         if let Some(record) = &mut self.setting.record
             && slot.purpose() == Purpose::Main
         {

@@ -36,6 +36,8 @@ pub struct Listener<'a> {
     offer: Offer,
     ourselves: Pid,
     fifo: Option<Fifo>,
+    /// Its other name is of our making.
+    is_linked: bool,
     /// Tells when the FIFO's name vanishes.
     watch: Option<Directory>,
     control: Option<Control>,
@@ -68,6 +70,7 @@ impl<'a> Listener<'a> {
             offer,
             ourselves,
             fifo: None,
+            is_linked: false,
             watch: None,
             control: None,
             initctl: Initctl::default(),
@@ -102,7 +105,7 @@ impl<'a> Listener<'a> {
             Ok((fifo, was_there)) => {
                 self.fifo = Some(fifo);
                 // For clients of old; where there is no such directory they are not either.
-                let _ = sys::make_link(self.offer.link, path);
+                self.is_linked |= sys::make_link(self.offer.link, path).unwrap_or(false);
                 if was_there {
                     for stale in self.offer.stale {
                         let _ = sys::unlink(stale);
@@ -123,7 +126,9 @@ impl<'a> Listener<'a> {
         }
         if let Some(fifo) = &self.fifo {
             fifo.remove();
-            let _ = sys::unlink(self.offer.link);
+            if self.is_linked {
+                let _ = sys::unlink(self.offer.link);
+            }
         }
         if let Some(control) = &self.control {
             control.remove();
@@ -218,8 +223,9 @@ impl<'a> Listener<'a> {
 fn unavailable(path: &CStr, errno: Errno) {
     let path = path.to_str().unwrap_or_default();
     match errno {
-        // Most likely another user than root, or a read-only root: nothing that anybody would mend.
-        Errno(libc::EACCES | libc::EPERM | libc::EROFS | libc::ENOENT) => {
+        // Most likely another user than root, a read-only root, or the files of a system that has an init of its own:
+        // nothing that anybody would mend.
+        Errno(libc::EACCES | libc::EPERM | libc::EROFS | libc::ENOENT | libc::EADDRINUSE) => {
             debug!(event = "unavailable"; "cannot offer {path}: {errno}; going on without");
         }
         _ => warn!(event = "unavailable"; "cannot offer {path}: {errno}; going on without"),

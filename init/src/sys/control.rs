@@ -3,6 +3,7 @@
 
 use core::ffi::CStr;
 use core::mem::{MaybeUninit, size_of};
+use core::ptr;
 
 use super::errno::{Errno, cerr};
 use super::fds::Fd;
@@ -42,7 +43,7 @@ impl Control {
     /// Makes it, in its directory, which is made too.
     ///
     /// # Errors
-    /// The kernel's: a directory that we may not write to, a name that is too long.
+    /// The kernel's: a directory that we may not write to, a name that is too long; EADDRINUSE: somebody else has it.
     pub fn offer(directory: &CStr, path: &'static CStr, door: Door, ourselves: Pid) -> Result<Control, Errno> {
         make_directory(directory, 0o755)?;
         let kind = libc::SOCK_DGRAM | libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK;
@@ -53,8 +54,8 @@ impl Control {
             cerr(i64::from(unsafe { libc::bind(fd.raw(), (&raw const address).cast(), length) })).map(|_| ())
         };
         bind().or_else(|errno| match errno {
-            // Of an earlier run, which had the same number.
-            Errno(libc::EADDRINUSE) => unlink(path).and_then(|()| bind()),
+            // Of an earlier run; unless somebody listens, such as another process 1 whose files we share.
+            Errno(libc::EADDRINUSE) if !is_heard(&address, length) => unlink(path).and_then(|()| bind()),
             _ => Err(errno),
         })?;
         let mode = match door {
@@ -144,6 +145,13 @@ impl Words {
     fn is_credentials(&self) -> bool {
         self.level == libc::SOL_SOCKET && self.kind == libc::SCM_CREDENTIALS
     }
+}
+
+/// Whether somebody has the other end of the name.
+fn is_heard(address: &libc::sockaddr_un, length: libc::socklen_t) -> bool {
+    let Ok(caller) = Fd::socket(libc::AF_UNIX, libc::SOCK_DGRAM | libc::SOCK_CLOEXEC) else { return false };
+    // SAFETY: the kernel reads as many bytes of the address as it is told.
+    unsafe { libc::connect(caller.raw(), ptr::from_ref(address).cast(), length) == 0 }
 }
 
 fn address(path: &CStr) -> Result<(libc::sockaddr_un, libc::socklen_t), Errno> {

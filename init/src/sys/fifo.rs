@@ -6,7 +6,7 @@ use core::ffi::CStr;
 use super::errno::{Errno, cerr};
 use super::fds::Fd;
 use super::files::{Identity, announce, unlink};
-use super::process::Pid;
+use super::process::{Pid, effective_user};
 
 /// An open FIFO and its name.
 #[derive(Debug)]
@@ -23,7 +23,8 @@ impl Fifo {
     /// removed otherwise.
     ///
     /// # Errors
-    /// The kernel's: a directory that we may not write to; EEXIST or ENOTEMPTY if a directory stands there.
+    /// The kernel's: a directory that we may not write to; ENOTEMPTY if a directory with something in it stands there.
+    /// EADDRINUSE: somebody else reads it, such as the init of a system whose files we share.
     pub fn offer(path: &'static CStr, ourselves: Pid) -> Result<(Fifo, bool), Errno> {
         let was_there = make(path)?;
         let flags = libc::O_RDWR | libc::O_NONBLOCK | libc::O_NOFOLLOW;
@@ -46,12 +47,9 @@ impl Fifo {
         }
     }
 
-    /// Removes its name, if that is still its own.
+    /// Removes its name. (Whoever has put something else there was told to end.)
     pub fn remove(&self) {
-        if self.is_there() {
-            // Nobody else will miss it.
-            let _ = unlink(self.path);
-        }
+        let _ = unlink(self.path);
     }
 
     /// Its number.
@@ -68,10 +66,14 @@ fn make(path: &CStr) -> Result<bool, Errno> {
         other => return other.map(|()| false),
     }
     let there = Identity::of(path)?;
-    // SAFETY: no arguments, cannot fail.
-    let ourselves = unsafe { libc::geteuid() };
-    if there.is_fifo() && there.owner == ourselves && there.mode & 0o7777 == MODE {
-        return Ok(true);
+    if there.is_fifo() {
+        // ENXIO where nobody reads it.
+        if Fd::open(path, libc::O_WRONLY | libc::O_NONBLOCK | libc::O_NOFOLLOW).is_ok() {
+            return Err(Errno(libc::EADDRINUSE));
+        }
+        if there.owner == effective_user() && there.mode & 0o7777 == MODE {
+            return Ok(true);
+        }
     }
     if there.is_directory() {
         // SAFETY: as above.

@@ -5,6 +5,7 @@ use core::ffi::CStr;
 
 use super::errno::{Errno, cerr};
 use super::fds::Fd;
+use super::log::Line;
 use super::process::Pid;
 
 /// Has the kernel send us SIGIO when something comes (F_SETOWN in fcntl(2), FIOASYNC in ioctl_tty(2)). As signals are
@@ -69,17 +70,29 @@ pub(super) fn make_directory(path: &CStr, mode: libc::mode_t) -> Result<(), Errn
     }
 }
 
-/// symlink(2), in the place of a link or file that is there.
+/// symlink(2), in the place of a file, or of a link that leads elsewhere. Says whether the link was not there.
 ///
 /// # Errors
 /// The kernel's.
-pub fn make_link(path: &CStr, target: &CStr) -> Result<(), Errno> {
+pub fn make_link(path: &CStr, target: &CStr) -> Result<bool, Errno> {
     // SAFETY: both end with a NUL and the kernel only reads them.
-    let make = || cerr(i64::from(unsafe { libc::symlink(target.as_ptr(), path.as_ptr()) })).map(|_| ());
+    let make = || cerr(i64::from(unsafe { libc::symlink(target.as_ptr(), path.as_ptr()) })).map(|_| true);
     match make() {
+        Err(Errno(libc::EEXIST)) if leads_to(path, target) => Ok(false),
         Err(Errno(libc::EEXIST)) => unlink(path).and_then(|()| make()),
         other => other,
     }
+}
+
+/// readlink(2).
+fn leads_to(path: &CStr, target: &CStr) -> bool {
+    let mut line = Line::<64>::new();
+    line.fill(|place, size| {
+        // SAFETY: the path ends with a NUL, and the kernel writes at most as many bytes as there are.
+        let length = unsafe { libc::readlink(path.as_ptr(), place.cast(), size) };
+        usize::try_from(length).unwrap_or(0)
+    });
+    line.bytes() == target.to_bytes()
 }
 
 /// What is known of a file: which it is, and what.

@@ -49,6 +49,12 @@ pub fn parent() -> Option<Pid> {
     Pid::new(unsafe { libc::getppid() })
 }
 
+/// Our effective user when we were executed (AT_EUID in getauxval(3)): it is asked for without a system call.
+pub fn effective_user() -> u32 {
+    // SAFETY: takes an integer and cannot fail for what the kernel always passes.
+    (unsafe { libc::getauxval(libc::AT_EUID) }) as u32
+}
+
 /// prctl(2), PR_SET_CHILD_SUBREAPER: orphans below us become our children.
 ///
 /// # Errors

@@ -82,12 +82,14 @@ struct Work<'a> {
 }
 
 /// A program that was started.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Debug)]
 pub struct Started {
     /// Its number.
     pub pid: Pid,
     /// Why the session that it leads has no controlling terminal, if it leads one and that is known.
     pub no_terminal: Option<Errno>,
+    /// What its memory would have been reported by, if it were not ours: to be closed, with others or alone.
+    pub pipe: Option<(Fd, Fd)>,
 }
 
 /// The child shares our memory and has begun.
@@ -156,10 +158,12 @@ pub fn spawn(program: &Program) -> Result<Started, StartError> {
         }
     }
     let pid = child.map_err(|Errno(errno)| StartError { step: Step::Fork, errno })?;
-    match outcome(&work, pipe) {
+    let is_shared = work.step.load(Relaxed) != 0;
+    let (asked, pipe) = if is_shared { (None, pipe) } else { (pipe, None) };
+    match outcome(&work, asked) {
         None => {
             let no_terminal = Some(Errno(work.no_terminal.load(Relaxed))).filter(|errno| errno.0 != 0);
-            Ok(Started { pid, no_terminal })
+            Ok(Started { pid, no_terminal, pipe })
         }
         Some(failed) => {
             // SAFETY: takes integers and a null pointer. The child has ended or is about to.
