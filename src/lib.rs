@@ -17,6 +17,7 @@ mod outfit;
 mod place;
 mod report;
 mod shims;
+mod surroundings;
 mod sys;
 mod wait_for;
 
@@ -29,7 +30,7 @@ use supervise_init::sys::{Environment, Format, Words, block_all};
 pub fn run(words: Words, mut environment: Environment) -> u8 {
     // First of all: a signal that finds no mask is lost, and a PID 1 would never know.
     let entry = block_all();
-    let surroundings = init::Surroundings::take(&mut environment);
+    let surroundings = surroundings::Surroundings::take(&mut environment);
     let other = compat::called_as(&words);
     let entry = match entry {
         Ok(entry) => entry,

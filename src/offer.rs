@@ -14,7 +14,7 @@ use supervise_init::driver::Offer;
 use supervise_init::sys::{self, Door};
 
 use crate::cli::{Options, Wrong};
-use crate::init::Surroundings;
+use crate::surroundings::Surroundings;
 
 /// Where sysvinit's clients, and systemd's up to version 257, find process 1.
 const INITCTL: &CStr = c"/run/initctl";

@@ -6,7 +6,7 @@ use supervise_init::sys::{Placement, Tty, controlling_tty, session, talks_to_ter
 
 use crate::cli::Options;
 use crate::conduct::{Foreground, Grouping};
-use crate::init::Surroundings;
+use crate::surroundings::Surroundings;
 
 /// Where we and the command stand: process groups, sessions, PID namespaces.
 pub(crate) struct Place {

@@ -8,7 +8,7 @@ use supervise_init::sys::Words;
 
 use super::options::{self, Id, SHIMS, WAIT_FOR};
 use crate::diagnose;
-use crate::init::Surroundings;
+use crate::surroundings::Surroundings;
 
 /// Which subcommand.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -26,7 +26,8 @@ use self::voice::Speech;
 use crate::cli::{Options, Wrong};
 use crate::conduct::Grouping;
 use crate::diagnose::start::Reason;
-use crate::init::{self, Surroundings};
+use crate::init;
+use crate::surroundings::Surroundings;
 
 /// Another init that we can be.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -109,7 +109,8 @@ impl Scene {
     /// A command that carries the mark.
     pub(crate) fn command(&self, program: impl AsRef<OsStr>) -> Command {
         let mut command = Command::new(program);
-        command.env(MARK, &self.mark).stdin(Stdio::null());
+        // What is process 1 in a namespace of PIDs alone would offer its services in the machine's own /run.
+        command.env(MARK, &self.mark).env("SUPERVISE_REQUESTS", "off").stdin(Stdio::null());
         command
     }
 

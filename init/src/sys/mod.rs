@@ -38,8 +38,8 @@ pub use self::log::{
 };
 pub use self::memory::{Pages, Static};
 pub use self::process::{
-    Pid, change_dir_to_root, change_directory, comm, effective_user, is_subreaper, parent, send_parent_death_signal, set_subreaper,
-    this_process, working_directory,
+    Pid, change_dir_to_root, change_directory, comm, effective_user, is_subreaper, parent, send_parent_death_signal,
+    set_subreaper, this_process, working_directory,
 };
 pub use self::session::{
     Holder, Left as LeftTerminal, Tty, controlling_tty, leave_terminal, process_group, session, session_of,

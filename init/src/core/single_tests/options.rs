@@ -191,8 +191,8 @@ impl Options {
     pub(super) fn ask_of(&self, signal: Signal, sender: Sender) -> Option<Ask> {
         let manager = self.requests?;
         let busybox = matches!(sender, Sender::Process { program: Program::Busybox, .. });
-        let is_rewritten = self.table != Table::Plain && matches!(signal, Signal::TERM | Signal::INT | Signal::CONT)
-            || (self.table != Table::Plain && signal == USR2);
+        let rewritten = [Signal::TERM, Signal::INT, Signal::CONT, USR2];
+        let is_rewritten = self.table != Table::Plain && rewritten.contains(&signal);
         let wish = match signal.number() {
             38 => Wish::Poweroff,
             15 if busybox && !is_rewritten => Wish::Reboot,
