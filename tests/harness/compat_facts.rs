@@ -117,11 +117,23 @@ pub(crate) fn forwards_some(play: &Play) -> String {
     counts(&arrived)
 }
 
-/// How it ends by a signal of the kernel that somebody sends.
-pub(crate) fn ends_by_a_fault(play: &Play) -> String {
+/// Whether it dies of a signal of the kernel that somebody sends, or passes it on.
+pub(crate) fn faults(play: &Play) -> String {
     let mut init = play.ready();
+    let (outer, pid) = (init.outer_pid(), init.pid());
     init.signal(SIGSEGV);
-    code(init.wait())
+    // It may be dead by now, but not reaped.
+    send(pid, LAST, 1);
+    let mut said = String::new();
+    play.scene.deadline.until("it to die or to pass on the other one", || {
+        said = init.stdout().so_far();
+        (said.contains("got 64 ") || proc::state(outer) == Some('Z')).then_some(())
+    });
+    if proc::state(outer) == Some('Z') {
+        code(init.wait())
+    } else {
+        format!("lives; passed on: {}", said.contains("got 11 "))
+    }
 }
 
 /// What it says of each signal that all of the originals pass on, one at a time.
