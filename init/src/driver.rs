@@ -375,7 +375,12 @@ impl World<'_, '_> {
         sys::stop_ourselves(by);
         slot.give_terminal();
         // What has continued us is no news to the program: either it was continued too, or it is told now.
-        match (self.sleep.take(Signal::CONT), slot.pid.is_some_and(sys::was_continued)) {
+        let is_continued = self.sleep.take(Signal::CONT);
+        if is_continued {
+            let number = Signal::CONT.number();
+            debug!(event = "signal", signal = number; "continued by {}", Signal::CONT);
+        }
+        match (is_continued, slot.pid.is_some_and(sys::was_continued)) {
             (false, _) => Pause::Refused,
             (true, true) => Pause::Together,
             (true, false) => Pause::Alone,

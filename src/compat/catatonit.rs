@@ -110,6 +110,8 @@ pub(super) fn read(given: &Given<'_>) -> Result<Front, Printed> {
         needs: if is_verbose { LevelFilter::Debug } else { LevelFilter::Off },
         names_reaped: false,
         warns_of_place: false,
+        registers: false,
+        rewritten: SigSet::NONE,
         term: Some(Signal::TERM),
         has_session: false,
         by_variables: [false; 2],
