@@ -60,6 +60,8 @@ pub(crate) struct Conduct {
     /// What the command's group is sent when the command has ended.
     pub(crate) parting: Option<Signal>,
     pub(crate) kept: Kept,
+    /// Whether `LISTEN_PID` and `WATCHDOG_PID` name the command where they named us.
+    pub(crate) names_pid: bool,
     /// Whether there is a command.
     pub(crate) has_main: bool,
     /// The init that we are called as speaks by it.
@@ -77,6 +79,7 @@ impl Conduct {
         hurry: Hurry::All,
         parting: None,
         kept: Kept { descriptors: false, directory: false },
+        names_pid: true,
         has_main: true,
         voice: None,
     };

@@ -3,7 +3,7 @@
 use std::ffi::CStr;
 
 use log::{debug, error, warn};
-use supervise_init::core::{Outcome, Policy, Record, Scope, Signal, Single, StartError};
+use supervise_init::core::{Outcome, Policy, Record, Scope, Signal, Single, StartError, Status};
 use supervise_init::driver::{self, Kept, Listener, Offer, Purpose, Setting, Slot};
 use supervise_init::sys::{
     self, Entry, Environment, Line, Pid, Program, SigSet, Static, Words, parent, session, session_of,
@@ -42,7 +42,7 @@ pub(crate) fn run(
         first: options.command,
         environment: ready.environment,
         path: ready.path,
-        pid_entries: surroundings.pid_entries,
+        pid_entries: if conduct.names_pid { surroundings.pid_entries } else { [None; 2] },
         named: None,
         entry: hand_on(entry, conduct.signals),
         placement: place.placement,
@@ -275,6 +275,8 @@ fn not_started(slot: &Slot<'_>, why: StartError, options: &Options) -> NotStarte
     match (slot.purpose(), options.conduct.voice) {
         (Purpose::Main, Some(voice)) => {
             let code = compat::explain_start(voice, program.name(), why, &reason);
+            // To those inits it is a child that has ended so.
+            let code = options.exit_map.get(Status::Exited(code)).unwrap_or(code);
             NotStarted { text: reason.to_string(), code, is_said: true }
         }
         (Purpose::Main, None) => NotStarted { text: reason.to_string(), code: reason.code(), is_said: false },

@@ -25,7 +25,7 @@ use crate::core::{
     Action, Child, Event, Ladder, Left, Machine, Outcome, Pace, Pause, Received, Record, Scope, Sender, Signal, Slow,
     StartError, Time,
 };
-use crate::sys::{self, Change, Errno, Fd, Helper, Pages, Pid, Reaped, Rest, SigSet, Sleep, Wake};
+use crate::sys::{self, Change, Errno, Fd, Helper, Pages, Pid, Pipe, Reaped, Rest, SigSet, Sleep, Wake};
 
 /// Whom a forwarded signal reaches.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -366,11 +366,9 @@ impl World<'_, '_, '_> {
         {
             record.note_begin(now);
         }
-        let (pid, pipe) = slot.start(main)?;
-        if !self.settled && slot.purpose() == Purpose::Main && !self.setting.kept.descriptors {
-            // It is closed with all others in a moment.
-            core::mem::forget(pipe);
-        }
+        // Once main runs, all descriptors are closed.
+        let settles = slot.purpose() == Purpose::Main && !self.setting.kept.descriptors;
+        let pid = slot.start(main, if settles { Pipe::LeftOpen } else { Pipe::Closed })?;
         if let Some(record) = &mut self.setting.record
             && slot.purpose() == Purpose::Main
         {
@@ -400,7 +398,12 @@ impl World<'_, '_, '_> {
         sys::stop_ourselves(by);
         slot.give_terminal();
         // What has continued us is no news to the program: either it was continued too, or it is told now.
-        match (self.sleep.take(Signal::CONT), slot.pid.is_some_and(sys::was_continued)) {
+        let is_continued = self.sleep.take(Signal::CONT);
+        if is_continued {
+            let number = Signal::CONT.number();
+            debug!(event = "signal", signal = number; "continued by {}", Signal::CONT);
+        }
+        match (is_continued, slot.pid.is_some_and(sys::was_continued)) {
             (false, _) => Pause::Refused,
             (true, true) => Pause::Together,
             (true, false) => Pause::Alone,

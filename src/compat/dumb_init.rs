@@ -7,7 +7,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use log::LevelFilter;
 use supervise_init::core::{Hurry, Leftovers, OnSignalDeath, Signal, Status};
 use supervise_init::driver::{ForwardTo, Kept};
-use supervise_init::sys::Output;
+use supervise_init::sys::{Output, SigSet};
 
 use super::getopt::{Getopt, Known, Order, Value};
 use super::phrases;
@@ -87,13 +87,18 @@ pub(super) fn read(given: &Given<'_>) -> Result<Front, Printed> {
     if is_rewritten {
         options.mark_given(Id::Rewrite);
     }
+    let mut rewritten = SigSet::NONE;
     for (signal, to) in Signal::all().filter_map(|signal| Some((signal, rewrites.get(index(signal)).copied()??))) {
         options.forwarding.pass_on(signal, to);
+        rewritten = rewritten.with(signal);
     }
     for signal in SUSPENDING {
         let default = Some(if has_session { Signal::STOP } else { signal });
         let to = rewrites.get(index(signal)).copied().flatten().unwrap_or(default);
         options.forwarding.suspend(signal, to);
+        if has_session {
+            rewritten = rewritten.with(signal);
+        }
     }
     let term = rewrites.get(index(Signal::TERM)).copied().flatten().unwrap_or(Some(Signal::TERM));
     // As PID 1 we tell all that is left, and wait for it.
@@ -110,6 +115,8 @@ pub(super) fn read(given: &Given<'_>) -> Result<Front, Printed> {
         needs: if verbose { LevelFilter::Trace } else { LevelFilter::Off },
         names_reaped: false,
         warns_of_place: false,
+        registers: false,
+        rewritten,
         term,
         has_session,
         by_variables: [by_debug, by_setsid],
@@ -128,6 +135,7 @@ fn conduct(given: &Given<'_>, has_session: bool) -> Conduct {
         on_signal_death: Some(OnSignalDeath::Code),
         hurry: Hurry::Leftovers,
         kept: Kept { descriptors: strict, directory: false },
+        names_pid: !strict,
         ..Conduct::OURS
     }
 }
@@ -241,10 +249,14 @@ pub(super) fn tell(voice: &Voice, told: &Told<'_>) {
             say!(voice, "Forwarded signal {number} to children.");
         }
         ("dropped", _) if !voice.main_has_ended.load(Relaxed) => {
-            translated(voice, voice.received.swap(0, Relaxed), 0);
-            say!(voice, "Not forwarding signal 0 to children (ignored).");
+            not_forwarded(voice);
         }
-        ("pause", _) => say!(voice, "Suspending self due to TTY signal."),
+        ("pause", _) => {
+            if voice.received.load(Relaxed) != 0 {
+                not_forwarded(voice);
+            }
+            say!(voice, "Suspending self due to TTY signal.");
+        }
         ("ended", _) => ended(voice, told),
         ("exit", _) => {
             if let Some(code) = told.code {
@@ -255,8 +267,13 @@ pub(super) fn tell(voice: &Voice, told: &Told<'_>) {
     }
 }
 
+fn not_forwarded(voice: &Voice) {
+    translated(voice, voice.received.swap(0, Relaxed), 0);
+    say!(voice, "Not forwarding signal 0 to children (ignored).");
+}
+
 fn translated(voice: &Voice, from: u8, to: u8) {
-    if from != 0 && from != to {
+    if Signal::new(i32::from(from)).is_some_and(|from| voice.speech.rewritten.contains(from)) {
         say!(voice, "Translating signal {from} to {to}.");
     }
 }

@@ -6,7 +6,7 @@ use std::fmt::Display;
 use log::LevelFilter;
 use supervise_init::core::{Hurry, Leftovers, OnSignalDeath, Signal, Status};
 use supervise_init::driver::{ForwardTo, Kept};
-use supervise_init::sys::{Errno, Output, controlling_tty, is_subreaper};
+use supervise_init::sys::{Errno, Output, SigSet, controlling_tty, is_subreaper};
 
 use super::getopt::{Getopt, Known, Value};
 use super::phrases;
@@ -141,6 +141,8 @@ pub(super) fn read(given: &Given<'_>) -> Result<Front, Printed> {
         needs,
         names_reaped,
         warns_of_place: !given.is_pid_1() && !subreaper,
+        registers: given.is_pid_1() && subreaper,
+        rewritten: SigSet::NONE,
         term: Some(Signal::TERM),
         has_session: false,
         by_variables: [false; 2],
@@ -159,6 +161,7 @@ fn conduct(given: &Given<'_>) -> Conduct {
         on_signal_death: Some(OnSignalDeath::Code),
         hurry: Hurry::Leftovers,
         kept: Kept { descriptors: strict, directory: strict },
+        names_pid: !strict,
         ..Conduct::OURS
     }
 }
@@ -241,6 +244,10 @@ pub(super) fn begin(voice: &Voice) {
              To fix the problem, use the -s option or set the environment variable TINI_SUBREAPER to register Tini as a \
              child subreaper, or run Tini as PID 1."
         );
+    }
+    if voice.speech.registers {
+        // As PID 1 it is none, but makes itself one.
+        say!(voice, TRACE, "Registered as child subreaper");
     }
     if voice.speech.verbosity >= DEBUG && controlling_tty().is_none() {
         say!(voice, DEBUG, "tcsetpgrp failed: no tty (ok to proceed)");

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, AtomicU8, Ordering::Relaxed};
 
 use log::{LevelFilter, Log, Metadata, Record, kv};
 use supervise_init::core::{Signal, Status};
-use supervise_init::sys::{Errno, Line, Output, STDERR, Static, this_process, write_at_once};
+use supervise_init::sys::{Errno, Line, Output, STDERR, SigSet, Static, this_process, write_at_once};
 
 use super::{Manner, Other, catatonit, dumb_init, tini};
 
@@ -26,6 +26,10 @@ pub(super) struct Speech {
     pub(super) names_reaped: bool,
     /// tini's warning that it will not reap.
     pub(super) warns_of_place: bool,
+    /// tini's word that it is a subreaper, where it need not be one.
+    pub(super) registers: bool,
+    /// The signals that dumb-init translates, into whatever.
+    pub(super) rewritten: SigSet,
     /// What SIGTERM becomes; `None`: it is ignored.
     pub(super) term: Option<Signal>,
     pub(super) has_session: bool,

@@ -112,6 +112,7 @@ pub(crate) struct Launch<'s> {
     payload: Vec<OsString>,
     adjust: Vec<Adjustment>,
     copied: bool,
+    called: Option<PathBuf>,
 }
 
 impl<'s> Launch<'s> {
@@ -127,7 +128,14 @@ impl<'s> Launch<'s> {
             payload: Vec::new(),
             adjust: Vec::new(),
             copied: false,
+            called: None,
         }
+    }
+
+    /// The name that the init's process has, where the words themselves begin with an init.
+    pub(crate) fn called(mut self, name: &str) -> Self {
+        self.called = Some(name.into());
+        self
     }
 
     pub(crate) fn place(mut self, place: Place) -> Self {
@@ -262,7 +270,7 @@ impl<'s> Launch<'s> {
             change(&mut command);
         }
         let forks = self.forks + usize::from(self.place != Place::Child);
-        let name = self.init.and_then(Init::path).unwrap_or_else(probe);
+        let name = self.called.or_else(|| self.init.and_then(Init::path)).unwrap_or_else(probe);
         Running::start(self.scene, command, forks, &name)
     }
 

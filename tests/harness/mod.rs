@@ -6,6 +6,8 @@
 //!    also when the test failed.
 //! 3. Processes are killed by a pid that was seen to carry the mark, or that is an unreaped child of ours.
 
+pub(crate) mod compat;
+pub(crate) mod compat_facts;
 pub(crate) mod launch;
 pub(crate) mod lines;
 pub(crate) mod proc;

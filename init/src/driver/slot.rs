@@ -6,7 +6,7 @@ use log::debug;
 
 use super::ForwardTo;
 use crate::core::{StartError, Status, Terminal};
-use crate::sys::{self, Fd, Holder, Pid, Placement, Program, Started};
+use crate::sys::{self, Holder, Pid, Pipe, Placement, Program, Started};
 
 /// What a program is for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -127,22 +127,22 @@ impl<'a> Slot<'a> {
         }
     }
 
-    /// Starts it. `main` is the pid of the main program, if that runs. What else comes of it is to be closed.
-    pub(super) fn start(&mut self, main: Option<Pid>) -> Result<(Pid, Option<(Fd, Fd)>), StartError> {
+    /// Starts it. `main` is the pid of the main program, if that runs.
+    pub(super) fn start(&mut self, main: Option<Pid>, pipe: Pipe) -> Result<Pid, StartError> {
         self.program.named = main;
-        let (pid, pipe) = match self.call {
+        let pid = match self.call {
             None => {
-                let Started { pid, no_terminal, pipe } = sys::spawn(&self.program)?;
+                let Started { pid, no_terminal } = sys::spawn(&self.program, pipe)?;
                 if let Some(errno) = no_terminal {
                     debug!(event = "no-terminal", errno = errno.0; "the command has no controlling terminal: {errno}");
                 }
-                (pid, pipe)
+                pid
             }
-            Some(call) => (sys::spawn_copy(&self.program, call)?, None),
+            Some(call) => sys::spawn_copy(&self.program, call)?,
         };
         self.pid = Some(pid);
         self.number = Some(pid);
-        Ok((pid, pipe))
+        Ok(pid)
     }
 
     /// Takes the terminal back, if the program has it, or what it has started, or nobody who lives. Otherwise it stays

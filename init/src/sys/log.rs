@@ -317,7 +317,7 @@ fn write_somehow(to: Output, line: &[u8]) -> Result<(), Errno> {
     if kind == libc::S_IFCHR
         && let Ok(anew) = Fd::open(to.path(), libc::O_WRONLY | libc::O_NONBLOCK | libc::O_NOCTTY)
     {
-        return write(anew.raw(), line);
+        return write_in_turn(anew.raw(), line);
     }
     if kind == libc::S_IFREG || takes_a_line(to.fd()) { write(to.fd(), line) } else { Err(Errno(libc::EAGAIN)) }
 }
@@ -335,6 +335,20 @@ fn takes_a_line(fd: i32) -> bool {
     let mut asked = libc::pollfd { fd, events: libc::POLLOUT, revents: 0 };
     // SAFETY: one entry, which is ours.
     unsafe { libc::poll(&raw mut asked, 1, 0) == 1 && asked.revents & libc::POLLOUT != 0 }
+}
+
+/// Somebody may be writing to the terminal in this moment, who has it for that long: then it takes nothing, as if it were
+/// held. Lets others run a few times before that is believed.
+fn write_in_turn(fd: i32, line: &[u8]) -> Result<(), Errno> {
+    const TURNS: u32 = 32;
+    for _ in 0..TURNS {
+        match write(fd, line) {
+            // SAFETY: no arguments, touches no memory of ours.
+            Err(Errno(libc::EAGAIN)) => unsafe { libc::sched_yield() },
+            other => return other,
+        };
+    }
+    write(fd, line)
 }
 
 fn write(fd: i32, line: &[u8]) -> Result<(), Errno> {

@@ -131,9 +131,9 @@ pub(super) fn set_child_signal(disposition: Disposition) -> Result<Disposition, 
     Ok(if former.handler == libc::SIG_IGN { Disposition::Ignored } else { Disposition::Default })
 }
 
-/// Makes every signal do what it does by default, whatever our caller had them do. Blocked ones wait all the same.
+/// Makes the signals 1 to 31 do what they do by default, whatever our caller had them do. Blocked ones wait all the same.
 pub fn forget_dispositions() {
-    for signal in Signal::all().filter(|signal| signal.can_be_caught()) {
+    for signal in Signal::all().filter(|signal| signal.number() <= 31 && signal.can_be_caught()) {
         set_action(signal, &DEFAULT);
     }
 }
