@@ -11,6 +11,7 @@ mod machine;
 mod pace;
 mod policy;
 mod record;
+pub mod request;
 mod signal;
 mod single;
 #[cfg(test)]

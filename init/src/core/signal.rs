@@ -29,6 +29,10 @@ impl Signal {
     pub const INT: Signal = Signal(2);
     /// Quit, usually Ctrl-\.
     pub const QUIT: Signal = Signal(3);
+    /// User-defined.
+    pub const USR1: Signal = Signal(10);
+    /// User-defined.
+    pub const USR2: Signal = Signal(12);
     /// Cannot be caught.
     pub const KILL: Signal = Signal(9);
     /// The request to end.
@@ -47,6 +51,8 @@ impl Signal {
     pub const TTOU: Signal = Signal(22);
     /// The terminal's size changed.
     pub const WINCH: Signal = Signal(28);
+    /// Something can be done on a descriptor that asks for this (F_SETOWN in fcntl(2)).
+    pub const IO: Signal = Signal(29);
     /// Power failure; a request to stop in LXC.
     pub const PWR: Signal = Signal(30);
 

@@ -1,0 +1,329 @@
+//! What our own clients and process 1 say to one another on the control socket: one datagram each way, of fixed size, so
+//! that nobody has to wait for more, and nothing in it says how long anything is but a byte.
+//!
+//! ```text
+//! message  0 "SVc1"   4 verb   5 wish   6 haste   7 wall   8 when (8)   16 length   17 text
+//! reply    0 "SVr1"   4 answer 5 standing 6 wish (or 0)    8 when (8)  16 main (4) 20 restarts (4) 24 up (8)
+//!         32 length  33 text
+//! ```
+//! Numbers are little-endian; `when` is in microseconds since 1970, `up` in milliseconds.
+
+use core::fmt;
+
+use super::{Haste, Request, Wish};
+
+/// What a message asks for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Verb {
+    /// To end, at once.
+    End,
+    /// To end at a time.
+    Schedule,
+    /// To warn of an end that does not come (`shutdown -k`).
+    Warn,
+    /// To forget what is scheduled.
+    Cancel,
+    /// How things stand.
+    Status,
+}
+
+const VERBS: [(u8, Verb); 5] =
+    [(b'e', Verb::End), (b's', Verb::Schedule), (b'w', Verb::Warn), (b'c', Verb::Cancel), (b'?', Verb::Status)];
+const WISHES: [(u8, Wish); 3] = [(b'h', Wish::Halt), (b'p', Wish::Poweroff), (b'r', Wish::Reboot)];
+const HASTES: [(u8, Haste); 2] = [(b'o', Haste::Orderly), (b'i', Haste::Immediate)];
+
+/// What comes of a message.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Answer {
+    /// It is done, or begins.
+    Accepted,
+    /// All are ending already.
+    UnderWay,
+    /// Whoever asks may not.
+    Refused,
+    /// There is nothing to cancel.
+    NothingScheduled,
+}
+
+const ANSWERS: [(u8, Answer); 4] = [
+    (b'a', Answer::Accepted),
+    (b'u', Answer::UnderWay),
+    (b'r', Answer::Refused),
+    (b'n', Answer::NothingScheduled),
+];
+
+/// How process 1 stands to its command.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Standing {
+    /// What comes before the command runs.
+    Starting,
+    /// The command runs.
+    Running,
+    /// A stop is under way.
+    Stopping,
+    /// There is no command.
+    Pausing,
+}
+
+const STANDINGS: [(u8, Standing); 4] = [
+    (b's', Standing::Starting),
+    (b'r', Standing::Running),
+    (b'e', Standing::Stopping),
+    (b'p', Standing::Pausing),
+];
+
+fn byte_of<T: PartialEq>(table: &[(u8, T)], value: &T) -> u8 {
+    table.iter().find(|(_, known)| known == value).map_or(0, |(byte, _)| *byte)
+}
+
+fn of_byte<T: Copy>(table: &[(u8, T)], byte: u8) -> Option<T> {
+    table.iter().find(|(known, _)| *known == byte).map(|(_, value)| *value)
+}
+
+/// A short text; what does not fit is cut off.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Text {
+    bytes: [u8; Text::MOST],
+    length: u8,
+}
+
+impl Text {
+    /// The most bytes that it can have.
+    pub const MOST: usize = 220;
+    /// None.
+    pub const EMPTY: Text = Text { bytes: [0; Text::MOST], length: 0 };
+
+    /// As much of the text as fits, in whole letters.
+    pub fn new(text: &str) -> Text {
+        let mut end = text.len().min(Text::MOST);
+        while !text.is_char_boundary(end) {
+            end = end.saturating_sub(1);
+        }
+        let mut kept = Text::EMPTY;
+        for (to, from) in kept.bytes.iter_mut().zip(text.as_bytes().get(..end).unwrap_or_default()) {
+            *to = *from;
+            kept.length = kept.length.saturating_add(1);
+        }
+        kept
+    }
+
+    /// The text, up to what is no UTF-8.
+    pub fn as_str(&self) -> &str {
+        let bytes = self.bytes.get(..usize::from(self.length)).unwrap_or_default();
+        match core::str::from_utf8(bytes) {
+            Ok(text) => text,
+            Err(error) => {
+                core::str::from_utf8(bytes.get(..error.valid_up_to()).unwrap_or_default()).unwrap_or_default()
+            }
+        }
+    }
+
+    /// Whether there is none.
+    pub const fn is_empty(&self) -> bool {
+        self.length == 0
+    }
+
+    fn write(&self, to: &mut [u8]) {
+        if let Some((length, bytes)) = to.split_first_mut() {
+            *length = self.length;
+            for (to, from) in bytes.iter_mut().zip(self.bytes) {
+                *to = from;
+            }
+        }
+    }
+
+    fn read(from: &[u8]) -> Option<Text> {
+        let (length, bytes) = from.split_first()?;
+        let bytes = bytes.get(..usize::from(*length)).filter(|bytes| bytes.len() <= Text::MOST)?;
+        let mut text = Text { length: *length, ..Text::EMPTY };
+        for (to, from) in text.bytes.iter_mut().zip(bytes) {
+            *to = *from;
+        }
+        Some(text)
+    }
+}
+
+impl fmt::Debug for Text {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(self.as_str(), f)
+    }
+}
+
+/// What a client says.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Message {
+    /// What it asks for.
+    pub verb: Verb,
+    /// How all is to end; of no meaning to some verbs.
+    pub request: Request,
+    /// Whether people are to be told.
+    pub wall: bool,
+    /// When, in microseconds since 1970.
+    pub when: u64,
+    /// What people are to be told.
+    pub text: Text,
+}
+
+impl Message {
+    /// The size of all messages.
+    pub const SIZE: usize = 17 + Text::MOST;
+
+    /// As bytes.
+    pub fn encode(&self) -> [u8; Message::SIZE] {
+        let mut bytes = [0; Message::SIZE];
+        let head = [
+            byte_of(&VERBS, &self.verb),
+            byte_of(&WISHES, &self.request.wish),
+            byte_of(&HASTES, &self.request.haste),
+            u8::from(self.wall),
+        ];
+        put(&mut bytes, 0, b"SVc1");
+        put(&mut bytes, 4, &head);
+        put(&mut bytes, 8, &self.when.to_le_bytes());
+        self.text.write(bytes.get_mut(16..).unwrap_or_default());
+        bytes
+    }
+
+    /// What the bytes say, if they are a message.
+    pub fn decode(bytes: &[u8]) -> Option<Message> {
+        if bytes.len() != Message::SIZE || bytes.get(..4)? != b"SVc1" {
+            return None;
+        }
+        let [verb, wish, haste, wall] = *bytes.get(4..)?.first_chunk()?;
+        Some(Message {
+            verb: of_byte(&VERBS, verb)?,
+            request: Request { wish: of_byte(&WISHES, wish)?, haste: of_byte(&HASTES, haste)? },
+            wall: wall != 0,
+            when: u64::from_le_bytes(*bytes.get(8..)?.first_chunk()?),
+            text: Text::read(bytes.get(16..)?)?,
+        })
+    }
+}
+
+/// What process 1 answers.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Reply {
+    /// What comes of the message.
+    pub answer: Answer,
+    /// How things stand.
+    pub standing: Standing,
+    /// What is scheduled, for when (in microseconds since 1970), and what people were told.
+    pub scheduled: Option<(Wish, u64, Text)>,
+    /// The command's pid; 0 if it does not run.
+    pub main: i32,
+    /// How often the command was started again.
+    pub restarts: u32,
+    /// For how long process 1 has run, in milliseconds.
+    pub up: u64,
+}
+
+impl Reply {
+    /// The size of all replies.
+    pub const SIZE: usize = 33 + Text::MOST;
+
+    /// As bytes.
+    pub fn encode(&self) -> [u8; Reply::SIZE] {
+        let mut bytes = [0; Reply::SIZE];
+        let (wish, when, text) = self.scheduled.map_or((0, 0, Text::EMPTY), |(wish, when, text)| {
+            (byte_of(&WISHES, &wish), when, text)
+        });
+        put(&mut bytes, 0, b"SVr1");
+        put(&mut bytes, 4, &[byte_of(&ANSWERS, &self.answer), byte_of(&STANDINGS, &self.standing), wish]);
+        put(&mut bytes, 8, &when.to_le_bytes());
+        put(&mut bytes, 16, &self.main.to_le_bytes());
+        put(&mut bytes, 20, &self.restarts.to_le_bytes());
+        put(&mut bytes, 24, &self.up.to_le_bytes());
+        text.write(bytes.get_mut(32..).unwrap_or_default());
+        bytes
+    }
+
+    /// What the bytes say, if they are a reply.
+    pub fn decode(bytes: &[u8]) -> Option<Reply> {
+        if bytes.len() != Reply::SIZE || bytes.get(..4)? != b"SVr1" {
+            return None;
+        }
+        let [answer, standing, wish] = *bytes.get(4..)?.first_chunk()?;
+        let when = u64::from_le_bytes(*bytes.get(8..)?.first_chunk()?);
+        let text = Text::read(bytes.get(32..)?)?;
+        let scheduled = match wish {
+            0 => None,
+            wish => Some((of_byte(&WISHES, wish)?, when, text)),
+        };
+        Some(Reply {
+            answer: of_byte(&ANSWERS, answer)?,
+            standing: of_byte(&STANDINGS, standing)?,
+            scheduled,
+            main: i32::from_le_bytes(*bytes.get(16..)?.first_chunk()?),
+            restarts: u32::from_le_bytes(*bytes.get(20..)?.first_chunk()?),
+            up: u64::from_le_bytes(*bytes.get(24..)?.first_chunk()?),
+        })
+    }
+}
+
+fn put(to: &mut [u8], at: usize, bytes: &[u8]) {
+    for (to, from) in to.iter_mut().skip(at).zip(bytes) {
+        *to = *from;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{ANSWERS, HASTES, Message, Reply, STANDINGS, Text, VERBS, WISHES};
+    use crate::core::request::Request;
+
+    #[test]
+    fn every_message_reads_back() {
+        for (_, verb) in VERBS {
+            for (_, wish) in WISHES {
+                for (_, haste) in HASTES {
+                    for (wall, when, text) in [(true, 0, ""), (false, u64::MAX, "going down \u{1f600}")] {
+                        let request = Request { wish, haste };
+                        let message = Message { verb, request, wall, when, text: Text::new(text) };
+                        assert_eq!(Message::decode(&message.encode()), Some(message));
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn every_reply_reads_back() {
+        let text = Text::new("bye");
+        for (_, answer) in ANSWERS {
+            for (_, standing) in STANDINGS {
+                for scheduled in WISHES.map(|(_, wish)| Some((wish, 1 << 50, text))).into_iter().chain([None]) {
+                    let reply = Reply { answer, standing, scheduled, main: 7, restarts: 3, up: 1 << 40 };
+                    assert_eq!(Reply::decode(&reply.encode()), Some(reply));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_no_message_is_refused() {
+        let (_, verb) = VERBS[0];
+        let (wish, haste) = (WISHES[0].1, HASTES[0].1);
+        let valid =
+            Message { verb, request: Request { wish, haste }, wall: true, when: 7, text: Text::EMPTY }.encode();
+        for length in 0..valid.len() {
+            assert_eq!(Message::decode(&valid[..length]), None);
+        }
+        for at in [0, 3, 4, 5, 6] {
+            let mut bytes = valid;
+            bytes[at] ^= 0x80;
+            assert_eq!(Message::decode(&bytes), None, "byte {at}");
+        }
+        let mut bytes = valid;
+        bytes[16] = 255;
+        assert_eq!(Message::decode(&bytes), None);
+        assert_eq!(Message::decode(&[valid.as_slice(), b"x"].concat()), None);
+    }
+
+    #[test]
+    fn a_long_text_is_cut_between_letters() {
+        let long = "\u{e4}".repeat(200);
+        let text = Text::new(&long);
+        assert_eq!(text.as_str(), "\u{e4}".repeat(110));
+        assert!(Text::new("").is_empty());
+    }
+}
