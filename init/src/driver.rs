@@ -315,6 +315,7 @@ impl World<'_, '_> {
             Action::HandTerminal(child) => self.hand_terminal(child),
             Action::Arm(time) => self.deadline = Some(time),
             Action::ArmAfterKill => self.deadline = Some(sys::now().after(Ladder::KILL_GRACE)),
+            Action::Answer(..) | Action::Reopen => {}
             Action::Drop(signal, note) => {
                 debug!(event = "dropped", signal = signal.number(); "{signal} is not forwarded: {note}");
             }

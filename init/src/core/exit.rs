@@ -65,6 +65,10 @@ pub enum Outcome {
     Signal(Signal),
     /// Main, or a hook before it, could not be started.
     NotStarted(Child, StartError),
+    /// Not at all: a reboot was asked for, and everything begins again.
+    Again,
+    /// By reboot(2), so that whoever runs the container starts it again.
+    Reboot,
 }
 
 /// `--exit-map`: codes and signals that become another code.

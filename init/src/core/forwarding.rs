@@ -10,7 +10,7 @@ pub enum Rule {
     /// A request to stop; main gets this signal.
     Stop(Signal),
     /// A shutdown client uses it to ask process 1 for something: 37 to 41 and 47 to 51 are systemd's
-    /// SIGRTMIN+3 to +7 and +13 to +17, SIGPWR is LXC's. Until such requests are served, main gets it.
+    /// SIGRTMIN+3 to +7 and +13 to +17, SIGPWR is LXC's. Where no requests are served, main gets it.
     Reserved(Signal),
     /// Main gets this signal, if there is one, and then we stop ourselves, as a shell above us is to see.
     Suspend(Option<Signal>),
@@ -62,6 +62,11 @@ impl Forwarding {
         {
             *entry = Rule::Stop(signal);
         }
+    }
+
+    /// Whether nothing has been said of `signal`: then it may be a request.
+    pub fn is_default(&self, signal: Signal) -> bool {
+        self.rule(signal) == default_rule(signal)
     }
 
     /// The rule for `signal`.

@@ -6,6 +6,7 @@ use core::time::Duration;
 use super::actions::Actions;
 use super::exit::{Outcome, Status};
 use super::ladder::KillMode;
+use super::request::{Ask, Program, Way};
 use super::signal::Signal;
 
 /// A moment of the monotonic clock, in nanoseconds from an arbitrary start.
@@ -58,6 +59,8 @@ pub enum Sender {
         pid: i32,
         /// Its real user in our namespace.
         uid: u32,
+        /// What it is called, as far as that matters.
+        program: Program,
     },
 }
 
@@ -171,6 +174,8 @@ pub enum Event {
     NotStarted(Child, StartError),
     /// A signal reached us.
     Signalled(Received),
+    /// Somebody asks for this, by another way than a signal.
+    Asked(Ask, Way),
     /// A program of ours has ended and is reaped.
     Ended(Child, Status),
     /// A program of ours was stopped by this signal.
@@ -221,6 +226,10 @@ pub enum Action {
     Arm(Time),
     /// The same, [`super::Ladder::KILL_GRACE`] after the orders before this one were obeyed: to kill a thousand takes its time.
     ArmAfterKill,
+    /// Say what comes of what was asked for, to all and to who has asked. The first action of such an event.
+    Answer(Ask, Heard),
+    /// Open `/run/initctl` again.
+    Reopen,
     /// Say why the signal goes nowhere.
     Drop(Signal, Note),
     /// End so. The last action.
@@ -268,6 +277,17 @@ pub enum Slow {
     MainKilled,
 }
 
+/// What comes of what somebody asks for.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Heard {
+    /// It begins.
+    Begun,
+    /// All are ending already.
+    UnderWay,
+    /// Nothing: a container has no such thing.
+    Ignored,
+}
+
 /// Why a signal goes nowhere.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Note {
@@ -304,7 +324,7 @@ impl fmt::Display for Sender {
             Sender::Kernel => f.write_str("the kernel"),
             Sender::Outside => f.write_str("outside the container"),
             Sender::Ourselves => f.write_str("ourselves"),
-            Sender::Process { pid, uid } => write!(f, "pid {pid} (uid {uid})"),
+            Sender::Process { pid, uid, .. } => write!(f, "pid {pid} (uid {uid})"),
         }
     }
 }
@@ -319,11 +339,12 @@ pub trait Machine {
 mod tests {
     use std::string::ToString;
 
-    use super::{Note, Sender};
+    use super::{Note, Program, Sender};
 
     #[test]
     fn a_log_line_can_tell_senders_and_reasons_apart() {
-        assert_eq!(Sender::Process { pid: 7, uid: 1000 }.to_string(), "pid 7 (uid 1000)");
+        let program = Program::Other;
+        assert_eq!(Sender::Process { pid: 7, uid: 1000, program }.to_string(), "pid 7 (uid 1000)");
         let senders = [Sender::Kernel, Sender::Outside, Sender::Ourselves].map(|sender| sender.to_string());
         assert_eq!(senders, ["the kernel", "outside the container", "ourselves"]);
         let notes = [

@@ -22,11 +22,11 @@ pub use exit::{ExitMap, Outcome, Status};
 pub use forwarding::{Forwarding, Rule};
 pub use ladder::{KillMode, Ladder, Leftovers, StopSignal, StopSignals};
 pub use machine::{
-    Action, Child, Event, Fate, Fault, Left, Machine, Note, Pause, Received, Rung, Sender, Slow, StartError, Step,
-    Terminal, Time,
+    Action, Child, Event, Fate, Fault, Heard, Left, Machine, Note, Pause, Received, Rung, Sender, Slow, StartError,
+    Step, Terminal, Time,
 };
 pub use pace::Pace;
-pub use policy::{Group, Hurry, JobControl, OnSignalDeath, Policy, Scope};
+pub use policy::{Group, Hurry, JobControl, OnReboot, OnSignalDeath, Policy, Scope};
 pub use record::{Cause, End, Name, Process, Record};
 pub use signal::Signal;
 pub use single::Single;

@@ -6,6 +6,7 @@ use super::exit::{ExitMap, Outcome, Status, Verdict};
 use super::forwarding::{Forwarding, Rule};
 use super::ladder::Ladder;
 use super::machine::Child;
+use super::request::{Manager, Wish};
 use super::signal::Signal;
 
 /// What can be told to end when main has ended.
@@ -53,6 +54,17 @@ pub enum Hurry {
     Leftovers,
 }
 
+/// What a reboot is.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum OnReboot {
+    /// Main is started again, in the same container.
+    Restart,
+    /// We end with 129, as runc tells of a container that called reboot(2).
+    Exit,
+    /// We call reboot(2).
+    System,
+}
+
 /// What the command line and our place in the system decide. The large parts stay where they are: a copy would stay in
 /// memory beside them.
 #[derive(Clone, Copy, Debug)]
@@ -77,6 +89,10 @@ pub struct Policy<'a> {
     pub hurry: Hurry,
     /// What main's group is sent when main has ended, wherever its members are by then: we need not be their parent.
     pub parting: Option<Signal>,
+    /// Who runs the container, where signals may be requests; `None`: they are only forwarded.
+    pub requests: Option<Manager>,
+    /// What comes of a request for a reboot.
+    pub on_reboot: OnReboot,
 }
 
 impl Policy<'_> {
@@ -106,5 +122,22 @@ impl Policy<'_> {
             (None, Status::Signaled(signal), OnSignalDeath::DieOfIt) => Outcome::Signal(signal),
             (None, _, _) => Outcome::Code(status.shell_code()),
         }
+    }
+
+    /// What our end is that somebody has wished for. Who ends by the signal that we sent, or with the code that a shell
+    /// makes of that, has done as it was told: a container that was powered off is not to be started again as a failure.
+    pub(super) fn wished_outcome(&self, wish: Wish, verdict: Verdict, told: Option<Signal>) -> Outcome {
+        /// As runc has it: 128 + SIGHUP.
+        const REBOOTED: u8 = 129;
+        let status = match (wish, self.on_reboot, verdict) {
+            (Wish::Reboot, OnReboot::Restart, _) => return Outcome::Again,
+            (Wish::Reboot, OnReboot::Exit, _) => return Outcome::Code(REBOOTED),
+            (Wish::Reboot, OnReboot::System, _) => return Outcome::Reboot,
+            (_, _, Verdict::Main(status) | Verdict::Hook(status)) => status,
+            (_, _, Verdict::TimedOut | Verdict::NotStarted(..)) => return self.outcome(verdict),
+        };
+        let mapped = if let Verdict::Main(status) = verdict { self.exit_map.get(status) } else { None };
+        let as_told = told.is_some_and(|signal| status.shell_code() == Status::Signaled(signal).shell_code());
+        Outcome::Code(mapped.unwrap_or(if as_told { 0 } else { status.shell_code() }))
     }
 }

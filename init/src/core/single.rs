@@ -55,6 +55,9 @@
 //!     It is continued where nobody else can do it or has done it, and handed the terminal where our group has it and it
 //!     stopped for the want of it. A signal by which we are suspended stops us when main has it.
 //! 13. Where there is no main, nothing is started, and a request to stop is the only way to the end, which is 0.
+//! 15. A request from inside is answered, before anything else is done about it. The first one decides how we end; it begins
+//!     what a request to stop begins, and main is killed after [`Ladder::own_grace`]. One in haste kills everything. What is
+//!     under way is not begun again.
 //! 14. Main's group gets the parting signal once, if there is one, when main has ended: not where all was killed.
 
 mod climb;
@@ -67,14 +70,16 @@ use core::mem::{Discriminant, discriminant};
 use core::time::Duration;
 
 pub(super) use self::state::State;
-use self::state::{Climb, Hook, Request};
+use self::state::{Climb, Hook, Request as Stopping};
 use super::actions::Actions;
 use super::exit::{Status, Verdict};
 use super::forwarding::Rule;
 use super::machine::{
-    Action, Child, Event, Fault, Left, Machine, Note, Pause, Received, Sender, Slow, StartError, Terminal, Time,
+    Action, Child, Event, Fault, Heard, Left, Machine, Note, Pause, Received, Rung, Sender, Slow, StartError, Terminal,
+    Time,
 };
 use super::policy::{Group, Hurry, Policy};
+use super::request::{Ask, Haste, Request, Wish};
 use super::signal::Signal;
 
 /// The one program.
@@ -95,6 +100,8 @@ enum Input {
     Forward(Signal),
     /// We stop, and main gets the second signal, if there is one, instead of the first.
     Suspend(Signal, Option<Signal>),
+    /// Somebody inside asks for the end of all.
+    End(Request),
     /// The second SIGINT in a row, during a stop.
     Hurry,
     MainEnded(Status),
@@ -122,6 +129,10 @@ pub struct Single<'a> {
     pub(super) main_is_stopped: bool,
     /// Whether main was sent a SIGKILL on somebody's word, by a rule that makes one of another signal.
     pub(super) kill_is_passed_on: bool,
+    /// What somebody inside has asked for.
+    pub(super) wish: Option<Wish>,
+    /// What main, or a hook before it, was told to stop with.
+    pub(super) told: Option<Signal>,
 }
 
 impl<'a> Single<'a> {
@@ -134,6 +145,8 @@ impl<'a> Single<'a> {
             interrupt: None,
             main_is_stopped: false,
             kill_is_passed_on: false,
+            wish: None,
+            told: None,
         }
     }
 
@@ -145,8 +158,8 @@ impl<'a> Single<'a> {
     #[expect(clippy::too_many_lines, reason = "the table")]
     fn next(&self, now: Time, input: Input) -> (State, Actions) {
         use Input::{
-            Begin, Deadline, Forward, HookEnded, HookResumed, HookStopped, Hurry, MainEnded, MainResumed, MainStopped,
-            NotStarted, Reaped, Stop, Suspend,
+            Begin, Deadline, End, Forward, HookEnded, HookResumed, HookStopped, Hurry, MainEnded, MainResumed,
+            MainStopped, NotStarted, Reaped, Stop, Suspend,
         };
         use State::{
             Abandoning, Asking, Delaying, Done, Killing, KillingHook, KillingMain, New, Pausing, PreStarting,
@@ -159,7 +172,7 @@ impl<'a> Single<'a> {
             // Nothing can happen to a program that was not started.
             (
                 New,
-                NotStarted(_) | Stop(_) | Forward(_) | Suspend(..) | Hurry | MainEnded(_) | MainStopped(..)
+                NotStarted(_) | Stop(_) | Forward(_) | Suspend(..) | End(_) | Hurry | MainEnded(_) | MainStopped(..)
                 | HookEnded(_) | HookStopped(..) | MainResumed(..) | HookResumed(..) | Reaped(_) | Deadline,
             ) => (same, Actions::NONE),
 
@@ -167,6 +180,10 @@ impl<'a> Single<'a> {
             (Pausing, Stop(_)) => {
                 let verdict = Verdict::Main(Status::Exited(0));
                 (State::MainEnded { asked: Some(now), verdict }, [Action::LookForRest].into())
+            }
+            (Pausing, End(request)) => {
+                let (next, actions) = self.next(now, Stop(Signal::TERM));
+                (next, begun(request).then(actions))
             }
             (Pausing, Forward(signal) | Suspend(signal, _)) => (same, drop_signal(signal, Note::NoMain)),
             (
@@ -181,7 +198,16 @@ impl<'a> Single<'a> {
                 (State::MainEnded { asked: None, verdict }, [Action::Blame(child, Fault::Ended(status))].into())
             }
             (PreStarting(Hook { child, .. }), NotStarted(why)) => self.not_started(child, why),
-            (PreStarting(hook), Stop(_)) => self.abandon(now, hook),
+            (PreStarting(hook), Stop(_)) => self.abandon(now, hook, None),
+            (PreStarting(hook), End(request @ Request { haste: Haste::Orderly, .. })) => {
+                let (next, actions) = self.abandon(now, hook, Some(request.wish));
+                (next, begun(request).then(actions))
+            }
+            (PreStarting(hook) | Abandoning { hook, .. }, End(request @ Request { haste: Haste::Immediate, .. })) => {
+                let asked = if let Abandoning { asked, .. } = same { asked } else { now };
+                let (next, actions) = hooks::kill(hook, asked);
+                (next, begun(request).then(actions))
+            }
             (PreStarting(hook), Deadline) if hook.is_over(now) => self.kill_late_hook(hook),
             // It has heard of it; asking again must not restart the clock.
             (Abandoning { hook, .. }, Stop(_)) => (same, [Action::Signal(hook.child, Signal::TERM)].into()),
@@ -227,6 +253,17 @@ impl<'a> Single<'a> {
 
             (Running, NotStarted(why)) => self.not_started(MAIN, why),
             (Running, Stop(signal)) => self.begin_stop(now, signal),
+            (Running, End(request @ Request { haste: Haste::Orderly, .. })) => {
+                let (next, actions) = self.begin_stop(now, self.policy.usual_signal());
+                (next, begun(request).then(actions))
+            }
+            (
+                Running | PreStopping(_) | Delaying(_) | Asking(_),
+                End(request @ Request { haste: Haste::Immediate, .. }),
+            ) => {
+                let (next, actions) = self.kill_all(self.asked_at().unwrap_or(now));
+                (next, begun(request).then(actions))
+            }
             // Its longest time is over. Nobody outside has asked, so there is no signal but the usual one.
             (Running, Deadline) if self.is_over_time(now) => self.begin_stop(now, self.policy.usual_signal()),
             (PreStopping(request), NotStarted(why)) => self.delay_for(now, request, Fault::NotStarted(why)),
@@ -253,26 +290,24 @@ impl<'a> Single<'a> {
                 (same, drop_signal(signal, Note::MainIsKilled))
             }
             // Not even SIGKILL ends it. It counts as killed, and as one of those that are left.
-            (KillingMain { .. }, Deadline) if self.kills_all() => {
-                (Done, self.end_naming_the_rest(Verdict::Main(KILLED)))
-            }
-            (KillingMain { asked }, Deadline) => self.main_left(now, Some(asked), Verdict::Main(KILLED)),
+            (KillingMain { all: true, .. }, Deadline) => (Done, self.end_naming_the_rest(Verdict::Main(KILLED))),
+            (KillingMain { asked, .. }, Deadline) => self.main_left(now, Some(asked), Verdict::Main(KILLED)),
             // A process may have forked while the others were killed.
-            (KillingMain { .. }, Reaped(Left::Some)) if self.kills_all() => (same, [Action::KillRest].into()),
+            (KillingMain { all: true, .. }, Reaped(Left::Some)) => (same, [Action::KillRest].into()),
             (Running, MainEnded(status)) => {
                 (State::MainEnded { asked: None, verdict: Verdict::Main(status) }, self.main_ended(status))
             }
             (
-                PreStopping(Request { at: asked, .. })
-                | Delaying(Request { at: asked, .. })
+                PreStopping(Stopping { at: asked, .. })
+                | Delaying(Stopping { at: asked, .. })
                 | Asking(Climb { asked, .. }),
                 MainEnded(status),
             ) => (State::MainEnded { asked: Some(asked), verdict: Verdict::Main(status) }, self.main_ended(status)),
             // All have been killed with it, and the deadline of that holds for all.
-            (KillingMain { .. }, MainEnded(status)) if self.kills_all() => {
+            (KillingMain { all: true, .. }, MainEnded(status)) => {
                 (Killing { verdict: Verdict::Main(status) }, Actions::NONE)
             }
-            (KillingMain { asked }, MainEnded(status)) => {
+            (KillingMain { asked, .. }, MainEnded(status)) => {
                 (State::MainEnded { asked: Some(asked), verdict: Verdict::Main(status) }, self.part())
             }
             (Running | PreStopping(_) | Delaying(_) | Asking(_), MainStopped(by, terminal)) => {
@@ -305,6 +340,33 @@ impl<'a> Single<'a> {
             ) => (same, Actions::NONE),
 
             (Waiting { verdict }, Reaped(Left::None)) => (Done, self.end_alone(verdict)),
+            (Waiting { verdict }, End(request @ Request { haste: Haste::Orderly, .. })) => {
+                let (next, actions) = self.tell_leftovers(now, Some(now), verdict);
+                (next, begun(request).then(actions))
+            }
+            (
+                Waiting { verdict } | State::Leftovers { verdict, .. },
+                End(request @ Request { haste: Haste::Immediate, .. }),
+            ) => {
+                let (next, actions) = ends::kill(verdict);
+                (next, begun(request).then(actions))
+            }
+            (State::MainEnded { asked, verdict }, End(request)) => {
+                let asked = Some(asked.unwrap_or(now));
+                (State::MainEnded { asked, verdict }, under_way(request))
+            }
+            // A stop is under way, or all is being killed.
+            (
+                Abandoning { .. }
+                | KillingHook { .. }
+                | PreStopping(_)
+                | Delaying(_)
+                | Asking(_)
+                | KillingMain { .. }
+                | State::Leftovers { .. }
+                | Killing { .. },
+                End(request),
+            ) => (same, under_way(request)),
             (Waiting { verdict }, Stop(_) | Hurry) => self.tell_leftovers(now, Some(now), verdict),
             // The longest time that main may run is one for what it leaves behind too.
             (Waiting { verdict }, Deadline) if self.is_over_time(now) => self.tell_leftovers(now, Some(now), verdict),
@@ -368,6 +430,22 @@ impl<'a> Single<'a> {
         stopping && again && is_interrupt(received.signal, self.policy.forwarding.rule(received.signal))
     }
 
+    /// When the stop that is under way was asked for.
+    fn asked_at(&self) -> Option<Time> {
+        match self.state {
+            State::PreStopping(Stopping { at, .. }) | State::Delaying(Stopping { at, .. }) => Some(at),
+            State::Asking(climb) => Some(climb.asked),
+            _ => None,
+        }
+    }
+
+    /// What a signal asks for, if it is known to be a request.
+    fn ask_of(&self, received: Received) -> Option<Ask> {
+        let Received { signal, sender } = received;
+        let manager = self.policy.requests.filter(|_| self.policy.forwarding.is_default(signal))?;
+        Ask::of_signal(signal, sender, manager)
+    }
+
     /// What a signal asks for, or why it asks for nothing.
     fn judge(&self, received: Received) -> Result<Input, Note> {
         let Received { signal, sender } = received;
@@ -385,7 +463,41 @@ impl<'a> Single<'a> {
 
 impl Machine for Single<'_> {
     fn on(&mut self, now: Time, event: Event) -> Actions {
-        let input = match event {
+        let asked = match event {
+            Event::Asked(ask, _) => Some(ask),
+            Event::Signalled(received) => self.ask_of(received),
+            _ => None,
+        };
+        let input = match (event, asked) {
+            (_, Some(Ask::End(request))) => Input::End(request),
+            (_, Some(Ask::Reopen)) => return [Action::Reopen].into(),
+            (_, Some(ask)) => return [Action::Answer(ask, Heard::Ignored)].into(),
+            (event, None) => match self.input(now, event) {
+                Ok(input) => input,
+                Err((signal, note)) => return self.drop_received(signal, note),
+            },
+        };
+        // When main is killed depends on it.
+        let wish = self.wish;
+        if let Input::End(request) = input {
+            self.wish.get_or_insert(request.wish);
+        }
+        let (next, actions) = self.next(now, input);
+        if let Input::End(request) = input
+            && !actions.contains(Action::Answer(Ask::End(request), Heard::Begun))
+        {
+            self.wish = wish;
+        }
+        self.state = next;
+        self.remember(now, input, actions);
+        actions
+    }
+}
+
+impl Single<'_> {
+    /// The event as the table takes it, or why a signal goes nowhere.
+    fn input(&mut self, now: Time, event: Event) -> Result<Input, (Signal, Note)> {
+        Ok(match event {
             Event::Begin => Input::Begin,
             Event::NotStarted(_, why) => Input::NotStarted(why),
             Event::Signalled(received) => {
@@ -396,9 +508,12 @@ impl Machine for Single<'_> {
                 match self.judge(received) {
                     _ if hurry => Input::Hurry,
                     Ok(input) => input,
-                    Err(note) => return self.drop_received(received.signal, note),
+                    Err(note) => return Err((received.signal, note)),
                 }
             }
+            Event::Asked(Ask::End(request), _) => Input::End(request),
+            // All others have had their answer.
+            Event::Asked(..) => Input::Reaped(Left::Some),
             Event::Ended(MAIN, status) => Input::MainEnded(status),
             Event::Ended(_, status) => Input::HookEnded(status),
             Event::Stopped(MAIN, by, terminal) => Input::MainStopped(by, terminal),
@@ -407,15 +522,9 @@ impl Machine for Single<'_> {
             Event::Resumed(_, by, pause) => Input::HookResumed(by, pause),
             Event::Reaped(left) => Input::Reaped(left),
             Event::Deadline => Input::Deadline,
-        };
-        let (next, actions) = self.next(now, input);
-        self.state = next;
-        self.remember(now, input, actions);
-        actions
+        })
     }
-}
 
-impl Single<'_> {
     /// What later orders depend on.
     fn remember(&mut self, now: Time, input: Input, actions: Actions) {
         if actions.contains(Action::Spawn(MAIN)) {
@@ -431,6 +540,13 @@ impl Single<'_> {
             _ => self.main_is_stopped && !continued.into_iter().any(|action| actions.contains(action)),
         };
         self.kill_is_passed_on |= actions.contains(Action::Signal(MAIN, Signal::KILL));
+        for action in actions {
+            match action {
+                Action::Climb(Rung::Signal(signal)) => self.told = Some(signal),
+                Action::Climb(Rung::PreStart) => self.told = Some(Signal::TERM),
+                _ => {}
+            }
+        }
     }
 
     fn drop_received(&mut self, signal: Signal, note: Note) -> Actions {
@@ -450,6 +566,16 @@ fn is_interrupt(signal: Signal, rule: Rule) -> bool {
 fn suspend(child: Child, to: Option<Signal>) -> Actions {
     let told = to.map(|signal| Action::Signal(child, signal));
     Actions::NONE.then(told).and(Action::StopOurselves(child, Signal::STOP))
+}
+
+/// What is asked for begins.
+fn begun(request: Request) -> Actions {
+    [Action::Answer(Ask::End(request), Heard::Begun)].into()
+}
+
+/// All are ending already.
+fn under_way(request: Request) -> Actions {
+    [Action::Answer(Ask::End(request), Heard::UnderWay)].into()
 }
 
 fn drop_signal(signal: Signal, note: Note) -> Actions {

@@ -16,6 +16,7 @@ use self::observer::Observer;
 use self::options::{S, at, milliseconds};
 use self::seen::{NOW, Seen, rebased};
 use self::worlds::World;
+use super::request::{Way, Wish};
 use super::single::{Interrupt, MAIN, State};
 use super::{Action, Child, Event, Left, Machine, Pause, Received, Signal, Single, StartError, Status, Step, Time};
 
@@ -69,12 +70,14 @@ struct Moment {
     interrupt: Option<Interrupt>,
     main_is_stopped: bool,
     kill_is_passed_on: bool,
+    wish: Option<Wish>,
+    told: Option<Signal>,
 }
 
 impl Moment {
     fn of(machine: &Single) -> Moment {
-        let Single { state, limit, interrupt, main_is_stopped, kill_is_passed_on, .. } = *machine;
-        Moment { state, limit, interrupt, main_is_stopped, kill_is_passed_on }
+        let Single { state, limit, interrupt, main_is_stopped, kill_is_passed_on, wish, told, .. } = *machine;
+        Moment { state, limit, interrupt, main_is_stopped, kill_is_passed_on, wish, told }
     }
 
     fn enter(self, machine: &mut Single) {
@@ -83,6 +86,8 @@ impl Moment {
         machine.interrupt = self.interrupt;
         machine.main_is_stopped = self.main_is_stopped;
         machine.kill_is_passed_on = self.kill_is_passed_on;
+        machine.wish = self.wish;
+        machine.told = self.told;
     }
 
     /// The same as if it were [`NOW`].
@@ -101,7 +106,7 @@ impl Moment {
                 moved(&mut climb.told);
                 moved(&mut climb.since);
             }
-            State::KillingMain { asked } | State::MainEnded { asked: Some(asked), .. } => moved(asked),
+            State::KillingMain { asked, .. } | State::MainEnded { asked: Some(asked), .. } => moved(asked),
             State::Leftovers { kill_at, .. } => {
                 moved(kill_at);
                 *kill_at = (*kill_at).max(at(NOW));
@@ -136,6 +141,7 @@ impl World {
         for signal in self.signals.iter().copied() {
             all.extend(self.senders.iter().map(|sender| Event::Signalled(Received { signal, sender: *sender })));
         }
+        all.extend(self.asks.iter().map(|ask| Event::Asked(*ask, Way::Initctl)));
         if seen.has_main() {
             all.extend(self.statuses.iter().map(|status| Event::Ended(MAIN, *status)));
             all.extend(self.stops_of(MAIN));
@@ -214,7 +220,8 @@ impl World {
     fn check_silence(&self, seen: Seen, machine: &mut Single) {
         for event in self.events(&seen).into_iter().chain([Event::Begin, Event::Deadline]) {
             let mut actions = machine.on(at(seen.now), event).into_iter();
-            assert!(actions.all(|action| matches!(action, Action::Drop(..))), "8: {event:?}");
+            let is_word = |action| matches!(action, Action::Drop(..) | Action::Answer(..) | Action::Reopen);
+            assert!(actions.all(is_word), "8: {event:?}");
         }
     }
 
@@ -300,6 +307,11 @@ fn every_hook_before_a_stop_keeps_the_invariants() {
 #[test]
 fn everything_that_another_init_does_otherwise_keeps_the_invariants() {
     explore(&worlds::of_others(), 9_000);
+}
+
+#[test]
+fn every_request_from_inside_keeps_the_invariants() {
+    explore(&worlds::requests(), 9_000);
 }
 
 #[test]

@@ -32,7 +32,7 @@ pub(super) fn log_signal(received: Received) {
     let Received { signal, sender } = received;
     let number = signal.number();
     match sender {
-        Sender::Process { pid, uid } => match sys::comm(pid) {
+        Sender::Process { pid, uid, .. } => match sys::comm(pid) {
             Some(name) => {
                 debug!(event = "signal", signal = number, from = "process", pid = pid, uid = uid, comm = name.as_str(); "got {signal} from pid {pid} ({name}, uid {uid})");
             }
@@ -56,6 +56,8 @@ pub(super) fn log_outcome(outcome: Outcome, by_main: bool) {
             let as_did = if by_main { "the main program" } else { "the hook" };
             debug!(event = "exit", signal = signal.number(); "ending by {signal}, as {as_did} did")
         }
+        Outcome::Again => debug!(event = "again"; "beginning again"),
+        Outcome::Reboot => debug!(event = "exit"; "ending by reboot(2)"),
         // The one who started us says why.
         Outcome::NotStarted(..) => {}
     }

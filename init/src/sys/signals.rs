@@ -10,6 +10,7 @@ use super::errno::{Errno, cerr};
 use super::memory::Pages;
 use super::process::{Pid, this_process};
 use super::raw::system_call;
+use crate::core::request::Program;
 use crate::core::{Received, Sender, Signal};
 
 /// A set of signals as the kernel has it: bit n - 1 is signal n.
@@ -257,7 +258,7 @@ impl Sleep {
         } else if pid == self.ourselves.number() {
             Sender::Ourselves
         } else {
-            Sender::Process { pid, uid }
+            Sender::Process { pid, uid, program: Program::Other }
         }
     }
 }

@@ -45,12 +45,8 @@ pub enum Answer {
     NothingScheduled,
 }
 
-const ANSWERS: [(u8, Answer); 4] = [
-    (b'a', Answer::Accepted),
-    (b'u', Answer::UnderWay),
-    (b'r', Answer::Refused),
-    (b'n', Answer::NothingScheduled),
-];
+const ANSWERS: [(u8, Answer); 4] =
+    [(b'a', Answer::Accepted), (b'u', Answer::UnderWay), (b'r', Answer::Refused), (b'n', Answer::NothingScheduled)];
 
 /// How process 1 stands to its command.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -65,12 +61,8 @@ pub enum Standing {
     Pausing,
 }
 
-const STANDINGS: [(u8, Standing); 4] = [
-    (b's', Standing::Starting),
-    (b'r', Standing::Running),
-    (b'e', Standing::Stopping),
-    (b'p', Standing::Pausing),
-];
+const STANDINGS: [(u8, Standing); 4] =
+    [(b's', Standing::Starting), (b'r', Standing::Running), (b'e', Standing::Stopping), (b'p', Standing::Pausing)];
 
 fn byte_of<T: PartialEq>(table: &[(u8, T)], value: &T) -> u8 {
     table.iter().find(|(_, known)| known == value).map_or(0, |(byte, _)| *byte)
@@ -224,9 +216,8 @@ impl Reply {
     /// As bytes.
     pub fn encode(&self) -> [u8; Reply::SIZE] {
         let mut bytes = [0; Reply::SIZE];
-        let (wish, when, text) = self.scheduled.map_or((0, 0, Text::EMPTY), |(wish, when, text)| {
-            (byte_of(&WISHES, &wish), when, text)
-        });
+        let (wish, when, text) =
+            self.scheduled.map_or((0, 0, Text::EMPTY), |(wish, when, text)| (byte_of(&WISHES, &wish), when, text));
         put(&mut bytes, 0, b"SVr1");
         put(&mut bytes, 4, &[byte_of(&ANSWERS, &self.answer), byte_of(&STANDINGS, &self.standing), wish]);
         put(&mut bytes, 8, &when.to_le_bytes());
@@ -303,8 +294,7 @@ mod tests {
     fn what_is_no_message_is_refused() {
         let (_, verb) = VERBS[0];
         let (wish, haste) = (WISHES[0].1, HASTES[0].1);
-        let valid =
-            Message { verb, request: Request { wish, haste }, wall: true, when: 7, text: Text::EMPTY }.encode();
+        let valid = Message { verb, request: Request { wish, haste }, wall: true, when: 7, text: Text::EMPTY }.encode();
         for length in 0..valid.len() {
             assert_eq!(Message::decode(&valid[..length]), None);
         }

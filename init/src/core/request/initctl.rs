@@ -56,9 +56,7 @@ impl Initctl {
         let level = word(record, 8).and_then(|level| u8::try_from(level).ok()).unwrap_or(0);
         match word(record, 4) {
             Some(RUNLEVEL) => self.runlevel(level),
-            Some(command) if POWER_FAILS.contains(&command) => {
-                Found::Ask(Ask::End(Request::orderly(Wish::Poweroff)))
-            }
+            Some(command) if POWER_FAILS.contains(&command) => Found::Ask(Ask::End(Request::orderly(Wish::Poweroff))),
             Some(SET_VARIABLE) => {
                 self.set_variables(record.get(16..).unwrap_or_default());
                 Found::Unknown

@@ -52,10 +52,13 @@ pub enum Manager {
 }
 
 impl Ask {
-    /// What the signal asks for, if anything. `program` is who sent it, if that is a process that we can see.
-    pub fn of_signal(signal: Signal, sender: Sender, program: Program, manager: Manager) -> Option<Ask> {
+    /// What the signal asks for, if anything.
+    pub fn of_signal(signal: Signal, sender: Sender, manager: Manager) -> Option<Ask> {
         use Program::{Busybox, Halt, Init, Manager as Telinit, Poweroff, Reboot, Shutdown};
-        let inside = matches!(sender, Sender::Process { .. });
+        let (inside, program) = match sender {
+            Sender::Process { program, .. } => (true, program),
+            Sender::Kernel | Sender::Outside | Sender::Ourselves => (false, Program::Other),
+        };
         let end = |wish| Some(Ask::End(Request::orderly(wish)));
         let at_once = |wish| Some(Ask::End(Request::immediate(wish)));
         match (signal.number(), program) {
@@ -93,7 +96,7 @@ mod tests {
     use crate::core::request::{Request, Wish};
     use crate::core::{Sender, Signal};
 
-    const INSIDE: Sender = Sender::Process { pid: 7, uid: 0 };
+    const INSIDE: fn(Program) -> Sender = |program| Sender::Process { pid: 7, uid: 0, program };
     const ALL: [Program; 8] = [
         Program::Poweroff,
         Program::Halt,
@@ -105,34 +108,34 @@ mod tests {
         Program::Other,
     ];
 
-    fn asked(number: i32, sender: Sender, name: &str) -> Option<Ask> {
-        let signal = Signal::new(number).expect("it is one");
-        Ask::of_signal(signal, sender, Program::named(name), Manager::Other)
+    fn asked(number: i32, name: &str) -> Option<Ask> {
+        by(number, INSIDE(Program::named(name)))
+    }
+
+    fn by(number: i32, sender: Sender) -> Option<Ask> {
+        Ask::of_signal(Signal::new(number).expect("it is one"), sender, Manager::Other)
     }
 
     #[test]
     fn systemds_signals_are_requests_whoever_sends_them() {
-        for sender in [Sender::Outside, INSIDE] {
-            let wishes: Vec<_> = (37..=41).chain(47..=51).map(|number| asked(number, sender, "kill")).collect();
+        for sender in ALL.map(INSIDE).into_iter().chain([Sender::Outside]) {
+            let wishes: Vec<_> = (37..=41).chain(47..=51).map(|number| by(number, sender)).collect();
             let [halt, poweroff, reboot] = [Wish::Halt, Wish::Poweroff, Wish::Reboot].map(Request::orderly);
             let now = [Wish::Halt, Wish::Poweroff, Wish::Reboot].map(Request::immediate);
             let expected = [halt, poweroff, reboot, reboot, reboot, now[0], now[1], now[2], now[2], now[2]];
             assert_eq!(wishes, expected.map(|request| Some(Ask::End(request))));
-            assert_eq!(asked(30, sender, "kill"), Some(Ask::End(poweroff)));
+            assert_eq!(by(30, sender), Some(Ask::End(poweroff)));
         }
     }
 
     #[test]
     fn what_comes_from_outside_or_from_a_mere_kill_is_forwarded() {
         for number in [10, 12, 15] {
-            for program in ALL {
-                let signal = Signal::new(number).expect("it is one");
-                for sender in [Sender::Outside, Sender::Kernel, Sender::Ourselves] {
-                    assert_eq!(Ask::of_signal(signal, sender, program, Manager::Other), None);
-                }
+            for sender in [Sender::Outside, Sender::Kernel, Sender::Ourselves] {
+                assert_eq!(by(number, sender), None);
             }
             for name in ["kill", "sh", "bash", "docker", "nginx", ""] {
-                assert_eq!(asked(number, INSIDE, name), None, "{number} {name}");
+                assert_eq!(asked(number, name), None, "{number} {name}");
             }
         }
     }
@@ -159,7 +162,7 @@ mod tests {
             (1, "busybox", None),
             (2, "busybox", None),
         ] {
-            assert_eq!(asked(number, INSIDE, name), expected, "{number} {name}");
+            assert_eq!(asked(number, name), expected, "{number} {name}");
         }
     }
 
@@ -168,10 +171,10 @@ mod tests {
         for (manager, sender, expected) in [
             (Manager::OfSystems, Sender::Outside, Some(Ask::End(Request::orderly(Wish::Reboot)))),
             (Manager::OfSystems, Sender::Kernel, None),
-            (Manager::OfSystems, INSIDE, None),
+            (Manager::OfSystems, INSIDE(Program::Busybox), None),
             (Manager::Other, Sender::Outside, None),
         ] {
-            assert_eq!(Ask::of_signal(Signal::INT, sender, Program::Other, manager), expected);
+            assert_eq!(Ask::of_signal(Signal::INT, sender, manager), expected);
         }
     }
 }

@@ -106,14 +106,23 @@ impl Single<'_> {
         let by_grace = ladder.grace.map(|grace| asked.after(grace));
         // Where we come late, main has its time all the same.
         let by_limit = self.limit.map(|limit| limit.max(asked).after(ladder.own_grace()));
-        [by_grace, by_limit].into_iter().flatten().min()
+        // Nobody outside knows of a wish that came from inside.
+        let by_wish = self.wish.map(|_| asked.after(ladder.own_grace()));
+        [by_grace, by_limit, by_wish].into_iter().flatten().min()
     }
 
     /// Unexplained, even where that is due: a helper would find a process that is being ended.
     pub(super) fn kill_main(&self, asked: Time) -> (State, Actions) {
-        let kill = Action::Tell(MAIN, self.policy.ladder.kill_mode, Signal::KILL);
+        let mode = self.policy.ladder.kill_mode;
+        let actions = [Action::Climb(Rung::Kill), Action::Tell(MAIN, mode, Signal::KILL), Action::ArmAfterKill];
+        (State::KillingMain { asked, all: mode == KillMode::Tree }, actions.into())
+    }
+
+    /// Kills main and all else, because somebody wants that.
+    pub(super) fn kill_all(&self, asked: Time) -> (State, Actions) {
+        let kill = Action::Tell(MAIN, KillMode::Tree, Signal::KILL);
         let actions = [Action::Climb(Rung::Kill), kill, Action::ArmAfterKill];
-        (State::KillingMain { asked }, actions.into())
+        (State::KillingMain { asked, all: true }, actions.into())
     }
 
     /// Sends the signal of a stop, and continues what could not act on it.
@@ -126,11 +135,6 @@ impl Single<'_> {
         } else {
             told
         }
-    }
-
-    /// Whether the kill of main is one of everything.
-    pub(super) fn kills_all(&self) -> bool {
-        self.policy.ladder.kill_mode == KillMode::Tree
     }
 
     /// What main is sent first, if the request stands for `asked`.

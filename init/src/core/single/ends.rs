@@ -42,7 +42,10 @@ impl Single<'_> {
     }
 
     fn exit(&self, verdict: Verdict) -> Action {
-        Action::Exit(self.policy.outcome(verdict))
+        Action::Exit(match self.wish {
+            None => self.policy.outcome(verdict),
+            Some(wish) => self.policy.wished_outcome(wish, verdict, self.told),
+        })
     }
 }
 

@@ -7,6 +7,7 @@ use super::{KILLED, Single};
 use crate::core::actions::Actions;
 use crate::core::exit::Verdict;
 use crate::core::machine::{Action, Child, Fault, Rung, StartError, Time};
+use crate::core::request::Wish;
 use crate::core::signal::Signal;
 
 impl Single<'_> {
@@ -33,9 +34,10 @@ impl Single<'_> {
 
     /// A stop before main was started: it never is. The hook has the time that main would have; it is most likely a
     /// shell, which knows nothing of main's own stop signals.
-    pub(super) fn abandon(&self, now: Time, hook: Hook) -> (State, Actions) {
+    pub(super) fn abandon(&self, now: Time, hook: Hook, wish: Option<Wish>) -> (State, Actions) {
         let ladder = self.policy.ladder;
-        let by_option = [ladder.grace, ladder.signals.until_kill(0)].into_iter().flatten().min();
+        let by_wish = wish.map(|_| ladder.own_grace());
+        let by_option = [ladder.grace, ladder.signals.until_kill(0), by_wish].into_iter().flatten().min();
         let kill_at = [hook.kill_at, by_option.map(|time| now.after(time))].into_iter().flatten().min();
         let child = hook.child;
         let actions = [

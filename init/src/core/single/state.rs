@@ -60,6 +60,8 @@ pub(in crate::core) enum State {
     Asking(Climb),
     KillingMain {
         asked: Time,
+        /// And everything else.
+        all: bool,
     },
     /// Or it was never started.
     MainEnded {

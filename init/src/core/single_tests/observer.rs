@@ -3,6 +3,7 @@
 //! says of each event exactly what must come of it.
 
 mod hooks;
+mod requests;
 
 use std::vec::Vec;
 
@@ -27,6 +28,7 @@ impl Observer<'_> {
         let expected = match event {
             Event::Begin => self.begin(),
             Event::NotStarted(child, why) => self.not_started(child, why),
+            Event::Asked(ask, _) => self.asked(ask),
             Event::Signalled(received) => self.signalled(received),
             Event::Ended(MAIN, status) => self.ended(status),
             Event::Ended(hook, status) => self.hook_ended(hook, status),
@@ -43,6 +45,8 @@ impl Observer<'_> {
                 Action::ArmAfterKill => self.seen.armed = Some(self.seen.now + S),
                 Action::Exit(_) => self.seen.exited = true,
                 Action::Spawn(child) => self.seen.spawned = Some(*child),
+                Action::Climb(Rung::Signal(signal)) => self.seen.told = Some(*signal),
+                Action::Climb(Rung::PreStart) => self.seen.told = Some(Signal::TERM),
                 _ => {}
             }
         }
@@ -71,6 +75,9 @@ impl Observer<'_> {
             Sender::Ourselves => Kind::Ourselves,
             Sender::Process { .. } => Kind::Process,
         };
+        if let Some(ask) = self.options.ask_of(signal, sender) {
+            return self.asked(ask);
+        }
         let of_terminal = matches!(signal, Signal::INT | Signal::QUIT | Signal::HUP | Signal::CONT | Signal::WINCH);
         let by_terminal = kind == Kind::Kernel && of_terminal && self.options.shares_group();
         let meaning = self.options.meaning(signal);
@@ -256,10 +263,16 @@ impl Observer<'_> {
     fn kill_anyhow(&self) -> Option<u64> {
         let (asked, _) = self.seen.asked?;
         let by_grace = self.options.grace.map(|grace| asked + grace);
-        let hook = self.options.pre_stop.unwrap_or(0);
-        let own = self.options.grace.unwrap_or(hook + self.options.delay + self.options.length() + 10 * S);
+        let own = self.own_grace();
         let by_limit = self.seen.limit.map(|limit| limit.max(asked) + own);
-        by_grace.into_iter().chain(by_limit).min()
+        let by_wish = self.seen.wish.map(|_| asked + own);
+        by_grace.into_iter().chain(by_limit).chain(by_wish).min()
+    }
+
+    /// How long main has where nobody outside holds the clock.
+    pub(super) fn own_grace(&self) -> u64 {
+        let hook = self.options.pre_stop.unwrap_or(0);
+        self.options.grace.unwrap_or(hook + self.options.delay + self.options.length() + 10 * S)
     }
 
     /// 9. Halfway to the kill; where only the longest time has one, after 5 s at the latest.
@@ -307,6 +320,7 @@ impl Observer<'_> {
     /// 9. Nothing is explained any more.
     fn kill_main(&mut self) -> Vec<Action> {
         self.seen.main_killed = true;
+        self.seen.all_killed = self.options.kill_mode == KillMode::Tree;
         let kill = Action::Tell(MAIN, self.options.kill_mode, Signal::KILL);
         std::vec![Action::Climb(Rung::Kill), kill, Action::ArmAfterKill]
     }
@@ -321,7 +335,7 @@ impl Observer<'_> {
         if self.seen.stop_hook == StopHook::Awaited {
             self.seen.stop_hook = StopHook::Loose;
         }
-        if self.seen.main_killed && self.options.kill_mode == KillMode::Tree {
+        if self.seen.all_killed {
             self.seen.rest = Rest::Killed;
         }
         let by_us = self.seen.main_killed || self.seen.kill_passed_on;
@@ -390,7 +404,7 @@ impl Observer<'_> {
     /// 5. What is left is told once, when main has ended; or waited for; or left.
     fn reaped(&mut self, left: Left) -> Vec<Action> {
         let Some(status) = self.seen.status else {
-            let forks = self.seen.main_killed && self.options.kill_mode == KillMode::Tree && left == Left::Some;
+            let forks = self.seen.all_killed && left == Left::Some;
             return if forks { std::vec![Action::KillRest] } else { Vec::new() };
         };
         match (left, self.seen.rest) {
@@ -466,9 +480,9 @@ impl Observer<'_> {
                 Some(_) if self.seen.main_killed => {
                     let status = Finish::Main(Status::Signaled(Signal::KILL));
                     (self.seen.status, self.seen.given_up) = (Some(status), true);
-                    match self.options.kill_mode {
-                        KillMode::Tree => std::vec![Action::NameRest(Fate::LeftBehind), self.exit(status)],
-                        KillMode::Main | KillMode::Group => self.main_is_gone(status),
+                    match self.seen.all_killed {
+                        true => std::vec![Action::NameRest(Fate::LeftBehind), self.exit(status)],
+                        false => self.main_is_gone(status),
                     }
                 }
                 Some(_) => self.climb_to(0, None),
@@ -495,6 +509,9 @@ impl Observer<'_> {
 
     /// 8. The exit is main's, as the map says, or a hook's, or 124.
     pub(super) fn exit(&self, finish: Finish) -> Action {
+        if let Some(wish) = self.seen.wish {
+            return Action::Exit(self.wished(wish, finish));
+        }
         let dies = self.options.on_signal_death == OnSignalDeath::DieOfIt;
         Action::Exit(match finish {
             Finish::Main(Status::Exited(7)) => Outcome::Code(70),

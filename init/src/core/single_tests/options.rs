@@ -4,9 +4,10 @@ use core::time::Duration;
 use std::boxed::Box;
 use std::vec::Vec;
 
+use crate::core::request::{Ask, Manager, Program, Request, Wish};
 use crate::core::{
-    Child, ExitMap, Forwarding, Group, Hurry, JobControl, KillMode, Ladder, Leftovers, Note, OnSignalDeath, Policy,
-    Scope, Signal, StopSignal, StopSignals, Time,
+    Child, ExitMap, Forwarding, Group, Hurry, JobControl, KillMode, Ladder, Leftovers, Note, OnReboot, OnSignalDeath,
+    Policy, Scope, Sender, Signal, StopSignal, StopSignals, Time,
 };
 
 /// A second.
@@ -84,6 +85,8 @@ pub(super) struct Options {
     pub(super) hurry: Hurry,
     pub(super) parting: Option<Signal>,
     pub(super) has_main: bool,
+    pub(super) requests: Option<Manager>,
+    pub(super) on_reboot: OnReboot,
 }
 
 impl Options {
@@ -106,6 +109,8 @@ impl Options {
         hurry: Hurry::All,
         parting: None,
         has_main: true,
+        requests: None,
+        on_reboot: OnReboot::Exit,
     };
 
     /// The same, as the machine takes it; its parts live as long as the tests.
@@ -156,13 +161,15 @@ impl Options {
             on_signal_death: self.on_signal_death,
             hurry: self.hurry,
             parting: self.parting,
+            requests: self.requests,
+            on_reboot: self.on_reboot,
         }
     }
 
     /// An age beyond which nothing depends on how old something is.
     pub(super) fn oldest(&self) -> u64 {
         let told = self.pre_stop.unwrap_or(0) + self.delay + self.length();
-        let own = if self.max_time.is_some() { told + 10 * S } else { told + 5 * S };
+        let own = if self.max_time.is_some() || self.requests.is_some() { told + 10 * S } else { told + 5 * S };
         own.max(self.grace.unwrap_or(0)).max(9 * S)
     }
 
@@ -177,6 +184,32 @@ impl Options {
 
     pub(super) fn shares_group(&self) -> bool {
         self.group == Group::Shared
+    }
+
+    /// What somebody asks for by a signal. The clients in these worlds are a busybox, which means a reboot, a halt and a
+    /// poweroff by its three signals, and managers of whole systems.
+    pub(super) fn ask_of(&self, signal: Signal, sender: Sender) -> Option<Ask> {
+        let manager = self.requests?;
+        let busybox = matches!(sender, Sender::Process { program: Program::Busybox, .. });
+        let is_rewritten = self.table != Table::Plain && matches!(signal, Signal::TERM | Signal::INT | Signal::CONT)
+            || (self.table != Table::Plain && signal == USR2);
+        let wish = match signal.number() {
+            38 => Wish::Poweroff,
+            15 if busybox && !is_rewritten => Wish::Reboot,
+            12 if busybox && !is_rewritten => Wish::Poweroff,
+            10 if busybox => Wish::Halt,
+            2 if sender == Sender::Outside && manager == Manager::OfSystems && !is_rewritten => Wish::Reboot,
+            _ => return None,
+        };
+        Some(Ask::End(Request::orderly(wish)))
+    }
+
+    /// What SIGTERM becomes.
+    pub(super) fn usual_signal(&self) -> Signal {
+        match self.meaning(Signal::TERM) {
+            Meaning::Stop(signal) => signal,
+            _ => Signal::TERM,
+        }
     }
 
     /// What a signal that is not taken otherwise means.

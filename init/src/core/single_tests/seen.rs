@@ -1,6 +1,7 @@
 //! What somebody outside knows of a run, and how old it is.
 
 use super::options::S;
+use crate::core::request::Wish;
 use crate::core::{Child, Signal, StartError, Status};
 
 /// The time at which every situation is looked at: what matters is how long ago things were.
@@ -108,6 +109,12 @@ pub(super) struct Seen {
     pub(super) rest: Rest,
     pub(super) interrupt: Option<(u64, Kind)>,
     pub(super) main_stopped: bool,
+    /// What somebody inside has asked for.
+    pub(super) wish: Option<Wish>,
+    /// What main, or a hook before it, was told last.
+    pub(super) told: Option<Signal>,
+    /// All was killed with main.
+    pub(super) all_killed: bool,
 }
 
 impl Seen {
@@ -131,6 +138,9 @@ impl Seen {
         rest: Rest::Unknown,
         interrupt: None,
         main_stopped: false,
+        wish: None,
+        told: None,
+        all_killed: false,
     };
 
     /// Whether main has not been reaped.

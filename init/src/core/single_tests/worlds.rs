@@ -3,8 +3,9 @@
 use std::vec::Vec;
 
 use super::options::{Options, S, Table, USR1, USR2, number};
+use crate::core::request::{Ask, Manager, Program, Request, Wish};
 use crate::core::{
-    Group, Hurry, JobControl, KillMode, Leftovers, OnSignalDeath, Scope, Sender, Signal, Status, Terminal,
+    Group, Hurry, JobControl, KillMode, Leftovers, OnReboot, OnSignalDeath, Scope, Sender, Signal, Status, Terminal,
 };
 
 pub(super) const LADDER: &[(Signal, u64)] = &[(Signal::TERM, 4 * S), (Signal::INT, 2 * S), (Signal::KILL, 0)];
@@ -17,7 +18,10 @@ pub(super) const AS_ASKED: &[(Signal, u64)] = &[];
 /// SIGRTMIN+4.
 const RESERVED: Signal = number(38);
 
-pub(super) const PROCESS: Sender = Sender::Process { pid: 42, uid: 0 };
+pub(super) const PROCESS: Sender = Sender::Process { pid: 42, uid: 0, program: Program::Other };
+
+/// Who means a reboot by SIGTERM.
+const BUSYBOX: Sender = Sender::Process { pid: 43, uid: 0, program: Program::Busybox };
 const SENDERS: &[Sender] = &[Sender::Kernel, Sender::Outside, Sender::Ourselves, PROCESS];
 
 /// What one run is explored with.
@@ -26,6 +30,8 @@ pub(super) struct World {
     pub(super) options: Options,
     pub(super) signals: &'static [Signal],
     pub(super) senders: &'static [Sender],
+    /// What is asked for by other ways than signals.
+    pub(super) asks: &'static [Ask],
     pub(super) statuses: &'static [Status],
     pub(super) stops: &'static [(Signal, Terminal)],
     /// The times from one event to the next, beside those to the deadline. They also pass deadlines, which come late
@@ -38,6 +44,7 @@ const WORLD: World = World {
     options: Options::NONE,
     signals: &[Signal::TERM, Signal::INT, USR1],
     senders: &[Sender::Outside],
+    asks: &[],
     statuses: &[Status::Signaled(Signal::KILL)],
     stops: &[(Signal::STOP, Terminal::Background)],
     naps: &[0, 3 * S],
@@ -235,6 +242,53 @@ pub(super) fn of_others() -> Vec<World> {
     all
 }
 
+/// What somebody inside asks for, at each rung, with all that a wish changes: when main is killed, and how we end.
+pub(super) fn requests() -> Vec<World> {
+    const ASKS: &[Ask] = &[
+        Ask::End(Request::orderly(Wish::Poweroff)),
+        Ask::End(Request::immediate(Wish::Halt)),
+        Ask::End(Request::orderly(Wish::Reboot)),
+        Ask::Runlevel(b'1'),
+    ];
+    let statuses = &[
+        Status::Exited(0),
+        Status::Exited(143),
+        Status::Exited(7),
+        Status::Signaled(Signal::TERM),
+        Status::Signaled(USR1),
+    ];
+    let mut all = Vec::new();
+    let requests = Some(Manager::Other);
+    for (on_reboot, rungs, delay, grace) in [
+        (OnReboot::Restart, AS_ASKED, 2 * S, None),
+        (OnReboot::Exit, LADDER, 0, None),
+        (OnReboot::System, WITHOUT_KILL, 0, Some(4 * S)),
+        (OnReboot::Exit, KILL, 0, None),
+    ] {
+        for (scope, kill_mode) in [(Scope::Namespace, KillMode::Main), (Scope::Tree, KillMode::Tree)] {
+            let options = Options { requests, on_reboot, rungs, delay, grace, scope, kill_mode, ..Options::NONE };
+            all.push(World { options, asks: ASKS, statuses, signals: &[Signal::TERM], stops: &[], ..WORLD });
+        }
+        for (before, pre_stop, leftovers) in [
+            (&[Some(4 * S), None][..], None, Leftovers::Stop),
+            (&[], Some(2 * S), Leftovers::Wait),
+            (&[None], None, Leftovers::Leave),
+        ] {
+            let options = Options { requests, on_reboot, rungs, grace, before, pre_stop, leftovers, ..Options::NONE };
+            all.push(World { options, asks: ASKS, signals: &[Signal::TERM], stops: &[], ..WORLD });
+        }
+    }
+    for manager in [None, Some(Manager::Other), Some(Manager::OfSystems)] {
+        for table in [Table::Plain, Table::Rewritten] {
+            let options = Options { requests: manager, table, on_reboot: OnReboot::Exit, ..Options::NONE };
+            let signals = &[Signal::TERM, Signal::INT, USR1, USR2, RESERVED];
+            let senders = &[Sender::Outside, PROCESS, BUSYBOX];
+            all.push(World { options, signals, senders, stops: &[], naps: &[0], ..WORLD });
+        }
+    }
+    all
+}
+
 /// Without a main.
 pub(super) fn pauses() -> Vec<World> {
     let mut all = Vec::new();
@@ -244,7 +298,9 @@ pub(super) fn pauses() -> Vec<World> {
                 let rungs = if table == Table::Plain { ONE } else { WITHOUT_KILL };
                 let options = Options { has_main: false, scope, leftovers, table, rungs, ..Options::NONE };
                 let signals = &[Signal::TERM, Signal::INT, Signal::QUIT, USR1, USR2];
-                all.push(World { options, signals, senders: &[Sender::Outside], ..WORLD });
+                const ASKS: &[Ask] =
+                    &[Ask::End(Request::orderly(Wish::Reboot)), Ask::End(Request::immediate(Wish::Poweroff))];
+                all.push(World { options, signals, asks: ASKS, senders: &[Sender::Outside], ..WORLD });
             }
         }
     }

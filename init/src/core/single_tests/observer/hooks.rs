@@ -90,7 +90,9 @@ impl Observer<'_> {
         let rungs = self.options.rungs;
         let by_ladder = rungs.iter().position(|(signal, _)| *signal == Signal::KILL);
         let by_ladder = by_ladder.map(|place| rungs[..place].iter().map(|(_, then)| then).sum::<u64>());
-        let by_option = by_ladder.into_iter().chain(self.options.grace).min().map(|time| now + time);
+        // 15. Nobody outside will end it.
+        let by_wish = self.seen.wish.map(|_| self.own_grace());
+        let by_option = by_ladder.into_iter().chain(self.options.grace).chain(by_wish).min().map(|time| now + time);
         let kill_at = kill_at.into_iter().chain(by_option).min();
         self.seen.before = Some(Before { kill_at, ..before });
         let continued = Action::Signal(child, Signal::CONT);
