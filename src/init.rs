@@ -3,7 +3,7 @@
 use std::ffi::CStr;
 
 use log::{LevelFilter, debug, error, warn};
-use supervise_init::core::{Outcome, Policy, Record, Scope, Signal, Single, StartError};
+use supervise_init::core::{OnReboot, Outcome, Policy, Record, Scope, Signal, Single, StartError};
 use supervise_init::driver::{self, Purpose, Setting, Slot};
 use supervise_init::sys::{
     self, Entry, Environment, Format, Pid, Program, SigSet, Static, Words, parent, session, session_of, this_process,
@@ -218,6 +218,8 @@ pub(crate) fn run(
         on_signal_death: place.on_signal_death,
         hurry: conduct.hurry,
         parting: conduct.parting,
+        requests: None,
+        on_reboot: OnReboot::Exit,
     };
     let mut machine = if conduct.has_main { Single::new(policy) } else { Single::without_main(policy) };
     let mut record = if report.is_some() { RECORD.put(Record::EMPTY) } else { None };
@@ -311,7 +313,7 @@ fn conclude(outcome: Outcome, slots: &[Slot<'_>], report: Option<(&Report, &Reco
     let Some(main) = slots.first() else { return failure(options) };
     let unstarted = match outcome {
         Outcome::NotStarted(child, why) => slots.get(usize::from(child.0)).map(|slot| not_started(slot, why, options)),
-        Outcome::Code(_) | Outcome::Signal(_) => None,
+        Outcome::Code(_) | Outcome::Signal(_) | Outcome::Again | Outcome::Reboot => None,
     };
     if let Some((report, record)) = report {
         let prevented = record.prevented().and_then(|(hook, fault)| {
@@ -331,6 +333,8 @@ fn conclude(outcome: Outcome, slots: &[Slot<'_>], report: Option<(&Report, &Reco
         Outcome::Code(code) => code,
         Outcome::Signal(signal) => end::die_of(signal),
         Outcome::NotStarted(..) => failure(options),
+        // As runc tells of a container that has called reboot(2).
+        Outcome::Again | Outcome::Reboot => 129,
     }
 }
 

@@ -96,6 +96,7 @@ impl Run<'_> {
         match (self.outcome, self.not_started) {
             (Outcome::Code(code), _) => Ok(code),
             (Outcome::Signal(signal), _) => Err(signal),
+            (Outcome::Again | Outcome::Reboot, _) => Ok(129),
             (Outcome::NotStarted(..), reason) => Ok(reason.map_or(exit::FAILURE, |reason| reason.code)),
         }
     }
@@ -103,7 +104,7 @@ impl Run<'_> {
     /// The process that asked for the stop: its number, user and, if it was still there, name.
     fn asker(&self) -> Option<(i32, u32, Option<Name>)> {
         match self.record.stop()?.1 {
-            Cause::Signal(Received { sender: Sender::Process { pid, uid }, .. }) => {
+            Cause::Signal(Received { sender: Sender::Process { pid, uid, .. }, .. }) => {
                 Some((pid, uid, self.record.asker()))
             }
             Cause::Signal(_) | Cause::MaxTime => None,

@@ -6,7 +6,7 @@ use core::time::Duration;
 use super::actions::Actions;
 use super::exit::{Outcome, Status};
 use super::ladder::KillMode;
-use super::request::{Ask, Program, Way};
+use super::request::{Ask, Program, Standing, Way};
 use super::signal::Signal;
 
 /// A moment of the monotonic clock, in nanoseconds from an arbitrary start.
@@ -333,6 +333,9 @@ impl fmt::Display for Sender {
 pub trait Machine {
     /// One event. The driver obeys the actions in their order before it tells of the next event.
     fn on(&mut self, now: Time, event: Event) -> Actions;
+
+    /// How it stands to its program.
+    fn standing(&self) -> Standing;
 }
 
 #[cfg(test)]

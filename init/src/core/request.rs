@@ -1,6 +1,7 @@
 //! What process 1 can be asked for, and what signals, records of `/run/initctl` and messages of the control socket ask.
 
 mod control;
+mod desk;
 mod initctl;
 mod schedule;
 mod signals;
@@ -8,6 +9,7 @@ mod signals;
 use core::fmt;
 
 pub use self::control::{Answer, Message, Reply, Standing, Text, Verb};
+pub use self::desk::{Desk, Guest, Said};
 pub use self::initctl::{Found, Initctl};
 pub use self::schedule::{Notice, Plan, Schedule, Steps};
 pub use self::signals::{Manager, Program};

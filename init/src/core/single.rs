@@ -79,7 +79,7 @@ use super::machine::{
     Time,
 };
 use super::policy::{Group, Hurry, Policy};
-use super::request::{Ask, Haste, Request, Wish};
+use super::request::{Ask, Haste, Request, Standing, Wish};
 use super::signal::Signal;
 
 /// The one program.
@@ -491,6 +491,25 @@ impl Machine for Single<'_> {
         self.state = next;
         self.remember(now, input, actions);
         actions
+    }
+
+    fn standing(&self) -> Standing {
+        match self.state {
+            State::New | State::PreStarting(_) => Standing::Starting,
+            State::Running => Standing::Running,
+            State::Pausing => Standing::Pausing,
+            State::Abandoning { .. }
+            | State::KillingHook { .. }
+            | State::PreStopping(_)
+            | State::Delaying(_)
+            | State::Asking(_)
+            | State::KillingMain { .. }
+            | State::MainEnded { .. }
+            | State::Waiting { .. }
+            | State::Leftovers { .. }
+            | State::Killing { .. }
+            | State::Done => Standing::Stopping,
+        }
     }
 }
 
