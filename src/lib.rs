@@ -9,6 +9,7 @@ mod compat;
 mod conduct;
 mod diagnose;
 mod end;
+mod getopt;
 mod hooks;
 mod init;
 mod outfit;

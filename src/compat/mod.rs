@@ -9,7 +9,6 @@
 
 mod catatonit;
 mod dumb_init;
-mod getopt;
 mod phrases;
 mod tini;
 mod voice;
@@ -26,6 +25,7 @@ use self::voice::Speech;
 use crate::cli::{Options, Wrong};
 use crate::conduct::Grouping;
 use crate::diagnose::start::Reason;
+use crate::getopt;
 use crate::init::{self, Surroundings};
 
 /// Another init that we can be.
