@@ -1,5 +1,11 @@
 //! The one table of the init's options: the parser, help and suggestions all read it.
 
+// Said aloud because the tests include this file by its path.
+#[path = "options/subcommands.rs"]
+mod subcommands;
+
+pub(crate) use subcommands::{SHIMS, WAIT_FOR};
+
 /// Which option.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Id {
@@ -122,6 +128,7 @@ pub(crate) struct Row {
     pub(crate) id: Id,
     pub(crate) topic: Topic,
     pub(crate) short: Option<char>,
+    /// Empty where there is a short one only.
     pub(crate) long: &'static str,
     /// What its value is called, if it takes one.
     pub(crate) value: Option<&'static str>,
@@ -149,9 +156,15 @@ impl Row {
 
     /// `-v, --verbose`, `--grace TIME`.
     pub(crate) fn syntax(&self) -> String {
-        let short = self.short.map_or_else(String::new, |short| format!("-{short}, "));
         let value = self.value.map_or_else(String::new, |value| format!(" {value}"));
-        format!("{short}--{}{value}", self.long)
+        self.spellings().join(", ") + &value
+    }
+
+    /// `-v` and `--verbose`.
+    pub(crate) fn spellings(&self) -> Vec<String> {
+        let short = self.short.map(|letter| format!("-{letter}"));
+        let long = (!self.long.is_empty()).then(|| format!("--{}", self.long));
+        short.into_iter().chain(long).collect()
     }
 
     /// The variable that gives the same value.
@@ -432,45 +445,5 @@ pub(crate) const TABLE: [Row; 32] = [
         long: "version",
         value: None,
         help: "Print the version",
-    },
-];
-
-/// The options of `supervise wait-for` alone. No variables stand for them.
-pub(crate) const WAIT_FOR: [Row; 2] = [
-    Row {
-        id: Id::Timeout,
-        topic: Topic::WaitFor,
-        short: None,
-        long: "timeout",
-        value: Some("TIME"),
-        help: "Give up after this long, and end with 124\nFor all targets together; 0: never. Default: 60s.",
-    },
-    Row {
-        id: Id::Interval,
-        topic: Topic::WaitFor,
-        short: None,
-        long: "interval",
-        value: Some("TIME"),
-        help: "Wait this long between two tries\nFrom a try that failed to the next one. Default: 500ms.",
-    },
-];
-
-/// The options of `supervise shims` alone. No variables stand for them.
-pub(crate) const SHIMS: [Row; 2] = [
-    Row {
-        id: Id::Inits,
-        topic: Topic::Shims,
-        short: None,
-        long: "inits",
-        value: Some("DIR"),
-        help: "Link the names of other inits in DIR to it\nThe names are tini, tini-static, docker-init, dumb-init and catatonit; DIR must be there.",
-    },
-    Row {
-        id: Id::Remove,
-        topic: Topic::Shims,
-        short: None,
-        long: "remove",
-        value: None,
-        help: "Remove the links instead\nThose alone that lead to this supervise.",
     },
 ];

@@ -71,11 +71,12 @@ fn options(out: &mut String, page: &Page) {
 
 fn option(out: &mut String, row: &Row, variable: Option<String>) {
     out.push_str(".TP\n");
-    if let Some(short) = row.short {
-        bold(out, &format!("-{short}"));
-        out.push_str(", ");
+    for (at, spelling) in row.spellings().iter().enumerate() {
+        if at > 0 {
+            out.push_str(", ");
+        }
+        bold(out, spelling);
     }
-    bold(out, &format!("--{}", row.long));
     if let Some(name) = row.value {
         let _ = write!(out, " {}", value(name));
     }
