@@ -21,7 +21,7 @@ pub(crate) enum Value {
 pub(crate) struct Known<'a> {
     /// By their letters.
     pub(crate) short: &'a [(u8, Value)],
-    /// By their names, with the letter that each stands for. Without any, `--` begins no long option.
+    /// By their names, with the letter that each stands for; what is not ASCII cannot be typed. Without any, `--` begins no long option.
     pub(crate) long: &'a [(&'static str, u8)],
 }
 
@@ -87,7 +87,12 @@ pub(crate) type Found = (u8, Option<&'static CStr>);
 
 impl<'a> Getopt<'a> {
     pub(crate) fn new(words: &'a Words, known: Known<'a>, order: Order) -> Getopt<'a> {
-        Getopt { words, known, order, at: 1, letter: 0, earlier: Vec::new(), run: None }
+        Getopt::from(1, words, known, order)
+    }
+
+    /// The words from the `first` on.
+    pub(crate) fn from(first: usize, words: &'a Words, known: Known<'a>, order: Order) -> Getopt<'a> {
+        Getopt { words, known, order, at: first, letter: 0, earlier: Vec::new(), run: None }
     }
 
     /// The next option; `None` behind the last.
@@ -142,7 +147,8 @@ impl<'a> Getopt<'a> {
         self.letter += 1;
         let rest = word.to_bytes_with_nul().get(self.letter..).unwrap_or_default();
         let is_last = rest.len() <= 1;
-        let value = self.known.short(letter);
+        // Others stand for names alone.
+        let value = self.known.short(letter).filter(|_| letter.is_ascii());
         if is_last || value == Some(Value::Required) {
             self.letter = 0;
             self.at += 1;
@@ -189,6 +195,14 @@ impl<'a> Getopt<'a> {
             (_, Some(_)) => Err(Fault::UnwantedValue(name)),
             (_, None) => Ok((letter, None)),
         }
+    }
+
+    /// What is no option, in its order, once there is no other option.
+    pub(crate) fn operands(mut self) -> Vec<&'static CStr> {
+        // What is behind `--` ends where the words do, as every last run.
+        self.at = self.words.count();
+        self.end_run();
+        self.earlier
     }
 
     /// The command: words, and where in them it begins. `None` if there is no operand.

@@ -4,7 +4,7 @@
 #[path = "options/subcommands.rs"]
 mod subcommands;
 
-pub(crate) use subcommands::{SHIMS, WAIT_FOR};
+pub(crate) use subcommands::{CTL, HALT, RUNLEVEL, SHIMS, SHUTDOWN, SYSTEMCTL, TELINIT, WAIT_FOR};
 
 /// Which option.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -49,6 +49,28 @@ pub(crate) enum Id {
     Inits,
     /// Of `shims`.
     Remove,
+    // Of the clients of shutdown requests: `poweroff` and its like.
+    Halt,
+    Poweroff,
+    Reboot,
+    PoweroffUnlessHalt,
+    Force,
+    OnlyRecord,
+    NoSync,
+    NoWall,
+    OnlyWarn,
+    Cancel,
+    Show,
+    SetVariable,
+    When,
+    Message,
+    Quiet,
+    /// Taken, and of no effect.
+    Accepted,
+    /// Of `ctl`.
+    Json,
+    /// Of `ctl`.
+    Check,
 }
 
 /// What the options are about, as the help text groups them.
@@ -62,6 +84,8 @@ pub(crate) enum Topic {
     Other,
     WaitFor,
     Shims,
+    Client,
+    Ctl,
 }
 
 impl Topic {
@@ -75,6 +99,8 @@ impl Topic {
             Topic::Other => "Other",
             Topic::WaitFor => "Waiting",
             Topic::Shims => "The links",
+            Topic::Client => "Options",
+            Topic::Ctl => "How it is told",
         }
     }
 }
