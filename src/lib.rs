@@ -10,12 +10,14 @@ mod compat;
 mod conduct;
 mod diagnose;
 mod end;
+mod getopt;
 mod hooks;
 mod init;
 mod offer;
 mod outfit;
 mod place;
 mod report;
+mod request;
 mod shims;
 mod surroundings;
 mod sys;
@@ -31,17 +33,20 @@ pub fn run(words: Words, mut environment: Environment) -> u8 {
     // First of all: a signal that finds no mask is lost, and a PID 1 would never know.
     let entry = block_all();
     let surroundings = surroundings::Surroundings::take(&mut environment);
-    let other = compat::called_as(&words);
+    let called = called_as(&words, surroundings.is_pid_1());
     let entry = match entry {
         Ok(entry) => entry,
         Err(errno) => {
             surroundings.install_log();
             error!("cannot block signals: {errno} (a seccomp filter?); nothing was started");
-            return if other.is_some() { compat::FAILURE } else { cli::exit::FAILURE };
+            return if called.is_some() { compat::FAILURE } else { cli::exit::FAILURE };
         }
     };
-    if let Some(init) = other {
-        return compat::run(init, words, environment, entry, &surroundings);
+    let ask = |client, how| request::run(client, how, &words, environment, surroundings.ourselves(), entry.mask());
+    match called {
+        Some(Name::Init(init)) => return compat::run(init, words, environment, entry, &surroundings),
+        Some(Name::Client(client)) => return ask(client, request::Called::Alone),
+        None => {}
     }
     surroundings.install_log();
     // Looked at where it is: a copy of the options would stay in memory as long as the command runs.
@@ -56,11 +61,35 @@ pub fn run(words: Words, mut environment: Environment) -> u8 {
             surroundings.set_level(*level);
             shims.run()
         }
+        Ok(cli::Request::Client(client)) => ask(*client, request::Called::AsSubcommand),
+        Ok(cli::Request::Ctl(ctl, level)) => {
+            surroundings.set_level(*level);
+            ctl.run(&environment, entry.mask())
+        }
         Ok(cli::Request::Print(what)) => cli::help::print(*what),
         Err(wrong) => {
             error!("{wrong}");
             cli::exit::FAILURE
         }
+    }
+}
+
+/// Another program that we can be.
+#[derive(Clone, Copy)]
+enum Name {
+    Init(compat::Other),
+    Client(request::Client),
+}
+
+/// The program that the first word names, if it is not supervise.
+fn called_as(words: &Words, is_pid_1: bool) -> Option<Name> {
+    let path = words.get(0)?.to_bytes();
+    let name = path.rsplit(|byte| *byte == b'/').next()?;
+    match (compat::named(name), request::named(name)) {
+        (Some(init), _) => Some(Name::Init(init)),
+        // As process 1 `init` is the init.
+        (None, Some(request::Client::Init)) if is_pid_1 => None,
+        (None, client) => client.map(Name::Client),
     }
 }
 

@@ -15,7 +15,7 @@ use std::process::{Command, Stdio};
 use harness::launch::Init;
 use harness::terminal::Terminal;
 use harness::{Exit, Scene, skip};
-use options::{Kind, SHIMS, TABLE, WAIT_FOR};
+use options::{CTL, HALT, Kind, RUNLEVEL, SHIMS, SHUTDOWN, SYSTEMCTL, TABLE, TELINIT, WAIT_FOR};
 
 /// Keys behind `supervise `, and the words that come of them. `zq` begins names that only the test's folder has.
 const CASES: [(&str, &[&str]); 31] = [
@@ -206,9 +206,23 @@ fn each_option_is_offered_with_its_values() {
     );
     let of_shims: BTreeSet<String> = ["--inits", "--remove", "--verbose", "--help"].map(str::to_owned).into();
     assert_eq!(longs(fish_offers(&scene, &file, "supervise shims --")), of_shims);
-    let subcommands: BTreeSet<String> = ["wait-for", "shims", "completions", "man"].map(str::to_owned).into();
+    for (name, rows) in [
+        ("poweroff", &HALT[..]),
+        ("runlevel", &RUNLEVEL),
+        ("shutdown", &SHUTDOWN),
+        ("init", &TELINIT),
+        ("systemctl", &SYSTEMCTL),
+    ] {
+        let own = rows.iter().flat_map(|row| row.spellings()).filter(|word| word.starts_with("--")).collect();
+        assert_eq!(longs(fish_offers(&scene, &file, &format!("supervise {name} --"))), own);
+    }
+    let levels = fish_offers(&scene, &file, "supervise telinit ");
+    assert!(["0", "6", "q", "u"].iter().all(|level| levels.contains(*level)), "{levels:?}");
+    let subcommands = ["wait-for", "shims", "ctl", "poweroff", "shutdown", "systemctl", "completions", "man"];
+    let subcommands: BTreeSet<String> = subcommands.map(str::to_owned).into();
     assert!(fish_offers(&scene, &file, "supervise ").is_superset(&subcommands));
-    for row in TABLE.iter().chain(&WAIT_FOR).chain(&SHIMS) {
+    let of_clients = HALT.iter().chain(&SHUTDOWN).chain(&TELINIT).chain(&SYSTEMCTL).filter(|row| !row.long.is_empty());
+    for row in TABLE.iter().chain(&WAIT_FOR).chain(&SHIMS).chain(&CTL).chain(of_clients) {
         assert!(bash.contains(&format!("--{}", row.long)), "--{} is missing in bash", row.long);
         let marks = ["=[", "[", "}'["].map(|mark| format!("--{}{mark}", row.long));
         assert!(marks.iter().any(|mark| zsh.contains(mark)), "--{} is missing in zsh", row.long);

@@ -17,12 +17,31 @@ use std::process::{Command, Stdio};
 use harness::launch::{By, Init, Place, variable};
 use harness::running::{Ended, Running};
 use harness::{Exit, Scene, skip};
-use options::{Id, Kind, Row, SHIMS, TABLE, Topic, WAIT_FOR};
+use options::{CTL, HALT, Id, Kind, RUNLEVEL, Row, SHIMS, SHUTDOWN, SYSTEMCTL, TABLE, TELINIT, Topic, WAIT_FOR};
 
 /// An option as a text shows it: `-v, --verbose`, `--grace TIME`.
 type Syntax = String;
 
-const SUBCOMMANDS: [&str; 4] = ["wait-for", "shims", "completions", "man"];
+const SUBCOMMANDS: [&str; 5] = ["wait-for", "shims", "ctl", "completions", "man"];
+
+/// Those that take the words of another program, and so no `-h` for help.
+const CLIENTS: [(&str, &[Row]); 8] = [
+    ("poweroff", &HALT),
+    ("halt", &HALT),
+    ("reboot", &HALT),
+    ("shutdown", &SHUTDOWN),
+    ("telinit", &TELINIT),
+    ("init", &TELINIT),
+    ("runlevel", &RUNLEVEL),
+    ("systemctl", &SYSTEMCTL),
+];
+
+/// What prints something of a subcommand.
+fn calls_of_subcommands() -> Vec<Vec<&'static str>> {
+    let short = SUBCOMMANDS.iter().map(|name| vec![*name, "-h"]);
+    let all = SUBCOMMANDS.into_iter().chain(CLIENTS.map(|(name, _)| name));
+    short.chain(all.map(|name| vec![name, "--help"])).collect()
+}
 
 #[track_caller]
 fn called_with(scene: &Scene, words: &[&str]) -> Ended {
@@ -48,7 +67,7 @@ fn syntaxes(rows: &[Row]) -> Vec<Syntax> {
 
 /// Those of the init, and then those that subcommands have besides.
 fn all_rows() -> impl Iterator<Item = &'static Row> {
-    const ALL: [&[Row]; 3] = [&TABLE, &WAIT_FOR, &SHIMS];
+    const ALL: [&[Row]; 8] = [&TABLE, &WAIT_FOR, &SHIMS, &CTL, &HALT, &SHUTDOWN, &TELINIT, &SYSTEMCTL];
     ALL.into_iter().flatten()
 }
 
@@ -83,9 +102,14 @@ fn help_and_the_man_page_have_each_option_once_in_one_order() {
     let own = syntaxes(&TABLE);
     assert_eq!(in_help(&printed(&["-h"])), own, "-h");
     assert_eq!(in_help(&printed(&["--help"])), own, "--help");
-    let man: Vec<Syntax> = [own, syntaxes(&WAIT_FOR), syntaxes(&SHIMS)].concat();
+    // Their help and version are told of above.
+    let besides = all_rows().skip(TABLE.len()).filter(|row| !matches!(row.id, Id::Help | Id::Version));
+    let man: Vec<Syntax> = own.into_iter().chain(besides.map(Row::syntax)).collect();
     assert_eq!(in_man(&printed(&["man"])), man, "man");
-    for (name, rows) in [("wait-for", &WAIT_FOR), ("shims", &SHIMS)] {
+    for (name, rows) in CLIENTS {
+        assert_eq!(in_help(&printed(&[name, "--help"])), syntaxes(rows), "{name} --help");
+    }
+    for (name, rows) in [("wait-for", &WAIT_FOR), ("shims", &SHIMS), ("ctl", &CTL)] {
         let wanted = [syntaxes(rows), vec!["-v, --verbose".to_owned(), "-h, --help".to_owned()]].concat();
         for help in ["-h", "--help"] {
             assert_eq!(in_help(&printed(&[name, help])), wanted, "{name} {help}");
@@ -96,7 +120,7 @@ fn help_and_the_man_page_have_each_option_once_in_one_order() {
 #[test]
 fn the_readme_has_each_option_with_its_value() {
     let long = |row: &Row| row.syntax().split_once(", ").map_or_else(|| row.syntax(), |(_, long)| long.to_owned());
-    let wanted: BTreeSet<String> = all_rows().map(long).collect();
+    let wanted: BTreeSet<String> = all_rows().map(long).filter(|option| option.starts_with("--")).collect();
     assert_eq!(in_readme(), wanted);
 }
 
@@ -163,7 +187,7 @@ fn no_text_names_an_option_that_is_not_there() {
     // docker's and podman's.
     let others = BTreeSet::from(["init", "init-path"]);
     let mut calls: Vec<Vec<&str>> = vec![vec!["-h"], vec!["--help"], vec!["man"]];
-    calls.extend(SUBCOMMANDS.iter().flat_map(|name| [vec![*name, "-h"], vec![*name, "--help"]]));
+    calls.extend(calls_of_subcommands());
     for call in calls {
         let text = plain(&printed(&call).join("\n"));
         for (at, _) in text.match_indices(" --") {
@@ -182,7 +206,7 @@ fn short_help_is_one_screen() {
         let (brief, _) = row.help.split_once('\n').unwrap_or((row.help, ""));
         assert!(brief.len() <= 48 && !brief.ends_with('.'), "the first line of --{} is for -h: {brief:?}", row.long);
     }
-    for name in SUBCOMMANDS {
+    for name in SUBCOMMANDS.into_iter().chain(CLIENTS.map(|(name, _)| name)) {
         assert!(lines.iter().any(|line| line.starts_with(&format!("  {name} "))), "nothing of {name}");
     }
     let mut headings: Vec<&str> = TABLE.iter().map(|row| row.topic.heading()).collect();
@@ -194,7 +218,7 @@ fn short_help_is_one_screen() {
 #[test]
 fn help_has_eighty_columns_and_no_colour() {
     let mut calls: Vec<Vec<&str>> = vec![vec!["-h"], vec!["--help"]];
-    calls.extend(SUBCOMMANDS.iter().flat_map(|name| [vec![*name, "-h"], vec![*name, "--help"]]));
+    calls.extend(calls_of_subcommands());
     for call in calls {
         let lines = printed(&call);
         assert!(lines[0].starts_with("Usage: supervise"), "{call:?}: {lines:?}");
@@ -208,9 +232,9 @@ fn help_has_eighty_columns_and_no_colour() {
 
 #[test]
 fn long_help_has_examples() {
-    let of_subcommands = SUBCOMMANDS.map(|name| vec![name, "--help"]);
-    for call in [vec!["--help"]].iter().chain(&of_subcommands) {
-        let lines = printed(call);
+    let of_subcommands = calls_of_subcommands().into_iter().filter(|call| call[1] == "--help");
+    for call in [vec!["--help"]].into_iter().chain(of_subcommands) {
+        let lines = printed(&call);
         let examples = lines.iter().position(|line| line == "Examples:").unwrap_or_else(|| panic!("none in {call:?}"));
         let typed = |line: &String| line.starts_with("      supervise ");
         assert!(lines[examples..].iter().any(typed), "{call:?}: {lines:?}");
@@ -274,7 +298,7 @@ fn a_stdout_that_takes_nothing_is_125() {
 
 #[test]
 fn what_is_misspelt_is_recognized() {
-    let cases: [(&[&str], i32, &str); 23] = [
+    let cases: [(&[&str], i32, &str); 29] = [
         (&["--grac", "5s", "true"], 125, "unknown option --grac; did you mean --grace?"),
         (&["--stopsignal=TERM", "true"], 125, "did you mean --stop-signal?"),
         (&["-grace", "5s", "true"], 125, "did you mean --grace?"),
@@ -296,6 +320,12 @@ fn what_is_misspelt_is_recognized() {
         (&["completions", "bsh"], 125, "bash|zsh|fish; did you mean bash?"),
         (&["completions", "powershell"], 125, "it is one of bash|zsh|fish"),
         (&["completions", "bash", "zsh"], 125, "completions zsh: it takes nothing like that"),
+        (&["ctl"], 125, "say `supervise ctl status`"),
+        (&["ctl", "status", "--jsno"], 125, "unknown option --jsno; did you mean --json?"),
+        (&["ctl", "statsu"], 125, "`supervise ctl --help` says what"),
+        (&["ctl", "status", "--json", "--check"], 125, "ctl --check: it takes nothing like that"),
+        (&["powerof"], 127, "did you mean `supervise poweroff`?"),
+        (&["shutdwon", "now"], 127, "did you mean `supervise shutdown`?"),
         (&["man", "ls"], 125, "`supervise -- man ls` runs a program called man"),
         (&["man", "--htlm"], 125, "`supervise man --help` says what"),
     ];
@@ -333,7 +363,7 @@ fn a_subcommand_that_does_not_stand_first_is_told_where_to_stand() {
 
 #[test]
 fn a_program_called_like_a_subcommand_runs_behind_two_dashes() {
-    for name in SUBCOMMANDS {
+    for name in SUBCOMMANDS.into_iter().chain(CLIENTS.map(|(name, _)| name)) {
         let scene = Scene::new();
         scene.executable(name, b"#!/bin/sh\necho program $0 $1\n");
         let path = format!("{}:/usr/bin:/bin", scene.folder().display());

@@ -72,20 +72,14 @@ fn choices(value: &str) -> String {
     value.replace('|', " ")
 }
 
-/// The rows of the init and of all subcommands that take a value.
+/// The rows of the init and of all subcommands with a long option that takes a value.
 fn valued() -> impl Iterator<Item = &'static Row> {
     let others = subcommands::TABLE.iter().flat_map(|row| row.options);
-    TABLE.iter().chain(others).filter(|row| row.value.is_some())
+    TABLE.iter().chain(others).filter(|row| row.value.is_some() && !row.long.is_empty())
 }
 
 fn joined<'w>(words: impl IntoIterator<Item = &'w str>, between: &str) -> String {
     words.into_iter().collect::<Vec<_>>().join(between)
-}
-
-/// `--grace`, `-v`.
-fn spellings(row: &Row) -> Vec<String> {
-    let short = row.short.map(|letter| format!("-{letter}"));
-    short.into_iter().chain([format!("--{}", row.long)]).collect()
 }
 
 /// In single quotes, as all three shells read them.

@@ -10,3 +10,5 @@ pub(crate) const NOT_EXECUTABLE: u8 = 126;
 pub(crate) const NOT_FOUND: u8 = 127;
 /// We did what was asked.
 pub(crate) const SUCCESS: u8 = 0;
+/// A client of process 1 could not do what it was asked, or knows that all is not well (as theirs end too).
+pub(crate) const NOT_DONE: u8 = 1;

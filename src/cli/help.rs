@@ -9,9 +9,12 @@ use nix::errno::Errno;
 use supervise_init::sys::Output;
 
 use super::completions::{self, Shell};
+use super::subcommands::Subcommand;
 use super::{exit, subcommands};
 
 use page::Page;
+
+use crate::request::{Called, Client};
 
 /// What is to be printed.
 #[derive(Clone, Copy, Debug)]
@@ -41,6 +44,20 @@ pub(crate) fn print(what: Print) -> u8 {
             log::error!("cannot write to stdout: {}", supervise_init::sys::Errno(errno as i32));
             exit::FAILURE
         }
+    }
+}
+
+/// Prints what there is to know of a client, by the name that it is called by.
+#[inline(never)]
+pub(crate) fn print_client(client: Client, called: Called) -> u8 {
+    let is_its = |row: &&subcommands::Row| row.subcommand == Subcommand::Client(client);
+    let mut page = Page::of(subcommands::TABLE.iter().find(is_its));
+    if called == Called::Alone {
+        page.name = client.name().to_owned();
+    }
+    match write(Output::Stdout, plain::long(&page).as_bytes()) {
+        Ok(()) => exit::SUCCESS,
+        Err(_) => exit::NOT_DONE,
     }
 }
 

@@ -2,6 +2,7 @@
 //! it is most of what happens before the first fork. Help, completions and suggestions are made of the same tables.
 
 mod completions;
+mod ctl;
 pub(crate) mod exit;
 pub(crate) mod help;
 pub(crate) mod hooks;
@@ -33,6 +34,7 @@ pub(crate) use wrong::{Given, Wrong};
 use crate::conduct::Conduct;
 use crate::outfit::{Asked, Outfit};
 use crate::report;
+use crate::request::{Client, Ctl};
 use crate::shims::Shims;
 use crate::wait_for::{Target, WaitFor};
 
@@ -44,6 +46,10 @@ pub(crate) enum Request {
     Wait(&'static WaitFor, Option<LevelFilter>),
     /// Links, and nothing to run.
     Shims(Shims, Option<LevelFilter>),
+    /// A request to process 1, in the words of another program.
+    Client(Client),
+    /// How process 1 stands.
+    Ctl(Ctl, Option<LevelFilter>),
     Print(Print),
 }
 
@@ -164,8 +170,24 @@ impl Options {
                 let time = stop::time(given, text()?)?;
                 self.wait_for.iter_mut().for_each(|wait_for| wait_for.interval = time);
             }
-            // `shims` reads its own itself.
-            Id::Help | Id::Version | Id::Inits | Id::Remove => {}
+            // `shims`, `ctl` and the clients read their own themselves.
+            Id::Help | Id::Version | Id::Inits | Id::Remove | Id::Json | Id::Check => {}
+            Id::Halt
+            | Id::Poweroff
+            | Id::Reboot
+            | Id::PoweroffUnlessHalt
+            | Id::Force
+            | Id::OnlyRecord
+            | Id::NoSync
+            | Id::NoWall
+            | Id::OnlyWarn
+            | Id::Cancel
+            | Id::Show
+            | Id::SetVariable
+            | Id::When
+            | Id::Message
+            | Id::Quiet
+            | Id::Accepted => {}
             Id::User
             | Id::Workdir
             | Id::Env
@@ -240,6 +262,8 @@ pub(crate) fn parse(words: &Words, variables: &Variables) -> Result<Request, Wro
         match row.subcommand {
             Subcommand::WaitFor => options.wait_for = Some(Box::leak(Box::default())),
             Subcommand::Shims => return shims::parse(row, words),
+            Subcommand::Client(client) => return Ok(Request::Client(client)),
+            Subcommand::Ctl => return ctl::parse(row, words),
             Subcommand::Completions => return printed::completions(row, words).map(Request::Print),
             Subcommand::Man => return printed::man(row, words).map(Request::Print),
         }

@@ -1,9 +1,10 @@
 //! The one table of the init's options: the parser, help and suggestions all read it.
 
-#[path = "options/own.rs"] // the tests read this file too, by a path of their own
-mod own;
+// Said aloud because the tests include this file by its path.
+#[path = "options/subcommands.rs"]
+mod subcommands;
 
-pub(crate) use self::own::{SHIMS, WAIT_FOR};
+pub(crate) use subcommands::{CTL, HALT, RUNLEVEL, SHIMS, SHUTDOWN, SYSTEMCTL, TELINIT, WAIT_FOR};
 
 /// Which option.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -51,6 +52,28 @@ pub(crate) enum Id {
     Inits,
     /// Of `shims`.
     Remove,
+    // Of the clients of shutdown requests: `poweroff` and its like.
+    Halt,
+    Poweroff,
+    Reboot,
+    PoweroffUnlessHalt,
+    Force,
+    OnlyRecord,
+    NoSync,
+    NoWall,
+    OnlyWarn,
+    Cancel,
+    Show,
+    SetVariable,
+    When,
+    Message,
+    Quiet,
+    /// Taken, and of no effect.
+    Accepted,
+    /// Of `ctl`.
+    Json,
+    /// Of `ctl`.
+    Check,
 }
 
 /// What the options are about, as the help text groups them.
@@ -65,6 +88,8 @@ pub(crate) enum Topic {
     Other,
     WaitFor,
     Shims,
+    Client,
+    Ctl,
 }
 
 impl Topic {
@@ -79,6 +104,8 @@ impl Topic {
             Topic::Other => "Other",
             Topic::WaitFor => "Waiting",
             Topic::Shims => "The links",
+            Topic::Client => "Options",
+            Topic::Ctl => "How it is told",
         }
     }
 }
@@ -132,6 +159,7 @@ pub(crate) struct Row {
     pub(crate) id: Id,
     pub(crate) topic: Topic,
     pub(crate) short: Option<char>,
+    /// Empty where there is a short one only.
     pub(crate) long: &'static str,
     /// What its value is called, if it takes one.
     pub(crate) value: Option<&'static str>,
@@ -159,9 +187,15 @@ impl Row {
 
     /// `-v, --verbose`, `--grace TIME`.
     pub(crate) fn syntax(&self) -> String {
-        let short = self.short.map_or_else(String::new, |short| format!("-{short}, "));
         let value = self.value.map_or_else(String::new, |value| format!(" {value}"));
-        format!("{short}--{}{value}", self.long)
+        self.spellings().join(", ") + &value
+    }
+
+    /// `-v` and `--verbose`.
+    pub(crate) fn spellings(&self) -> Vec<String> {
+        let short = self.short.map(|letter| format!("-{letter}"));
+        let long = (!self.long.is_empty()).then(|| format!("--{}", self.long));
+        short.into_iter().chain(long).collect()
     }
 
     /// The variable that gives the same value.

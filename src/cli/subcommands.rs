@@ -6,8 +6,9 @@ use std::path::Path;
 use log::warn;
 use supervise_init::sys::Words;
 
-use super::options::{self, Id, SHIMS, WAIT_FOR};
+use super::options::{self, CTL, HALT, Id, RUNLEVEL, SHIMS, SHUTDOWN, SYSTEMCTL, TELINIT, WAIT_FOR};
 use crate::diagnose;
+use crate::request::Client;
 use crate::surroundings::Surroundings;
 
 /// Which subcommand.
@@ -15,6 +16,8 @@ use crate::surroundings::Surroundings;
 pub(crate) enum Subcommand {
     WaitFor,
     Shims,
+    Client(Client),
+    Ctl,
     Completions,
     Man,
 }
@@ -28,7 +31,7 @@ pub(crate) struct Row {
     pub(crate) usage: &'static str,
     /// As for an option: one line for `-h`, then the rest.
     pub(crate) help: &'static str,
-    /// Its own options. What runs a command takes the init's as well.
+    /// Its own options. What runs a command takes the init's as well, a client has all that it takes.
     pub(crate) options: &'static [options::Row],
 }
 
@@ -47,6 +50,9 @@ impl Row {
     /// and what does something can say what.
     #[inline(never)]
     pub(crate) fn shown_options(&self) -> Vec<&'static options::Row> {
+        if matches!(self.subcommand, Subcommand::Client(_)) {
+            return self.options.iter().collect();
+        }
         let has_a_log = !self.options.is_empty();
         let of_the_init = |row: &&options::Row| row.id == Id::Help || row.id == Id::Verbose && has_a_log;
         self.options.iter().chain(options::TABLE.iter().filter(of_the_init)).collect()
@@ -54,7 +60,7 @@ impl Row {
 }
 
 /// In the order of the help text.
-pub(crate) static TABLE: [Row; 4] = [
+pub(crate) static TABLE: [Row; 13] = [
     Row {
         subcommand: Subcommand::WaitFor,
         name: "wait-for",
@@ -68,6 +74,69 @@ pub(crate) static TABLE: [Row; 4] = [
         usage: "--inits DIR [--remove]",
         help: "Give it the names of other inits, by links\nFor images that call tini, docker-init, dumb-init or catatonit by name.",
         options: &SHIMS,
+    },
+    Row {
+        subcommand: Subcommand::Ctl,
+        name: "ctl",
+        usage: "status [OPTIONS]",
+        help: "Tell how process 1 stands\nWhether its command runs, since when, how often it was started again, and what is scheduled. Everybody may ask.",
+        options: &CTL,
+    },
+    Row {
+        subcommand: Subcommand::Client(Client::Poweroff),
+        name: "poweroff",
+        usage: "[OPTIONS]",
+        help: "Ask process 1 to stop all\nIt takes the words of systemd's and sysvinit's poweroff. So does a link to supervise of that name.",
+        options: &HALT,
+    },
+    Row {
+        subcommand: Subcommand::Client(Client::Halt),
+        name: "halt",
+        usage: "[OPTIONS]",
+        help: "The same, which is all that a halt is here",
+        options: &HALT,
+    },
+    Row {
+        subcommand: Subcommand::Client(Client::Reboot),
+        name: "reboot",
+        usage: "[OPTIONS] [ARG]",
+        help: "Ask process 1 to stop all and begin again\nARG is for a boot loader, and ignored.",
+        options: &HALT,
+    },
+    Row {
+        subcommand: Subcommand::Client(Client::Shutdown),
+        name: "shutdown",
+        usage: "[OPTIONS] [WHEN] [MESSAGE]...",
+        help: "Ask for it now or later, or cancel that\nWHEN is now, +5 or 5 (minutes), or 23:59, in the container's time zone; without it +1. It returns at once.",
+        options: &SHUTDOWN,
+    },
+    Row {
+        subcommand: Subcommand::Client(Client::Telinit),
+        name: "telinit",
+        usage: "0|1|2|3|4|5|6|S|q|u",
+        help: "Ask for a runlevel: 0 stops, 6 reboots\nq and u are harmless, and a container has no others: process 1 logs them.",
+        options: &TELINIT,
+    },
+    Row {
+        subcommand: Subcommand::Client(Client::Init),
+        name: "init",
+        usage: "0|1|2|3|4|5|6|S|q|u",
+        help: "The same; as process 1 a link is the init\nA link of that name that is process 1 is `supervise`.",
+        options: &TELINIT,
+    },
+    Row {
+        subcommand: Subcommand::Client(Client::Runlevel),
+        name: "runlevel",
+        usage: "",
+        help: "Print `unknown`: a container has no runlevel",
+        options: &RUNLEVEL,
+    },
+    Row {
+        subcommand: Subcommand::Client(Client::Systemctl),
+        name: "systemctl",
+        usage: "[OPTIONS] VERB [ARG]...",
+        help: "Know systemctl's verbs of a shutdown\nThe rest is a real systemctl's, if there is one.",
+        options: &SYSTEMCTL,
     },
     Row {
         subcommand: Subcommand::Completions,

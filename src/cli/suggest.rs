@@ -36,7 +36,7 @@ pub(crate) fn nearest_option(rows: &mut dyn Iterator<Item = &'static Row>, word:
     let word = String::from_utf8_lossy(word);
     // One letter is like no name.
     let name = word.trim_start_matches('-').split('=').next().filter(|name| name.len() > 1)?;
-    nearest(name, rows.map(|row| row.long))
+    nearest(name, rows.map(|row| row.long).filter(|long| !long.is_empty()))
 }
 
 /// What was meant by a first word that no program is called: words of supervise.

@@ -71,6 +71,7 @@ pub(crate) enum Wrong {
     NoShell,
     NotAShell(&'static CStr),
     NoShims(Option<&'static CStr>),
+    NoStatus,
 }
 
 impl Wrong {
@@ -191,6 +192,9 @@ impl fmt::Display for Wrong {
                 let word = word.to_string_lossy();
                 write!(f, "completions {word}: ")?;
                 one_of(f, &word, completions::SHELLS)
+            }
+            Wrong::NoStatus => {
+                f.write_str("ctl what? say `supervise ctl status`; for a program of that name `supervise -- ctl`")
             }
             Wrong::NoShims(dir) => {
                 let dir = dir.map_or("DIR".into(), CStr::to_string_lossy);

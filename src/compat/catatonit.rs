@@ -5,12 +5,12 @@ use supervise_init::core::{Forwarding, Hurry, Leftovers, OnSignalDeath, Signal, 
 use supervise_init::driver::{ForwardTo, Kept};
 use supervise_init::sys::{Output, SigSet, controlling_tty};
 
-use super::getopt::{Getopt, Known, Value};
 use super::voice::{self, Speech, Told, Voice};
 use super::{FAILURE, Front, Given, LICENCE, Other, Printed};
 use crate::cli::Options;
 use crate::cli::options::Id;
 use crate::conduct::{Conduct, Foreground, Grouping, Signals};
+use crate::getopt::{Getopt, Known, Value};
 
 /// Called so because dockerd knows tini only.
 const VERSION: &str = "tini version 0.1.7_catatonit\n";

@@ -9,13 +9,13 @@ use supervise_init::core::{Hurry, Leftovers, OnSignalDeath, Signal, Status};
 use supervise_init::driver::{ForwardTo, Kept};
 use supervise_init::sys::{Output, SigSet};
 
-use super::getopt::{Getopt, Known, Order, Value};
 use super::phrases;
 use super::voice::{self, Speech, Told, Voice};
 use super::{FAILURE, Front, Given, Other, Printed};
 use crate::cli::Options;
 use crate::cli::options::Id;
 use crate::conduct::{Conduct, Grouping, Orphans, Signals};
+use crate::getopt::{Getopt, Known, Order, Value};
 
 const VERSION: &str = "dumb-init v1.2.5\n";
 

@@ -9,7 +9,6 @@
 
 mod catatonit;
 mod dumb_init;
-mod getopt;
 mod phrases;
 mod tini;
 mod voice;
@@ -26,6 +25,7 @@ use self::voice::Speech;
 use crate::cli::{Options, Wrong};
 use crate::conduct::Grouping;
 use crate::diagnose::start::Reason;
+use crate::getopt;
 use crate::init;
 use crate::surroundings::Surroundings;
 
@@ -49,10 +49,8 @@ pub(crate) const NAMES: [(&str, Other); 5] = [
 /// What our own failures end with under these names, as all of theirs do.
 pub(crate) const FAILURE: u8 = 1;
 
-/// The init that the first word names.
-pub(crate) fn called_as(words: &Words) -> Option<Other> {
-    let path = words.get(0)?.to_bytes();
-    let name = path.rsplit(|byte| *byte == b'/').next()?;
+/// The init of that name.
+pub(crate) fn named(name: &[u8]) -> Option<Other> {
     NAMES.iter().find(|(known, _)| known.as_bytes() == name).map(|(_, init)| *init)
 }
 

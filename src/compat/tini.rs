@@ -8,13 +8,13 @@ use supervise_init::core::{Hurry, Leftovers, OnSignalDeath, Signal, Status};
 use supervise_init::driver::{ForwardTo, Kept};
 use supervise_init::sys::{Errno, Output, SigSet, controlling_tty, is_subreaper};
 
-use super::getopt::{Getopt, Known, Value};
 use super::phrases;
 use super::voice::{self, Speech, Told, Voice};
 use super::{FAILURE, Front, Given, LICENCE, Other, Printed};
 use crate::cli::Options;
 use crate::cli::options::Id;
 use crate::conduct::{Conduct, Foreground, Grouping, Orphans};
+use crate::getopt::{Getopt, Known, Value};
 
 /// dockerd reads the version of its init from it: what follows `git.` up to the next ` - ` is shown by `docker info`, if
 /// there is no further dot in it.

@@ -4,15 +4,15 @@ use std::fmt::Write as _;
 
 use super::super::options::{Kind, Row, TABLE};
 use super::super::subcommands;
-use super::{choices, function, joined, spellings, valued};
+use super::{choices, function, joined, valued};
 
 const TEMPLATE: &str = include_str!("template.bash");
 
 pub(super) fn script() -> String {
     let with_value: Vec<String> = valued().map(|row| format!("--{}", row.long)).collect();
-    let all: Vec<String> = TABLE.iter().flat_map(spellings).collect();
+    let all: Vec<String> = TABLE.iter().flat_map(Row::spellings).collect();
     let running = || subcommands::TABLE.iter().filter(|row| row.runs_a_command());
-    let own: Vec<String> = running().flat_map(|row| row.options).flat_map(spellings).collect();
+    let own: Vec<String> = running().flat_map(|row| row.options).flat_map(Row::spellings).collect();
     let names = joined(subcommands::TABLE.iter().map(|row| row.name), " ");
     TEMPLATE
         .replace("@values@", values().trim_end())
@@ -46,7 +46,7 @@ fn offer(row: &Row) -> Option<String> {
 fn of_subcommands() -> String {
     let mut out = String::new();
     for row in subcommands::TABLE.iter().filter(|row| !row.runs_a_command()) {
-        let mut words: Vec<String> = row.shown_options().into_iter().flat_map(spellings).collect();
+        let mut words: Vec<String> = row.shown_options().into_iter().flat_map(Row::spellings).collect();
         words.extend(row.choices().map(choices));
         let words = joined(words.iter().map(String::as_str), " ");
         let _ = writeln!(out, "            {}) i=2 place=plain options='{words}' ;;", row.name);

@@ -37,8 +37,9 @@ fn running_names() -> impl Iterator<Item = &'static str> {
 fn option(out: &mut String, row: &Row, when: &str) {
     let short = row.short.map_or_else(String::new, |short| format!(" -s {short}"));
     let value = row.kind().map_or_else(String::new, |kind| value(row, kind));
+    let long = if row.long.is_empty() { String::new() } else { format!(" -l {}", row.long) };
     let told = quoted(brief(row.help));
-    let _ = writeln!(out, "complete -c supervise -n {}{short} -l {}{value} -d {told}", quoted(when), row.long);
+    let _ = writeln!(out, "complete -c supervise -n {}{short}{long}{value} -d {told}", quoted(when));
 }
 
 fn value(row: &Row, kind: Kind) -> String {

@@ -33,6 +33,12 @@ fn specs(rows: &mut dyn Iterator<Item = &'static Row>) -> String {
         let long = format!("--{}", row.long);
         let told = escaped(brief(row.help));
         let _ = match (row.short, row.value) {
+            (Some(short), Some(value)) if row.long.is_empty() => {
+                writeln!(out, "        {}", quoted(&format!("{}-{short}+[{told}]:{}:", again(row), escaped(value))))
+            }
+            (Some(short), _) if row.long.is_empty() => {
+                writeln!(out, "        {}", quoted(&format!("{}-{short}[{told}]", again(row))))
+            }
             (Some(short), _) => {
                 writeln!(out, "        '(-{short} {long})'{{-{short},{long}}}{}", quoted(&format!("[{told}]")))
             }

@@ -29,13 +29,19 @@ pub(super) fn man(page: &Page) -> String {
     out.push_str(".SH OPTIONS\n");
     options(&mut out, page);
     out.push_str(".SH SUBCOMMANDS\n");
+    let mut before: Vec<&Row> = Vec::new();
     for other in &others {
         let _ = writeln!(out, ".SS {}", other.name);
         text(&mut out, &sentences(other.help));
         // What is the init's own too is told above.
-        for row in other.rows.iter().filter(|row| !page.rows.iter().any(|own| own.id == row.id)) {
-            option(&mut out, row, None);
+        let own = other.rows.iter().filter(|row| !page.rows.iter().any(|own| own.id == row.id));
+        let own: Vec<&Row> = own.copied().collect();
+        if !own.is_empty() && own.iter().map(|row| row.help).eq(before.iter().map(|row| row.help)) {
+            text(&mut out, "It takes the same options.");
+        } else {
+            own.iter().for_each(|row| option(&mut out, row, None));
         }
+        before = own;
         for section in other.sections {
             parts(&mut out, section.parts);
         }
@@ -71,11 +77,12 @@ fn options(out: &mut String, page: &Page) {
 
 fn option(out: &mut String, row: &Row, variable: Option<String>) {
     out.push_str(".TP\n");
-    if let Some(short) = row.short {
-        bold(out, &format!("-{short}"));
-        out.push_str(", ");
+    for (at, spelling) in row.spellings().iter().enumerate() {
+        if at > 0 {
+            out.push_str(", ");
+        }
+        bold(out, spelling);
     }
-    bold(out, &format!("--{}", row.long));
     if let Some(name) = row.value {
         let _ = write!(out, " {}", value(name));
     }

@@ -1,5 +1,7 @@
 //! The texts beside the table of options.
 
+mod clients;
+
 use super::super::subcommands::Subcommand;
 use super::page::{Part, Section};
 
@@ -87,6 +89,7 @@ pub(super) const SECTIONS: &[Section] = &[
             Term("125", "Wrong use, or supervise itself failed, or the command could not be given what was asked for."),
             Term("124", "A --pre-start, or what wait-for waited for, took longer than it may."),
             Term("the hook's", "A --pre-start did not end with 0, or a stop was asked for while it ran."),
+            Term("1", "A client (poweroff and its like) could not do it, or ctl finds that the command does not run."),
         ],
     },
     Section {
@@ -185,6 +188,8 @@ pub(super) fn of(subcommand: Subcommand) -> &'static [Section] {
     match subcommand {
         Subcommand::WaitFor => WAIT_FOR,
         Subcommand::Shims => SHIMS,
+        Subcommand::Client(client) => clients::of(client),
+        Subcommand::Ctl => clients::CTL,
         Subcommand::Completions => COMPLETIONS,
         Subcommand::Man => MAN,
     }

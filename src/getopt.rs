@@ -1,6 +1,6 @@
-//! getopt(3) and getopt_long(3) as the GNU C library has them, because the other inits' words are read by it: options
-//! behind the command's name (unless POSIXLY_CORRECT is set, or the init stops at the first word), clusters, abbreviated
-//! long options, and the library's own messages.
+//! getopt(3) and getopt_long(3) as the GNU C library has them, because it reads the words of the programs whose names we
+//! have: options behind the command's name (unless POSIXLY_CORRECT is set, or the program stops at the first word),
+//! clusters, abbreviated long options, and the library's own messages.
 
 use std::ffi::CStr;
 use std::fmt;
@@ -11,21 +11,21 @@ use crate::places;
 
 /// Whether an option has a value.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Value {
+pub(crate) enum Value {
     None,
     Required,
 }
 
-/// What an init's options are.
+/// What a program's options are.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Known {
+pub(crate) struct Known<'a> {
     /// By their letters.
-    pub(super) short: &'static [(u8, Value)],
-    /// By their names, with the letter that each stands for. Without any, `--` begins no long option.
-    pub(super) long: &'static [(&'static str, u8)],
+    pub(crate) short: &'a [(u8, Value)],
+    /// By their names, with the letter that each stands for; what is not ASCII cannot be typed. Without any, `--` begins no long option.
+    pub(crate) long: &'a [(&'static str, u8)],
 }
 
-impl Known {
+impl Known<'_> {
     fn short(&self, letter: u8) -> Option<Value> {
         self.short.iter().find(|(known, _)| *known == letter).map(|(_, value)| *value)
     }
@@ -33,7 +33,7 @@ impl Known {
 
 /// Where options may stand.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Order {
+pub(crate) enum Order {
     /// Before `--`.
     Anywhere,
     /// Before the first word that is none.
@@ -42,7 +42,7 @@ pub(super) enum Order {
 
 /// What is wrong with a word, in the library's words without the program's name.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub(super) enum Fault {
+pub(crate) enum Fault {
     InvalidLetter(u8),
     NoValueForLetter(u8),
     Unrecognized(String),
@@ -70,9 +70,9 @@ impl fmt::Display for Fault {
 }
 
 /// The words of a command line, read one option after the other.
-pub(super) struct Getopt<'a> {
+pub(crate) struct Getopt<'a> {
     words: &'a Words,
-    known: Known,
+    known: Known<'a>,
     order: Order,
     /// The next word, and where in it the next letter of a cluster is.
     at: usize,
@@ -83,15 +83,20 @@ pub(super) struct Getopt<'a> {
 }
 
 /// An option: its letter, and its value if it has one.
-pub(super) type Found = (u8, Option<&'static CStr>);
+pub(crate) type Found = (u8, Option<&'static CStr>);
 
 impl<'a> Getopt<'a> {
-    pub(super) fn new(words: &'a Words, known: Known, order: Order) -> Getopt<'a> {
-        Getopt { words, known, order, at: 1, letter: 0, earlier: Vec::new(), run: None }
+    pub(crate) fn new(words: &'a Words, known: Known<'a>, order: Order) -> Getopt<'a> {
+        Getopt::from(1, words, known, order)
+    }
+
+    /// The words from the `first` on.
+    pub(crate) fn from(first: usize, words: &'a Words, known: Known<'a>, order: Order) -> Getopt<'a> {
+        Getopt { words, known, order, at: first, letter: 0, earlier: Vec::new(), run: None }
     }
 
     /// The next option; `None` behind the last.
-    pub(super) fn next_option(&mut self) -> Option<Result<Found, Fault>> {
+    pub(crate) fn next_option(&mut self) -> Option<Result<Found, Fault>> {
         if self.letter > 0 {
             return Some(self.next_letter());
         }
@@ -142,7 +147,8 @@ impl<'a> Getopt<'a> {
         self.letter += 1;
         let rest = word.to_bytes_with_nul().get(self.letter..).unwrap_or_default();
         let is_last = rest.len() <= 1;
-        let value = self.known.short(letter);
+        // Others stand for names alone.
+        let value = self.known.short(letter).filter(|_| letter.is_ascii());
         if is_last || value == Some(Value::Required) {
             self.letter = 0;
             self.at += 1;
@@ -191,8 +197,16 @@ impl<'a> Getopt<'a> {
         }
     }
 
+    /// What is no option, in its order, once there is no other option.
+    pub(crate) fn operands(mut self) -> Vec<&'static CStr> {
+        // What is behind `--` ends where the words do, as every last run.
+        self.at = self.words.count();
+        self.end_run();
+        self.earlier
+    }
+
     /// The command: words, and where in them it begins. `None` if there is no operand.
-    pub(super) fn command(mut self) -> Option<(Words, usize)> {
+    pub(crate) fn command(mut self) -> Option<(Words, usize)> {
         let end = self.words.count();
         if self.earlier.is_empty() {
             return self.run.filter(|run| *run < end).map(|run| (*self.words, run));

@@ -1,0 +1,131 @@
+//! The texts of `ctl` and of the clients of shutdown requests.
+
+use super::super::page::{Part, Section};
+use crate::request::Client;
+
+use Part::{Example, Term, Text};
+
+/// What is to be said of a client.
+pub(super) fn of(client: Client) -> &'static [Section] {
+    match client {
+        Client::Poweroff => POWEROFF,
+        Client::Halt => HALT,
+        Client::Reboot => REBOOT,
+        Client::Shutdown => SHUTDOWN,
+        Client::Telinit => TELINIT,
+        Client::Init => INIT,
+        Client::Runlevel => RUNLEVEL,
+        Client::Systemctl => SYSTEMCTL,
+    }
+}
+
+const POWEROFF: &[Section] = &[
+    Section {
+        title: "More",
+        parts: &[
+            Text(
+                "It ends with 0 as soon as process 1 has the request, and with 1 if that cannot be reached, or if you may \
+                 not: only root may, or the user of a process 1 that is not root.",
+            ),
+            Text(
+                "The request goes to the socket /run/supervise/ctl, or where there is none to the FIFO /run/initctl, or as \
+                 a signal.",
+            ),
+        ],
+    },
+    Section {
+        title: "Examples",
+        parts: &[
+            Example("In a container:", &["supervise poweroff"]),
+            Example("At once, with all killed:", &["supervise poweroff -f"]),
+        ],
+    },
+];
+
+const HALT: &[Section] = &[Section { title: "Examples", parts: &[Example("In a container:", &["supervise halt"])] }];
+
+const REBOOT: &[Section] =
+    &[Section { title: "Examples", parts: &[Example("In a container:", &["supervise reboot"])] }];
+
+const SHUTDOWN: &[Section] = &[
+    Section {
+        title: "More",
+        parts: &[Text(
+            "What is scheduled is kept by process 1. Another time takes its place. People are told of it on the terminals of \
+             the container and in its log, and nobody else can log in from five minutes before.",
+        )],
+    },
+    Section {
+        title: "Examples",
+        parts: &[
+            Example("Now:", &["supervise shutdown now"]),
+            Example(
+                "Later, and not after all:",
+                &["supervise shutdown -r +5 'new kernel'", "supervise shutdown --show", "supervise shutdown -c"],
+            ),
+        ],
+    },
+];
+
+const TELINIT: &[Section] = &[Section {
+    title: "Examples",
+    parts: &[Example("As scripts for sysvinit do:", &["supervise telinit 0", "supervise telinit q"])],
+}];
+
+const INIT: &[Section] =
+    &[Section { title: "Examples", parts: &[Example("As scripts for sysvinit do:", &["supervise init 6"])] }];
+
+const RUNLEVEL: &[Section] =
+    &[Section { title: "Examples", parts: &[Example("It ends with 1:", &["supervise runlevel"])] }];
+
+const SYSTEMCTL: &[Section] = &[
+    Section {
+        title: "Verbs",
+        parts: &[
+            Term("poweroff, halt, reboot", "As the programs of these names. `kexec` and `soft-reboot` are a reboot."),
+            Term("exit [CODE]", "A poweroff. The CODE cannot be passed on yet, and that is said."),
+            Term(
+                "start|isolate UNIT",
+                "The same, for poweroff.target, halt.target, reboot.target, kexec.target, exit.target.",
+            ),
+            Term(
+                "is-system-running",
+                "Prints running and ends with 0; or starting, stopping, or offline where there is no supervise, and ends \
+                 with 1.",
+            ),
+            Term("daemon-reload, daemon-reexec", "There is nothing to do."),
+            Term("default, rescue, emergency", "A container has no such mode; ignored, with a word."),
+            Term(
+                "anything else",
+                "Is for /usr/bin/systemctl or /bin/systemctl, if that is another program; otherwise it ends with 1.",
+            ),
+        ],
+    },
+    Section {
+        title: "Examples",
+        parts: &[
+            Example("In a container:", &["supervise systemctl poweroff"]),
+            Example("In an hour:", &["supervise systemctl reboot --when=+1h"]),
+        ],
+    },
+];
+
+pub(super) const CTL: &[Section] = &[
+    Section {
+        title: "More",
+        parts: &[Text(
+            "It asks the supervise that is process 1, at /run/supervise/ctl, or if that is not root at \
+             $XDG_RUNTIME_DIR/supervise-1/ctl. It ends with 125 if nobody answers.",
+        )],
+    },
+    Section {
+        title: "Examples",
+        parts: &[
+            Example("At a prompt:", &["supervise ctl status"]),
+            Example(
+                "In a Dockerfile, also of an image without a shell:",
+                &["HEALTHCHECK CMD [\"supervise\", \"ctl\", \"status\", \"--check\"]"],
+            ),
+        ],
+    },
+];

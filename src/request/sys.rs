@@ -1,0 +1,119 @@
+//! What the clients need of the kernel and of the C library, and what has no safe call.
+#![expect(
+    unsafe_code,
+    reason = "socket options and structures of time are passed by pointers, reboot(2) has no other call"
+)]
+
+use std::ffi::{CStr, c_char};
+use std::mem::MaybeUninit;
+use std::os::fd::AsRawFd as _;
+use std::os::unix::net::UnixDatagram;
+use std::{io, ptr};
+
+use supervise_init::core::request::Wish;
+use supervise_init::sys::Errno;
+
+/// A time of the container's clock on the wall, as people write it: month and day count from 1.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Local {
+    pub(super) year: i32,
+    pub(super) month: i32,
+    pub(super) day: i32,
+    pub(super) hour: i32,
+    pub(super) minute: i32,
+    pub(super) second: i32,
+}
+
+/// The time of so many seconds since 1970.
+pub(super) fn local(seconds: i64) -> Option<Local> {
+    let time = broken_down(seconds)?;
+    Some(Local {
+        year: time.tm_year.checked_add(1900)?,
+        month: time.tm_mon + 1,
+        day: time.tm_mday,
+        hour: time.tm_hour,
+        minute: time.tm_min,
+        second: time.tm_sec,
+    })
+}
+
+/// The seconds since 1970 of a time; a day behind the last of its month is one of the next.
+pub(super) fn since_1970(local: Local) -> Option<i64> {
+    // SAFETY: all zeros are a valid `tm`: integers and a null pointer, which mktime(3) does not read.
+    let mut time: libc::tm = unsafe { MaybeUninit::zeroed().assume_init() };
+    time.tm_year = local.year.checked_sub(1900)?;
+    time.tm_mon = local.month.checked_sub(1)?;
+    time.tm_mday = local.day;
+    time.tm_hour = local.hour;
+    time.tm_min = local.minute;
+    time.tm_sec = local.second;
+    // Whether it is summer is for the time zone to say.
+    time.tm_isdst = -1;
+    // SAFETY: lives through the call, in which it is read and written.
+    let seconds = unsafe { libc::mktime(&raw mut time) };
+    (seconds != -1).then_some(seconds)
+}
+
+/// As systemd writes a time.
+pub(super) fn written(seconds: i64) -> Option<String> {
+    let time = broken_down(seconds)?;
+    let mut text = [0_u8; 96];
+    let format = c"%a %Y-%m-%d %H:%M:%S %Z";
+    // SAFETY: writes at most so many bytes; the format ends with a NUL, and the time is one of localtime_r(3).
+    let count = unsafe { libc::strftime(text.as_mut_ptr().cast(), text.len(), format.as_ptr(), &raw const time) };
+    text.get(..count).filter(|text| !text.is_empty()).map(|text| String::from_utf8_lossy(text).into_owned())
+}
+
+fn broken_down(seconds: i64) -> Option<libc::tm> {
+    let mut time = MaybeUninit::<libc::tm>::zeroed();
+    // SAFETY: both live through the call, which fills the second in unless it returns null.
+    let filled = unsafe { libc::localtime_r(&raw const seconds, time.as_mut_ptr()) };
+    // SAFETY: filled in; and all zeros are a valid one too.
+    (!filled.is_null()).then(|| unsafe { time.assume_init() })
+}
+
+/// Gives the socket an address of the kernel's choice, by which it can be answered (unix(7), "Autobind feature"), and has
+/// the kernel say with each message who we are.
+pub(super) fn introduce(socket: &UnixDatagram) -> io::Result<()> {
+    let (fd, on) = (socket.as_raw_fd(), 1_i32);
+    let length = size_of_val(&on) as libc::socklen_t;
+    // SAFETY: an integer of that length, which lives through the call.
+    let done = unsafe { libc::setsockopt(fd, libc::SOL_SOCKET, libc::SO_PASSCRED, (&raw const on).cast(), length) };
+    if done != 0 {
+        return Err(io::Error::last_os_error());
+    }
+    let family = libc::AF_UNIX as libc::sa_family_t;
+    // SAFETY: a family alone, which is read as far as the length says.
+    let done = unsafe { libc::bind(fd, (&raw const family).cast(), size_of_val(&family) as libc::socklen_t) };
+    if done != 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
+}
+
+/// sync(2).
+pub(super) fn sync() {
+    // SAFETY: no arguments, cannot fail.
+    unsafe { libc::sync() }
+}
+
+/// reboot(2), which returns only where it fails. In a PID namespace it kills process 1, and so us.
+pub(super) fn reboot(wish: Wish) -> Errno {
+    let how = match wish {
+        Wish::Halt => libc::RB_HALT_SYSTEM,
+        Wish::Poweroff => libc::RB_POWER_OFF,
+        Wish::Reboot => libc::RB_AUTOBOOT,
+    };
+    // SAFETY: takes an integer and touches no memory of ours.
+    unsafe { libc::reboot(how) };
+    last()
+}
+
+/// execv(2) with these words: becomes the program, or returns why it did not.
+pub(super) fn become_program(path: &CStr, words: &[&CStr]) -> Errno {
+    let words: Vec<*const c_char> = words.iter().map(|word| word.as_ptr()).chain([ptr::null()]).collect();
+    // SAFETY: strings that end with a NUL, in an array that ends with a null pointer.
+    unsafe { libc::execv(path.as_ptr(), words.as_ptr()) };
+    last()
+}
+
+fn last() -> Errno {
+    Errno(nix::errno::Errno::last_raw())
+}

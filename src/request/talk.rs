@@ -1,0 +1,218 @@
+//! The control socket of process 1: one datagram there, one back.
+
+use std::fmt;
+use std::io::{self, ErrorKind};
+use std::os::unix::net::UnixDatagram;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use supervise_init::core::request::{Message, Reply};
+use supervise_init::sys::{Environment, Errno};
+
+use super::sys::introduce;
+
+/// Where process 1 has it, if it is root.
+const PATH: &str = "/run/supervise/ctl";
+/// Where it has it otherwise, in $XDG_RUNTIME_DIR.
+const OF_A_USER: &str = "supervise-1/ctl";
+
+/// How long process 1 may take: it answers within one turn of its loop, and most often at once.
+pub(super) const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Why there is no answer.
+#[derive(Debug)]
+pub(super) enum Unanswered {
+    /// Nobody listens there.
+    NotThere(PathBuf, Errno),
+    /// We may not ask.
+    Forbidden,
+    /// Somebody listens, and says nothing.
+    Silent(PathBuf),
+    /// What was said is no answer.
+    Strange(PathBuf),
+}
+
+impl fmt::Display for Unanswered {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Unanswered::NotThere(path, errno) => write!(f, "{}: {errno}", path.display()),
+            Unanswered::Forbidden => f.write_str("permission denied"),
+            Unanswered::Silent(path) => write!(f, "{}: no answer within {PATIENCE:?}", path.display()),
+            Unanswered::Strange(path) => write!(f, "{}: the answer is none of this supervise's", path.display()),
+        }
+    }
+}
+
+/// Where process 1 may listen.
+fn places(environment: &Environment) -> Vec<PathBuf> {
+    let entries = environment.entries();
+    let of_user = entries.filter_map(|entry| entry.to_bytes().strip_prefix(b"XDG_RUNTIME_DIR="));
+    let of_user = of_user.filter_map(|dir| std::str::from_utf8(dir).ok()).filter(|dir| dir.starts_with('/'));
+    let of_user = of_user.take(1).map(|dir| Path::new(dir).join(OF_A_USER));
+    [PathBuf::from(PATH)].into_iter().chain(of_user).collect()
+}
+
+/// Says it to process 1, wherever that listens.
+pub(super) fn ask(message: &Message, environment: &Environment) -> Result<Reply, Unanswered> {
+    ask_in(&places(environment), message, PATIENCE)
+}
+
+/// Asks at the first of the places where somebody is; if nobody is, it says so of the first.
+fn ask_in(places: &[PathBuf], message: &Message, patience: Duration) -> Result<Reply, Unanswered> {
+    let mut first = None;
+    for place in places {
+        match ask_at(place, message, patience) {
+            Err(nobody @ Unanswered::NotThere(..)) => {
+                first.get_or_insert(nobody);
+            }
+            answered => return answered,
+        }
+    }
+    Err(first.unwrap_or(Unanswered::Forbidden))
+}
+
+fn ask_at(path: &Path, message: &Message, patience: Duration) -> Result<Reply, Unanswered> {
+    let failed = |error: io::Error| match (error.kind(), error.raw_os_error()) {
+        (ErrorKind::PermissionDenied, _) => Unanswered::Forbidden,
+        // Its queue is full, or nothing came.
+        (ErrorKind::WouldBlock | ErrorKind::TimedOut, _) => Unanswered::Silent(path.to_owned()),
+        (_, errno) => Unanswered::NotThere(path.to_owned(), Errno(errno.unwrap_or(libc::EIO))),
+    };
+    let socket = UnixDatagram::unbound().map_err(failed)?;
+    introduce(&socket).map_err(failed)?;
+    socket.set_write_timeout(Some(patience)).map_err(failed)?;
+    socket.set_read_timeout(Some(patience)).map_err(failed)?;
+    // From here on nobody else can send to us.
+    socket.connect(path).map_err(failed)?;
+    again(|| socket.send(&message.encode())).map_err(failed)?;
+    // One more than an answer has: what is longer must not look like one.
+    let mut answer = [0; Reply::SIZE + 1];
+    let length = again(|| socket.recv(&mut answer)).map_err(|error| match failed(error) {
+        // It was there when we asked.
+        Unanswered::NotThere(path, _) => Unanswered::Silent(path),
+        other => other,
+    })?;
+    let reply = Reply::decode(answer.get(..length).unwrap_or_default());
+    reply.ok_or_else(|| Unanswered::Strange(path.to_owned()))
+}
+
+/// A job's Ctrl-Z and `fg` interrupt a call that has a timeout.
+fn again(mut call: impl FnMut() -> io::Result<usize>) -> io::Result<usize> {
+    loop {
+        match call() {
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            done => return done,
+        }
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use std::fs;
+    use std::os::unix::net::UnixDatagram;
+    use std::path::PathBuf;
+    use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
+    use std::thread::{self, JoinHandle};
+    use std::time::Duration;
+
+    use supervise_init::core::request::{Answer, Message, Reply, Request, Standing, Text, Verb, Wish};
+
+    use super::{PATIENCE, Unanswered, ask_at, ask_in};
+
+    /// A folder that goes with the test.
+    struct Folder(PathBuf);
+
+    impl Folder {
+        fn new() -> Folder {
+            static COUNT: AtomicU32 = AtomicU32::new(0);
+            let name = format!("supervise-talk-{}-{}", std::process::id(), COUNT.fetch_add(1, Relaxed));
+            let path = std::env::temp_dir().join(name);
+            fs::create_dir(&path).expect("the folder is ours");
+            Folder(path)
+        }
+
+        fn socket(&self) -> PathBuf {
+            self.0.join("ctl")
+        }
+    }
+
+    impl Drop for Folder {
+        fn drop(&mut self) {
+            let _ = fs::remove_dir_all(&self.0);
+        }
+    }
+
+    fn message(verb: Verb) -> Message {
+        let request = Request::orderly(Wish::Poweroff);
+        Message { verb, request, wall: true, when: 1 << 50, text: Text::new("bye") }
+    }
+
+    /// An answer of a process 1 that runs.
+    pub(in crate::request) fn reply(answer: Answer) -> Reply {
+        Reply { answer, standing: Standing::Running, scheduled: None, main: 7, restarts: 0, up: 1500 }
+    }
+
+    /// Answers one message with these bytes, and says what it was.
+    fn answering(socket: UnixDatagram, bytes: Vec<u8>) -> JoinHandle<Option<Message>> {
+        thread::spawn(move || {
+            let mut buffer = [0; 1024];
+            let (length, from) = socket.recv_from(&mut buffer).expect("somebody asks");
+            socket.send_to_addr(&bytes, &from).expect("it waits for the answer");
+            Message::decode(&buffer[..length])
+        })
+    }
+
+    #[test]
+    fn a_message_is_answered_at_an_address_of_the_kernels_choice() {
+        for (verb, answer) in [(Verb::End, Answer::Accepted), (Verb::Cancel, Answer::NothingScheduled)] {
+            let folder = Folder::new();
+            let server = UnixDatagram::bind(folder.socket()).expect("the folder is ours");
+            let server = answering(server, reply(answer).encode().to_vec());
+            let answered = ask_at(&folder.socket(), &message(verb), PATIENCE).expect("it is answered");
+            assert_eq!(answered, reply(answer));
+            assert_eq!(server.join().expect("it was asked"), Some(message(verb)));
+        }
+    }
+
+    #[test]
+    fn where_nobody_is_the_next_place_is_asked() {
+        let folder = Folder::new();
+        let (file, stale) = (folder.0.join("file"), folder.0.join("stale"));
+        fs::write(&file, "").expect("the folder is ours");
+        // A socket that nobody has open any more.
+        drop(UnixDatagram::bind(&stale).expect("the folder is ours"));
+        let nobody = [folder.0.join("missing"), file.join("ctl"), stale];
+        let answered = ask_in(&nobody, &message(Verb::Status), PATIENCE);
+        let Err(Unanswered::NotThere(path, errno)) = answered else { panic!("{answered:?}") };
+        assert_eq!((path, errno.0), (folder.0.join("missing"), libc::ENOENT));
+        let server = UnixDatagram::bind(folder.socket()).expect("the folder is ours");
+        let server = answering(server, reply(Answer::Accepted).encode().to_vec());
+        let places: Vec<PathBuf> = nobody.into_iter().chain([folder.socket()]).collect();
+        assert!(ask_in(&places, &message(Verb::Status), PATIENCE).is_ok());
+        assert!(server.join().is_ok());
+    }
+
+    #[test]
+    fn who_says_nothing_is_not_waited_for_for_ever() {
+        let folder = Folder::new();
+        let _server = UnixDatagram::bind(folder.socket()).expect("the folder is ours");
+        let patience = Duration::from_millis(1);
+        // Until its queue is full, and then too.
+        for _ in 0..20 {
+            let answered = ask_at(&folder.socket(), &message(Verb::End), patience);
+            assert!(matches!(answered, Err(Unanswered::Silent(_))), "{answered:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_answer_is_not_taken_for_one() {
+        let good = reply(Answer::Accepted).encode().to_vec();
+        for bytes in [b"".to_vec(), b"ok".to_vec(), good[1..].to_vec(), [&good[..], b"x"].concat(), vec![0; 900]] {
+            let folder = Folder::new();
+            let server = answering(UnixDatagram::bind(folder.socket()).expect("the folder is ours"), bytes);
+            let answered = ask_at(&folder.socket(), &message(Verb::End), PATIENCE);
+            assert!(matches!(answered, Err(Unanswered::Strange(_))), "{answered:?}");
+            assert!(server.join().is_ok());
+        }
+    }
+}
