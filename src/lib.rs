@@ -5,7 +5,6 @@
 //! start.
 
 mod cli;
-mod clock;
 mod compat;
 mod conduct;
 mod diagnose;

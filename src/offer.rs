@@ -95,7 +95,7 @@ fn warning(plan: &Plan) -> String {
     if !text.is_empty() {
         text.push('\n');
     }
-    let _ = write!(text, "The system will {verb} at {}!", crate::clock::local(plan.when));
+    let _ = write!(text, "The system will {verb} at {}!", crate::request::written(plan.when));
     text
 }
 
@@ -113,7 +113,7 @@ System is going down. Unprivileged users are not permitted to log in anymore. Fo
 /// Writes to every terminal of the container that takes it at once.
 fn tell(text: &str) {
     let host = fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
-    let now = crate::clock::local(sys::microseconds_since_1970());
+    let now = crate::request::written(sys::microseconds_since_1970());
     let mut message = format!("\r\n\u{7}Broadcast message from supervise@{} ({now}):\r\n\r\n", host.trim());
     for line in text.lines() {
         // What draws on terminals is not for others to write there.

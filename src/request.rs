@@ -21,6 +21,8 @@ mod time;
 mod ways;
 mod words;
 
+pub(crate) use self::time::written;
+
 use std::ffi::CStr;
 
 use supervise_init::core::request::Wish;

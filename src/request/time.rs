@@ -87,7 +87,7 @@ impl When {
 }
 
 /// As systemd writes it: `Sun 2030-03-17 17:46:40 UTC`.
-pub(super) fn written(microseconds: u64) -> String {
+pub(crate) fn written(microseconds: u64) -> String {
     let seconds = microseconds / MICROSECONDS;
     i64::try_from(seconds).ok().and_then(sys::written).unwrap_or_else(|| format!("@{seconds}"))
 }
