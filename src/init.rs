@@ -45,8 +45,13 @@ impl Surroundings {
             variables: Variables::default(),
             pid_entries: [None; 2],
         };
-        environment.retain(|entry| found.look_at(entry));
+        environment.retain(Surroundings::may_be_read, |entry| found.look_at(entry));
         found
+    }
+
+    /// The first bytes of what is looked at.
+    fn may_be_read(first: u8) -> bool {
+        matches!(first, b'P' | b'S' | b'L' | b'W' | b'R' | b'I')
     }
 
     /// Whether the entry is the payload's.

@@ -75,10 +75,7 @@ struct Given<'a> {
 impl Given<'_> {
     /// A variable's value, as getenv(3) has it.
     fn variable(&self, name: &str) -> Option<&'static CStr> {
-        self.environment.entries().find_map(|entry| {
-            let value = entry.to_bytes_with_nul().strip_prefix(name.as_bytes())?.strip_prefix(b"=")?;
-            CStr::from_bytes_with_nul(value).ok()
-        })
+        self.environment.value(name)
     }
 
     fn is_set(&self, name: &str) -> bool {

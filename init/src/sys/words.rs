@@ -75,8 +75,9 @@ impl Environment {
         Some(Environment { first: places.as_mut_ptr() })
     }
 
-    /// Goes through all entries once and keeps those that `keep` wants, in their order.
-    pub fn retain(&mut self, mut keep: impl FnMut(&'static CStr) -> bool) {
+    /// Goes through all entries once and keeps those that `keep` wants, in their order. It is asked only about those
+    /// with a first byte that `is_asked` names: to see where an entry ends takes longer than all else that is done here.
+    pub fn retain(&mut self, is_asked: impl Fn(u8) -> bool, mut keep: impl FnMut(&'static CStr) -> bool) {
         let mut from = self.first;
         let mut to = self.first;
         loop {
@@ -85,8 +86,10 @@ impl Environment {
             if entry.is_null() {
                 break;
             }
+            // SAFETY: the first byte of a string that ends with a NUL.
+            let first = unsafe { *entry } as u8;
             // SAFETY: an entry is a string that lives as long as the process.
-            if keep(unsafe { CStr::from_ptr(entry) }) {
+            if !is_asked(first) || keep(unsafe { CStr::from_ptr(entry) }) {
                 // SAFETY: as above.
                 unsafe { *to = entry };
                 // SAFETY: `to` is at most where `from` is, before the null pointer.
@@ -113,6 +116,28 @@ impl Environment {
             // SAFETY: an entry is a string that lives as long as the process.
             Some(unsafe { CStr::from_ptr(entry) })
         })
+    }
+
+    /// The value of the first entry of that name, as getenv(3) has it. The name has no NUL.
+    pub fn value(&self, name: &str) -> Option<&'static CStr> {
+        let mut place = self.first;
+        loop {
+            // SAFETY: up to the null pointer, every place is within the array.
+            let entry = unsafe { *place };
+            if entry.is_null() {
+                return None;
+            }
+            // Most differ in their first byte, so that no entry's end is looked for.
+            // SAFETY: what is compared before is equal and no NUL, so the entry does not end there.
+            let differs = |(at, byte): (usize, u8)| unsafe { *entry.add(at) } as u8 != byte;
+            if !name.bytes().chain([b'=']).enumerate().any(differs) {
+                // SAFETY: all of that was compared, and what follows is the rest of a string that lives as long as the
+                // process.
+                return Some(unsafe { CStr::from_ptr(entry.add(name.len() + 1)) });
+            }
+            // SAFETY: this place was not the null pointer, so there is one more.
+            place = unsafe { place.add(1) };
+        }
     }
 
     /// Where the entry stands.
