@@ -62,9 +62,9 @@ macro_rules! say {
 /// The words and variables, checked; or what is to be printed instead.
 pub(super) fn read(given: &Given<'_>) -> Result<Front, Printed> {
     let printed = |to, text: String, code| Err(Printed { to, text, code });
-    let mark = format!("ERROR (catatonit:{}): ", given.ourselves);
+    let mark = || format!("ERROR (catatonit:{}): ", given.ourselves);
     if given.is_set("CATATONIT_LOG") {
-        let text = format!("{mark}CATATONIT_LOG is reserved for future use\n");
+        let text = format!("{}CATATONIT_LOG is reserved for future use\n", mark());
         return printed(Output::Stderr, text, FAILURE);
     }
     let (mut to_group, mut pauses) = (false, false);
@@ -85,7 +85,7 @@ pub(super) fn read(given: &Given<'_>) -> Result<Front, Printed> {
     let (words, first) = match getopt.command() {
         Some(command) => command,
         None if pauses => (*given.words, 1),
-        None => return printed(Output::Stderr, format!("{mark}missing program name\n{USAGE}"), FAILURE),
+        None => return printed(Output::Stderr, format!("{}missing program name\n{USAGE}", mark()), FAILURE),
     };
     let mut options = Options::of_another_init(conduct(given, pauses));
     options.command = first;
