@@ -1,5 +1,7 @@
 //! Where we and the command stand: process groups, sessions, terminals, PID namespaces.
 
+use std::cell::LazyCell;
+
 use supervise_init::core::{Group, JobControl, KillMode, OnSignalDeath, Scope};
 use supervise_init::driver::ForwardTo;
 use supervise_init::sys::{Placement, Tty, controlling_tty, session, talks_to_terminal};
@@ -21,13 +23,15 @@ pub(crate) struct Place {
 impl Place {
     /// Where the command stands.
     pub(crate) fn new(surroundings: &Surroundings, options: &Options) -> Place {
-        let place = Place::of_hooks(surroundings, options);
         // It makes the group itself, and leaves the terminal.
         if has_new_session(options) {
-            return Place { placement: Placement::Inherited, tty: None, ..place };
+            return Place { placement: Placement::Inherited, ..Place::around(surroundings, options, None) };
         }
+        if options.conduct.grouping == Grouping::Session {
+            return Place { placement: Placement::Session, ..Place::around(surroundings, options, None) };
+        }
+        let place = Place::of_hooks(surroundings, options);
         match (options.conduct.grouping, options.conduct.foreground, place.tty) {
-            (Grouping::Session, ..) => Place { placement: Placement::Session, tty: None, ..place },
             (Grouping::Own, Foreground::Always, Some(tty)) => Place { placement: Placement::Foreground(tty), ..place },
             _ => place,
         }
@@ -35,23 +39,28 @@ impl Place {
 
     /// Where what runs around it stands: the same, but in our session.
     pub(crate) fn of_hooks(surroundings: &Surroundings, options: &Options) -> Place {
+        Place::around(surroundings, options, Some(controlling_tty))
+    }
+
+    /// Where one stands whose terminal, if it can have one, is found so.
+    fn around(surroundings: &Surroundings, options: &Options, find_tty: Option<fn() -> Option<Tty>>) -> Place {
         let is_pid_1 = surroundings.is_pid_1();
-        let leads_session = session() == surroundings.ourselves().number();
+        let leads_session = LazyCell::new(|| session() == surroundings.ourselves().number());
         // In our caller's group pipelines, pagers and Ctrl-C work as without us. A session's leader has no caller
         // whose group it could share, and the kernel tells it alone that its terminal is gone.
         let needs_group = options.forward_to == ForwardTo::Group || options.ladder.kill_mode == KillMode::Group;
         let is_apart = match options.conduct.grouping {
-            Grouping::AsNeeded => leads_session || needs_group || has_new_session(options),
+            Grouping::AsNeeded => needs_group || has_new_session(options) || *leads_session,
             Grouping::Shared => needs_group || has_new_session(options),
             Grouping::Own | Grouping::Session => true,
         };
         let group = if is_apart { Group::Own } else { Group::Shared };
-        let tty = if group == Group::Own { controlling_tty() } else { None };
+        let tty = find_tty.filter(|_| group == Group::Own).and_then(|find| find());
         let placement = match (group, tty) {
             (Group::Shared, _) => Placement::Inherited,
             // In a pipeline the terminal may be a neighbour's, such as a pager's in our group. Who needs it there is
             // stopped at the first use, and gets it then.
-            (Group::Own, Some(tty)) if tty.is_ours() && (leads_session || talks_to_terminal()) => {
+            (Group::Own, Some(tty)) if tty.is_ours() && (*leads_session || talks_to_terminal()) => {
                 Placement::Foreground(tty)
             }
             (Group::Own, _) => Placement::OwnGroup,
@@ -59,7 +68,7 @@ impl Place {
         // A PID 1 cannot stop, so no shell could see that a group of its own has. A session of its own has no shell that
         // could.
         let is_session = options.conduct.grouping == Grouping::Session;
-        let unseen = leads_session || is_session || (is_pid_1 && group == Group::Own);
+        let unseen = is_session || (is_pid_1 && group == Group::Own) || *leads_session;
         Place {
             placement,
             group,
