@@ -23,7 +23,7 @@ use crate::core::{
     Action, Child, Event, Ladder, Left, Machine, Outcome, Pace, Pause, Received, Record, Scope, Sender, Signal, Slow,
     StartError, Time,
 };
-use crate::sys::{self, Change, Errno, Fd, Helper, Pages, Pid, Reaped, Rest, SigSet, Sleep, Wake};
+use crate::sys::{self, Change, Errno, Fd, Helper, Pages, Pid, Pipe, Reaped, Rest, SigSet, Sleep, Wake};
 
 /// Whom a forwarded signal reaches.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -343,7 +343,9 @@ impl World<'_, '_> {
         {
             record.note_begin(now);
         }
-        let pid = slot.start(main)?;
+        // Once main runs, all descriptors are closed.
+        let settles = slot.purpose() == Purpose::Main && !self.setting.kept.descriptors;
+        let pid = slot.start(main, if settles { Pipe::LeftOpen } else { Pipe::Closed })?;
         if let Some(record) = &mut self.setting.record
             && slot.purpose() == Purpose::Main
         {

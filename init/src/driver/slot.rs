@@ -6,7 +6,7 @@ use log::debug;
 
 use super::ForwardTo;
 use crate::core::{StartError, Status, Terminal};
-use crate::sys::{self, Holder, Pid, Placement, Program, Started};
+use crate::sys::{self, Holder, Pid, Pipe, Placement, Program, Started};
 
 /// What a program is for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -122,11 +122,11 @@ impl<'a> Slot<'a> {
     }
 
     /// Starts it. `main` is the pid of the main program, if that runs.
-    pub(super) fn start(&mut self, main: Option<Pid>) -> Result<Pid, StartError> {
+    pub(super) fn start(&mut self, main: Option<Pid>, pipe: Pipe) -> Result<Pid, StartError> {
         self.program.named = main;
         let pid = match self.call {
             None => {
-                let Started { pid, no_terminal } = sys::spawn(&self.program)?;
+                let Started { pid, no_terminal } = sys::spawn(&self.program, pipe)?;
                 if let Some(errno) = no_terminal {
                     debug!(event = "no-terminal", errno = errno.0; "the command has no controlling terminal: {errno}");
                 }

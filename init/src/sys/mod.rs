@@ -40,7 +40,7 @@ pub use self::signals::{
     Entry, SigSet, Sleep, Wake, block_all, die_of, forget_dispositions, is_ignored, send, send_from_parent, send_group,
     set_mask, stop_ourselves,
 };
-pub use self::spawn::{DEFAULT_PATH, Placement, Program, Started, spawn, spawn_copy};
+pub use self::spawn::{DEFAULT_PATH, Pipe, Placement, Program, Started, spawn, spawn_copy};
 pub use self::tree::{Rest, Told, TreeError};
 pub use self::wait::{Change, Reaped, has_children, reap, wait_child, was_continued};
 pub use self::words::{Environment, Words};

@@ -81,6 +81,15 @@ struct Work<'a> {
     no_terminal: AtomicI32,
 }
 
+/// What becomes of the pipe that a failure could have come through.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Pipe {
+    /// It is closed.
+    Closed,
+    /// It stays open: all descriptors are closed soon, by one call.
+    LeftOpen,
+}
+
 /// A program that was started.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Started {
@@ -126,11 +135,11 @@ impl Program {
     }
 }
 
-/// Starts `program` and returns when it runs.
+/// Starts `program` and returns when it runs; then `left` becomes of the pipe.
 ///
 /// # Errors
 /// What failed; the child is gone then.
-pub fn spawn(program: &Program) -> Result<Started, StartError> {
+pub fn spawn(program: &Program, left: Pipe) -> Result<Started, StartError> {
     let pipe = Fd::pipe().ok();
     let work = Work {
         program,
@@ -156,7 +165,7 @@ pub fn spawn(program: &Program) -> Result<Started, StartError> {
         }
     }
     let pid = child.map_err(|Errno(errno)| StartError { step: Step::Fork, errno })?;
-    match outcome(&work, pipe) {
+    match outcome(&work, pipe, left) {
         None => {
             let no_terminal = Some(Errno(work.no_terminal.load(Relaxed))).filter(|errno| errno.0 != 0);
             Ok(Started { pid, no_terminal })
@@ -190,10 +199,12 @@ pub fn spawn_copy(program: &Program, work: &dyn Fn() -> u8) -> Result<Pid, Start
 }
 
 /// What failed in the child, once it has executed the program or given up.
-fn outcome(work: &Work<'_>, pipe: Option<(Fd, Fd)>) -> Option<StartError> {
+fn outcome(work: &Work<'_>, pipe: Option<(Fd, Fd)>, left: Pipe) -> Option<StartError> {
     let mut report = [work.step.load(Relaxed), 0, 0, 0, 0];
     report[1..].copy_from_slice(&work.errno.load(Relaxed).to_ne_bytes());
-    if report[0] == 0
+    if report[0] == BEGUN && left == Pipe::LeftOpen {
+        core::mem::forget(pipe);
+    } else if report[0] == 0
         && let Some((reading, writing)) = pipe
     {
         // It shares nothing with us. Executing the program closes its end of the pipe, and nothing comes.
