@@ -12,7 +12,7 @@ pub(crate) fn die_of(signal: Signal) -> u8 {
     // Main has dumped its own, if any; ours would replace it. One of the two is enough, and both may be refused.
     let refused = setrlimit(Resource::RLIMIT_CORE, 0, 0).and(set_dumpable(false)).err();
     if let Some(errno) = refused {
-        warn!("cannot forbid a core dump of our own: {}", errno.desc().to_lowercase());
+        warn!("cannot forbid a core dump of our own: {}", sys::Errno(errno as i32));
     }
     // It knows neither real-time signals nor PWR and STKFLT, and survives IO.
     let _ = signal_hook::low_level::emulate_default_handler(i32::from(signal.number()));

@@ -49,7 +49,7 @@ pub(super) fn of_signal(signal: Signal) -> (&'static str, Option<u8>) {
 }
 
 /// strerror(3), of what execve(2), fork(2) and a terminal's calls answer where other C libraries use other words.
-const ERRORS: [(i32, &str); 10] = [
+const ERRORS: [(i32, &str); 13] = [
     (libc::ENOTTY, "Inappropriate ioctl for device"),
     (libc::ELOOP, "Too many levels of symbolic links"),
     (libc::ENOEXEC, "Exec format error"),
@@ -60,12 +60,15 @@ const ERRORS: [(i32, &str); 10] = [
     (libc::ENAMETOOLONG, "File name too long"),
     (libc::ELIBBAD, "Accessing a corrupted shared library"),
     (libc::EMFILE, "Too many open files"),
+    (libc::EBUSY, "Device or resource busy"),
+    (libc::ECHILD, "No child processes"),
+    (libc::ETIMEDOUT, "Connection timed out"),
 ];
 
 /// strerror(3).
 pub(super) fn of_error(errno: Errno) -> &'static str {
     let known = ERRORS.iter().find(|(number, _)| *number == errno.0).map(|(_, phrase)| *phrase);
-    known.unwrap_or_else(|| nix::errno::Errno::from_raw(errno.0).desc())
+    known.unwrap_or_else(|| errno.phrase())
 }
 
 #[cfg(test)]

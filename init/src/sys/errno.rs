@@ -13,6 +13,14 @@ impl Errno {
         // SAFETY: the C library gives each thread a valid place for it.
         Errno(unsafe { *libc::__errno_location() })
     }
+
+    /// strerror(3).
+    pub fn phrase(self) -> &'static str {
+        // SAFETY: takes an integer; the answer is a string that is never null.
+        let text = unsafe { libc::strerror(self.0) };
+        // SAFETY: it ends with a NUL and stays until the next call of this single-threaded process.
+        unsafe { CStr::from_ptr(text) }.to_str().unwrap_or("unknown error")
+    }
 }
 
 /// `result`, or the reason where it is -1.
@@ -22,10 +30,7 @@ pub(super) fn cerr(result: i64) -> Result<i64, Errno> {
 
 impl fmt::Display for Errno {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // SAFETY: takes an integer; the answer is a string that is never null.
-        let text = unsafe { libc::strerror(self.0) };
-        // SAFETY: it ends with a NUL and stays until the next call of this single-threaded process.
-        let text = unsafe { CStr::from_ptr(text) }.to_str().unwrap_or("unknown error");
+        let text = self.phrase();
         // Inside a sentence: "Permission denied" loses its capital, "I/O error" keeps it.
         let mut letters = text.chars();
         match (letters.next(), letters.clone().next()) {
