@@ -18,6 +18,8 @@ pub(crate) struct Init {
     pub(crate) path: PathBuf,
     /// What its manual asks for where it is not PID 1: without it tini warns that it will not reap, and does not.
     pub(crate) beside: &'static [&'static str],
+    /// What else it is given, wherever it is.
+    pub(crate) options: &'static [&'static str],
 }
 
 /// The column that is judged, and the only one that is not a peer.
@@ -43,7 +45,7 @@ fn find_one(name: &'static str) -> Option<Init> {
         debian => Path::new("/usr/bin").join(debian),
     };
     let beside: &[&str] = if name.starts_with("tini") { &["-s"] } else { &[] };
-    path.is_file().then_some(Init { name, path, beside })
+    path.is_file().then_some(Init { name, path, beside, options: &[] })
 }
 
 /// Where built peers and payloads are kept from run to run.

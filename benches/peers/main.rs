@@ -3,8 +3,8 @@
 //! ```text
 //! cargo bench                          the full form, some minutes: prints the table; 1 if any target is missed
 //! cargo bench -- --short               for CI, under a minute: the timed rows are told but do not fail
-//! cargo bench -- --only start,idle     some rows (sizes start memory instructions calls forward reap idle dead), or the
-//!                                      table of what becomes another user (users)
+//! cargo bench -- --only start,idle     some rows (sizes start memory instructions calls forward reap idle dead), the table
+//!                                      of our names (names), or that of what becomes another user (users)
 //! SUPERVISE_BIN=FILE cargo bench       judges that binary instead of the one just built
 //! ```
 //!
@@ -19,6 +19,7 @@
 mod error;
 mod inits;
 mod memory;
+mod names;
 mod payload;
 mod place;
 mod proc;
@@ -43,7 +44,7 @@ use error::{Doing, Result};
 use inits::Init;
 use payload::Kind as Payload;
 use run::Place;
-use table::{Columns, Kind, Row, Target, Verdict, median};
+use table::{Columns, Judged, Kind, Row, Target, Verdict, median};
 use timing::Compared;
 
 /// The first word of the bench once it is in its namespaces.
@@ -52,8 +53,11 @@ const INSIDE: &str = "inside";
 /// The names of the rows, or groups of rows, in the order of the table.
 const ROWS: [&str; 9] = ["start", "memory", "instructions", "calls", "forward", "reap", "idle", "dead", "sizes"];
 
-/// The name of the other table.
+/// The name of the table of what becomes another user.
 const USERS: &str = "users";
+
+/// The name of the table of those that supervise can be called.
+const CALLED: &str = "names";
 
 /// How much of everything.
 #[derive(Clone, Debug)]
@@ -84,7 +88,7 @@ fn main() -> ExitCode {
         return ExitCode::SUCCESS;
     }
     let Some(scale) = Scale::parse(&words) else {
-        eprintln!("peers: usage: cargo bench -- [--short] [--only {}]", ROWS.join(","));
+        eprintln!("peers: usage: cargo bench -- [--short] [--only {},{CALLED},{USERS}]", ROWS.join(","));
         return ExitCode::from(125);
     };
     let done = if inside { measure_all(&scale) } else { go_inside(&words) };
@@ -106,7 +110,7 @@ impl Scale {
                 _ => return None,
             }
         }
-        if only.iter().any(|name| !ROWS.contains(&name.as_str()) && name != USERS) {
+        if only.iter().any(|name| ![&ROWS[..], &[USERS, CALLED]].concat().contains(&name.as_str())) {
             return None;
         }
         let (starts, forwards, reapings, orphans, exact) =
@@ -155,12 +159,17 @@ fn measure_all(scale: &Scale) -> Result<ExitCode> {
     if !rows.is_empty() {
         table::print(&rows);
     }
+    let mut judged: Vec<Judged> = rows.iter().map(Row::judged).collect();
+    if scale.wants(CALLED) {
+        eprintln!("peers: measuring {CALLED}");
+        judged.extend(names::measure(&inits, scale.starts, scale.exact)?);
+    }
     if scale.wants(USERS) {
         eprintln!("peers: measuring {USERS}");
         users::print(&inits, scale.starts)?;
     }
 
-    Ok(judge(scale, &rows))
+    Ok(judge(scale, &judged))
 }
 
 fn measure(name: &str, scale: &Scale, inits: &[Option<Init>]) -> Result<Vec<Row>> {
@@ -183,7 +192,7 @@ fn measure(name: &str, scale: &Scale, inits: &[Option<Init>]) -> Result<Vec<Row>
             "instructions to the first fork",
             Exact,
             Target::AtMost(12_000.0),
-            exact(&trace::instructions),
+            exact(&|init| trace::instructions(init, Place::Beside)),
         )],
         "calls" => {
             let calls = |place| exact(&move |init: &Init| trace::system_calls(init, place));
@@ -256,23 +265,23 @@ fn conditions(scale: &Scale) {
 }
 
 /// Names what fails the run.
-fn judge(scale: &Scale, rows: &[Row]) -> ExitCode {
+fn judge(scale: &Scale, all: &[Judged]) -> ExitCode {
     let ci = env::var_os("CI").is_some_and(|value| value == "true");
     let mut failed = false;
-    for row in rows {
-        let gate = row.kind == Kind::Exact || !scale.short;
-        match row.verdict() {
+    for Judged { what, kind, verdict, empty } in all {
+        let gate = *kind == Kind::Exact || !scale.short;
+        match verdict {
             Verdict::Missed(how) if gate => {
-                eprintln!("peers: missed: {}: {how}", row.what);
+                eprintln!("peers: missed: {what}: {how}");
                 failed = true;
             }
-            Verdict::Missed(how) => eprintln!("peers: warning: missed, timed on a busy machine: {}: {how}", row.what),
+            Verdict::Missed(how) => eprintln!("peers: warning: missed, timed on a busy machine: {what}: {how}"),
             Verdict::Told | Verdict::Met(_) | Verdict::Unjudged => {}
         }
         // Without a figure of our own nothing was reached; a peer may be missing outside CI.
-        for name in row.empty() {
-            eprintln!("peers: {}: {name} was not measured", row.what);
-            failed |= ci || name == inits::OURS;
+        for name in empty {
+            eprintln!("peers: {what}: {name} was not measured");
+            failed |= ci || *name == inits::OURS;
         }
     }
     if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS }

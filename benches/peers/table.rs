@@ -8,7 +8,7 @@ use crate::error::Result;
 use crate::inits::{MUSL, NAMES, OURS};
 
 /// The difference that a ratio does not resolve.
-const RESOLUTION: f64 = 0.01;
+pub(crate) const RESOLUTION: f64 = 0.01;
 
 /// What `supervise` must reach in a row.
 #[derive(Clone, Copy, Debug)]
@@ -51,6 +51,16 @@ pub(crate) enum Verdict {
     Unjudged,
 }
 
+/// What is known of a figure that has a target.
+#[derive(Debug)]
+pub(crate) struct Judged {
+    pub(crate) what: String,
+    pub(crate) kind: Kind,
+    pub(crate) verdict: Verdict,
+    /// Whose figure there should be and is not.
+    pub(crate) empty: Vec<&'static str>,
+}
+
 impl Row {
     /// A row of the columns that could be measured; says on stderr why one could not.
     pub(crate) fn new(what: impl Into<String>, kind: Kind, target: Target, columns: Columns) -> Self {
@@ -62,13 +72,14 @@ impl Row {
         Self { what, kind, digits: if kind == Kind::Exact { 0 } else { 1 }, target, samples }
     }
 
-    /// The names of the columns without a figure.
-    pub(crate) fn empty(&self) -> impl Iterator<Item = &'static str> {
-        NAMES.into_iter().zip(&self.samples).filter(|(_, samples)| samples.is_none()).map(|(name, _)| name)
+    /// What is to be said of it.
+    pub(crate) fn judged(&self) -> Judged {
+        let empty = NAMES.into_iter().zip(&self.samples).filter(|(_, samples)| samples.is_none()).map(|(name, _)| name);
+        Judged { what: self.what.clone(), kind: self.kind, verdict: self.verdict(), empty: empty.collect() }
     }
 
     /// Whether the target is reached, and by what figure.
-    pub(crate) fn verdict(&self) -> Verdict {
+    fn verdict(&self) -> Verdict {
         let Some(ours) = self.samples_of(OURS) else { return Verdict::Unjudged };
         let absolute = |holds: bool, sign: &str, limit: f64| {
             let figure = median(ours).unwrap_or(f64::NAN);
@@ -87,8 +98,7 @@ impl Row {
         let Some((peer, theirs)) = peer.and_then(|peer| Some((peer, self.samples_of(peer)?))) else {
             return Verdict::Unjudged;
         };
-        let ratios: Vec<f64> = ours.iter().zip(theirs).map(|(ours, theirs)| ours / theirs).collect();
-        let Some(ratio) = median(&ratios) else { return Verdict::Unjudged };
+        let Some(ratio) = median(&ratios(ours, theirs)) else { return Verdict::Unjudged };
         judged(ratio <= factor + RESOLUTION, format!("{ratio:.2} <= {factor} x {peer}"))
     }
 
@@ -122,7 +132,7 @@ impl Row {
 /// The samples of each init, by its position in [`NAMES`]; `None` where there is no such init.
 pub(crate) type Columns = Vec<Option<Result<Vec<f64>>>>;
 
-fn judged(holds: bool, how: String) -> Verdict {
+pub(crate) fn judged(holds: bool, how: String) -> Verdict {
     if holds { Verdict::Met(how) } else { Verdict::Missed(how) }
 }
 
@@ -133,6 +143,11 @@ pub(crate) fn print(rows: &[Row]) {
     for row in rows {
         println!("{}", row.line());
     }
+}
+
+/// Those within each round.
+pub(crate) fn ratios(ours: &[f64], theirs: &[f64]) -> Vec<f64> {
+    ours.iter().zip(theirs).map(|(ours, theirs)| ours / theirs).collect()
 }
 
 /// The middle one, or the mean of the two middle ones.

@@ -122,15 +122,15 @@ pub(crate) fn less(columns: Columns, bare: &[f64]) -> Columns {
 }
 
 fn start_once(init: Option<&Init>, payload: &Path) -> Result<(f64, f64)> {
-    start_command(command(init, Place::Beside, payload, &[]))
+    start_command(command(init, Place::Beside, payload, &[]), Place::Beside)
 }
 
 /// Microseconds to the first instruction of a payload that says when that was, and until all is over.
-pub(crate) fn start_command(mut command: Command) -> Result<(f64, f64)> {
+pub(crate) fn start_command(mut command: Command, place: Place) -> Result<(f64, f64)> {
     let (mut stamps, write) = pipe().doing("make", "a pipe")?;
     command.stdout(OwnedFd::from(write));
     let began = now()?;
-    let running = start(command, Place::Beside, Watch::Free)?;
+    let running = start(command, place, Watch::Free)?;
     let payload_at = nanoseconds(read_by_deadline(&mut stamps, &running.name)?);
     running.wait_success()?;
     let ended = now()?;

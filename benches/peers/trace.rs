@@ -20,8 +20,8 @@ use crate::run::{PATIENCE, Place, Running, Talking, Watch, command, start};
 use crate::tiny;
 
 /// User instructions from the first one to the fork.
-pub(crate) fn instructions(init: &Init) -> Result<f64> {
-    let mut running = start(command(Some(init), Place::Beside, &tiny::exit()?, &[]), Place::Beside, Watch::Traced)?;
+pub(crate) fn instructions(init: &Init, place: Place) -> Result<f64> {
+    let mut running = start(command(Some(init), place, &tiny::exit()?, &[]), place, Watch::Traced)?;
     let options = Options::PTRACE_O_TRACEFORK | Options::PTRACE_O_TRACEVFORK | Options::PTRACE_O_TRACECLONE;
     let pid = first_stop(&mut running, options)?;
     let mut count = 0;

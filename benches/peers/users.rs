@@ -10,8 +10,8 @@ use nix::unistd::geteuid;
 use crate::error::Result;
 use crate::inits::Init;
 use crate::place::Ahead;
-use crate::run::ENVIRONMENT;
-use crate::table::{Columns, median};
+use crate::run::{ENVIRONMENT, Place};
+use crate::table::{Columns, median, ratios};
 use crate::timing::{interleave, less, split, start_command};
 use crate::tiny;
 
@@ -46,7 +46,7 @@ pub(crate) fn print(inits: &[Option<Init>], rounds: usize) -> Result<()> {
             None => &[][..],
             Some(at) => ways[at].as_deref()?,
         };
-        Some(start_command(through(words, &payload)).map(|(to_payload, _)| to_payload))
+        Some(start_command(through(words, &payload), Place::Beside).map(|(to_payload, _)| to_payload))
     });
     let compared = split(columns)?;
     let added = less(compared.columns, &compared.bare);
@@ -57,9 +57,8 @@ pub(crate) fn print(inits: &[Option<Init>], rounds: usize) -> Result<()> {
             None => eprintln!("peers: warning: {name} is not here to be measured"),
             Some(Err(error)) => eprintln!("peers: warning: {name}: {error}"),
             Some(Ok(samples)) => {
-                let ratios: Vec<f64> =
-                    samples.iter().zip(gosu.iter().flatten()).map(|(one, gosu)| one / gosu).collect();
-                let ratio = median(&ratios).map_or_else(|| "-".to_owned(), |ratio| format!("{ratio:.2}"));
+                let ratio = median(&ratios(&samples, gosu.as_deref().unwrap_or_default()))
+                    .map_or_else(|| "-".to_owned(), |ratio| format!("{ratio:.2}"));
                 println!("| {name} | {:.1} | {ratio} |", median(&samples).unwrap_or(f64::NAN));
             }
         }
