@@ -65,7 +65,8 @@ extern "C" fn main(count: c_int, words: *mut *mut c_char, environment: *mut *mut
         if many { log::LevelFilter::Trace } else { log::LevelFilter::Warn },
         if count > 9 { Format::Json } else { Format::Text },
     );
-    environment.retain(|entry| entry.to_bytes().len() > 3);
+    environment.retain(|first| first > b'A', |entry| entry.to_bytes().len() > 3);
+    let many = many || environment.value("MANY").is_some();
     if !is_subreaper() {
         let _ = set_subreaper();
     }
