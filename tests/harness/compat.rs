@@ -264,7 +264,8 @@ impl<'c> Play<'c> {
         let folder = self.scene.folder().display().to_string();
         let mut pids = Vec::new();
         // What the tests themselves put there; that ours is not passed on is a test of its own.
-        let ours = |line: &&str| line.contains("env PROBE_SCENE=") || line.contains("env SUPERVISE_STRICT=");
+        let set = ["env PROBE_SCENE=", "env SUPERVISE_STRICT=", "env SUPERVISE_REQUESTS="];
+        let ours = |line: &&str| set.iter().any(|variable| line.contains(variable));
         let lines = lines.iter().map(AsRef::as_ref).filter(|line| !ours(line));
         let lines: Vec<String> = lines.map(|line| numbered(&line.replace(&folder, "{folder}"), &mut pids)).collect();
         lines.join("\n")
