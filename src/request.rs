@@ -58,6 +58,11 @@ const NAMES: [(&str, Client); 8] = [
     ("systemctl", Client::Systemctl),
 ];
 
+/// The names of all.
+pub(crate) fn names() -> impl Iterator<Item = &'static str> {
+    NAMES.iter().map(|(name, _)| *name)
+}
+
 /// The client of that name.
 pub(crate) fn named(name: &[u8]) -> Option<Client> {
     NAMES.iter().find(|(known, _)| known.as_bytes() == name).map(|(_, client)| *client)

@@ -1,4 +1,5 @@
-//! `supervise shims --inits DIR`: links by which an image has supervise under the names of other inits.
+//! `supervise shims`: links by which an image has supervise under the names of those who ask for shutdowns, or of other
+//! inits.
 //!
 //! 1. What does not lead to us is neither replaced nor removed.
 //! 2. Each name is looked at before anything is changed, and when one link cannot be made, those before it are taken back.
@@ -12,12 +13,13 @@ use std::fs::{self, Metadata};
 use std::io;
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::{MetadataExt as _, symlink};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use log::{debug, error};
 use supervise_init::sys::Errno;
 
 use crate::cli::exit;
+use crate::request;
 use crate::sys::path_of_exec;
 
 mod trouble;
@@ -26,6 +28,22 @@ use trouble::{Other, Trouble};
 
 /// The names that `--inits` stands for.
 const INITS: [&str; 5] = ["tini", "tini-static", "docker-init", "dumb-init", "catatonit"];
+
+/// Which links.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Names {
+    Inits,
+    Clients,
+}
+
+impl Names {
+    fn all(self) -> Vec<&'static str> {
+        match self {
+            Names::Inits => INITS.to_vec(),
+            Names::Clients => request::names().collect(),
+        }
+    }
+}
 
 /// What is to be done.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -37,7 +55,9 @@ pub(crate) enum Order {
 /// The links of one directory.
 #[derive(Debug)]
 pub(crate) struct Shims {
-    pub(crate) dir: &'static CStr,
+    pub(crate) names: Names,
+    /// Otherwise the first of PATH that is there.
+    pub(crate) dir: Option<&'static CStr>,
     pub(crate) order: Order,
 }
 
@@ -45,8 +65,10 @@ impl Shims {
     /// Does it, and returns the code to end with.
     #[inline(never)]
     pub(crate) fn run(&self) -> u8 {
-        let dir = Path::new(OsStr::from_bytes(self.dir.to_bytes()));
-        let done = Place::new(dir).and_then(|place| match self.order {
+        let said = self.dir.map(|dir| PathBuf::from(OsStr::from_bytes(dir.to_bytes())));
+        let dir = said.or_else(first_of_path).ok_or(Trouble::NoDirectory);
+        let place = dir.and_then(|dir| Place::new(dir, self.names.all()));
+        let done = place.and_then(|place| match self.order {
             Order::Install => place.install(),
             Order::Remove => place.remove(),
         });
@@ -75,8 +97,9 @@ enum Found {
 }
 
 /// The directory, and what leads to us there.
-struct Place<'a> {
-    dir: &'a Path,
+struct Place {
+    names: Vec<&'static str>,
+    dir: PathBuf,
     ours: File,
     /// Our executable, as the links name it.
     target: PathBuf,
@@ -84,22 +107,23 @@ struct Place<'a> {
     own_name: Option<&'static str>,
 }
 
-impl<'a> Place<'a> {
-    fn new(dir: &'a Path) -> Result<Place<'a>, Trouble> {
+impl Place {
+    fn new(dir: PathBuf, names: Vec<&'static str>) -> Result<Place, Trouble> {
         let program = own_path()?;
         let ours = fs::metadata(&program).map_err(|error| Trouble::Gone(program.clone(), errno(&error)))?;
-        let there = fs::metadata(dir).and_then(|there| match there.is_dir() {
+        let there = fs::metadata(&dir).and_then(|there| match there.is_dir() {
             true => Ok(there),
             false => Err(io::Error::from_raw_os_error(libc::ENOTDIR)),
         });
-        let there = there.map_err(|error| Trouble::Directory(dir.to_owned(), errno(&error)))?;
+        let there = there.map_err(|error| Trouble::Directory(dir.clone(), errno(&error)))?;
         let beside = program.parent().and_then(|parent| fs::metadata(parent).ok());
         let is_beside = beside.is_some_and(|beside| file(&beside) == file(&there));
         let name = program.file_name().filter(|_| is_beside);
         Ok(Place {
             dir,
             ours: file(&ours),
-            own_name: name.and_then(|name| INITS.into_iter().find(|init| *init == name)),
+            own_name: name.and_then(|name| names.iter().copied().find(|init| *init == name)),
+            names,
             // By its name alone it is also right where the directory is seen by another path.
             target: name.map_or_else(|| program.clone(), PathBuf::from),
         })
@@ -142,8 +166,8 @@ impl<'a> Place<'a> {
 
     /// What has the names.
     fn look(&self) -> Result<Vec<(PathBuf, Found)>, Trouble> {
-        let mut all = Vec::with_capacity(INITS.len());
-        for name in INITS {
+        let mut all = Vec::with_capacity(self.names.len());
+        for name in &self.names {
             all.push(self.look_at(name)?);
         }
         Ok(all)
@@ -168,6 +192,12 @@ impl<'a> Place<'a> {
         };
         Ok((path, found))
     }
+}
+
+/// Where root's names are looked for first. (In an image not every directory of its PATH is there.)
+fn first_of_path() -> Option<PathBuf> {
+    let path = std::env::var_os("PATH")?;
+    std::env::split_paths(&path).find(|dir| dir.is_absolute() && dir.is_dir())
 }
 
 fn file(metadata: &Metadata) -> File {

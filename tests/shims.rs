@@ -1,4 +1,4 @@
-//! `supervise shims --inits DIR`: the links that it makes and removes, what it leaves alone, and what it says when it
+//! `supervise shims`: the links that it makes and removes, what it leaves alone, and what it says when it
 //! cannot.
 
 #[expect(dead_code, reason = "each test file uses its part of the harness")]
@@ -225,15 +225,53 @@ fn what_is_no_directory_is_named() {
     }
 }
 
+const CLIENTS: [&str; 8] = ["halt", "init", "poweroff", "reboot", "runlevel", "shutdown", "systemctl", "telinit"];
+
+#[test]
+fn the_names_of_clients_are_made_where_it_is_told_and_are_these_clients() {
+    let scene = Scene::new();
+    let dir = new_dir(&scene, "dir");
+    is_quiet(&shims(&scene, &[&dir]));
+    assert_eq!(listing(&dir).into_keys().collect::<Vec<_>>(), CLIENTS);
+    is_quiet(&shims(&scene, &[&dir]));
+    for (name, said) in [("poweroff", "poweroff [OPTIONS]"), ("systemctl", "systemctl [OPTIONS]")] {
+        let mut command = scene.command(dir.join(name));
+        command.arg("--help");
+        let ended = run(&scene, command);
+        assert!(ended.stdout.iter().any(|line| line.contains(said)), "nothing of {said:?} in {ended:?}");
+    }
+    // The other names are another matter.
+    is_quiet(&shims(&scene, &[&"--inits", &dir]));
+    assert_eq!(listing(&dir).len(), CLIENTS.len() + NAMES.len());
+    is_quiet(&shims(&scene, &[&dir, &"--remove"]));
+    assert_eq!(listing(&dir).into_keys().collect::<Vec<_>>(), NAMES);
+}
+
+#[test]
+fn without_a_directory_it_is_the_first_of_path_that_is_there() {
+    let scene = Scene::new();
+    let (first, second) = (new_dir(&scene, "first"), new_dir(&scene, "second"));
+    let missing = scene.folder().join("missing");
+    let among = |path: &[&Path], words: &[&str]| {
+        let mut command = scene.command(supervise());
+        command.arg("shims").args(words).env("PATH", std::env::join_paths(path).expect("no colon is in them"));
+        run(&scene, command)
+    };
+    is_quiet(&among(&[&missing, Path::new("relative"), &first, &second], &[]));
+    assert_eq!((listing(&first).len(), listing(&second).len()), (CLIENTS.len(), 0));
+    is_quiet(&among(&[&first], &["--remove"]));
+    assert_eq!(listing(&first).len(), 0);
+    refused(&among(&[&missing], &[]), &["no directory of PATH is there", "`supervise shims DIR`"]);
+}
+
 #[test]
 fn wrong_words_are_told_what_to_say() {
     let scene = Scene::new();
-    let cases: [(&[&str], &str); 15] = [
-        (&[], "say `supervise shims --inits DIR`"),
-        (&["--remove"], "say `supervise shims --inits DIR`"),
-        (&["-v"], "say `supervise shims --inits DIR`"),
-        (&["--inits="], "say `supervise shims --inits DIR`"),
-        (&["/usr/local/bin"], "say `supervise shims --inits /usr/local/bin`"),
+    let cases: [(&[&str], &str); 14] = [
+        (&[""], "shims where? say `supervise shims DIR`, or "),
+        (&["--inits="], "`supervise shims --inits DIR`"),
+        (&["/no/dir", "/other"], "shims /other: it takes nothing like that"),
+        (&["/no/dir", "--inits", "/other"], "shims /other: it takes nothing like that"),
         (&["--inits"], "--inits needs a value: --inits DIR"),
         (&["--inits", "--"], "--inits needs a value: --inits DIR"),
         (&["--init", "/no/dir"], "unknown option --init; did you mean --inits?"),

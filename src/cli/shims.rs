@@ -10,19 +10,20 @@ use super::options::{self, Id};
 use super::subcommands::Row;
 use super::wrong::Wrong;
 use super::{Request, named, value};
-use crate::shims::{Order, Shims};
+use crate::shims::{Names, Order, Shims};
 
 /// What was said so far.
 struct Said {
+    names: Names,
     dir: Option<&'static CStr>,
     order: Order,
     level: Option<LevelFilter>,
 }
 
-/// `supervise shims --inits DIR [--remove]`
+/// `supervise shims [DIR | --inits DIR] [--remove]`
 #[inline(never)]
 pub(super) fn parse(subcommand: &'static Row, words: &Words) -> Result<Request, Wrong> {
-    let mut said = Said { dir: None, order: Order::Install, level: None };
+    let mut said = Said { names: Names::Clients, dir: None, order: Order::Install, level: None };
     let options = subcommand.shown_options();
     let mut at = 2;
     while let Some(word) = words.get(at) {
@@ -46,13 +47,16 @@ pub(super) fn parse(subcommand: &'static Row, words: &Words) -> Result<Request, 
                     said.set(row, c"").ok_or_else(unknown)?;
                 }
             }
-            _ if said.dir.is_none() => return Err(Wrong::NoShims(Some(word))),
+            _ if said.dir.is_none() => said.dir = Some(word),
             _ => return Err(unknown()),
         }
         at += 1;
     }
-    let dir = said.dir.filter(|dir| !dir.is_empty()).ok_or(Wrong::NoShims(None))?;
-    Ok(Request::Shims(Shims { dir, order: said.order }, said.level))
+    let Said { names, dir, order, level } = said;
+    if dir.is_some_and(CStr::is_empty) {
+        return Err(Wrong::NoShims);
+    }
+    Ok(Request::Shims(Shims { names, dir, order }, level))
 }
 
 impl Said {
@@ -61,7 +65,10 @@ impl Said {
         match row.id {
             Id::Verbose => self.level = Some(LevelFilter::Debug),
             Id::Remove => self.order = Order::Remove,
-            Id::Inits if self.dir.is_none() => self.dir = Some(value),
+            Id::Inits if self.dir.is_none() => {
+                self.names = Names::Inits;
+                self.dir = Some(value);
+            }
             _ => return None,
         }
         Some(())

@@ -71,8 +71,8 @@ pub(crate) static TABLE: [Row; 13] = [
     Row {
         subcommand: Subcommand::Shims,
         name: "shims",
-        usage: "--inits DIR [--remove]",
-        help: "Give it the names of other inits, by links\nFor images that call tini, docker-init, dumb-init or catatonit by name.",
+        usage: "[DIR | --inits DIR] [--remove]",
+        help: "Give it more names, by links\nAs an image is built. Those of poweroff, halt, reboot, shutdown, telinit, init, runlevel and systemctl, in DIR (default: the first directory of PATH that is there); or of other inits, for images that call these.",
         options: &SHIMS,
     },
     Row {

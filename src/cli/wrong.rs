@@ -70,7 +70,7 @@ pub(crate) enum Wrong {
     NotTaken { subcommand: &'static subcommands::Row, word: &'static CStr },
     NoShell,
     NotAShell(&'static CStr),
-    NoShims(Option<&'static CStr>),
+    NoShims,
     NoStatus,
 }
 
@@ -196,10 +196,8 @@ impl fmt::Display for Wrong {
             Wrong::NoStatus => {
                 f.write_str("ctl what? say `supervise ctl status`; for a program of that name `supervise -- ctl`")
             }
-            Wrong::NoShims(dir) => {
-                let dir = dir.map_or("DIR".into(), CStr::to_string_lossy);
-                write!(f, "shims of what? say `supervise shims --inits {dir}`; for a program of that name ")?;
-                f.write_str("`supervise -- shims`")
+            Wrong::NoShims => {
+                f.write_str("shims where? say `supervise shims DIR`, or with the names of inits `supervise shims --inits DIR`")
             }
         }
     }

@@ -21,6 +21,8 @@ pub(super) enum Trouble {
     NoProgram,
     /// Our own executable is not where it was.
     Gone(PathBuf, Errno),
+    /// Of PATH.
+    NoDirectory,
     Directory(PathBuf, Errno),
     Look(PathBuf, Errno),
     /// By something else, at least one.
@@ -42,11 +44,14 @@ impl fmt::Display for Trouble {
                  started by a path; mount /proc, or call it by its absolute path",
             ),
             Trouble::Gone(path, errno) => gone(f, path, *errno),
+            Trouble::NoDirectory => f.write_str(
+                "no directory of PATH is there, for the links to be made in; name one: `supervise shims DIR`",
+            ),
             Trouble::Directory(path, errno) => {
                 write!(f, "cannot look into {}: {errno}; ", path.display())?;
                 f.write_str(match errno.0 {
                     libc::ENOENT => "make that directory first, or name another",
-                    libc::ENOTDIR => "--inits wants a directory",
+                    libc::ENOTDIR => "links are made in a directory",
                     _ => "name a directory that this user may look into",
                 })
             }
@@ -106,7 +111,7 @@ fn what_to_do(errno: Errno) -> &'static str {
         libc::EACCES => "; do it as a user who may write there, such as root",
         libc::EPERM => "; that directory is immutable or another user's, or its file system has no symbolic links",
         libc::EROFS => "; do it when the image is built, or where the file system can be written to",
-        libc::ENOSPC | libc::EDQUOT => "; make room for five more files there",
+        libc::ENOSPC | libc::EDQUOT => "; make room for some more files there",
         libc::EEXIST => "; somebody else has made it meanwhile: say it again",
         _ => "",
     }

@@ -263,7 +263,7 @@ const SHIMS: &[Section] = &[
         parts: &[
             Example(
                 "In a Dockerfile, also of an image that has no other program:",
-                &["RUN [\"supervise\", \"shims\", \"--inits\", \"/usr/local/bin\"]"],
+                &["RUN [\"supervise\", \"shims\"]", "RUN [\"supervise\", \"shims\", \"--inits\", \"/usr/local/bin\"]"],
             ),
             Example(
                 "At a prompt, and back:",
