@@ -61,7 +61,7 @@ pub(crate) struct Conduct {
     pub(crate) parting: Option<Signal>,
     pub(crate) kept: Kept,
     /// Whether `LISTEN_PID` and `WATCHDOG_PID` name the command where they named us.
-    pub(crate) names_pid: bool,
+    pub(crate) names_pid: [bool; 2],
     /// Whether there is a command.
     pub(crate) has_main: bool,
     /// The init that we are called as speaks by it.
@@ -79,7 +79,7 @@ impl Conduct {
         hurry: Hurry::All,
         parting: None,
         kept: Kept { descriptors: false, directory: false },
-        names_pid: true,
+        names_pid: [true; 2],
         has_main: true,
         voice: None,
     };

@@ -3,7 +3,7 @@
 use std::ffi::CStr;
 
 use log::{debug, error, warn};
-use supervise_init::core::{Outcome, Policy, Record, Scope, Signal, Single, StartError, Status};
+use supervise_init::core::{Outcome, Policy, Record, Scope, Signal, Single, StartError, Status, Step};
 use supervise_init::driver::{self, Kept, Listener, Offer, Purpose, Setting, Slot};
 use supervise_init::sys::{
     self, Entry, Environment, Line, Pid, Program, SigSet, Static, Words, parent, session, session_of,
@@ -12,6 +12,7 @@ use supervise_init::sys::{
 use crate::cli::hooks::Hooks;
 use crate::cli::{self, Options};
 use crate::conduct::{Orphans, Signals};
+use crate::diagnose::stop::Settings;
 use crate::hooks::{Around, Plan};
 use crate::outfit::Ready;
 use crate::place::Place;
@@ -37,12 +38,13 @@ pub(crate) fn run(
     };
     let conduct = options.conduct;
     compat::leave_terminal(conduct.grouping, surroundings.ourselves());
+    let [listen, watchdog] = surroundings.pid_entries;
     let program = Program {
         words,
         first: options.command,
         environment: ready.environment,
         path: ready.path,
-        pid_entries: if conduct.names_pid { surroundings.pid_entries } else { [None; 2] },
+        pid_entries: [listen.filter(|_| conduct.names_pid[0]), watchdog.filter(|_| conduct.names_pid[1])],
         named: None,
         entry: hand_on(entry, conduct.signals),
         placement: place.placement,
@@ -74,7 +76,8 @@ pub(crate) fn run(
     let mut record = if report.is_some() { RECORD.put(Record::EMPTY) } else { None };
     let mut listener = offer.map(|offer| Listener::open(offer, surroundings.ourselves(), &offer::make_known));
     let home = Home::of(offer, conduct.kept);
-    let life = Life { policy, program, surroundings, kept: home.kept, spared: report.as_ref() };
+    let settings = if conduct.voice.is_some() { Settings::Variables } else { Settings::Options };
+    let life = Life { policy, program, surroundings, kept: home.kept, spared: report.as_ref(), settings };
     let outcome = loop {
         match life.live(slots, record.as_deref_mut(), listener.as_mut()) {
             Outcome::Again => begin_again(slots, record.as_deref_mut(), listener.as_mut(), &home),
@@ -97,6 +100,7 @@ struct Life<'a> {
     surroundings: &'a Surroundings,
     kept: Kept,
     spared: Option<&'a Report>,
+    settings: Settings,
 }
 
 impl Life<'_> {
@@ -107,13 +111,14 @@ impl Life<'_> {
         record: Option<&mut Record>,
         listener: Option<&mut Listener<'l>>,
     ) -> Outcome {
-        let Life { policy, program, surroundings, kept, spared } = *self;
+        let Life { policy, program, surroundings, kept, spared, settings } = *self;
         let mut machine = if slots.is_empty() { Single::without_main(policy) } else { Single::new(policy) };
         let context = diagnose::stop::Context {
             ourselves: surroundings.ourselves(),
             scope: policy.scope,
             kill_mode: policy.ladder.kill_mode,
             program,
+            settings,
         };
         let setting = Setting {
             scope: policy.scope,
@@ -275,8 +280,10 @@ fn not_started(slot: &Slot<'_>, why: StartError, options: &Options) -> NotStarte
     match (slot.purpose(), options.conduct.voice) {
         (Purpose::Main, Some(voice)) => {
             let code = compat::explain_start(voice, program.name(), why, &reason);
-            // To those inits it is a child that has ended so.
-            let code = options.exit_map.get(Status::Exited(code)).unwrap_or(code);
+            // To those inits what has executed nothing is a child that has ended so.
+            let is_childs = matches!(why.step, Step::Exec | Step::ExecForeign | Step::ExecShell);
+            let mapped = options.exit_map.get(Status::Exited(code)).filter(|_| is_childs);
+            let code = mapped.unwrap_or(code);
             NotStarted { text: reason.to_string(), code, is_said: true }
         }
         (Purpose::Main, None) => NotStarted { text: reason.to_string(), code: reason.code(), is_said: false },

@@ -1,8 +1,8 @@
 //! `supervise`: an init for containers and shells. What is process 1 itself is the crate `supervise-init`; this one
 //! reads the command line, prepares what allocates before the payload starts, and says what went wrong.
 //!
-//! `cli` turns words into checked types, and `compat` those of other inits; [`run`] puts the parts together, `diagnose` explains a program that does not
-//! start.
+//! `cli` turns words into checked types, and `compat` those of other inits; [`run`] puts the parts together, `diagnose`
+//! explains a program that does not start.
 
 mod cli;
 mod compat;

@@ -54,10 +54,14 @@ impl Place {
             Grouping::Shared => needs_group || has_new_session(options),
             Grouping::Own | Grouping::Session => true,
         };
-        let group = if is_apart { Group::Own } else { Group::Shared };
+        let group = match is_apart {
+            true => Group::Own,
+            false if *leads_session => Group::Led,
+            false => Group::Shared,
+        };
         let tty = find_tty.filter(|_| group == Group::Own).and_then(|find| find());
         let placement = match (group, tty) {
-            (Group::Shared, _) => Placement::Inherited,
+            (Group::Shared | Group::Led, _) => Placement::Inherited,
             // In a pipeline the terminal may be a neighbour's, such as a pager's in our group. Who needs it there is
             // stopped at the first use, and gets it then.
             (Group::Own, Some(tty)) if tty.is_ours() && (*leads_session || talks_to_terminal()) => {

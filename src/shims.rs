@@ -19,15 +19,12 @@ use log::{debug, error};
 use supervise_init::sys::Errno;
 
 use crate::cli::exit;
-use crate::request;
 use crate::sys::path_of_exec;
+use crate::{compat, request};
 
 mod trouble;
 
 use trouble::{Other, Trouble};
-
-/// The names that `--inits` stands for.
-const INITS: [&str; 5] = ["tini", "tini-static", "docker-init", "dumb-init", "catatonit"];
 
 /// Which links.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -39,7 +36,7 @@ pub(crate) enum Names {
 impl Names {
     fn all(self) -> Vec<&'static str> {
         match self {
-            Names::Inits => INITS.to_vec(),
+            Names::Inits => compat::NAMES.iter().map(|(name, _)| *name).collect(),
             Names::Clients => request::names().collect(),
         }
     }
@@ -135,7 +132,9 @@ impl Place {
         for (path, found) in self.look()? {
             match found {
                 Found::Nothing => missing.push(path),
-                Found::Ours | Found::Ourselves => debug!(event = "kept"; "{} leads to supervise", path.display()),
+                Found::Ours | Found::Ourselves => {
+                    debug!(event = "kept"; "{} leads to supervise already", path.display())
+                }
                 Found::Other(other) => taken.push((path, other)),
             }
         }
@@ -156,9 +155,14 @@ impl Place {
 
     fn remove(&self) -> Result<(), Trouble> {
         for (path, found) in self.look()? {
-            if found == Found::Ours {
-                fs::remove_file(&path).map_err(|error| Trouble::Remove(path.clone(), errno(&error)))?;
-                debug!(event = "removed"; "{} is removed", path.display());
+            match found {
+                Found::Ours => {
+                    fs::remove_file(&path).map_err(|error| Trouble::Remove(path.clone(), errno(&error)))?;
+                    debug!(event = "removed"; "{} is removed", path.display());
+                }
+                Found::Ourselves => debug!(event = "kept"; "{} is supervise itself, and stays", path.display()),
+                Found::Other(_) => debug!(event = "kept"; "{} is not this supervise, and stays", path.display()),
+                Found::Nothing => debug!(event = "missing"; "{} is not there", path.display()),
             }
         }
         Ok(())

@@ -421,3 +421,26 @@ fn a_strict_one_has_no_variable_left_for_its_command() {
         assert!(!told.contains("SUPERVISE_") && told.contains("end of status"), "{who:?}: {told}");
     }
 }
+
+#[test]
+fn strictness_is_asked_for_by_a_word_that_says_so() {
+    let words = [("1", false), ("yes", false), ("true", false), ("", true), ("0", true), ("no", true), ("false", true)];
+    for (word, is_told) in words {
+        let case = asked("", "--", facts::leftovers).env("SUPERVISE_STRICT", word);
+        let told = facts::leftovers(&Play::new(TINI, Who::Ours, Place::Pid1, &case));
+        let expected = if is_told { "code 3; told;" } else { "code 3; not told;" };
+        assert!(told.starts_with(expected), "SUPERVISE_STRICT={word}: {told}");
+    }
+    let case = run("-s -- {probe} say started").env("SUPERVISE_STRICT", "maybe");
+    let play = Play::new(TINI, Who::Ours, Place::Child, &case);
+    let told = play.told(&play.launch().end());
+    assert!(told.starts_with("code 1\nerr: supervise: SUPERVISE_STRICT=maybe: it is 1 or 0"), "{told}");
+}
+
+#[test]
+fn a_code_that_is_taken_for_success_is_the_commands_and_no_failure_of_ours() {
+    let failed = run("-s -e 1 -- {probe} say ran").env("SUPERVISE_WORKDIR", "/no/such");
+    let play = Play::new(TINI, Who::Ours, Place::Child, &failed);
+    let told = play.told(&play.launch().end());
+    assert!(told.starts_with("code 1\n") && !told.contains("out: ran"), "{told}");
+}

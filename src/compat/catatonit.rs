@@ -142,6 +142,7 @@ fn conduct(given: &Given<'_>, pauses: bool) -> Conduct {
         on_signal_death: Some(OnSignalDeath::Code),
         hurry: Hurry::Leftovers,
         kept: Kept { descriptors: false, directory: strict },
+        names_pid: [true, !strict],
         has_main: !pauses,
         ..Conduct::OURS
     }

@@ -135,7 +135,7 @@ fn conduct(given: &Given<'_>, has_session: bool) -> Conduct {
         on_signal_death: Some(OnSignalDeath::Code),
         hurry: Hurry::Leftovers,
         kept: Kept { descriptors: strict, directory: false },
-        names_pid: !strict,
+        names_pid: [!strict; 2],
         ..Conduct::OURS
     }
 }

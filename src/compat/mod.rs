@@ -1,11 +1,12 @@
 //! Called by the name of another init, we are that init: tini, dumb-init or catatonit, flag for flag. Each has a module
 //! that turns its words and variables into the options and the conduct that ours are made of too, and knows its texts.
 //!
-//! What the others do wrong is done right, unless `SUPERVISE_STRICT=1` asks for all that they do: see
+//! What the others do wrong is done right, unless `SUPERVISE_STRICT=1` asks for that where anybody could depend on it: see
 //! [`Manner`]. `SUPERVISE_` variables stand for options here too.
 //!
 //! 1. The front-ends are pure: the words, the variables and our place go in, and what is to be done comes out.
-//! 2. What they make is all that the init knows: it does not ask by which name it was called.
+//! 2. What they make is all that the init knows of them. It asks their [`Voice`] alone: what is said, and the code of a
+//!    failure.
 
 mod catatonit;
 mod dumb_init;
@@ -59,7 +60,7 @@ pub(crate) fn named(name: &[u8]) -> Option<Other> {
 enum Manner {
     /// What they do wrong is done right.
     Mended,
-    /// All that they do is done, but hanging and losing signals.
+    /// So is what nobody could depend on (a hang, a lost signal). All else is as they do it.
     Strict,
 }
 
@@ -158,7 +159,7 @@ fn run_front(front: Front, environment: Environment, entry: Entry, surroundings:
     surroundings.prepare_log();
     let Some(voice) = voice::install(speech) else { return FAILURE };
     options.conduct.voice = Some(voice);
-    if voice.is_silent() && !surroundings.has_level() {
+    if (voice.is_silent() || voice.is_strict()) && !surroundings.has_level() {
         options.level = Some(LevelFilter::Error);
     }
     if let Err(wrong) = options.complete(surroundings.variables()) {

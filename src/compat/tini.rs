@@ -161,7 +161,7 @@ fn conduct(given: &Given<'_>) -> Conduct {
         on_signal_death: Some(OnSignalDeath::Code),
         hurry: Hurry::Leftovers,
         kept: Kept { descriptors: strict, directory: strict },
-        names_pid: !strict,
+        names_pid: [!strict; 2],
         ..Conduct::OURS
     }
 }

@@ -28,6 +28,7 @@ use supervise_init::sys::{Pid, Program, session_of};
 use self::judge::{Finding, Scene, Told, Why};
 use self::process::{are_shell_words, shorten};
 use self::read::Whose;
+pub(crate) use self::text::Settings;
 use self::text::{Line, Seconds, Shell};
 use crate::diagnose::start;
 use crate::sys::end_by_panic;
@@ -41,6 +42,7 @@ pub(crate) struct Context {
     pub(crate) kill_mode: KillMode,
     /// The main program.
     pub(crate) program: Program,
+    pub(crate) settings: Settings,
 }
 
 /// So many lines at most, then how many there would be more.
@@ -78,11 +80,12 @@ pub(crate) fn explain(situation: &Situation<'_>, context: &Context) {
         return say_nothing_found(situation, signal);
     }
     let shell = main_was_shell(situation.slow, &context.program);
+    let settings = context.settings;
     for finding in findings.iter().take(LINES) {
         // Whose parent is still there is that one's affair.
         let is_orphan = finding.process.parent == context.ourselves.number();
         let shell = shell.as_ref().filter(|_| is_orphan && matches!(finding.why, Why::AtWork(_) | Why::Unread));
-        let line = Line { finding, told, signal, waited: situation.waited, next: situation.next, shell };
+        let line = Line { finding, told, signal, waited: situation.waited, next: situation.next, shell, settings };
         let Finding { process, why, .. } = finding;
         warn!(event = "explain", pid = process.pid, comm = process.comm.as_str(), signal = signal.number(), why = why.name(); "{line}");
     }

@@ -23,6 +23,8 @@ pub enum Scope {
 pub enum Group {
     /// Ours, and so our caller's: what the terminal sends reaches main by itself.
     Shared,
+    /// Ours, in a session that we lead: the kernel tells us alone that its terminal is gone.
+    Led,
     /// One of its own.
     Own,
 }
@@ -93,6 +95,17 @@ pub struct Policy<'a> {
     pub requests: Option<Manager>,
     /// What comes of a request for a reboot.
     pub on_reboot: OnReboot,
+}
+
+impl Group {
+    /// Whether what the kernel sends us reaches main by itself.
+    pub(super) fn has_it_from_kernel(self, signal: Signal) -> bool {
+        match self {
+            Group::Shared => signal.is_from_terminals(),
+            Group::Led => signal.is_from_terminals() && signal != Signal::HUP && signal != Signal::CONT,
+            Group::Own => false,
+        }
+    }
 }
 
 impl Policy<'_> {

@@ -16,10 +16,13 @@ impl Errno {
 
     /// strerror(3), as the C library that we are linked with has it.
     pub fn phrase(self) -> &'static str {
+        // Beyond, the text may not stay.
+        if !(0..=libc::EHWPOISON).contains(&self.0) {
+            return "unknown error";
+        }
         // SAFETY: takes an integer; the answer is a string that is never null.
         let text = unsafe { libc::strerror(self.0) };
-        // SAFETY: it ends with a NUL and stays: for a number without a text, until the next call of this single-threaded
-        // process.
+        // SAFETY: it ends with a NUL, and that of a number which is known stays.
         unsafe { CStr::from_ptr(text) }.to_str().unwrap_or("unknown error")
     }
 }

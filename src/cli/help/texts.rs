@@ -75,7 +75,7 @@ pub(super) const SECTIONS: &[Section] = &[
         title: "Other inits",
         parts: &[Text(
             "Called tini, tini-static, docker-init, dumb-init or catatonit, by a link or a copy, it is that init: with its \
-                 options, variables, exit codes and texts, but without what it does wrong, unless SUPERVISE_STRICT=1. dockerd \
+                 options, variables, exit codes and texts, but without what it does wrong. (SUPERVISE_STRICT=1 gives that back where anybody could depend on it: README.) dockerd \
                  calls its init docker-init. The variables below work under those names too.",
         )],
     },
@@ -113,7 +113,10 @@ pub(super) const SECTIONS: &[Section] = &[
                 "What is logged to stderr. Why nothing was started is always said. Default: info.",
             ),
             Term("SUPERVISE_LOG_FORMAT=text|json", "How. Default: text."),
-            Term("SUPERVISE_STRICT=1", "Under another init's name: do all as that one does, also what it does wrong."),
+            Term(
+                "SUPERVISE_STRICT=1",
+                "Under another init's name: do what it does wrong too, where anybody could depend on that. 1, true, yes or 0, false, no.",
+            ),
         ],
     },
     Section {

@@ -7,7 +7,7 @@ use supervise_init::sys::SigSet;
 
 use super::judge::{Scene, Told};
 use super::process::{Process, State, WaitsFor};
-use super::text::{Line, Seconds, Shell};
+use super::text::{Line, Seconds, Settings, Shell};
 
 const NONE: SigSet = SigSet::from_bits(0);
 const OURSELVES: i32 = 1;
@@ -68,7 +68,8 @@ fn scene<'a>(told: Told, processes: &'a [Process]) -> Scene<'a> {
 fn lines_of(scene: &Scene<'_>, next: Option<Duration>, shell: Option<&Shell>) -> Vec<String> {
     let Scene { told, signal, .. } = *scene;
     let findings = scene.judge();
-    let line = |finding| Line { finding, told, signal, waited: Duration::from_secs(5), next, shell }.to_string();
+    let (waited, settings) = (Duration::from_secs(5), Settings::Options);
+    let line = |finding| Line { finding, told, signal, waited, next, shell, settings }.to_string();
     findings.iter().map(line).collect()
 }
 

@@ -15,7 +15,7 @@ use supervise_init::sys::{SigSet, this_process};
 use super::judge::{Scene, Told};
 use super::process::Process;
 use super::read::{self, Whose};
-use super::text::Line;
+use super::text::{Line, Settings};
 
 /// A main program with its descendants, in a process group of its own. It says `ready` when it is.
 struct Main {
@@ -89,7 +89,8 @@ impl Main {
             processes: &processes,
         };
         let waited = Duration::from_secs(5);
-        let line = |finding| Line { finding, told: scene.told, signal: scene.signal, waited, next: None, shell: None };
+        let (told, signal, settings) = (scene.told, scene.signal, Settings::Options);
+        let line = |finding| Line { finding, told, signal, waited, next: None, shell: None, settings };
         let findings = scene.judge();
         findings.iter().map(|finding| (finding.why.name(), finding.process.pid, line(finding).to_string())).collect()
     }

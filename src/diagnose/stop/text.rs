@@ -18,6 +18,28 @@ pub(super) struct Line<'a> {
     pub(super) next: Option<Duration>,
     /// The shell that main was, if it left the process behind.
     pub(super) shell: Option<&'a Shell>,
+    pub(super) settings: Settings,
+}
+
+/// How one can set what we advise.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Settings {
+    /// By options, as `--grace`.
+    Options,
+    /// By variables alone, as `SUPERVISE_GRACE`: under the name of another init.
+    Variables,
+}
+
+/// The option `long` in words, or its variable.
+struct Set(Settings, &'static str);
+
+impl fmt::Display for Set {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Settings::Options => write!(f, "--{}", self.1),
+            Settings::Variables => write!(f, "SUPERVISE_{}", self.1.to_ascii_uppercase().replace('-', "_")),
+        }
+    }
 }
 
 /// Main, when it was a shell and ended by itself.
@@ -146,7 +168,7 @@ impl Line<'_> {
                 "see to the device or network file system that it waits for (or thaw its cgroup); SIGKILL may have to wait too",
             ),
             Why::Ignored { instead, at_entry, below } => self.cure_of_ignored(f, *instead, *at_entry, below),
-            Why::InteractiveShell => f.write_str("use --stop-signal=HUP, which ends it"),
+            Why::InteractiveShell => write!(f, "use {}=HUP, which ends it", self.set("stop-signal")),
             Why::Blocked { at_entry: true, .. } => write!(f, "start supervise with {signal} unblocked"),
             Why::Blocked { instead, .. } => {
                 self.write_instead(f, *instead)?;
@@ -156,20 +178,20 @@ impl Line<'_> {
             Why::Discarded => write!(f, "start it there under an init (supervise -- ...), or let it handle {signal}"),
             Why::InForeground { below, .. } => {
                 f.write_str("start that child in the background and wait for it (`&`, then `wait`)")?;
-                write_reach(f, below)
+                self.write_reach(f, below)
             }
             Why::Returned => f.write_str("let the trap end with exit"),
             Why::Trap(below) => {
                 write!(f, "let the trap pass {signal} on (kill) and wait for it")?;
-                write_reach(f, below)
+                self.write_reach(f, below)
             }
             Why::Waits(below) => {
                 write!(f, "let it pass {signal} on")?;
-                write_reach(f, below)
+                self.write_reach(f, below)
             }
             Why::AtWork(below) => {
                 self.cure_of_work(f)?;
-                write_reach(f, below)
+                self.write_reach(f, below)
             }
             Why::Dumping => f.write_str("let it, or allow no core dump (ulimit -c 0)"),
             Why::Ending => f.write_str("nothing is to be done"),
@@ -198,33 +220,51 @@ impl Line<'_> {
             return write!(f, "{or}let it handle {signal}");
         }
         if self.finding.process.is_shell {
-            write!(f, "start the last command with exec, or use --kill-mode={}", ModeName(below.reach))
+            f.write_str("start the last command with exec")?;
         } else {
-            write!(f, "let it pass {signal} on, or use --kill-mode={}", ModeName(below.reach))
+            write!(f, "let it pass {signal} on")?;
         }
+        self.write_reach(f, below)
+    }
+
+    fn set(&self, long: &'static str) -> Set {
+        Set(self.settings, long)
+    }
+
+    /// `, or use --kill-mode=group`, if that helps.
+    fn write_reach(&self, f: &mut fmt::Formatter<'_>, below: &Below<'_>) -> fmt::Result {
+        if below.who.is_empty() || below.heard == Heard::InVain {
+            return Ok(());
+        }
+        write!(f, ", or use {}={}", self.set("kill-mode"), ModeName(below.reach))
     }
 
     fn write_instead(&self, f: &mut fmt::Formatter<'_>, instead: Instead) -> fmt::Result {
-        match (self.told, instead) {
-            (Told::Leftovers, _) | (_, Instead::Nothing) => Ok(()),
-            (_, Instead::Handled(other)) => write!(f, "use --stop-signal={}, which it handles, or ", short(other)),
-            (_, Instead::Ends(other)) => write!(f, "use --stop-signal={}, which ends it, or ", short(other)),
-        }
+        let (signal, does) = match (self.told, instead) {
+            (Told::Leftovers, _) | (_, Instead::Nothing) => return Ok(()),
+            (_, Instead::Handled(other)) => (other, "it handles"),
+            (_, Instead::Ends(other)) => (other, "ends it"),
+        };
+        write!(f, "use {}={}, which {does}, or ", self.set("stop-signal"), short(signal))
     }
 
     fn cure_of_work(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match (self.told, self.next, self.shell) {
+        match (self.told, self.next, self.shell) {
             (Told::Leftovers, _, Some(_)) => {
-                "start it with exec (or by the JSON form of ENTRYPOINT), so that it is the main program"
+                f.write_str("start it with exec (or by the JSON form of ENTRYPOINT), so that it is the main program")
             }
-            (Told::Leftovers, _, None) => "let the main program wait for it, or give it more time (--leftover-grace)",
+            (Told::Leftovers, _, None) => {
+                let grace = self.set("leftover-grace");
+                write!(f, "let the main program wait for it, or give it more time ({grace})")
+            }
             (Told::Main(_), Some(_), _) => {
-                "give it more time (--grace, and docker stop -t or terminationGracePeriodSeconds), or let it stop faster"
+                write!(f, "give it more time ({}, and docker stop -t or ", self.set("grace"))?;
+                f.write_str("terminationGracePeriodSeconds), or let it stop faster")
             }
             (Told::Main(_), None, _) => {
-                "give it more time (docker stop -t, terminationGracePeriodSeconds), or let it stop faster"
+                f.write_str("give it more time (docker stop -t, terminationGracePeriodSeconds), or let it stop faster")
             }
-        })
+        }
     }
 }
 
@@ -263,14 +303,6 @@ fn write_below(f: &mut fmt::Formatter<'_>, below: &Below<'_>, signal: Signal) ->
         Heard::NotFromUs => write!(f, "did not get {signal} from here"),
         Heard::InVain => f.write_str("would not act on it either"),
     }
-}
-
-/// `, or use --kill-mode=group`, if that helps.
-fn write_reach(f: &mut fmt::Formatter<'_>, below: &Below<'_>) -> fmt::Result {
-    if below.who.is_empty() || below.heard == Heard::InVain {
-        return Ok(());
-    }
-    write!(f, ", or use --kill-mode={}", ModeName(below.reach))
 }
 
 /// `pid 7 (`sh -c ./run.sh`)`.

@@ -7,7 +7,7 @@ use super::{IN_A_ROW, Input, MAIN, Single, drop_signal};
 use crate::core::actions::Actions;
 use crate::core::forwarding::Rule;
 use crate::core::machine::{Action, Event, Heard, Note, Pause, Received, Rung, Sender, Time};
-use crate::core::policy::{Group, Hurry};
+use crate::core::policy::Hurry;
 use crate::core::request::Ask;
 use crate::core::signal::Signal;
 
@@ -55,7 +55,7 @@ impl Single<'_> {
     /// What a signal asks for, or why it asks for nothing.
     fn judge(&self, received: Received) -> Result<Input, Note> {
         let Received { signal, sender } = received;
-        if sender == Sender::Kernel && signal.is_from_terminals() && self.policy.group == Group::Shared {
+        if sender == Sender::Kernel && self.policy.group.has_it_from_kernel(signal) {
             return Err(Note::SentToGroup);
         }
         match self.policy.forwarding.rule(signal) {

@@ -45,7 +45,7 @@ impl Single<'_> {
     fn proceed(&self, child: Child) -> Action {
         match self.policy.group {
             Group::Own => Action::Tell(child, KillMode::Group, Signal::CONT),
-            Group::Shared => Action::Signal(child, Signal::CONT),
+            Group::Shared | Group::Led => Action::Signal(child, Signal::CONT),
         }
     }
 }

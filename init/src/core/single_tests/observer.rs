@@ -80,7 +80,9 @@ impl Observer<'_> {
             return self.asked(ask);
         }
         let of_terminal = matches!(signal, Signal::INT | Signal::QUIT | Signal::HUP | Signal::CONT | Signal::WINCH);
-        let by_terminal = kind == Kind::Kernel && of_terminal && self.options.shares_group();
+        let to_leader_alone = self.options.group == Group::Led && matches!(signal, Signal::HUP | Signal::CONT);
+        let to_group = of_terminal && !to_leader_alone;
+        let by_terminal = kind == Kind::Kernel && to_group && self.options.shares_group();
         let meaning = self.options.meaning(signal);
         if signal == Signal::INT {
             let last = self.seen.interrupt.replace((self.seen.now, kind));

@@ -183,7 +183,7 @@ impl Options {
     }
 
     pub(super) fn shares_group(&self) -> bool {
-        self.group == Group::Shared
+        self.group != Group::Own
     }
 
     /// What somebody asks for by a signal. The clients in these worlds are a busybox, which means a reboot, a halt and a
