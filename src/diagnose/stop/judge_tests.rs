@@ -84,6 +84,17 @@ fn of_leftovers(processes: &[Process]) -> Vec<String> {
     lines.iter().map(|line| line.strip_prefix("5 s after SIGTERM: leftover ").unwrap_or(line).to_owned()).collect()
 }
 
+#[test]
+fn where_there_are_no_options_their_variables_are_advised() {
+    let processes = [ignoring(process(MAIN, OURSELVES, "app"))];
+    let scene = scene(Told::Main(KillMode::Main), &processes);
+    let (waited, settings) = (Duration::from_secs(5), Settings::Variables);
+    let Scene { told, signal, .. } = scene;
+    let line = |finding| Line { finding, told, signal, waited, next: None, shell: None, settings }.to_string();
+    let lines: Vec<String> = scene.judge().iter().map(line).collect();
+    assert!(lines[0].contains("use SUPERVISE_STOP_SIGNAL=INT, which ends it, or"), "{lines:?}");
+}
+
 const MORE_TIME: &str = "give it more time (docker stop -t, terminationGracePeriodSeconds), or let it stop faster";
 
 #[test]
