@@ -44,13 +44,10 @@ pub(crate) enum Id {
     LogFormat,
     Help,
     Version,
-    /// Of `wait-for`.
+    // Of `wait-for` and `shims`.
     Timeout,
-    /// Of `wait-for`.
     Interval,
-    /// Of `shims`.
     Inits,
-    /// Of `shims`.
     Remove,
     // Of the clients of shutdown requests: `poweroff` and its like.
     Halt,
@@ -70,9 +67,8 @@ pub(crate) enum Id {
     Quiet,
     /// Taken, and of no effect.
     Accepted,
-    /// Of `ctl`.
+    // Of `ctl`.
     Json,
-    /// Of `ctl`.
     Check,
 }
 
