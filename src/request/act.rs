@@ -8,6 +8,7 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use nix::sys::signal::{SigSet, Signal};
 use nix::unistd::geteuid;
 use supervise_init::core::request::{Answer, Haste, Message, Reply, Request, Standing, Text, Verb, Wish};
 use supervise_init::sys::{Errno, Output};
@@ -150,6 +151,7 @@ impl Job<'_> {
             let errno = self.reboot(end);
             say(self.client, &format!("{}; asking process 1 instead", Reboot(errno)));
         }
+        outlast_the_stop();
         let haste = if end.force == Force::None { Haste::Orderly } else { Haste::Immediate };
         let request = Request { wish: end.wish, haste };
         let mut causes = Causes::default();
@@ -272,6 +274,15 @@ fn is_another(path: &CStr) -> bool {
     let is_same = (there.dev(), there.ino()) == (ours.dev(), ours.ino());
     let is_copy = || there.len() == ours.len() && fs::read(path).ok() == fs::read("/proc/self/exe").ok();
     is_program && !is_same && !is_copy()
+}
+
+/// The stop tells everybody to end, and us too before we have ended with 0.
+fn outlast_the_stop() {
+    let mut told = SigSet::empty();
+    told.add(Signal::SIGTERM);
+    told.add(Signal::SIGHUP);
+    // It cannot fail with signals that there are.
+    let _ = told.thread_block();
 }
 
 fn print(text: &str) -> u8 {

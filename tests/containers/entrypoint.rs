@@ -134,6 +134,39 @@ pub(crate) fn docker_exec_enters_the_container(world: &World) -> Outcome {
     Ok(())
 }
 
+pub(crate) fn a_shutdown_asked_for_inside_ends_the_container(world: &World) -> Outcome {
+    let docker = world.docker_with_tiny()?;
+    let asks: [(&[&str], &str); 3] = [
+        (&["poweroff"], "poweroff"),
+        (&["shutdown", "--halt", "now"], "halt"),
+        (&["systemctl", "poweroff"], "poweroff"),
+    ];
+    for (words, said) in asks {
+        let mut container = docker.run(&[TINY, "sh", "-c", "echo ready; exec sleep 1000"])?;
+        container.wait_for("ready", 1)?;
+        let status = docker.command(["exec", &container.name, "/supervise"]).args(words).status();
+        assert_eq!(status.ok().and_then(|status| status.code()), Some(0), "{words:?}");
+        let ended = container.wait()?;
+        assert_eq!((ended.code, ended.count(&format!("{said} asked for by supervise"))), (Some(0), 1), "{ended:?}");
+    }
+    Ok(())
+}
+
+pub(crate) fn a_reboot_asked_for_inside_begins_again_in_the_same_container(world: &World) -> Outcome {
+    let docker = world.docker_with_tiny()?;
+    let mut container = docker.run(&[TINY, "sh", "-c", "echo ready; exec sleep 1000"])?;
+    container.wait_for("ready", 1)?;
+    container.exec("trap '' TERM HUP; touch /kept; /supervise reboot")?;
+    container.wait_for("ready", 2)?;
+    assert_eq!(
+        container.exec("ls /kept; /supervise ctl status --json | grep -o 'restarts.:1'")?,
+        "/kept\nrestarts\":1\n"
+    );
+    container.exec("trap '' TERM HUP; /supervise poweroff")?;
+    assert_eq!(container.wait()?.code, Some(0));
+    Ok(())
+}
+
 pub(crate) fn orphans_of_docker_exec_are_reaped(world: &World) -> Outcome {
     let mut container = world.docker_with_tiny()?.run(&[TINY, "sh", "-c", "echo ready; exec sleep 1000"])?;
     container.wait_for("ready", 1)?;

@@ -74,6 +74,8 @@ fn main() -> ExitCode {
         pods::the_pause_process_of_a_pod_is_ours,
         pods::podman_without_root_pauses_with_it,
         entrypoint::every_signal_reaches_the_command,
+        entrypoint::a_shutdown_asked_for_inside_ends_the_container,
+        entrypoint::a_reboot_asked_for_inside_begins_again_in_the_same_container,
         renamed::a_stop_ends_a_plain_program_below_every_name,
         renamed::background_workers_finish_below_every_name,
         renamed::strictness_kills_them_as_the_original_does,

@@ -266,6 +266,10 @@ impl<'s> Launch<'s> {
         let mut command = self.scene.command(&words[0]);
         command.args(&words[1..]);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        if self.init.is_none() && self.called.is_none() {
+            // The payload by itself has nobody who keeps it.
+            command.env_remove("SUPERVISE_REQUESTS");
+        }
         for change in std::mem::take(&mut self.adjust) {
             change(&mut command);
         }

@@ -1,5 +1,6 @@
-//! A FIFO that others write to: made anew over whatever stood there, and never at its end, because we ourselves have it
-//! open for writing.
+//! A FIFO that others write to, made anew over whatever stood there. We have it open for reading alone: with each read the
+//! kernel tells those who may write, and by SIGIO we would wake ourselves for ever. That its last writer has gone, which is
+//! its end, then means no more than that it is empty.
 
 use core::ffi::CStr;
 
@@ -19,15 +20,15 @@ pub struct Fifo {
 const MODE: libc::mode_t = 0o600;
 
 impl Fifo {
-    /// Makes it, and says whether anything stood there. What stands there from an earlier run is used again if it is a FIFO of our own for us alone, and is
-    /// removed otherwise.
+    /// Makes it, and says whether anything stood there. What stands there from an earlier run is used again if it is a FIFO
+    /// of our own for us alone, and is removed otherwise.
     ///
     /// # Errors
     /// The kernel's: a directory that we may not write to; ENOTEMPTY if a directory with something in it stands there.
     /// EADDRINUSE: somebody else reads it, such as the init of a system whose files we share.
     pub fn offer(path: &'static CStr, ourselves: Pid) -> Result<(Fifo, bool), Errno> {
         let was_there = make(path)?;
-        let flags = libc::O_RDWR | libc::O_NONBLOCK | libc::O_NOFOLLOW;
+        let flags = libc::O_RDONLY | libc::O_NONBLOCK | libc::O_NOFOLLOW;
         let fd = Fd::open(path, flags)?;
         announce(&fd, ourselves)?;
         Ok((Fifo { fd, path }, was_there))
@@ -35,7 +36,7 @@ impl Fifo {
 
     /// What waits in it; 0 if nothing does.
     pub fn read(&self, buffer: &mut [u8]) -> usize {
-        // EAGAIN: drained.
+        // EAGAIN: drained, by writers who are still there.
         self.fd.read(buffer).unwrap_or(0)
     }
 
