@@ -28,6 +28,8 @@ mod stop_table;
 mod users;
 mod visitors;
 mod waiting;
+#[path = "../harness/wanted.rs"]
+mod wanted;
 mod world;
 
 use std::process::ExitCode;

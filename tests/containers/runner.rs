@@ -9,6 +9,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
 use std::time::Instant;
 
+use crate::wanted::Wanted;
 use crate::world::World;
 
 /// Why a case did not come to its end.
@@ -26,41 +27,6 @@ pub(crate) type Outcome = Result<(), Trouble>;
 pub(crate) struct Case {
     pub(crate) name: &'static str,
     pub(crate) run: fn(&World) -> Outcome,
-}
-
-/// What the command line asked for; of libtest's options, those that say which cases.
-#[derive(Default)]
-struct Wanted {
-    list: bool,
-    exact: bool,
-    ignored_only: bool,
-    filters: Vec<String>,
-    skips: Vec<String>,
-}
-
-impl Wanted {
-    fn from_args(mut args: impl Iterator<Item = String>) -> Self {
-        let mut wanted = Self::default();
-        while let Some(arg) = args.next() {
-            match arg.as_str() {
-                "--list" => wanted.list = true,
-                "--exact" => wanted.exact = true,
-                "--ignored" => wanted.ignored_only = true,
-                "--skip" => wanted.skips.extend(args.next()),
-                // These take a value that must not be mistaken for a filter.
-                "--test-threads" | "--format" | "--color" | "--logfile" => drop(args.next()),
-                option if option.starts_with('-') => {}
-                _ => wanted.filters.push(arg),
-            }
-        }
-        wanted
-    }
-
-    fn takes(&self, name: &str) -> bool {
-        let hit = |word: &String| if self.exact { name == word } else { name.contains(word.as_str()) };
-        // No case is marked as ignored.
-        !self.ignored_only && (self.filters.is_empty() || self.filters.iter().any(hit)) && !self.skips.iter().any(hit)
-    }
 }
 
 /// Runs what the command line asks for and says how it went.

@@ -1,0 +1,83 @@
+//! What must not be there: a runlevel that makes clients reboot by themselves, a systemd that there is none of; and what
+//! a user without rights must not reach.
+
+use std::fs;
+
+use crate::container::{Container, Fate, PATH, Setting, Who};
+use crate::harness::{Exit, Scene, proc};
+use crate::roots::Root::{Bookworm, Busybox, Sysvinit, Trixie};
+use crate::runner::Case;
+
+/// What makes clients take the machine for one that is going down.
+const RUNLEVELS: [(&str, &str); 3] = [("RUNLEVEL", "6"), ("PREVLEVEL", "N"), ("INIT_VERSION", "sysvinit-3.06")];
+
+/// Asks process 1 for a poweroff by its own protocol.
+const ASK_DIRECTLY: &str = r#"perl -e '
+    use Socket;
+    socket(my $socket, PF_UNIX, SOCK_DGRAM, 0) or exit 1;
+    my $message = pack "a4 a a a C Q< C a220", "SVc1", "e", "p", "o", 0, 0, 0, "";
+    send($socket, $message, 0, sockaddr_un("/run/supervise/ctl")) or exit 1;
+'"#;
+
+pub(crate) fn cases() -> Vec<Case> {
+    let mut cases = vec![
+        Case::new("31: the services do not get a runlevel", no_runlevel),
+        Case::new("24: a user's message to the control socket is refused", control_socket),
+        Case::new("24: a user cannot write to /run/initctl", initctl),
+    ];
+    for root in [Bookworm, Sysvinit, Trixie] {
+        let name = format!("31: in {}, no runlevel is on record while all are being stopped", root.name());
+        cases.push(Case::new(name, move || {
+            let scene = Scene::new();
+            let mut container = Container::start(&scene, root, &Setting::PLAIN);
+            assert_eq!(container.types(Who::Root, "kill -s 38 1").exit, Exit::Code(0));
+            container.hear(&["one: got 15 "]);
+            let records = fs::read(container.file("/run/utmp")).unwrap_or_default();
+            // ut_type 1 is RUN_LVL, at the beginning of 384 bytes.
+            assert!(records.chunks(384).all(|record| !record.starts_with(&[1, 0])), "{records:?}");
+            container.must_stop(0, &["poweroff asked for"]);
+        }));
+    }
+    for root in [Bookworm, Trixie, Sysvinit, Busybox] {
+        let name = format!("33: in {}, nothing looks as if systemd ran", root.name());
+        cases.push(Case::new(name, move || {
+            let scene = Scene::new();
+            let container = Container::start(&scene, root, &Setting::PLAIN);
+            assert_eq!(container.types(Who::Root, "[ ! -e /run/systemd/system ]").exit, Exit::Code(0));
+            container.must_go_on(&[]);
+        }));
+    }
+    cases
+}
+
+fn no_runlevel() {
+    let scene = Scene::new();
+    let container = Container::start(&scene, Trixie, &Setting { variables: &RUNLEVELS, ..Setting::PLAIN });
+    let main = proc::children(container.pid())[0];
+    assert!(proc::has_variable(main, &format!("PATH={PATH}")), "its environment can be read");
+    for (name, value) in RUNLEVELS {
+        assert!(!proc::has_variable(main, &format!("{name}={value}")), "{name} was handed on");
+    }
+    container.must_go_on(&[]);
+}
+
+fn control_socket() {
+    let scene = Scene::new();
+    let mut container = Container::start(&scene, Trixie, &Setting::PLAIN);
+    // Whether the socket takes it or not.
+    container.types(Who::User, ASK_DIRECTLY);
+    assert_eq!(container.fate(), Fate::GoesOn);
+    // The same words are understood, and root may say them.
+    let asked = container.types(Who::Root, ASK_DIRECTLY);
+    assert_eq!(asked.exit, Exit::Code(0), "{asked:?}");
+    container.must_stop(0, &["poweroff asked for", "the control socket"]);
+}
+
+fn initctl() {
+    let scene = Scene::new();
+    let container = Container::start(&scene, Trixie, &Setting::PLAIN);
+    let written = container.types(Who::User, "echo >/run/initctl");
+    assert_ne!(written.exit, Exit::Code(0), "{written:?}");
+    assert!(written.stderr.join(" ").contains("Permission denied"), "{written:?}");
+    container.must_go_on(&[]);
+}
