@@ -48,7 +48,6 @@ pub(crate) fn cases() -> Vec<Case> {
             }),
             Case::new("29: process 1 sleeps when a writer is gone", sleeps),
             Case::new("14a: sysvinit-core's own script leaves all as it is", postinst),
-            Case::new("14a: /dev/initctl comes back after sysvinit-core's own script", link_comes_back),
         ])
         .collect()
 }
@@ -180,13 +179,4 @@ fn postinst() {
     let done = container.types(Who::Root, POSTINST);
     assert_eq!(done.exit, Exit::Code(0), "{done:?}");
     container.must_go_on(&["re-execution asked for through /run/initctl"]);
-}
-
-fn link_comes_back() {
-    let scene = Scene::new();
-    let container = Container::start(&scene, Sysvinit, &Setting::PLAIN);
-    container.types(Who::Root, POSTINST);
-    let link = container.file("/dev/initctl");
-    scene.deadline.until("/dev/initctl to come back", || fs::symlink_metadata(&link).ok());
-    container.must_go_on(&[]);
 }

@@ -12,8 +12,8 @@ use super::options::{Meaning, Options, S, USR1, at, milliseconds};
 use super::seen::{Finish, Kind, Rest, Seen, StopHook, Timetable};
 use crate::core::single::MAIN;
 use crate::core::{
-    Action, Event, Fate, Hurry, KillMode, Left, Leftovers, Note, OnSignalDeath, Outcome, Received, Rung, Scope, Sender,
-    Signal, Slow, Status,
+    Action, Event, Fate, Group, Hurry, KillMode, Left, Leftovers, Note, OnSignalDeath, Outcome, Received, Rung, Scope,
+    Sender, Signal, Slow, Status,
 };
 
 /// Says what must come.

@@ -137,6 +137,10 @@ pub(super) fn audiences() -> Vec<World> {
             }
         }
     }
+    // In a session that we lead.
+    let options = Options { group: Group::Led, job_control: JobControl::Nobody, ..Options::NONE };
+    let signals = &[Signal::TERM, Signal::CONT, Signal::HUP, Signal::INT];
+    all.push(World { options, signals, senders: &[Sender::Kernel, PROCESS], stops: STOPS, ..WORLD });
     all
 }
 
