@@ -1,6 +1,7 @@
 //! The init of one command: from checked options to the machine, and from how it ended to our exit code.
 
 use std::ffi::CStr;
+use std::time::Duration;
 
 use log::{debug, error, warn};
 use supervise_init::core::{Outcome, Policy, Record, Scope, Signal, Single, StartError, Status, Step};
@@ -57,22 +58,7 @@ pub(crate) fn run(
         Some(plan) => (&mut plan.slots, &plan.limits),
         None => (&mut alone, &[]),
     };
-    let is_asked = offer.is_some() && conduct.voice.is_none();
-    let policy = Policy {
-        before,
-        forwarding: &options.forwarding,
-        exit_map: &options.exit_map,
-        group: place.group,
-        job_control: place.job_control,
-        scope: place.scope,
-        ladder: &options.ladder,
-        on_signal_death: place.on_signal_death,
-        hurry: conduct.hurry,
-        parting: conduct.parting,
-        // Another init forwards its signals whatever they mean.
-        requests: is_asked.then_some(surroundings.manager()),
-        on_reboot: offer::on_reboot(surroundings, options),
-    };
+    let policy = policy(before, &place, offer.is_some(), surroundings, options);
     let mut record = if report.is_some() { RECORD.put(Record::EMPTY) } else { None };
     let mut listener = offer.map(|offer| Listener::open(offer, surroundings.ourselves(), &offer::make_known));
     let home = Home::of(offer, conduct.kept);
@@ -91,6 +77,32 @@ pub(crate) fn run(
     }
     let slots = plan.as_ref().map_or(&alone[..], |plan| &plan.slots);
     conclude(outcome, slots, report.as_ref().zip(record.as_deref()), options)
+}
+
+/// What the options, our name and our place decide.
+fn policy<'a>(
+    before: &'a [Option<Duration>],
+    place: &Place,
+    is_asked: bool,
+    surroundings: &Surroundings,
+    options: &'a Options,
+) -> Policy<'a> {
+    let conduct = options.conduct;
+    Policy {
+        before,
+        forwarding: &options.forwarding,
+        exit_map: &options.exit_map,
+        group: place.group,
+        job_control: place.job_control,
+        scope: place.scope,
+        ladder: &options.ladder,
+        on_signal_death: place.on_signal_death,
+        hurry: conduct.hurry,
+        parting: conduct.parting,
+        // Another init forwards its signals whatever they mean.
+        requests: (is_asked && conduct.voice.is_none()).then_some(surroundings.manager()),
+        on_reboot: offer::on_reboot(surroundings, options),
+    }
 }
 
 /// What every start of the command has in common.

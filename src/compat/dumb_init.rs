@@ -50,57 +50,25 @@ macro_rules! say {
 
 /// The words and variables, checked; or what is to be printed instead.
 pub(super) fn read(given: &Given<'_>) -> Result<Front, Printed> {
-    let printed = |text: String, code| Err(Printed { to: Output::Stderr, text, code });
-    let (mut verbose, mut has_session) = (false, true);
-    let mut rewrites: Rewrites = [None; 32];
-    let mut is_rewritten = false;
     let mut getopt = Getopt::new(given.words, KNOWN, Order::First);
-    while let Some(found) = getopt.next_option() {
-        match found {
-            Ok((b'h', _)) => return printed(help(given), 0),
-            Ok((b'V', _)) => return printed(VERSION.to_owned(), 0),
-            Ok((b'v', _)) => verbose = true,
-            Ok((b'c', _)) => has_session = false,
-            Ok((b'r', value)) => {
-                if rewrite(&mut rewrites, value.unwrap_or_default()).is_none() {
-                    return printed(REWRITE_USAGE.to_owned(), FAILURE);
-                }
-                is_rewritten = true;
-            }
-            Ok(_) => {}
-            Err(fault) => return printed(format!("{}: {fault}\n", given.name()), FAILURE),
-        }
-    }
-    let Some((words, first)) = getopt.command() else { return printed(usage(given), FAILURE) };
+    let said = read_options(given, &mut getopt)?;
+    let Some((words, first)) = getopt.command() else { return Err(printed(usage(given), FAILURE)) };
     let by_debug = given.variable("DUMB_INIT_DEBUG") == Some(c"1");
     let by_setsid = given.variable("DUMB_INIT_SETSID") == Some(c"0");
-    verbose |= by_debug;
-    let is_single_by_words = !has_session;
-    has_session &= !by_setsid;
+    let verbose = said.verbose || by_debug;
+    let has_session = !said.is_single && !by_setsid;
 
     let mut options = Options::of_another_init(conduct(given, has_session));
     options.command = first;
     options.forward_to = if has_session { ForwardTo::Group } else { ForwardTo::Main };
-    if is_single_by_words || by_setsid {
+    if !has_session {
         options.mark_given(Id::ForwardTo);
     }
-    if is_rewritten {
+    if said.is_rewritten {
         options.mark_given(Id::Rewrite);
     }
-    let mut rewritten = SigSet::NONE;
-    for (signal, to) in Signal::all().filter_map(|signal| Some((signal, rewrites.get(index(signal)).copied()??))) {
-        options.forwarding.pass_on(signal, to);
-        rewritten = rewritten.with(signal);
-    }
-    for signal in SUSPENDING {
-        let default = Some(if has_session { Signal::STOP } else { signal });
-        let to = rewrites.get(index(signal)).copied().flatten().unwrap_or(default);
-        options.forwarding.suspend(signal, to);
-        if has_session {
-            rewritten = rewritten.with(signal);
-        }
-    }
-    let term = rewrites.get(index(Signal::TERM)).copied().flatten().unwrap_or(Some(Signal::TERM));
+    let rewritten = forward(&mut options, &said.rewrites, has_session);
+    let term = said.rewrites.get(index(Signal::TERM)).copied().flatten().unwrap_or(Some(Signal::TERM));
     // As PID 1 we tell all that is left, and wait for it.
     if has_session && (!given.is_pid_1() || given.is_strict()) {
         options.conduct.parting = term;
@@ -123,6 +91,58 @@ pub(super) fn read(given: &Given<'_>) -> Result<Front, Printed> {
         command: words.get(first).unwrap_or_default(),
     };
     Ok(Front { options, words, speech })
+}
+
+/// What the options say.
+struct Said {
+    verbose: bool,
+    /// The command stays in our session and group.
+    is_single: bool,
+    rewrites: Rewrites,
+    is_rewritten: bool,
+}
+
+fn read_options(given: &Given<'_>, getopt: &mut Getopt<'_>) -> Result<Said, Printed> {
+    let mut said = Said { verbose: false, is_single: false, rewrites: [None; 32], is_rewritten: false };
+    while let Some(found) = getopt.next_option() {
+        match found {
+            Ok((b'h', _)) => return Err(printed(help(given), 0)),
+            Ok((b'V', _)) => return Err(printed(VERSION.to_owned(), 0)),
+            Ok((b'v', _)) => said.verbose = true,
+            Ok((b'c', _)) => said.is_single = true,
+            Ok((b'r', value)) => {
+                if rewrite(&mut said.rewrites, value.unwrap_or_default()).is_none() {
+                    return Err(printed(REWRITE_USAGE.to_owned(), FAILURE));
+                }
+                said.is_rewritten = true;
+            }
+            Ok(_) => {}
+            Err(fault) => return Err(printed(format!("{}: {fault}\n", given.name()), FAILURE)),
+        }
+    }
+    Ok(said)
+}
+
+fn printed(text: String, code: u8) -> Printed {
+    Printed { to: Output::Stderr, text, code }
+}
+
+/// Has each signal passed on as `rewrites` say, and returns those that are not passed on as they came.
+fn forward(options: &mut Options, rewrites: &Rewrites, has_session: bool) -> SigSet {
+    let mut rewritten = SigSet::NONE;
+    for (signal, to) in Signal::all().filter_map(|signal| Some((signal, rewrites.get(index(signal)).copied()??))) {
+        options.forwarding.pass_on(signal, to);
+        rewritten = rewritten.with(signal);
+    }
+    for signal in SUSPENDING {
+        let default = Some(if has_session { Signal::STOP } else { signal });
+        let to = rewrites.get(index(signal)).copied().flatten().unwrap_or(default);
+        options.forwarding.suspend(signal, to);
+        if has_session {
+            rewritten = rewritten.with(signal);
+        }
+    }
+    rewritten
 }
 
 /// What it does otherwise than we do.

@@ -79,36 +79,8 @@ pub(super) fn read(given: &Given<'_>) -> Result<Front, Printed> {
         return Err(Printed { to: Output::Stdout, text: format!("{VERSION}\n"), code: 0 });
     }
     let mut options = Options::of_another_init(conduct(given));
-    let (mut verbosity, mut names_reaped, mut subreaper) = (WARN, false, false);
     let mut getopt = Getopt::new(words, KNOWN, given.order());
-    while let Some(found) = getopt.next_option() {
-        match found {
-            Ok((b'h', _)) => return Err(Printed { to: Output::Stdout, text: usage(given), code: 0 }),
-            Ok((b'l', _)) => return Err(Printed { to: Output::Stdout, text: LICENCE.to_owned(), code: 0 }),
-            Ok((b's', _)) => subreaper = true,
-            Ok((b'v', _)) => verbosity += 1,
-            Ok((b'w', _)) => names_reaped = true,
-            Ok((b'g', _)) => {
-                options.forward_to = ForwardTo::Group;
-                options.mark_given(Id::ForwardTo);
-            }
-            Ok((b'p', value)) => {
-                let value = value.unwrap_or_default();
-                options.parent_death = Some(signal(value).ok_or_else(|| not_valid(given, 'p', value))?);
-                options.mark_given(Id::ParentDeath);
-            }
-            Ok((b'e', value)) => {
-                let value = value.unwrap_or_default();
-                options.exit_map.map_code(status(value).ok_or_else(|| not_valid(given, 'e', value))?, 0);
-                options.mark_given(Id::ExitMap);
-            }
-            Ok(_) => {}
-            Err(fault) => {
-                let text = format!("{}: {fault}\n{}", given.name(), usage(given));
-                return Err(Printed { to: Output::Stderr, text, code: FAILURE });
-            }
-        }
-    }
+    let Said { verbosity, names_reaped, subreaper } = read_options(given, &mut getopt, &mut options)?;
     let Some((words, first)) = getopt.command() else {
         return Err(Printed { to: Output::Stderr, text: usage(given), code: FAILURE });
     };
@@ -117,10 +89,8 @@ pub(super) fn read(given: &Given<'_>) -> Result<Front, Printed> {
         options.forward_to = ForwardTo::Group;
         options.mark_given(Id::ForwardTo);
     }
-    if let Some(value) = given.variable("TINI_VERBOSITY") {
-        verbosity = number(value);
-    }
-    subreaper |= given.is_set("TINI_SUBREAPER");
+    let verbosity = given.variable("TINI_VERBOSITY").map_or(verbosity, number);
+    let subreaper = subreaper || given.is_set("TINI_SUBREAPER");
     if subreaper {
         options.conduct.orphans = Orphans::Adopted;
     }
@@ -149,6 +119,47 @@ pub(super) fn read(given: &Given<'_>) -> Result<Front, Printed> {
         command: words.get(first).unwrap_or_default(),
     };
     Ok(Front { options, words, speech })
+}
+
+/// What the options say that is none of ours.
+struct Said {
+    verbosity: u32,
+    names_reaped: bool,
+    subreaper: bool,
+}
+
+/// The options alone, without the variables.
+fn read_options(given: &Given<'_>, getopt: &mut Getopt<'_>, options: &mut Options) -> Result<Said, Printed> {
+    let mut said = Said { verbosity: WARN, names_reaped: false, subreaper: false };
+    while let Some(found) = getopt.next_option() {
+        match found {
+            Ok((b'h', _)) => return Err(Printed { to: Output::Stdout, text: usage(given), code: 0 }),
+            Ok((b'l', _)) => return Err(Printed { to: Output::Stdout, text: LICENCE.to_owned(), code: 0 }),
+            Ok((b's', _)) => said.subreaper = true,
+            Ok((b'v', _)) => said.verbosity += 1,
+            Ok((b'w', _)) => said.names_reaped = true,
+            Ok((b'g', _)) => {
+                options.forward_to = ForwardTo::Group;
+                options.mark_given(Id::ForwardTo);
+            }
+            Ok((b'p', value)) => {
+                let value = value.unwrap_or_default();
+                options.parent_death = Some(signal(value).ok_or_else(|| not_valid(given, 'p', value))?);
+                options.mark_given(Id::ParentDeath);
+            }
+            Ok((b'e', value)) => {
+                let value = value.unwrap_or_default();
+                options.exit_map.map_code(status(value).ok_or_else(|| not_valid(given, 'e', value))?, 0);
+                options.mark_given(Id::ExitMap);
+            }
+            Ok(_) => {}
+            Err(fault) => {
+                let text = format!("{}: {fault}\n{}", given.name(), usage(given));
+                return Err(Printed { to: Output::Stderr, text, code: FAILURE });
+            }
+        }
+    }
+    Ok(said)
 }
 
 /// What it does otherwise than we do.
