@@ -55,7 +55,8 @@
 //!     It is continued where nobody else can do it or has done it, and handed the terminal where our group has it and it
 //!     stopped for the want of it. A signal by which we are suspended stops us when main has it.
 //! 13. Where there is no main, nothing is started, and a request to stop is the only way to the end, which is 0.
-//! 15. A request from inside is answered, before anything else is done about it. The first one decides how we end; it begins
+//! 15. A request from inside is answered, before anything else is done about it. The first one decides how we end, but
+//!     for a reboot: an end that is asked for later, from inside or by a stop, wins over a new beginning. It begins
 //!     what a request to stop begins, and main is killed after [`Ladder::own_grace`]. One in haste kills everything. What is
 //!     under way is not begun again.
 //! 14. Main's group gets the parting signal once, if there is one, when main has ended: not where all was killed.
@@ -422,6 +423,15 @@ impl Machine for Single<'_> {
             && !actions.contains(Action::Answer(Ask::End(request), Heard::Begun))
         {
             self.wish = wish;
+        }
+        // An end is not taken for a new beginning.
+        let ends = match input {
+            Input::Stop(_) => true,
+            Input::End(request) => request.wish != Wish::Reboot,
+            _ => false,
+        };
+        if ends && self.wish == Some(Wish::Reboot) {
+            self.wish = Some(Wish::Poweroff);
         }
         self.state = next;
         self.remember(now, input, actions);

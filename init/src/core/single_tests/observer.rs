@@ -92,6 +92,9 @@ impl Observer<'_> {
                 return self.hurry();
             }
         }
+        if matches!(meaning, Meaning::Stop(_)) && !by_terminal {
+            self.end_wins();
+        }
         match meaning {
             _ if by_terminal => {
                 self.seen.main_stopped &= signal != Signal::CONT;

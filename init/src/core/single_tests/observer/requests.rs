@@ -24,15 +24,26 @@ impl Observer<'_> {
         let now = self.seen.now;
         let is_known = self.seen.wish;
         self.seen.wish.get_or_insert(request.wish);
-        match self.begin_end(request) {
-            Some(orders) => [Action::Answer(ask, Heard::Begun)].into_iter().chain(orders).collect(),
-            None => {
-                self.seen.wish = is_known;
-                if self.seen.status.is_some() && self.seen.rest == Rest::Unknown {
-                    self.seen.asked.get_or_insert((now, Signal::TERM));
-                }
-                std::vec![Action::Answer(ask, Heard::UnderWay)]
+        let orders = self.begin_end(request);
+        if orders.is_none() {
+            self.seen.wish = is_known;
+            if self.seen.status.is_some() && self.seen.rest == Rest::Unknown {
+                self.seen.asked.get_or_insert((now, Signal::TERM));
             }
+        }
+        if request.wish != Wish::Reboot {
+            self.end_wins();
+        }
+        match orders {
+            Some(orders) => [Action::Answer(ask, Heard::Begun)].into_iter().chain(orders).collect(),
+            None => std::vec![Action::Answer(ask, Heard::UnderWay)],
+        }
+    }
+
+    /// 15. An end is not taken for a new beginning.
+    pub(super) fn end_wins(&mut self) {
+        if self.seen.wish == Some(Wish::Reboot) {
+            self.seen.wish = Some(Wish::Poweroff);
         }
     }
 
