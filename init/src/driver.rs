@@ -145,9 +145,10 @@ impl World<'_, '_, '_> {
         self.settled = true;
         let Kept { descriptors, directory } = self.setting.kept;
         if !descriptors {
-            let listener = self.setting.listener.as_ref().map_or([None; 3], |listener| listener.descriptors());
-            let [fifo, watch, control] = listener;
-            sys::close_from_3(&[self.setting.spared.map(Fd::raw), fifo, watch, control]);
+            let listener =
+                self.setting.listener.as_ref().map_or([None; Listener::DESCRIPTORS], |listener| listener.descriptors());
+            let [asker, fifo, watch, control] = listener;
+            sys::close_from_3(&[self.setting.spared.map(Fd::raw), asker, fifo, watch, control]);
         }
         if !directory
             && !self.slots.iter().any(|slot| slot.purpose() == Purpose::PreStop)

@@ -8,11 +8,11 @@ use log::{debug, info, warn};
 
 use super::World;
 use crate::core::request::{
-    Answer, Ask, Desk, Found, Guest, Haste, Initctl, Message, Notice, Program, Reply, Request, Said, Standing, Way,
-    Wish,
+    Answer, Ask, Desk, Found, Guest, Haste, Initctl, Message, Notice, Program, Reply, Request, Said, Standing, Verb,
+    Way, Wish,
 };
 use crate::core::{Event, Heard, Machine, Received, Sender, Time};
-use crate::sys::{self, Alarm, Control, Directory, Door, Errno, Fifo, Helper, Peer, Pid};
+use crate::sys::{self, Alarm, Control, Directory, Door, Errno, Fd, Fifo, Helper, Peer, Pid};
 
 /// What is offered, and where.
 #[derive(Clone, Copy, Debug)]
@@ -53,6 +53,8 @@ pub struct Listener<'a> {
     messenger: Option<Helper>,
     /// Who waits for the machine's answer.
     peer: Option<Peer>,
+    /// Who has asked for an end: it is nobody's child here where it came from outside (`docker exec`).
+    asker: Option<Fd>,
     /// When garbage was last complained of.
     complained: Option<Time>,
 }
@@ -62,6 +64,14 @@ const QUIET: Duration = Duration::from_secs(10);
 
 /// How long what people are told may take to be written, before the next thing they are told, and before our end.
 const WRITING: Duration = Duration::from_millis(500);
+
+/// How long a client may take from our answer to its end.
+const PARTING: Duration = Duration::from_millis(200);
+
+impl Listener<'_> {
+    /// How many it may have open.
+    pub(super) const DESCRIPTORS: usize = 4;
+}
 
 impl<'a> Listener<'a> {
     /// Offers it all, as far as we may: what cannot be had is said, and is no reason not to go on.
@@ -82,6 +92,7 @@ impl<'a> Listener<'a> {
             notify,
             messenger: None,
             peer: None,
+            asker: None,
             complained: None,
         };
         if let Some((path, directory)) = offer.initctl {
@@ -119,8 +130,11 @@ impl<'a> Listener<'a> {
         }
     }
 
-    /// Takes it all back.
+    /// Takes it all back. Whoever has asked for our end gets the time to end with 0 before it.
     pub fn close(&mut self) {
+        if let Some(asker) = self.asker.take() {
+            asker.wait_readable(PARTING);
+        }
         if let Some(messenger) = self.messenger.take() {
             messenger.end(WRITING);
         }
@@ -142,6 +156,7 @@ impl<'a> Listener<'a> {
 
     /// The command begins again.
     pub fn count_restart(&mut self) {
+        self.asker = None;
         self.restarts = self.restarts.saturating_add(1);
         if self.desk.close().is_some() || self.has_notices {
             self.has_notices = false;
@@ -152,8 +167,9 @@ impl<'a> Listener<'a> {
     }
 
     /// The descriptors that stay open.
-    pub(super) fn descriptors(&self) -> [Option<i32>; 3] {
+    pub(super) fn descriptors(&self) -> [Option<i32>; Listener::DESCRIPTORS] {
         [
+            self.asker.as_ref().map(Fd::raw),
             self.fifo.as_ref().map(Fifo::raw),
             self.watch.as_ref().map(Directory::raw),
             self.control.as_ref().map(Control::raw),
@@ -321,6 +337,9 @@ impl World<'_, '_, '_> {
         if said.answer == Some(Answer::Refused) {
             let (pid, uid) = (peer.pid, peer.uid);
             info!(event = "refused", pid = pid, uid = uid; "pid {pid} (uid {uid}) may not ask for that; only root may");
+        }
+        if may && message.verb == Verb::End {
+            listener.asker = Fd::of_process(peer.pid).ok();
         }
         listener.peer = Some(peer);
         self.carry_out(machine, said, Way::Control);

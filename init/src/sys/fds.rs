@@ -1,5 +1,7 @@
 //! File descriptors: owned, close-on-exec at birth, and never 0, 1 or 2, also when those came closed.
 
+use core::time::Duration;
+
 use super::errno::{Errno, cerr};
 
 /// A descriptor that is closed when dropped. (`core` has no `OwnedFd`.)
@@ -81,8 +83,19 @@ impl Fd {
         Fd(fd as i32).above_the_standard_streams()
     }
 
-    /// pidfd_open(2) (Linux 5.3).
-    pub(super) fn of_process(pid: i32) -> Result<Fd, Errno> {
+    /// Waits so long for something to read, or of a process for its end.
+    pub fn wait_readable(&self, limit: Duration) {
+        let mut asked = libc::pollfd { fd: self.0, events: libc::POLLIN, revents: 0 };
+        let milliseconds = i32::try_from(limit.as_millis()).unwrap_or(i32::MAX);
+        // SAFETY: one entry, which is ours.
+        unsafe { libc::poll(&raw mut asked, 1, milliseconds) };
+    }
+
+    /// pidfd_open(2).
+    ///
+    /// # Errors
+    /// The kernel's: ESRCH, or ENOSYS before Linux 5.3.
+    pub fn of_process(pid: i32) -> Result<Fd, Errno> {
         // SAFETY: takes two integers and touches no memory of ours.
         let fd = cerr(unsafe { libc::syscall(libc::SYS_pidfd_open, pid, 0) })?;
         Fd(fd as i32).above_the_standard_streams()

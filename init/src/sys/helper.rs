@@ -65,10 +65,7 @@ impl Helper {
             unsafe { libc::nanosleep(&raw const time, core::ptr::null_mut()) };
             return;
         };
-        let mut asked = libc::pollfd { fd: pidfd.raw(), events: libc::POLLIN, revents: 0 };
-        let milliseconds = i32::try_from(limit.as_millis()).unwrap_or(i32::MAX);
-        // SAFETY: one entry, which is ours.
-        unsafe { libc::poll(&raw mut asked, 1, milliseconds) };
+        pidfd.wait_readable(limit);
     }
 }
 
