@@ -142,7 +142,7 @@ pub(crate) fn a_shutdown_asked_for_inside_ends_the_container(world: &World) -> O
         (&["systemctl", "poweroff"], "poweroff"),
     ];
     for (words, said) in asks {
-        let mut container = docker.run(&[TINY, "sh", "-c", "echo ready; exec sleep 1000"])?;
+        let mut container = docker.run(&["--tmpfs=/run", TINY, "sh", "-c", "echo ready; exec sleep 1000"])?;
         container.wait_for("ready", 1)?;
         let status = docker.command(["exec", &container.name, "/supervise"]).args(words).status();
         assert_eq!(status.ok().and_then(|status| status.code()), Some(0), "{words:?}");
@@ -154,7 +154,7 @@ pub(crate) fn a_shutdown_asked_for_inside_ends_the_container(world: &World) -> O
 
 pub(crate) fn a_reboot_asked_for_inside_begins_again_in_the_same_container(world: &World) -> Outcome {
     let docker = world.docker_with_tiny()?;
-    let mut container = docker.run(&[TINY, "sh", "-c", "echo ready; exec sleep 1000"])?;
+    let mut container = docker.run(&["--tmpfs=/run", TINY, "sh", "-c", "echo ready; exec sleep 1000"])?;
     container.wait_for("ready", 1)?;
     container.exec("trap '' TERM HUP; touch /kept; /supervise reboot")?;
     container.wait_for("ready", 2)?;
