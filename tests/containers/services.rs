@@ -112,7 +112,7 @@ pub(crate) fn a_script_that_waits_for_its_program_needs_the_group(world: &World)
         .stop(&["--time=30"])?;
     assert_eq!((stop.ended.code, stop.answered), (Some(137), true), "{stop:?}");
     assert_eq!(stop.ended.lines("trapped"), 0, "{stop:?}");
-    assert_eq!(stop.ended.count("--kill-mode=group"), 1, "the cure: {stop:?}");
+    assert_eq!(stop.ended.count("SUPERVISE_KILL_MODE=group"), 1, "the cure: {stop:?}");
 
     let stop = start(world, &TRAP, GROUP)?.stop(&[])?;
     assert_eq!((stop.ended.code, stop.answered), (Some(3), true), "{stop:?}");
