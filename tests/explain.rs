@@ -7,7 +7,7 @@ mod harness;
 use harness::launch::{EVERYWHERE, Launch, Place};
 use harness::slow::{Slow, died, python, says};
 use harness::terminal::Terminal;
-use harness::{Exit, Scene, send, skip};
+use harness::{Exit, Scene, proc, send, skip};
 use libc::{SIGHUP, SIGINT, SIGKILL, SIGTERM};
 
 /// Where nobody here kills, what is explained stays as it is until the test has ended it. The explanation comes after 5 s.
@@ -323,6 +323,10 @@ fn an_interactive_shell_is_told_to_hang_up() {
         // The shell answers when it has made itself interactive.
         terminal.press("echo up:$((40 + 2))\n");
         terminal.screen.up_to("up:42");
+        // A hangup that comes when it has looked for signals, and is about to read, waits for the next key.
+        terminal.screen.up_to("> ");
+        let main = init.main_pid();
+        scene.deadline.until("the shell to read", || (proc::state(main) == Some('S')).then_some(()));
         init.signal(SIGTERM);
         (terminal, init, words, place)
     };
