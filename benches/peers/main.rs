@@ -18,6 +18,7 @@
 
 mod error;
 mod inits;
+mod link;
 mod memory;
 mod names;
 mod payload;
@@ -141,6 +142,7 @@ fn go_inside(words: &[String]) -> Result<ExitCode> {
 
 fn measure_all(scale: &Scale) -> Result<ExitCode> {
     const NONE: Option<&str> = None;
+    link::look();
     if let Err(cause) = mount(Some("tmpfs"), "/run", Some("tmpfs"), MsFlags::empty(), NONE) {
         eprintln!("peers: warning: cannot hide /run: {cause}; an init may leave files there");
     }

@@ -19,6 +19,7 @@ use nix::unistd::Pid;
 
 use crate::error::{Doing, Error, Result};
 use crate::inits::Init;
+use crate::link;
 use crate::payload::{DONE, Kind, READY};
 use crate::sys::{Step, before_exec};
 
@@ -135,6 +136,7 @@ impl Drop for Running {
         while let Ok(WaitStatus::Stopped(..) | WaitStatus::PtraceEvent(..) | WaitStatus::PtraceSyscall(..)) =
             waitpid(self.pid, None)
         {}
+        link::clear();
     }
 }
 
