@@ -217,6 +217,8 @@ fn outcome(work: &Work<'_>, pipe: Option<(Fd, Fd)>, left: Pipe) -> Option<StartE
     Some(StartError { step: step_of(step)?, errno: i32::from_ne_bytes(errno) })
 }
 
+/// Not in our callers' frames: each page of the stack would be touched at every call.
+#[inline(never)]
 fn clone_child(work: &Work<'_>) -> Result<Pid, Errno> {
     let mut stack = MaybeUninit::<Stack>::uninit();
     // SAFETY: one past the end of the array, where a stack that grows down begins; 16-byte aligned as the ABI asks.
