@@ -1,7 +1,6 @@
 //! What we offer to those inside who ask for a shutdown: where, to whom, and what people are told of it.
 
 use std::ffi::{CStr, CString};
-use std::fmt::Write as _;
 use std::fs;
 use std::io::Write as _;
 use std::os::unix::ffi::OsStrExt as _;
@@ -74,7 +73,7 @@ pub(crate) fn make_known(notice: &Notice) {
             // Nobody may have been told yet, which is no harm.
             let _ = fs::remove_file(path(NOLOGIN));
             if plan.wall {
-                tell("System shutdown has been cancelled");
+                tell(&with_text(plan, "System shutdown has been cancelled"));
             }
         }
     }
@@ -88,15 +87,18 @@ fn path(path: &'static CStr) -> &'static Path {
 fn warning(plan: &Plan) -> String {
     let verb = match plan.request.wish {
         Wish::Halt => "halt",
-        Wish::Poweroff => "power off",
+        Wish::Poweroff | Wish::Exit(_) => "power off",
         Wish::Reboot => "reboot",
     };
-    let mut text = plan.text.as_str().to_owned();
-    if !text.is_empty() {
-        text.push('\n');
+    with_text(plan, &format!("The system will {verb} at {}!", crate::request::written(plan.when)))
+}
+
+/// The sentence, under what whoever wants that has to say.
+fn with_text(plan: &Plan, sentence: &str) -> String {
+    match plan.text.as_str() {
+        "" => sentence.to_owned(),
+        text => format!("{text}\n{sentence}"),
     }
-    let _ = write!(text, "The system will {verb} at {}!", crate::request::written(plan.when));
-    text
 }
 
 /// Others may have closed them already, for reasons of their own.

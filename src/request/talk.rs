@@ -144,7 +144,7 @@ pub(super) mod tests {
 
     fn message(verb: Verb) -> Message {
         let request = Request::orderly(Wish::Poweroff);
-        Message { verb, request, wall: true, when: 1 << 50, text: Text::new("bye") }
+        Message { verb, request, wall: true, when: 1 << 50, client: None, text: Text::new("bye") }
     }
 
     /// An answer of a process 1 that runs.
