@@ -7,9 +7,10 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
+use log::warn;
 use supervise_init::core::OnReboot;
 use supervise_init::core::request::{Manager, Notice, Plan, Wish};
-use supervise_init::driver::Offer;
+use supervise_init::driver::{Offer, Places, Sockets};
 use supervise_init::sys::{self, Door};
 
 use crate::cli::{Options, Wrong};
@@ -17,22 +18,42 @@ use crate::surroundings::Surroundings;
 
 /// Where sysvinit's clients, and systemd's up to version 257, find process 1.
 const INITCTL: &CStr = c"/run/initctl";
+/// Where our clients find a process 1 of root.
+const CONTROL: &CStr = c"/run/supervise/ctl";
 /// pam_nologin(8) and login(1) let root in alone while it is there.
 const NOLOGIN: &CStr = c"/run/nologin";
+
+/// What systemd's clients look for (sd_booted(3), and src/libsystemd/sd-bus in systemd).
+const SYSTEMD: Places = Places {
+    directory: c"/run/systemd",
+    booted: c"/run/systemd/system",
+    private: c"/run/systemd/private",
+    bus_directory: c"/run/dbus",
+    bus: c"/run/dbus/system_bus_socket",
+};
 
 /// What is offered, if anything is: only process 1 is asked, and one that does all as another init does offers nothing.
 pub(crate) fn of(surroundings: &Surroundings, options: &Options) -> Result<Option<Offer>, Wrong> {
     let is_strict = options.conduct.voice.is_some_and(|voice| voice.is_strict());
-    if !surroundings.is_pid_1() || !options.requests || is_strict {
+    let is_asked = surroundings.is_pid_1() && options.requests && !is_strict;
+    let owner = sys::effective_user();
+    if options.systemd_compat && !(is_asked && owner == 0) {
+        let needs = match (surroundings.is_pid_1(), owner) {
+            (false, _) => "we are not PID 1",
+            (true, 0) => "no requests are taken",
+            (true, _) => "we are not root",
+        };
+        warn!("--systemd-compat is for a PID 1 of root that takes requests, and {needs}; going on without");
+    }
+    if !is_asked {
         return Ok(None);
     }
-    let owner = sys::effective_user();
     let door = match options.ctl_group {
         None => Door::Everybody,
         Some(group) => Door::Group(group.group()?),
     };
     let control = match surroundings.runtime_dir().filter(|_| owner != 0) {
-        None => Some((c"/run/supervise", c"/run/supervise/ctl")),
+        None => Some((c"/run/supervise", CONTROL)),
         Some(directory) => own_control(directory),
     };
     Ok(Some(Offer {
@@ -40,6 +61,7 @@ pub(crate) fn of(surroundings: &Surroundings, options: &Options) -> Result<Optio
         link: c"/dev/initctl",
         control,
         door,
+        bus: (options.systemd_compat && owner == 0).then_some(&SYSTEMD),
         stale: &[NOLOGIN],
         owner,
     }))
@@ -61,6 +83,11 @@ pub(crate) fn on_reboot(surroundings: &Surroundings, options: &Options) -> OnReb
         Manager::OfSystems => OnReboot::System,
         Manager::Other => OnReboot::Restart,
     })
+}
+
+/// Speaks for systemd's clients, in a process of its own, and returns the code to end with.
+pub(crate) fn speak(sockets: Sockets) -> u8 {
+    crate::request::speak(sockets, path(CONTROL))
 }
 
 /// Makes it known, in a process of its own.

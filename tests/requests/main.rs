@@ -9,6 +9,7 @@ mod harness;
 #[path = "../harness/wanted.rs"]
 mod wanted;
 
+mod bus;
 mod case;
 mod container;
 mod initctl;
@@ -32,7 +33,7 @@ fn main() -> ExitCode {
         return ExitCode::SUCCESS;
     }
     let mut cases: Vec<Case> = schedule::cases();
-    for rows in [stock::ROWS, systemd::ROWS, sysvinit::ROWS, ours::ROWS, signals::ROWS] {
+    for rows in [bus::ROWS, stock::ROWS, systemd::ROWS, sysvinit::ROWS, ours::ROWS, signals::ROWS] {
         cases.extend(case::cases(rows));
     }
     for more in [signals::cases(), initctl::cases(), surroundings::cases()] {
