@@ -11,9 +11,13 @@
 
 mod conversation;
 mod guest;
+#[cfg(test)]
+mod recorded;
 mod serve;
 mod sought;
 mod sys;
+#[cfg(test)]
+mod tests;
 mod wire;
 mod words;
 

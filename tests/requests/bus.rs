@@ -2,10 +2,15 @@
 
 use crate::case::{Row, Says, Then};
 use crate::container::{Setting, Who};
-use crate::roots::Root::{Bookworm, Sid, Trixie};
+use crate::roots::Root::{Bookworm, Sid, Trixie, TrixieWithBus};
 
-const COMPAT: Setting = Setting { options: &["--systemd-compat"], ..Setting::PLAIN };
+pub(crate) const COMPAT: Setting = Setting { options: &["--systemd-compat"], ..Setting::PLAIN };
 const ROW: Row = Row { setting: COMPAT, ..Row::PLAIN };
+
+/// Nobody can be found where logind is looked for.
+pub(crate) const WITHOUT_LOGIND: Setting = Setting { before: "mkdir -p /run/dbus/system_bus_socket", ..COMPAT };
+/// A real bus, on which there is no logind.
+const WITH_BUS: Setting = Setting { before: "mkdir -p /run/dbus; dbus-daemon --system --fork", ..COMPAT };
 
 pub(crate) const ROWS: &[Row] = &[
     Row {
@@ -124,6 +129,67 @@ pub(crate) const ROWS: &[Row] = &[
         ],
         code: 1,
         says: Says::Words(&["Access denied"]),
+        ..ROW
+    },
+    // At a terminal they ask first whether anybody holds the end up.
+    Row {
+        number: "30",
+        roots: &[Bookworm, Trixie, Sid],
+        typed: &["script -qec /usr/sbin/poweroff /dev/null", "script -qec '/usr/bin/systemctl poweroff' /dev/null"],
+        then: Then::Stops("poweroff"),
+        ..ROW
+    },
+    Row {
+        number: "30 and 24",
+        roots: &[Bookworm, Trixie, Sid],
+        who: Who::User,
+        typed: &["script -qec /usr/sbin/poweroff /dev/null"],
+        code: 1,
+        ..ROW
+    },
+    // The time is lost on the way, and read from their words.
+    Row {
+        number: "30 and 6",
+        roots: &[Trixie, Sid],
+        setting: WITHOUT_LOGIND,
+        typed: &["/usr/sbin/shutdown +5", "/usr/sbin/shutdown -P 23:59", "/usr/sbin/shutdown"],
+        says: Says::Anything,
+        then: Then::GoesOnSaying(&["a poweroff is scheduled"]),
+        ..ROW
+    },
+    Row {
+        number: "30",
+        roots: &[Bookworm, Trixie, Sid],
+        setting: WITHOUT_LOGIND,
+        typed: &["/usr/sbin/poweroff", "/usr/sbin/shutdown now"],
+        says: Says::Anything,
+        then: Then::Stops("poweroff"),
+        ..ROW
+    },
+    Row {
+        number: "30, with a real bus",
+        roots: &[TrixieWithBus],
+        setting: WITH_BUS,
+        typed: &["/usr/sbin/poweroff", "/usr/bin/systemctl poweroff"],
+        says: Says::Anything,
+        then: Then::Stops("poweroff"),
+        ..ROW
+    },
+    Row {
+        number: "30, with a real bus",
+        roots: &[TrixieWithBus],
+        setting: WITH_BUS,
+        typed: &["/usr/sbin/shutdown +5"],
+        says: Says::Anything,
+        then: Then::GoesOnSaying(&["a poweroff is scheduled"]),
+        ..ROW
+    },
+    Row {
+        number: "30, where a real bus comes later",
+        roots: &[TrixieWithBus],
+        typed: &["dbus-daemon --system --fork && /usr/sbin/poweroff"],
+        says: Says::Anything,
+        then: Then::Stops("poweroff"),
         ..ROW
     },
     Row {

@@ -18,6 +18,7 @@ mod roots;
 mod runner;
 mod schedule;
 mod signals;
+mod speaker;
 mod stock;
 mod surroundings;
 mod systemd;
@@ -36,7 +37,7 @@ fn main() -> ExitCode {
     for rows in [bus::ROWS, stock::ROWS, systemd::ROWS, sysvinit::ROWS, ours::ROWS, signals::ROWS] {
         cases.extend(case::cases(rows));
     }
-    for more in [signals::cases(), initctl::cases(), surroundings::cases()] {
+    for more in [speaker::cases(), signals::cases(), initctl::cases(), surroundings::cases()] {
         cases.extend(more);
     }
     runner::run(&cases)

@@ -11,7 +11,7 @@ use log::{debug, warn};
 
 pub use self::bus::Places;
 
-use self::bus::Bus;
+use self::bus::{Bus, Use};
 use self::say::{Who, announce, log_notice, refuse, unavailable};
 use super::World;
 use crate::core::request::{
@@ -129,11 +129,14 @@ impl<'a> Listener<'a> {
                 Err(errno) => unavailable(path, errno),
             }
         }
-        if let Some(places) = offer.bus
-            && listener.control.is_some()
-        {
-            listener.bus = Bus::offer(places, ourselves);
-        }
+        listener.bus = match (offer.bus, &listener.control) {
+            (None, _) => None,
+            (Some(places), Some(_)) => Bus::offer(places, ourselves),
+            (Some(_), None) => {
+                warn!(event = "unavailable"; "--systemd-compat needs the control socket; going on without");
+                None
+            }
+        };
         listener
     }
 
@@ -221,8 +224,11 @@ impl<'a> Listener<'a> {
         if self.messenger.as_ref().is_some_and(Helper::has_ended) {
             self.messenger = None;
         }
-        if let Some(bus) = &mut self.bus {
-            bus.reap_speaker(self.speak);
+        if let Some(bus) = &mut self.bus
+            && bus.reap_speaker(self.speak) == Use::None
+            && let Some(bus) = self.bus.take()
+        {
+            bus.close();
         }
     }
 

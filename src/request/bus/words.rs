@@ -46,3 +46,35 @@ fn read(bytes: &[u8]) -> Meant {
         Err(refusal) => Meant::Unknown(refusal.0),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::time::When;
+    use super::{Deed, Meant, read};
+
+    fn words(line: &str) -> Meant {
+        read(&[line.replace(' ', "\0").as_bytes(), b"\0"].concat())
+    }
+
+    #[test]
+    fn the_words_of_a_shutdown_count_and_those_of_others_do_not() {
+        for line in
+            ["poweroff", "/usr/bin/systemctl poweroff", "telinit 0", "noshutdown +5", "shutdown now", "shutdown -r +0"]
+        {
+            assert_eq!(words(line), Meant::AsAsked, "{line}");
+        }
+        for (line, seconds) in [("shutdown +5", 300), ("/usr/sbin/shutdown", 60), ("/sbin/shutdown -r 7 bye", 420)] {
+            let meant = words(line);
+            let Meant::Instead(Deed::Schedule(_, When::In { seconds: found }, _)) = meant else { panic!("{meant:?}") };
+            assert_eq!(found, seconds, "{line}");
+        }
+        assert!(matches!(words("shutdown 23:59"), Meant::Instead(Deed::Schedule(_, When::At { hour: 23, .. }, _))));
+        assert!(matches!(words("shutdown -k now"), Meant::Instead(Deed::Warn(..))));
+    }
+
+    #[test]
+    fn what_cannot_be_understood_ends_nothing() {
+        assert!(matches!(words("shutdown tomorrow"), Meant::Unknown(_)));
+        assert!(matches!(super::meant(i32::MAX), Meant::Unknown(_)));
+    }
+}

@@ -4,7 +4,8 @@
 //! starts another.
 //!
 //! 1. There is one speaker, and it is started by a connection that waits.
-//! 2. One that fails is started again for those who wait already, but not for ever: then only for who comes.
+//! 2. One that is killed is started again for those who wait already, but not for ever: then only for who comes. Where
+//!    one after the other fails by itself, all is taken back.
 
 use core::ffi::CStr;
 use core::time::Duration;
@@ -41,8 +42,15 @@ pub(super) struct Bus {
     failures: u32,
 }
 
-/// How many may fail in a row before one is no more started for who waits.
+/// How many may fail in a row.
 const MOST_FAILURES: u32 = 8;
+
+/// Whether another speaker could do what the last one did not.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Use {
+    Some,
+    None,
+}
 
 impl Bus {
     /// Offers it, the directory last: who finds it relies on the rest. `None`: that cannot be had, and it is said.
@@ -52,6 +60,7 @@ impl Bus {
             Ok(private) => private,
             Err(errno) => {
                 cannot_offer(places.private, errno, "going on without --systemd-compat");
+                let _ = sys::remove_directory(places.directory);
                 return None;
             }
         };
@@ -100,20 +109,22 @@ impl Bus {
         }
     }
 
-    /// The speaker may have ended.
-    pub(super) fn reap_speaker(&mut self, speak: &dyn Fn(Sockets) -> u8) {
+    /// The speaker may have ended. Says whether there is any use in the next one.
+    pub(super) fn reap_speaker(&mut self, speak: &dyn Fn(Sockets) -> u8) -> Use {
         let Some((pid, status)) =
             self.speaker.as_ref().and_then(|speaker| Some((speaker.pid(), speaker.end_status()?)))
         else {
-            return;
+            return Use::Some;
         };
         self.speaker = None;
-        self.failures = match status {
-            Status::Exited(0) => 0,
-            Status::Exited(_) | Status::Signaled(_) => self.failures.saturating_add(1),
-        };
+        self.failures = if status == Status::Exited(0) { 0 } else { self.failures.saturating_add(1) };
+        let is_last = self.failures >= MOST_FAILURES;
         match status {
             Status::Exited(0) => debug!(event = "bus", pid = pid.number(); "nobody is left for pid {pid} to speak for"),
+            Status::Exited(code) if is_last => {
+                warn!(event = "bus", pid = pid.number(); "pid {pid}, which speaks for systemd's clients, has failed with code {code} as {MOST_FAILURES} before it; going on without --systemd-compat");
+                return Use::None;
+            }
             Status::Exited(code) => {
                 warn!(event = "bus", pid = pid.number(); "pid {pid}, which speaks for systemd's clients, has failed with code {code}; the next client gets another");
             }
@@ -121,9 +132,10 @@ impl Bus {
                 warn!(event = "bus", pid = pid.number(); "pid {pid}, which speaks for systemd's clients, was ended by {signal}; the next client gets another");
             }
         }
-        if self.failures < MOST_FAILURES {
+        if !is_last {
             self.look(speak);
         }
+        Use::Some
     }
 
     /// Takes it all back. What somebody else has put there stays.
