@@ -41,7 +41,8 @@ pub(crate) fn speak(sockets: Sockets, control: &Path) -> u8 {
             return exit::FAILURE;
         }
     };
-    // What the command is given is none of ours.
+    // What the command is given is none of ours, nor is the directory in which it begins.
+    let _ = std::env::set_current_dir("/");
     close_from_3(&[sockets[0], sockets[1], Some(line.raw())]);
     give_up_rights();
     match Speaker::new(sockets, line).run() {

@@ -124,8 +124,12 @@ pub(crate) const ROWS: &[Row] = &[
         typed: &[
             "/usr/sbin/poweroff",
             "/usr/sbin/shutdown now",
-            "/usr/sbin/shutdown +1",
+            "/usr/sbin/shutdown -r +1",
+            "/usr/sbin/shutdown -c",
             "/usr/bin/systemctl poweroff",
+            "/usr/bin/systemctl poweroff -f",
+            "/usr/bin/systemctl exit 3",
+            "/usr/bin/systemctl daemon-reload",
         ],
         code: 1,
         says: Says::Words(&["Access denied"]),

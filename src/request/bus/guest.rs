@@ -121,6 +121,7 @@ impl Guest {
                 self.code = Some(code);
                 self.reply(call, &Values::default());
             }
+            Sought::Upkeep => self.reply(call, &Values::default()),
             Sought::End(request) => {
                 self.reply(call, &Values::default());
                 self.end(request);

@@ -13,6 +13,8 @@ pub(super) enum Sought {
     End(Request),
     /// A unit that is an end, and its name: a job of systemd's.
     EndByUnit(Wish, String),
+    /// What is done to an init, and is nothing to ours.
+    Upkeep,
     /// A unit that a container has not, and need not have.
     NoMode(String),
     /// An end at a time, in microseconds since 1970; `None`: soon.
@@ -87,7 +89,8 @@ impl Sought {
             (MANAGER, "SoftReboot") => body.read("s").and_then(|_| at_once(Wish::Reboot)),
             (MANAGER, "Exit") => at_once(EXIT),
             (MANAGER, "SetExitCode") => body.read("y").and_then(|mut body| body.byte()).map(Sought::Code),
-            (MANAGER, "Reload" | "Reexecute" | "Subscribe" | "Unsubscribe") => empty(),
+            (MANAGER, "Reload" | "Reexecute") => Some(Sought::Upkeep),
+            (MANAGER, "Subscribe" | "Unsubscribe") => empty(),
             (LOGIN, "PowerOff" | "PowerOffWithFlags") => end(Wish::Poweroff),
             (LOGIN, "Halt" | "HaltWithFlags") => end(Wish::Halt),
             (LOGIN, "Reboot" | "RebootWithFlags") => end(Wish::Reboot),

@@ -228,6 +228,8 @@ fn each_method_asks_for_what_it_is_called() {
         let (guest, out) = said(0, &mut Room::new(), &[&call(false, MANAGER, member, "", b"")]);
         assert_eq!((kinds(&out), guest.ending), (vec![kind], None), "{member}");
     }
+    let (_, out) = said(1000, &mut Room::new(), &[&call(false, MANAGER, "Reload", "", b"")]);
+    assert_eq!(kinds(&out), [ERROR]);
     let (_, out) = said(1000, &mut Room::new(), &[&call(false, LOGIN, "ListInhibitors", "", b"")]);
     assert!(has(&out, "a(ssssuu)"));
     // The types are not what it takes.
