@@ -60,7 +60,8 @@ pub(crate) fn run(
     };
     let policy = policy(before, &place, offer.is_some(), surroundings, options);
     let mut record = if report.is_some() { RECORD.put(Record::EMPTY) } else { None };
-    let mut listener = offer.map(|offer| Listener::open(offer, surroundings.ourselves(), &offer::make_known));
+    let mut listener =
+        offer.map(|offer| Listener::open(offer, surroundings.ourselves(), &offer::make_known, &offer::speak));
     let home = Home::of(offer, conduct.kept);
     let settings = if conduct.voice.is_some() { Settings::Variables } else { Settings::Options };
     let life = Life { policy, program, surroundings, kept: home.kept, spared: report.as_ref(), settings };

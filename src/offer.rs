@@ -1,16 +1,16 @@
 //! What we offer to those inside who ask for a shutdown: where, to whom, and what people are told of it.
 
 use std::ffi::{CStr, CString};
-use std::fmt::Write as _;
 use std::fs;
 use std::io::Write as _;
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
+use log::warn;
 use supervise_init::core::OnReboot;
 use supervise_init::core::request::{Manager, Notice, Plan, Wish};
-use supervise_init::driver::Offer;
+use supervise_init::driver::{Offer, Places, Sockets};
 use supervise_init::sys::{self, Door};
 
 use crate::cli::{Options, Wrong};
@@ -18,22 +18,42 @@ use crate::surroundings::Surroundings;
 
 /// Where sysvinit's clients, and systemd's up to version 257, find process 1.
 const INITCTL: &CStr = c"/run/initctl";
+/// Where our clients find a process 1 of root.
+const CONTROL: &CStr = c"/run/supervise/ctl";
 /// pam_nologin(8) and login(1) let root in alone while it is there.
 const NOLOGIN: &CStr = c"/run/nologin";
+
+/// What systemd's clients look for (sd_booted(3), and src/libsystemd/sd-bus in systemd).
+const SYSTEMD: Places = Places {
+    directory: c"/run/systemd",
+    booted: c"/run/systemd/system",
+    private: c"/run/systemd/private",
+    bus_directory: c"/run/dbus",
+    bus: c"/run/dbus/system_bus_socket",
+};
 
 /// What is offered, if anything is: only process 1 is asked, and one that does all as another init does offers nothing.
 pub(crate) fn of(surroundings: &Surroundings, options: &Options) -> Result<Option<Offer>, Wrong> {
     let is_strict = options.conduct.voice.is_some_and(|voice| voice.is_strict());
-    if !surroundings.is_pid_1() || !options.requests || is_strict {
+    let is_asked = surroundings.is_pid_1() && options.requests && !is_strict;
+    let owner = sys::effective_user();
+    if options.systemd_compat && !(is_asked && owner == 0) {
+        let needs = match (surroundings.is_pid_1(), owner) {
+            (false, _) => "we are not PID 1",
+            (true, 0) => "no requests are taken",
+            (true, _) => "we are not root",
+        };
+        warn!("--systemd-compat is for a PID 1 of root that takes requests, and {needs}; going on without");
+    }
+    if !is_asked {
         return Ok(None);
     }
-    let owner = sys::effective_user();
     let door = match options.ctl_group {
         None => Door::Everybody,
         Some(group) => Door::Group(group.group()?),
     };
     let control = match surroundings.runtime_dir().filter(|_| owner != 0) {
-        None => Some((c"/run/supervise", c"/run/supervise/ctl")),
+        None => Some((c"/run/supervise", CONTROL)),
         Some(directory) => own_control(directory),
     };
     Ok(Some(Offer {
@@ -41,6 +61,7 @@ pub(crate) fn of(surroundings: &Surroundings, options: &Options) -> Result<Optio
         link: c"/dev/initctl",
         control,
         door,
+        bus: (options.systemd_compat && owner == 0).then_some(&SYSTEMD),
         stale: &[NOLOGIN],
         owner,
     }))
@@ -64,6 +85,11 @@ pub(crate) fn on_reboot(surroundings: &Surroundings, options: &Options) -> OnReb
     })
 }
 
+/// Speaks for systemd's clients, in a process of its own, and returns the code to end with.
+pub(crate) fn speak(sockets: Sockets) -> u8 {
+    crate::request::speak(sockets, path(CONTROL))
+}
+
 /// Makes it known, in a process of its own.
 pub(crate) fn make_known(notice: &Notice) {
     match notice {
@@ -74,7 +100,7 @@ pub(crate) fn make_known(notice: &Notice) {
             // Nobody may have been told yet, which is no harm.
             let _ = fs::remove_file(path(NOLOGIN));
             if plan.wall {
-                tell("System shutdown has been cancelled");
+                tell(&with_text(plan, "System shutdown has been cancelled"));
             }
         }
     }
@@ -88,15 +114,18 @@ fn path(path: &'static CStr) -> &'static Path {
 fn warning(plan: &Plan) -> String {
     let verb = match plan.request.wish {
         Wish::Halt => "halt",
-        Wish::Poweroff => "power off",
+        Wish::Poweroff | Wish::Exit(_) => "power off",
         Wish::Reboot => "reboot",
     };
-    let mut text = plan.text.as_str().to_owned();
-    if !text.is_empty() {
-        text.push('\n');
+    with_text(plan, &format!("The system will {verb} at {}!", crate::request::written(plan.when)))
+}
+
+/// The sentence, under what whoever wants that has to say.
+fn with_text(plan: &Plan, sentence: &str) -> String {
+    match plan.text.as_str() {
+        "" => sentence.to_owned(),
+        text => format!("{text}\n{sentence}"),
     }
-    let _ = write!(text, "The system will {verb} at {}!", crate::request::written(plan.when));
-    text
 }
 
 /// Others may have closed them already, for reasons of their own.

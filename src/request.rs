@@ -10,6 +10,7 @@
 //! 3. Who may not ask is told so in one line, and sends nothing.
 
 mod act;
+mod bus;
 mod halt;
 mod shutdown;
 mod status;
@@ -21,6 +22,7 @@ mod time;
 mod ways;
 mod words;
 
+pub(crate) use self::bus::speak;
 pub(crate) use self::time::written;
 
 use std::ffi::CStr;

@@ -223,6 +223,21 @@ fn the_log_format_holds_for_what_is_wrong_behind_it() {
 }
 
 #[test]
+fn systemds_clients_are_not_answered_where_that_cannot_be_and_the_command_runs() {
+    for (place, why) in [(Place::Child, "we are not PID 1"), (Place::Pid1, "no requests are taken")] {
+        for by in [By::Option, By::Variable] {
+            let scene = Scene::new();
+            let init = scene.supervise().place(place);
+            let init = match by {
+                By::Option => init.options(&["--systemd-compat"]),
+                By::Variable => init.env("SUPERVISE_SYSTEMD_COMPAT", "1"),
+            };
+            only_line(&init.argv(&["true"]).end(), 0, &["--systemd-compat", why, "going on without"]);
+        }
+    }
+}
+
+#[test]
 fn help_and_version_are_on_stdout() {
     let scene = Scene::new();
     for (words, said) in [

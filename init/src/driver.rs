@@ -16,7 +16,7 @@ use core::time::Duration;
 
 use log::{debug, trace, warn};
 
-pub use self::requests::{Listener, Offer};
+pub use self::requests::{Listener, Offer, Places, Sockets};
 pub use self::slot::{Purpose, Slot};
 
 use self::say::{log_blame, log_end, log_event, log_outcome, log_sent};
@@ -147,8 +147,8 @@ impl World<'_, '_, '_> {
         if !descriptors {
             let listener =
                 self.setting.listener.as_ref().map_or([None; Listener::DESCRIPTORS], |listener| listener.descriptors());
-            let [asker, fifo, watch, control] = listener;
-            sys::close_from_3(&[self.setting.spared.map(Fd::raw), asker, fifo, watch, control]);
+            let [asker, fifo, watch, control, private, system] = listener;
+            sys::close_from_3(&[self.setting.spared.map(Fd::raw), asker, fifo, watch, control, private, system]);
         }
         if !directory
             && !self.slots.iter().any(|slot| slot.purpose() == Purpose::PreStop)

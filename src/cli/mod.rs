@@ -80,6 +80,8 @@ pub(crate) struct Options {
     pub(crate) requests: bool,
     /// Who may ask besides root.
     pub(crate) ctl_group: Option<Asked>,
+    /// Whether systemd's own clients are answered.
+    pub(crate) systemd_compat: bool,
     /// What no option is about.
     pub(crate) conduct: Conduct,
     /// Which options the words give: the bit of the id.
@@ -104,6 +106,7 @@ impl Options {
         on_reboot: None,
         requests: true,
         ctl_group: None,
+        systemd_compat: false,
         conduct: Conduct::OURS,
         given: 0,
     };
@@ -160,6 +163,7 @@ impl Options {
             Id::OnReboot => self.on_reboot = Some(choice(given, text()?, on_reboot_named)?),
             Id::Requests => self.requests = choice(given, text()?, on_or_off)?,
             Id::CtlGroup => self.ctl_group = Some(Asked { given, value }),
+            Id::SystemdCompat => self.systemd_compat = outfit::flag(given, text()?)?,
             Id::ExitReport => self.exit_report = Some(value),
             Id::ExitReportFormat => self.exit_report_format = choice(given, text()?, report::format_named)?,
             Id::Timeout => {

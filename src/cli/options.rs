@@ -1,9 +1,13 @@
 //! The one table of the init's options: the parser, help and suggestions all read it.
 
-// Said aloud because the tests include this file by its path.
+// The paths are said aloud because the tests include this file by its own.
 #[path = "options/subcommands.rs"]
 mod subcommands;
 
+#[path = "options/kinds.rs"]
+mod kinds;
+
+pub(crate) use kinds::Kind;
 pub(crate) use subcommands::{CTL, HALT, RUNLEVEL, SHIMS, SHUTDOWN, SYSTEMCTL, TELINIT, WAIT_FOR};
 
 /// Which option.
@@ -38,6 +42,7 @@ pub(crate) enum Id {
     OnReboot,
     Requests,
     CtlGroup,
+    SystemdCompat,
     ExitReport,
     ExitReportFormat,
     Verbose,
@@ -106,49 +111,6 @@ impl Topic {
     }
 }
 
-/// What a value is: which words a suggestion and a completion may offer. The name that the value has says it.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Kind {
-    /// `main|group`: one of these.
-    Choice,
-    Signal,
-    /// Signals, each with a time after it, with commas between.
-    Ladder,
-    /// Pairs of signals.
-    Rewrites,
-    /// Pairs of a code or signal, and a code.
-    Codes,
-    Time,
-    File,
-    Directory,
-    /// A user, and a group after a colon.
-    User,
-    /// A variable, and a value after `=`.
-    Variable,
-    /// A resource, and its limits after `=`.
-    Limits,
-    /// Names of capabilities.
-    Capabilities,
-    /// A shell's command line.
-    Command,
-    /// Nothing that could be offered.
-    Any,
-}
-
-/// What the values are called.
-const KINDS: [(&str, Kind); 10] = [
-    ("SIGNAL", Kind::Signal),
-    ("SIGNAL|LADDER", Kind::Ladder),
-    ("TIME", Kind::Time),
-    ("FILE", Kind::File),
-    ("DIR", Kind::Directory),
-    ("USER[:GROUP]", Kind::User),
-    ("NAME[=VALUE]", Kind::Variable),
-    ("NAME=SOFT[:HARD],...", Kind::Limits),
-    ("ALL|NAME,...", Kind::Capabilities),
-    ("CMD", Kind::Command),
-];
-
 /// One option.
 #[derive(Debug)]
 pub(crate) struct Row {
@@ -167,7 +129,7 @@ impl Row {
     /// What its value is, if it takes one.
     pub(crate) fn kind(&self) -> Option<Kind> {
         let value = self.value?;
-        Some(match (self.id, KINDS.iter().find(|(name, _)| *name == value)) {
+        Some(match (self.id, kinds::KINDS.iter().find(|(name, _)| *name == value)) {
             (Id::Rewrite, _) => Kind::Rewrites,
             (Id::ExitMap, _) => Kind::Codes,
             (_, Some((_, kind))) => *kind,
@@ -176,9 +138,10 @@ impl Row {
         })
     }
 
-    /// Whether a variable gives the same value: of what takes one, and of what is about the command.
+    /// Whether a variable gives the same value: of what takes one, of what is about the command, and of what is about an
+    /// image.
     pub(crate) fn has_variable(&self) -> bool {
-        self.value.is_some() || self.topic == Topic::Command
+        self.value.is_some() || self.topic == Topic::Command || self.id == Id::SystemdCompat
     }
 
     /// `-v, --verbose`, `--grace TIME`.
@@ -216,7 +179,7 @@ impl Row {
 }
 
 /// In the order of the help text.
-pub(crate) const TABLE: [Row; 35] = [
+pub(crate) const TABLE: [Row; 36] = [
     Row {
         id: Id::User,
         topic: Topic::Command,
@@ -440,6 +403,14 @@ pub(crate) const TABLE: [Row; 35] = [
         long: "ctl-group",
         value: Some("GROUP"),
         help: "Let this group use the control socket\nBy name or number. Its members may ask for all that root may. Default: everybody may ask how things stand, and root for the rest.",
+    },
+    Row {
+        id: Id::SystemdCompat,
+        topic: Topic::Requests,
+        short: None,
+        long: "systemd-compat",
+        value: None,
+        help: "Answer systemd's own clients, as systemd would\nsystemctl poweroff, shutdown +5 and their like, unmodified, by the sockets of systemd and of logind. As PID 1 of root only. Programs take the container for one that runs systemd then: see the README for what that changes.",
     },
     Row {
         id: Id::ExitMap,

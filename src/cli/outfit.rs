@@ -49,7 +49,7 @@ pub(super) fn set(outfit: &mut Outfit, given: Given, value: &'static CStr) -> Re
 }
 
 /// A flag on the command line is given; a variable says whether.
-fn flag(given: Given, word: &'static str) -> Result<bool, Wrong> {
+pub(super) fn flag(given: Given, word: &'static str) -> Result<bool, Wrong> {
     match given {
         Given::Option(_) => Ok(true),
         Given::Variable(_) => yes_or_no(word).ok_or(Wrong::NotAFlag(given, word)),

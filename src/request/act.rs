@@ -132,7 +132,7 @@ impl Job<'_> {
         if notice.text.len() > Text::MOST {
             say(self.client, &format!("the message is longer than {} bytes, and is cut", Text::MOST));
         }
-        Message { verb, request, wall: notice.wall, when, text: Text::new(&notice.text) }
+        Message { verb, request, wall: notice.wall, when, client: None, text: Text::new(&notice.text) }
     }
 
     /// Asks process 1 what only its control socket understands.
@@ -211,10 +211,12 @@ impl Job<'_> {
     /// systemd's sentence.
     fn scheduled(&self, wish: Wish, when: u64) -> String {
         let what = match wish {
-            Wish::Halt | Wish::Poweroff => "Shutdown",
+            Wish::Halt | Wish::Poweroff | Wish::Exit(_) => "Shutdown",
             Wish::Reboot => "Reboot",
         };
         let cancel = match self.client {
+            // What is cancelled is what there is, by whatever verb.
+            Client::Systemctl if matches!(wish, Wish::Exit(_)) => "systemctl poweroff --when=cancel".to_owned(),
             Client::Systemctl => format!("systemctl {wish} --when=cancel"),
             _ => "shutdown -c".to_owned(),
         };
@@ -295,7 +297,7 @@ fn print(text: &str) -> u8 {
 /// Asks how things stand.
 pub(super) fn status() -> Message {
     let request = Request::orderly(Wish::Poweroff);
-    Message { verb: Verb::Status, request, wall: false, when: 0, text: Text::EMPTY }
+    Message { verb: Verb::Status, request, wall: false, when: 0, client: None, text: Text::EMPTY }
 }
 
 /// Microseconds since 1970.

@@ -53,10 +53,7 @@ fn deed(given: &Given, notes: &mut Vec<String>) -> Result<Deed, Refusal> {
         ("exit", [code]) => {
             let number = code.to_str().ok().and_then(|code| code.parse::<u8>().ok());
             let number = number.ok_or_else(|| Refusal(format!("{:?} is no exit code", code.to_string_lossy())))?;
-            if number != 0 {
-                notes.push(format!("exit {number}: process 1 takes no code yet, and ends with one of its own"));
-            }
-            end(given, Wish::Poweroff)
+            end(given, Wish::Exit(number))
         }
         ("reboot", [argument]) => {
             notes.push(format!("{:?} is for a boot loader, and a container has none; ignored", joined(&[*argument])));
@@ -203,12 +200,8 @@ mod tests {
             ("--version", Deed::Version, None),
             ("--help", Deed::Help, None),
             ("poweroff -h", Deed::Help, None),
-            ("exit 0", end(Wish::Poweroff, Force::None), None),
-            (
-                "exit 3",
-                end(Wish::Poweroff, Force::None),
-                Some("exit 3: process 1 takes no code yet, and ends with one of its own"),
-            ),
+            ("exit 0", end(Wish::Exit(0), Force::None), None),
+            ("exit 3", end(Wish::Exit(3), Force::None), None),
             (
                 "reboot x",
                 end(Wish::Reboot, Force::None),

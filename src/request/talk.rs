@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::io::{self, ErrorKind};
+use std::os::fd::AsRawFd as _;
 use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -72,28 +73,58 @@ fn ask_in(places: &[PathBuf], message: &Message, patience: Duration) -> Result<R
 }
 
 fn ask_at(path: &Path, message: &Message, patience: Duration) -> Result<Reply, Unanswered> {
-    let failed = |error: io::Error| match (error.kind(), error.raw_os_error()) {
+    Line::open(path, patience)?.ask(message)
+}
+
+/// A line to process 1.
+#[derive(Debug)]
+pub(super) struct Line {
+    socket: UnixDatagram,
+    path: PathBuf,
+}
+
+impl Line {
+    /// Opens it. From here on nobody else can send to us. Process 1 may take so long for each answer.
+    pub(super) fn open(path: &Path, patience: Duration) -> Result<Line, Unanswered> {
+        let open = || {
+            let socket = UnixDatagram::unbound()?;
+            introduce(&socket)?;
+            socket.set_write_timeout(Some(patience))?;
+            socket.set_read_timeout(Some(patience))?;
+            socket.connect(path)?;
+            Ok(socket)
+        };
+        let socket = open().map_err(|error| failed(path, error))?;
+        Ok(Line { socket, path: path.to_owned() })
+    }
+
+    /// Asks. After an error another answer may be this one's.
+    pub(super) fn ask(&self, message: &Message) -> Result<Reply, Unanswered> {
+        again(|| self.socket.send(&message.encode())).map_err(|error| failed(&self.path, error))?;
+        // One more than an answer has: what is longer must not look like one.
+        let mut answer = [0; Reply::SIZE + 1];
+        let length = again(|| self.socket.recv(&mut answer)).map_err(|error| match failed(&self.path, error) {
+            // It was there when we asked.
+            Unanswered::NotThere(path, _) => Unanswered::Silent(path),
+            other => other,
+        })?;
+        let reply = Reply::decode(answer.get(..length).unwrap_or_default());
+        reply.ok_or_else(|| Unanswered::Strange(self.path.clone()))
+    }
+
+    /// The number of its descriptor.
+    pub(super) fn raw(&self) -> i32 {
+        self.socket.as_raw_fd()
+    }
+}
+
+fn failed(path: &Path, error: io::Error) -> Unanswered {
+    match (error.kind(), error.raw_os_error()) {
         (ErrorKind::PermissionDenied, _) => Unanswered::Forbidden,
         // Its queue is full, or nothing came.
         (ErrorKind::WouldBlock | ErrorKind::TimedOut, _) => Unanswered::Silent(path.to_owned()),
         (_, errno) => Unanswered::NotThere(path.to_owned(), Errno(errno.unwrap_or(libc::EIO))),
-    };
-    let socket = UnixDatagram::unbound().map_err(failed)?;
-    introduce(&socket).map_err(failed)?;
-    socket.set_write_timeout(Some(patience)).map_err(failed)?;
-    socket.set_read_timeout(Some(patience)).map_err(failed)?;
-    // From here on nobody else can send to us.
-    socket.connect(path).map_err(failed)?;
-    again(|| socket.send(&message.encode())).map_err(failed)?;
-    // One more than an answer has: what is longer must not look like one.
-    let mut answer = [0; Reply::SIZE + 1];
-    let length = again(|| socket.recv(&mut answer)).map_err(|error| match failed(error) {
-        // It was there when we asked.
-        Unanswered::NotThere(path, _) => Unanswered::Silent(path),
-        other => other,
-    })?;
-    let reply = Reply::decode(answer.get(..length).unwrap_or_default());
-    reply.ok_or_else(|| Unanswered::Strange(path.to_owned()))
+    }
 }
 
 /// A job's Ctrl-Z and `fg` interrupt a call that has a timeout.
@@ -144,7 +175,7 @@ pub(super) mod tests {
 
     fn message(verb: Verb) -> Message {
         let request = Request::orderly(Wish::Poweroff);
-        Message { verb, request, wall: true, when: 1 << 50, text: Text::new("bye") }
+        Message { verb, request, wall: true, when: 1 << 50, client: None, text: Text::new("bye") }
     }
 
     /// An answer of a process 1 that runs.

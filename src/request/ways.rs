@@ -2,6 +2,7 @@
 //!
 //! 1. What is no FIFO is not written to: a file there would take every request and do nothing.
 //! 2. A process 1 that is no supervise gets no signal: it may mean anything to that one.
+//! 3. An exit code goes by neither: it would be lost.
 
 use std::fmt;
 use std::fs::{self, OpenOptions};
@@ -21,6 +22,8 @@ pub(super) enum Barred {
     Forbidden,
     Initctl(&'static str, Errno),
     NotAFifo(&'static str),
+    /// What there is no room for an exit code in.
+    WithoutCode(&'static str),
     /// Process 1 has this name.
     Foreign(String),
     Signal(Errno),
@@ -32,6 +35,7 @@ impl fmt::Display for Barred {
             Barred::Forbidden => f.write_str("permission denied"),
             Barred::Initctl(path, errno) => write!(f, "{path}: {errno}"),
             Barred::NotAFifo(path) => write!(f, "{path} is no FIFO"),
+            Barred::WithoutCode(way) => write!(f, "{way} has no room for an exit code"),
             Barred::Foreign(name) if name.is_empty() => f.write_str("who process 1 is cannot be seen"),
             Barred::Foreign(name) => write!(f, "process 1 is {name:?} and no supervise"),
             Barred::Signal(errno) => write!(f, "kill(2): {errno}"),
@@ -60,18 +64,19 @@ fn record(command: u32, level: u8, data: &[u8]) -> [u8; RECORD] {
 }
 
 /// The records that ask for it. What 0 means is said in one before: an earlier one may have said otherwise.
-fn records_of(wish: Wish) -> Vec<u8> {
+fn records_of(wish: Wish) -> Option<Vec<u8>> {
     let off = |data| [record(SET_VARIABLE, 0, data), record(RUNLEVEL, b'0', b"")].concat();
     match wish {
-        Wish::Halt => off(b"INIT_HALT=HALT"),
-        Wish::Poweroff => off(b"INIT_HALT=POWEROFF"),
-        Wish::Reboot => record(RUNLEVEL, b'6', b"").to_vec(),
+        Wish::Halt => Some(off(b"INIT_HALT=HALT")),
+        Wish::Poweroff => Some(off(b"INIT_HALT=POWEROFF")),
+        Wish::Reboot => Some(record(RUNLEVEL, b'6', b"").to_vec()),
+        Wish::Exit(_) => None,
     }
 }
 
 /// Asks for an orderly end by records.
 pub(super) fn write_end(wish: Wish) -> Result<(), Barred> {
-    write(&records_of(wish))
+    write(&records_of(wish).ok_or(Barred::WithoutCode(FIFO))?)
 }
 
 /// Asks for a runlevel by a record.
@@ -122,7 +127,7 @@ pub(super) fn signal(request: Request) -> Result<(), Barred> {
     if name != "supervise" && !is_our_executable() {
         return Err(Barred::Foreign(name));
     }
-    let number = number_of(request);
+    let number = number_of(request).ok_or(Barred::WithoutCode("a signal"))?;
     let (Some(process_1), Some(signal)) = (Pid::new(1), Signal::new(number)) else {
         return Err(Barred::Signal(Errno(libc::EINVAL)));
     };
@@ -133,16 +138,17 @@ pub(super) fn signal(request: Request) -> Result<(), Barred> {
 }
 
 /// systemd's numbers (systemd(1), "Signals"), counted from 34.
-fn number_of(request: Request) -> i32 {
+fn number_of(request: Request) -> Option<i32> {
     let orderly = match request.wish {
         Wish::Halt => 37,
         Wish::Poweroff => 38,
         Wish::Reboot => 39,
+        Wish::Exit(_) => return None,
     };
-    match request.haste {
+    Some(match request.haste {
         Haste::Orderly => orderly,
         Haste::Immediate => orderly + 10,
-    }
+    })
 }
 
 fn name_of_process_1() -> String {
@@ -186,7 +192,7 @@ mod tests {
     #[test]
     fn process_1_reads_from_the_records_what_was_asked_for() {
         for wish in WISHES {
-            let found = read_back(&records_of(wish));
+            let found = read_back(&records_of(wish).expect("it has records"));
             assert_eq!(found.last(), Some(&Found::Ask(Ask::End(Request::orderly(wish)))));
             assert!(!found.contains(&Found::Garbage));
         }
@@ -199,9 +205,17 @@ mod tests {
         for wish in WISHES {
             for haste in [Haste::Orderly, Haste::Immediate] {
                 let request = Request { wish, haste };
-                let signal = Signal::new(number_of(request)).expect("it is one");
+                let signal = number_of(request).and_then(Signal::new).expect("it is one");
                 assert_eq!(Ask::of_signal(signal, sender, Manager::Other), Some(Ask::End(request)));
             }
+        }
+    }
+
+    #[test]
+    fn a_code_goes_by_no_way_that_would_lose_it() {
+        assert_eq!(records_of(Wish::Exit(3)), None);
+        for request in [Request::orderly(Wish::Exit(3)), Request::immediate(Wish::Exit(0))] {
+            assert_eq!(number_of(request), None);
         }
     }
 
@@ -211,7 +225,8 @@ mod tests {
         fs::create_dir(&folder).expect("the folder is ours");
         let (fifo, file) = (folder.join("fifo"), folder.join("file"));
         File::create(&file).expect("the folder is ours");
-        let written = write_to("file", &file, &records_of(Wish::Poweroff));
+        let halt = records_of(Wish::Halt).expect("it has records");
+        let written = write_to("file", &file, &halt);
         assert!(matches!(written, Err(Barred::NotAFifo("file"))), "{written:?}");
         assert_eq!(fs::read(&file).expect("it is there"), b"");
         let missing = write_to("none", &folder.join("none"), b"x");
@@ -223,10 +238,10 @@ mod tests {
         let flags = libc::O_NONBLOCK;
         let mut reader =
             OpenOptions::new().read(true).write(true).custom_flags(flags).open(&fifo).expect("it is there");
-        write_to("fifo", &fifo, &records_of(Wish::Halt)).expect("it has a reader");
+        write_to("fifo", &fifo, &halt).expect("it has a reader");
         let mut buffer = [0; 4096];
         let length = reader.read(&mut buffer).expect("it was written to");
-        assert_eq!(&buffer[..length], records_of(Wish::Halt));
+        assert_eq!(&buffer[..length], halt);
         fs::remove_dir_all(&folder).expect("it is ours");
     }
 }

@@ -17,6 +17,15 @@ use supervise_init::sys::{
     controlling_tty, forget_dispositions, install_log, is_subreaper, leave_terminal, set_subreaper, this_process,
 };
 
+/// What systemd's clients look for.
+static SYSTEMD: supervise_init::driver::Places = supervise_init::driver::Places {
+    directory: c"/run/systemd",
+    booted: c"/run/systemd/system",
+    private: c"/run/systemd/private",
+    bus_directory: c"/run/dbus",
+    bus: c"/run/dbus/system_bus_socket",
+};
+
 /// One of each.
 static ALTERATIONS: Alterations = Alterations {
     list: &[
@@ -123,11 +132,13 @@ extern "C" fn main(count: c_int, words: *mut *mut c_char, environment: *mut *mut
         link: c"/dev/initctl",
         control: words.get(6).map(|path| (c"/run/supervise", path)),
         door: if many { Door::Group(7) } else { Door::Everybody },
+        bus: if many { Some(&SYSTEMD) } else { None },
         stale: &[c"/run/nologin"],
         owner: 0,
     };
     let known = |notice: &_| log::warn!("{}", core::mem::size_of_val(notice));
-    let mut listener = Listener::open(offer, this_process(), &known);
+    let speaks = |sockets: [Option<i32>; 2]| if sockets[0].is_some() { 0 } else { 1 };
+    let mut listener = Listener::open(offer, this_process(), &known, &speaks);
     let setting = Setting {
         scope,
         ourselves: this_process(),

@@ -61,6 +61,8 @@ pub(crate) enum Then {
     GoesOn,
     /// The same, and a line of the log has these words.
     GoesOnSaying(&'static [&'static str]),
+    /// The services are told to end, and the container ends with this code: the log says what was asked for.
+    Ends(i32, &'static str),
     /// The services are told to end, and the container ends with 0. Of a `poweroff` or a `halt`, so the log says.
     Stops(&'static str),
     /// The services are told to end, and the container ends as for a reboot.
@@ -77,6 +79,7 @@ impl Then {
             Then::GoesOn | Then::GoesOnSaying(_) => "leaves all as it is",
             Then::Stops("halt") => "halts",
             Then::Stops(_) => "stops all",
+            Then::Ends(..) => "ends with a code",
             Then::Reboots => "reboots",
             Then::IsKilled(_) => "kills all",
             Then::DiesOf(_) => "ends the container at once",
@@ -95,7 +98,11 @@ pub(crate) fn cases(rows: &[Row]) -> impl Iterator<Item = Case> {
 
 fn case(row: Row, root: Root, typed: &'static str) -> Case {
     let by = if row.who == Who::User { " by a user" } else { "" };
-    let ours = if row.setting.ours { " and our clients" } else { "" };
+    let ours = match row.setting {
+        Setting { ours: true, .. } => " and our clients",
+        setting if setting.is_systemd() => " and --systemd-compat",
+        _ => "",
+    };
     let name = format!("{}: in {}{ours}, `{typed}`{by} {}", row.number, root.name(), row.then.words());
     Case::new(name, move || play(&row, root, typed))
 }
@@ -116,11 +123,18 @@ fn play(row: &Row, root: Root, typed: &str) {
         Then::IsKilled(_) | Then::DiesOf(_) => {}
         _ => answers(row, root, &client),
     }
+    // Process 1 is asked by another who waits until the client has ended.
+    if let (Then::Stops(_) | Then::Ends(..) | Then::Reboots | Then::IsKilled(_), true) =
+        (row.then, row.setting.is_systemd())
+    {
+        container.read_log(&["asked for", "the systemd bus"]);
+    }
     match row.then {
         Then::Stops(_) if row.setting.process_1 == Process1::Service => assert_eq!(container.fate(), Fate::Stops),
         Then::GoesOn => container.must_go_on(&[]),
         Then::GoesOnSaying(words) => container.must_go_on(words),
         Then::Stops(wish) => container.must_stop(0, &[wish, "asked for"]),
+        Then::Ends(code, wish) => container.must_stop(code, &[wish, "asked for"]),
         Then::Reboots => container.must_stop(129, &["reboot asked for"]),
         Then::IsKilled(code) => container.must_be_over(Exit::Code(code), &["asked for"]),
         Then::DiesOf(signal) => container.must_be_over(Exit::Signal(signal), &[]),

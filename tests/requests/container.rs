@@ -20,6 +20,8 @@ pub(crate) struct Setting {
     pub(crate) process_1: Process1,
     /// Whether our clients stand before those of the root.
     pub(crate) ours: bool,
+    /// What process 1 is told besides.
+    pub(crate) options: &'static [&'static str],
     /// Whether it has CAP_SYS_BOOT, which docker and podman do not give.
     pub(crate) may_reboot: bool,
     /// What a shell does in it before process 1 starts.
@@ -37,8 +39,21 @@ pub(crate) enum Process1 {
 }
 
 impl Setting {
-    pub(crate) const PLAIN: Setting =
-        Setting { process_1: Process1::Supervise, ours: false, may_reboot: false, before: "", variables: &[] };
+    pub(crate) const PLAIN: Setting = Setting {
+        process_1: Process1::Supervise,
+        ours: false,
+        options: &[],
+        may_reboot: false,
+        before: "",
+        variables: &[],
+    };
+}
+
+impl Setting {
+    /// Whether process 1 answers as systemd does.
+    pub(crate) fn is_systemd(&self) -> bool {
+        self.options.contains(&"--systemd-compat")
+    }
 }
 
 /// Who types.
@@ -130,7 +145,7 @@ impl<'s> Container<'s> {
         command.args([if setting.ours { "yes" } else { "no" }, setting.before]);
         let program = match setting.process_1 {
             Process1::Supervise => {
-                command.args(["/usr/local/bin/supervise", "-v", "--on-reboot", "exit", "--"]);
+                command.args(["/usr/local/bin/supervise", "-v", "--on-reboot", "exit"]).args(setting.options).arg("--");
                 "supervise"
             }
             Process1::Service => "probe",

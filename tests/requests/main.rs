@@ -9,6 +9,7 @@ mod harness;
 #[path = "../harness/wanted.rs"]
 mod wanted;
 
+mod bus;
 mod case;
 mod container;
 mod initctl;
@@ -17,6 +18,7 @@ mod roots;
 mod runner;
 mod schedule;
 mod signals;
+mod speaker;
 mod stock;
 mod surroundings;
 mod systemd;
@@ -32,10 +34,10 @@ fn main() -> ExitCode {
         return ExitCode::SUCCESS;
     }
     let mut cases: Vec<Case> = schedule::cases();
-    for rows in [stock::ROWS, systemd::ROWS, sysvinit::ROWS, ours::ROWS, signals::ROWS] {
+    for rows in [bus::ROWS, stock::ROWS, systemd::ROWS, sysvinit::ROWS, ours::ROWS, signals::ROWS] {
         cases.extend(case::cases(rows));
     }
-    for more in [signals::cases(), initctl::cases(), surroundings::cases()] {
+    for more in [speaker::cases(), signals::cases(), initctl::cases(), surroundings::cases()] {
         cases.extend(more);
     }
     runner::run(&cases)

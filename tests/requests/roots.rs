@@ -11,6 +11,8 @@ pub(crate) enum Root {
     Bookworm,
     /// systemd 257.
     Trixie,
+    /// The same with a D-Bus daemon.
+    TrixieWithBus,
     /// systemd of today. It moves, so it is made by `tests/setup --sid` only.
     Sid,
     /// sysvinit 3.06, in bookworm.
@@ -20,7 +22,7 @@ pub(crate) enum Root {
 }
 
 /// Those that every run needs.
-const NEEDED: [Root; 4] = [Root::Bookworm, Root::Trixie, Root::Sysvinit, Root::Busybox];
+const NEEDED: [Root; 5] = [Root::Bookworm, Root::Trixie, Root::TrixieWithBus, Root::Sysvinit, Root::Busybox];
 
 impl Root {
     /// As a case calls it.
@@ -28,6 +30,7 @@ impl Root {
         match self {
             Root::Bookworm => "bookworm",
             Root::Trixie => "trixie",
+            Root::TrixieWithBus => "trixie with a bus",
             Root::Sid => "sid",
             Root::Sysvinit => "sysvinit's bookworm",
             Root::Busybox => "busybox",
@@ -39,6 +42,7 @@ impl Root {
         let folder = match self {
             Root::Bookworm => "bookworm-systemd",
             Root::Trixie => "trixie-systemd",
+            Root::TrixieWithBus => "trixie-dbus",
             Root::Sid => "sid-systemd",
             Root::Sysvinit => "bookworm-sysvinit",
             Root::Busybox => "busybox",

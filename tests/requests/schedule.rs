@@ -14,6 +14,7 @@ const AT_A_TIME: &str = "shutdown $(date --date='now + 65 seconds' +%H:%M) see y
 /// The one that takes a minute is the first, so that it is not the last that everybody waits for.
 pub(crate) fn cases() -> Vec<Case> {
     let mut cases = vec![Case::new("10: a shutdown at a time of the clock comes at that time", at_a_time)];
+    cases.push(Case::new("9: terminals are told of a shutdown, and why it is cancelled", told_at_terminals));
     for root in [Bookworm, Trixie, Sid, Sysvinit].into_iter().filter(|root| root.exists()) {
         let name = format!("9: in {} and our clients, a shutdown in a minute is cancelled", root.name());
         cases.push(Case::new(name, move || cancelled(root)));
@@ -42,6 +43,34 @@ fn cancelled(root: Root) {
     is_done(&container.types(Who::Root, "shutdown -c"));
     scene.deadline.until("/run/nologin to be gone", || (!nologin.exists()).then_some(()));
     container.must_go_on(&["cancelled"]);
+}
+
+/// Somebody at a terminal of the container.
+const AT_A_TERMINAL: &str = "script -qec 'echo here; read line' /dev/null";
+
+fn told_at_terminals() {
+    let scene = Scene::new();
+    let container = Container::start(&scene, Trixie, &OURS);
+    let mut person = container.begins(Who::Root, AT_A_TERMINAL);
+    let mut sees = |wanted: &str| while !person.stdout().next().expect("somebody is there").contains(wanted) {};
+    sees("here");
+    is_done(&container.types(Who::Root, "shutdown +1 'back soon'"));
+    sees("back soon");
+    sees("The system will power off at ");
+    is_done(&container.types(Who::Root, "shutdown -c 'we stay'"));
+    sees("we stay");
+    sees("System shutdown has been cancelled");
+    // Who wants that nobody is told is heard too: what comes next is the next warning.
+    is_done(&container.types(Who::Root, "shutdown +1"));
+    sees("The system will power off at ");
+    is_done(&container.types(Who::Root, "shutdown --no-wall -c 'not for you'"));
+    is_done(&container.types(Who::Root, "shutdown -k now 'only a test'"));
+    let mut seen = Vec::new();
+    while !seen.iter().any(|line: &String| line.contains("only a test")) {
+        seen.push(person.stdout().next().expect("somebody is there"));
+    }
+    assert!(!seen.iter().any(|line| line.contains("not for you") || line.contains("cancelled")), "{seen:?}");
+    container.must_go_on(&["we stay"]);
 }
 
 #[track_caller]

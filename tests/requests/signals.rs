@@ -52,7 +52,7 @@ fn from_outside(signal: i32, then: Then) {
         Then::Stops(wish) => container.must_stop(0, &[wish, "asked for"]),
         Then::Reboots => container.must_stop(129, &["reboot asked for"]),
         Then::IsKilled(code) => container.must_be_over(Exit::Code(code), &["asked for"]),
-        Then::GoesOn | Then::GoesOnSaying(_) | Then::DiesOf(_) => unreachable!("no signal does that"),
+        Then::GoesOn | Then::GoesOnSaying(_) | Then::Ends(..) | Then::DiesOf(_) => unreachable!("no signal does that"),
     }
 }
 

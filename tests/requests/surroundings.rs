@@ -15,7 +15,7 @@ const RUNLEVELS: [(&str, &str); 3] = [("RUNLEVEL", "6"), ("PREVLEVEL", "N"), ("I
 const ASK_DIRECTLY: &str = r#"perl -e '
     use Socket;
     socket(my $socket, PF_UNIX, SOCK_DGRAM, 0) or exit 1;
-    my $message = pack "a4 a a a C Q< C a220", "SVc1", "e", "p", "o", 0, 0, 0, "";
+    my $message = pack "a4 a a a C Q< C l< L< a15 C a220", "SVc2", "e", "p", "o", 0, 0, 0, 0, 0, "", 0, "";
     send($socket, $message, 0, sockaddr_un("/run/supervise/ctl")) or exit 1;
 '"#;
 

@@ -137,7 +137,7 @@ impl Policy<'_> {
         }
     }
 
-    /// What our end is that somebody has wished for. Who ends by the signal that we sent, or with the code that a shell
+    /// What our end is that somebody has wished for. A code that comes with the wish is taken as it is. Who ends by the signal that we sent, or with the code that a shell
     /// makes of that, has done as it was told: a container that was powered off is not to be started again as a failure.
     pub(super) fn wished_outcome(&self, wish: Wish, verdict: Verdict, told: Option<Signal>) -> Outcome {
         /// As runc has it: 128 + SIGHUP.
@@ -146,6 +146,7 @@ impl Policy<'_> {
             (Wish::Reboot, OnReboot::Restart, _) => return Outcome::Again,
             (Wish::Reboot, OnReboot::Exit, _) => return Outcome::Code(REBOOTED),
             (Wish::Reboot, OnReboot::System, _) => return Outcome::Reboot,
+            (Wish::Exit(code), _, Verdict::Main(_) | Verdict::Hook(_)) => return Outcome::Code(code),
             (_, _, Verdict::Main(status) | Verdict::Hook(status)) => status,
             (_, _, Verdict::TimedOut | Verdict::NotStarted(..)) => return self.outcome(verdict),
         };

@@ -8,7 +8,7 @@ mod signals;
 
 use core::fmt;
 
-pub use self::control::{Answer, Message, Reply, Standing, Text, Verb};
+pub use self::control::{Answer, Client, Message, Reply, Standing, Text, Verb};
 pub use self::desk::{Desk, Guest, Said};
 pub use self::initctl::{Found, Initctl};
 pub use self::schedule::{Notice, Plan, Schedule, Steps};
@@ -23,6 +23,8 @@ pub enum Wish {
     Poweroff,
     /// Stop, and begin again.
     Reboot,
+    /// Stop, and end with this code, whatever that of the command is.
+    Exit(u8),
 }
 
 /// How fast.
@@ -72,11 +74,12 @@ pub enum Ask {
 
 impl fmt::Display for Wish {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Wish::Halt => "halt",
-            Wish::Poweroff => "poweroff",
-            Wish::Reboot => "reboot",
-        })
+        match self {
+            Wish::Halt => f.write_str("halt"),
+            Wish::Poweroff => f.write_str("poweroff"),
+            Wish::Reboot => f.write_str("reboot"),
+            Wish::Exit(code) => write!(f, "poweroff with code {code}"),
+        }
     }
 }
 
@@ -102,6 +105,8 @@ pub enum Way {
     Initctl,
     /// The control socket.
     Control,
+    /// The sockets of systemd and of its bus, where a process of ours speaks for clients.
+    Bus,
     /// A shutdown that was scheduled earlier.
     Schedule,
 }
@@ -115,6 +120,7 @@ impl fmt::Display for Way {
             },
             Way::Initctl => f.write_str("/run/initctl"),
             Way::Control => f.write_str("the control socket"),
+            Way::Bus => f.write_str("the systemd bus"),
             Way::Schedule => f.write_str("the schedule"),
         }
     }

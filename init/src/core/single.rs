@@ -425,13 +425,13 @@ impl Machine for Single<'_> {
             self.wish = wish;
         }
         // An end is not taken for a new beginning.
-        let ends = match input {
-            Input::Stop(_) => true,
-            Input::End(request) => request.wish != Wish::Reboot,
-            _ => false,
+        let end = match input {
+            Input::Stop(_) => Some(Wish::Poweroff),
+            Input::End(request) => Some(request.wish),
+            _ => None,
         };
-        if ends && self.wish == Some(Wish::Reboot) {
-            self.wish = Some(Wish::Poweroff);
+        if self.wish == Some(Wish::Reboot) {
+            self.wish = end.or(self.wish);
         }
         self.state = next;
         self.remember(now, input, actions);

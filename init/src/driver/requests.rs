@@ -1,18 +1,24 @@
 //! What process 1 listens to beside signals: `/run/initctl` and the control socket, of which SIGIO tells, and the wall
 //! clock, for what is scheduled. What is asked for goes to the machine; what comes of it, to who has asked.
 
+mod bus;
+mod say;
+
 use core::ffi::CStr;
 use core::time::Duration;
 
-use log::{debug, info, warn};
+use log::{debug, warn};
 
+pub use self::bus::Places;
+
+use self::bus::{Bus, Use};
+use self::say::{Who, announce, log_notice, refuse, unavailable};
 use super::World;
 use crate::core::request::{
-    Answer, Ask, Desk, Found, Guest, Haste, Initctl, Message, Notice, Program, Reply, Request, Said, Standing, Verb,
-    Way, Wish,
+    Answer, Ask, Client, Desk, Found, Guest, Initctl, Message, Notice, Program, Reply, Said, Standing, Verb, Way,
 };
 use crate::core::{Event, Heard, Machine, Received, Sender, Time};
-use crate::sys::{self, Alarm, Control, Directory, Door, Errno, Fd, Fifo, Helper, Peer, Pid};
+use crate::sys::{self, Alarm, Control, Directory, Door, Fd, Fifo, Helper, Peer, Pid};
 
 /// What is offered, and where.
 #[derive(Clone, Copy, Debug)]
@@ -25,6 +31,8 @@ pub struct Offer {
     pub control: Option<(&'static CStr, &'static CStr)>,
     /// Who may use the control socket.
     pub door: Door,
+    /// What systemd's clients look for.
+    pub bus: Option<&'static Places>,
     /// What is removed where an earlier run has left it: logins are open again.
     pub stale: &'static [&'static CStr],
     /// The user whose word counts as root's.
@@ -51,13 +59,19 @@ pub struct Listener<'a> {
     /// Makes something known, in a process of its own.
     notify: &'a dyn Fn(&Notice),
     messenger: Option<Helper>,
-    /// Who waits for the machine's answer.
-    peer: Option<Peer>,
+    bus: Option<Bus>,
+    /// Speaks for who comes by the bus, in a process of its own.
+    speak: &'a dyn Fn(Sockets) -> u8,
+    /// Who waits for the machine's answer, and whom it speaks for.
+    peer: Option<(Peer, Option<Client>)>,
     /// Who has asked for an end: it is nobody's child here where it came from outside (`docker exec`).
     asker: Option<Fd>,
     /// When garbage was last complained of.
     complained: Option<Time>,
 }
+
+/// The sockets from which connections are accepted, by their numbers: systemd's own, and its bus's.
+pub type Sockets = [Option<i32>; 2];
 
 /// How long one line about garbage stands for what follows.
 const QUIET: Duration = Duration::from_secs(10);
@@ -70,12 +84,17 @@ const PARTING: Duration = Duration::from_millis(200);
 
 impl Listener<'_> {
     /// How many it may have open.
-    pub(super) const DESCRIPTORS: usize = 4;
+    pub(super) const DESCRIPTORS: usize = 6;
 }
 
 impl<'a> Listener<'a> {
     /// Offers it all, as far as we may: what cannot be had is said, and is no reason not to go on.
-    pub fn open(offer: Offer, ourselves: Pid, notify: &'a dyn Fn(&Notice)) -> Listener<'a> {
+    pub fn open(
+        offer: Offer,
+        ourselves: Pid,
+        notify: &'a dyn Fn(&Notice),
+        speak: &'a dyn Fn(Sockets) -> u8,
+    ) -> Listener<'a> {
         let mut listener = Listener {
             offer,
             ourselves,
@@ -91,6 +110,8 @@ impl<'a> Listener<'a> {
             restarts: 0,
             notify,
             messenger: None,
+            bus: None,
+            speak,
             peer: None,
             asker: None,
             complained: None,
@@ -108,6 +129,14 @@ impl<'a> Listener<'a> {
                 Err(errno) => unavailable(path, errno),
             }
         }
+        listener.bus = match (offer.bus, &listener.control) {
+            (None, _) => None,
+            (Some(places), Some(_)) => Bus::offer(places, ourselves),
+            (Some(_), None) => {
+                warn!(event = "unavailable"; "--systemd-compat needs the control socket; going on without");
+                None
+            }
+        };
         listener
     }
 
@@ -137,6 +166,9 @@ impl<'a> Listener<'a> {
         }
         if let Some(messenger) = self.messenger.take() {
             messenger.end(WRITING);
+        }
+        if let Some(bus) = self.bus.take() {
+            bus.close();
         }
         if let Some(fifo) = &self.fifo {
             fifo.remove();
@@ -168,11 +200,14 @@ impl<'a> Listener<'a> {
 
     /// The descriptors that stay open.
     pub(super) fn descriptors(&self) -> [Option<i32>; Listener::DESCRIPTORS] {
+        let [private, system] = self.bus.as_ref().map_or([None; 2], Bus::sockets);
         [
             self.asker.as_ref().map(Fd::raw),
             self.fifo.as_ref().map(Fifo::raw),
             self.watch.as_ref().map(Directory::raw),
             self.control.as_ref().map(Control::raw),
+            private,
+            system,
         ]
     }
 
@@ -180,10 +215,26 @@ impl<'a> Listener<'a> {
         self.messenger.as_ref().map(Helper::pid)
     }
 
-    pub(super) fn reap_messenger(&mut self) {
+    pub(super) fn speaker(&self) -> Option<Pid> {
+        self.bus.as_ref().and_then(Bus::speaker)
+    }
+
+    /// One of the helpers has ended.
+    pub(super) fn reap_helpers(&mut self) {
         if self.messenger.as_ref().is_some_and(Helper::has_ended) {
             self.messenger = None;
         }
+        if let Some(bus) = &mut self.bus
+            && bus.reap_speaker(self.speak) == Use::None
+            && let Some(bus) = self.bus.take()
+        {
+            bus.close();
+        }
+    }
+
+    /// Whom the peer speaks for: ours alone is believed.
+    fn client_of(&self, peer: &Peer, message: &Message) -> Option<Client> {
+        message.client.filter(|_| self.speaker().is_some_and(|speaker| speaker.number() == peer.pid))
     }
 
     fn reply(&self, answer: Answer, standing: Standing, main: Option<Pid>) -> Reply {
@@ -236,18 +287,6 @@ impl<'a> Listener<'a> {
     }
 }
 
-fn unavailable(path: &CStr, errno: Errno) {
-    let path = path.to_str().unwrap_or_default();
-    match errno {
-        // Most likely another user than root, a read-only root, or the files of a system that has an init of its own:
-        // nothing that anybody would mend.
-        Errno(libc::EACCES | libc::EPERM | libc::EROFS | libc::ENOENT | libc::EADDRINUSE) => {
-            debug!(event = "unavailable"; "cannot offer {path}: {errno}; going on without");
-        }
-        _ => warn!(event = "unavailable"; "cannot offer {path}: {errno}; going on without"),
-    }
-}
-
 /// Several reads wake us once; a writer that never ends must not keep us from everything else.
 const ROUNDS: u32 = 64;
 
@@ -267,6 +306,10 @@ impl World<'_, '_, '_> {
         self.read_initctl(machine);
         self.read_control(machine);
         let Some(listener) = &mut self.setting.listener else { return };
+        if let Some(bus) = &mut listener.bus {
+            bus.look(listener.speak);
+            self.rest.set_speaker(bus.speaker());
+        }
         if listener.desk.schedule().plan().is_some() {
             let said = listener.desk.look(sys::microseconds_since_1970());
             self.carry_out(machine, said, Way::Schedule);
@@ -329,20 +372,22 @@ impl World<'_, '_, '_> {
 
     fn hear(&mut self, machine: &mut impl Machine, peer: Peer, message: &Message) {
         let Some(listener) = &mut self.setting.listener else { return };
+        let client = listener.client_of(&peer, message);
+        let (pid, uid) = client.map_or((peer.pid, peer.uid), |client| (client.pid, client.uid));
+        let way = if client.is_some() { Way::Bus } else { Way::Control };
         // Whoever is outside has no number here, and no business.
-        let is_known = peer.pid > 0;
-        let by_door = matches!(listener.offer.door, Door::Group(_));
-        let may = is_known && (by_door || peer.uid == 0 || peer.uid == listener.offer.owner);
-        let said = listener.desk.hear(sys::microseconds_since_1970(), Guest { uid: peer.uid, may }, message);
+        let is_known = pid > 0;
+        let by_door = matches!(listener.offer.door, Door::Group(_)) && way == Way::Control;
+        let may = is_known && (by_door || uid == 0 || uid == listener.offer.owner);
+        let said = listener.desk.hear(sys::microseconds_since_1970(), Guest { uid, may }, message);
         if said.answer == Some(Answer::Refused) {
-            let (pid, uid) = (peer.pid, peer.uid);
-            info!(event = "refused", pid = pid, uid = uid; "pid {pid} (uid {uid}) may not ask for that; only root may");
+            refuse(pid, uid);
         }
         if may && message.verb == Verb::End {
-            listener.asker = Fd::of_process(peer.pid).ok();
+            listener.asker = Fd::of_process(pid).ok();
         }
-        listener.peer = Some(peer);
-        self.carry_out(machine, said, Way::Control);
+        listener.peer = Some((peer, client));
+        self.carry_out(machine, said, way);
         if let Some(listener) = &mut self.setting.listener {
             listener.peer = None;
         }
@@ -366,7 +411,7 @@ impl World<'_, '_, '_> {
 
     fn answer_peer(&self, answer: Answer, standing: Standing) {
         let Some(listener) = &self.setting.listener else { return };
-        if let (Some(peer), Some(control)) = (&listener.peer, &listener.control) {
+        if let (Some((peer, _)), Some(control)) = (&listener.peer, &listener.control) {
             let main = self.slots.first().and_then(|slot| slot.pid);
             control.reply(peer, &listener.reply(answer, standing, main).encode());
         }
@@ -376,9 +421,12 @@ impl World<'_, '_, '_> {
     pub(super) fn answer(&self, event: Event, ask: Ask, heard: Heard) {
         let peer = self.setting.listener.as_ref().and_then(|listener| listener.peer.as_ref());
         let (way, who) = match (event, peer) {
-            (Event::Signalled(Received { signal, sender }), _) => (Way::Signal(signal.number()), who(sender)),
-            (Event::Asked(_, Way::Control), Some(peer)) => (Way::Control, Some((peer.pid, peer.uid))),
-            (Event::Asked(_, way), _) => (way, None),
+            (Event::Signalled(Received { signal, sender }), _) => (Way::Signal(signal.number()), Who::from(sender)),
+            (Event::Asked(_, way @ (Way::Control | Way::Bus)), Some((_, Some(client)))) => (way, Who::Client(*client)),
+            (Event::Asked(_, way @ (Way::Control | Way::Bus)), Some((peer, None))) => {
+                (way, Who::Process { pid: peer.pid, uid: peer.uid })
+            }
+            (Event::Asked(_, way), _) => (way, Who::Unknown),
             _ => return,
         };
         announce(ask, heard, way, who);
@@ -386,50 +434,8 @@ impl World<'_, '_, '_> {
             Heard::Begun | Heard::Ignored => Answer::Accepted,
             Heard::UnderWay => Answer::UnderWay,
         };
-        if event == Event::Asked(ask, Way::Control) {
+        if let Event::Asked(_, Way::Control | Way::Bus) = event {
             self.answer_peer(answer, Standing::Stopping);
         }
     }
-}
-
-fn who(sender: Sender) -> Option<(i32, u32)> {
-    match sender {
-        Sender::Process { pid, uid, .. } => Some((pid, uid)),
-        Sender::Kernel | Sender::Outside | Sender::Ourselves => None,
-    }
-}
-
-/// One line: what, by whom, through what, and what happens now.
-fn announce(ask: Ask, heard: Heard, way: Way, who: Option<(i32, u32)>) {
-    let comes = match (ask, heard) {
-        (Ask::End(Request { haste: Haste::Immediate, .. }), Heard::Begun) => "killing everything",
-        (Ask::End(Request { wish: Wish::Reboot, .. }), Heard::Begun) => "stopping, to begin again",
-        (Ask::End(_), Heard::Begun) => "stopping",
-        (_, Heard::UnderWay) => "all are being stopped already",
-        (Ask::Runlevel(_), _) => "a container has no runlevels; nothing happens",
-        (_, Heard::Begun | Heard::Ignored) => "there is nothing to do",
-    };
-    match (who, way) {
-        (Some((pid, uid)), _) => {
-            let comm = sys::comm(pid);
-            let name = comm.as_ref().map_or("a process that is gone", |name| name.as_str());
-            info!(event = "request", pid = pid, uid = uid, comm = name; "{ask} asked for by {name} (pid {pid}, uid {uid}) through {way}; {comes}");
-        }
-        (None, Way::Signal(_)) => info!(event = "request"; "{ask} asked for from outside by {way}; {comes}"),
-        (None, Way::Schedule) => info!(event = "request"; "the time for the {ask} has come; {comes}"),
-        (None, _) => info!(event = "request"; "{ask} asked for through {way}; {comes}"),
-    }
-}
-
-fn log_notice(notice: &Notice) {
-    let (plan, what) = match notice {
-        Notice::Scheduled(plan) => (plan, "is scheduled"),
-        Notice::Warning(plan) => (plan, "comes"),
-        Notice::Closing(plan) => (plan, "closes logins; it comes"),
-        Notice::Cancelled(plan) => (plan, "is cancelled, which was to come"),
-    };
-    let left = plan.when.saturating_sub(sys::microseconds_since_1970()).saturating_add(999_999) / 1_000_000;
-    let (wish, text) = (plan.request.wish, plan.text.as_str());
-    let colon = if text.is_empty() { "" } else { ": " };
-    info!(event = "schedule", seconds = left.cast_signed(); "a {wish} {what} in {left} s{colon}{text}");
 }

@@ -87,8 +87,9 @@ impl World<'_, '_, '_> {
             self.rest.set_helper(None);
         }
         if let Some(listener) = &mut self.setting.listener {
-            listener.reap_messenger();
+            listener.reap_helpers();
             self.rest.set_messenger(listener.messenger());
+            self.rest.set_speaker(listener.speaker());
         }
     }
 

@@ -57,7 +57,10 @@ pub struct Capabilities(pub u64);
 
 impl Alteration {
     /// Makes it so, for the calling process.
-    pub(super) fn make(self) -> Result<(), Errno> {
+    ///
+    /// # Errors
+    /// The kernel's: what it takes to be allowed that.
+    pub fn make(self) -> Result<(), Errno> {
         match self {
             Alteration::NewSession => call(libc::SYS_setsid, [0; 4]),
             Alteration::Umask(mask) => call(libc::SYS_umask, [mask as usize, 0, 0, 0]),

@@ -55,7 +55,9 @@ impl Control {
         };
         bind().or_else(|errno| match errno {
             // Of an earlier run; unless somebody listens, such as another process 1 whose files we share.
-            Errno(libc::EADDRINUSE) if !is_heard(&address, length) => unlink(path).and_then(|()| bind()),
+            Errno(libc::EADDRINUSE) if !is_heard(&address, length, libc::SOCK_DGRAM) => {
+                unlink(path).and_then(|()| bind())
+            }
             _ => Err(errno),
         })?;
         let mode = match door {
@@ -147,14 +149,16 @@ impl Words {
     }
 }
 
-/// Whether somebody has the other end of the name.
-fn is_heard(address: &libc::sockaddr_un, length: libc::socklen_t) -> bool {
-    let Ok(caller) = Fd::socket(libc::AF_UNIX, libc::SOCK_DGRAM | libc::SOCK_CLOEXEC) else { return false };
+/// Whether somebody has the other end of the name, by a socket of that kind.
+pub(super) fn is_heard(address: &libc::sockaddr_un, length: libc::socklen_t, kind: i32) -> bool {
+    let Ok(caller) = Fd::socket(libc::AF_UNIX, kind | libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK) else { return false };
     // SAFETY: the kernel reads as many bytes of the address as it is told.
-    unsafe { libc::connect(caller.raw(), ptr::from_ref(address).cast(), length) == 0 }
+    let connected = cerr(i64::from(unsafe { libc::connect(caller.raw(), ptr::from_ref(address).cast(), length) }));
+    // EAGAIN: so many wait there that no more can.
+    matches!(connected, Ok(_) | Err(Errno(libc::EAGAIN)))
 }
 
-fn address(path: &CStr) -> Result<(libc::sockaddr_un, libc::socklen_t), Errno> {
+pub(super) fn address(path: &CStr) -> Result<(libc::sockaddr_un, libc::socklen_t), Errno> {
     // SAFETY: all zeros are a valid address.
     let mut address: libc::sockaddr_un = unsafe { core::mem::zeroed() };
     address.sun_family = libc::AF_UNIX as libc::sa_family_t;

@@ -62,12 +62,21 @@ pub fn unlink(path: &CStr) -> Result<(), Errno> {
 ///
 /// # Errors
 /// The kernel's.
-pub(super) fn make_directory(path: &CStr, mode: libc::mode_t) -> Result<(), Errno> {
+pub fn make_directory(path: &CStr, mode: libc::mode_t) -> Result<(), Errno> {
     // SAFETY: as above.
     match cerr(i64::from(unsafe { libc::mkdir(path.as_ptr(), mode) })) {
         Ok(_) | Err(Errno(libc::EEXIST)) => Ok(()),
         Err(errno) => Err(errno),
     }
+}
+
+/// rmdir(2).
+///
+/// # Errors
+/// The kernel's: ENOTEMPTY if there is something in it.
+pub fn remove_directory(path: &CStr) -> Result<(), Errno> {
+    // SAFETY: as above.
+    cerr(i64::from(unsafe { libc::rmdir(path.as_ptr()) })).map(|_| ())
 }
 
 /// symlink(2), in the place of a file, or of a link that leads elsewhere. Says whether the link was not there.

@@ -10,7 +10,8 @@ use super::errno::{Errno, cerr};
 use super::fds::Fd;
 use super::process::Pid;
 use super::signals::{HELPER_ENDED, send};
-use crate::core::Signal;
+use super::wait::{Change, change};
+use crate::core::{Signal, Status};
 
 /// A helper that runs, or has ended and was not reaped yet.
 #[derive(Debug)]
@@ -28,6 +29,14 @@ impl Helper {
             work();
             0
         };
+        Helper::start_with_code(work)
+    }
+
+    /// The same with the code that `work` ends with.
+    ///
+    /// # Errors
+    /// As above.
+    pub fn start_with_code(work: impl FnOnce() -> u8) -> Result<Helper, Errno> {
         Ok(Helper { pid: fork(i32::from(HELPER_ENDED.number()), work)? })
     }
 
@@ -38,8 +47,20 @@ impl Helper {
 
     /// Whether it has ended; it is reaped then.
     pub fn has_ended(&self) -> bool {
-        // SAFETY: no status is asked for.
-        unsafe { libc::waitpid(self.pid.number(), core::ptr::null_mut(), libc::WNOHANG | libc::__WCLONE) != 0 }
+        self.end_status().is_some()
+    }
+
+    /// How it has ended, if it has; it is reaped then.
+    pub fn end_status(&self) -> Option<Status> {
+        let mut raw = 0;
+        // SAFETY: the kernel writes one integer to `raw`.
+        let found = unsafe { libc::waitpid(self.pid.number(), &raw mut raw, libc::WNOHANG | libc::__WCLONE) };
+        match (found, change(raw)) {
+            (0, _) => None,
+            (_, Some(Change::Ended(status))) if found > 0 => Some(status),
+            // It is nobody's any more.
+            _ => Some(Status::Exited(0)),
+        }
     }
 
     /// Gives it so long to end, then kills it.

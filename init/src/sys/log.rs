@@ -253,7 +253,7 @@ impl<const N: usize> Line<N> {
     }
 
     /// What others named themselves, without what could draw on a terminal.
-    pub(super) fn push_lossy(&mut self, bytes: &[u8]) {
+    pub fn push_lossy(&mut self, bytes: &[u8]) {
         for byte in bytes {
             self.push_bytes(&[if byte.is_ascii_graphic() || *byte == b' ' { *byte } else { b'?' }]);
         }

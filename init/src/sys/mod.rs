@@ -20,6 +20,7 @@ mod raw;
 mod session;
 mod signals;
 mod spawn;
+mod stream;
 mod tree;
 mod wait;
 mod words;
@@ -31,7 +32,7 @@ pub use self::control::{Control, Door, Peer};
 pub use self::errno::Errno;
 pub use self::fds::{Fd, close_from_3};
 pub use self::fifo::Fifo;
-pub use self::files::{Directory, make_link, unlink};
+pub use self::files::{Directory, make_directory, make_link, remove_directory, unlink};
 pub use self::helper::Helper;
 pub use self::log::{
     Format, JsonText, Line, Output, STDERR, install as install_log, set_format as set_log_format, write_at_once,
@@ -50,6 +51,7 @@ pub use self::signals::{
     set_mask, stop_ourselves,
 };
 pub use self::spawn::{DEFAULT_PATH, Pipe, Placement, Program, Started, spawn, spawn_copy};
+pub use self::stream::Stream;
 pub use self::tree::{Rest, Told, TreeError};
 pub use self::wait::{Change, Reaped, has_children, reap, wait_child, was_continued};
 pub use self::words::{Environment, Words};

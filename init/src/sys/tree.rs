@@ -44,8 +44,8 @@ pub struct Rest {
     /// Children that we had before we started any.
     inherited: [Option<Pid>; Rest::INHERITED],
     has_inherited: bool,
-    /// Helpers of our own: one that explains, one that makes known.
-    helpers: [Option<Pid>; 2],
+    /// Helpers of our own: one that explains, one that makes known, one that speaks for clients.
+    helpers: [Option<Pid>; 3],
 }
 
 /// Whether anybody was there to be told.
@@ -91,7 +91,7 @@ impl Rest {
     /// To be made before the first program is started.
     pub fn new(scope: Scope, ourselves: Pid) -> Rest {
         let mut rest =
-            Rest { scope, ourselves, inherited: [None; Rest::INHERITED], has_inherited: false, helpers: [None; 2] };
+            Rest { scope, ourselves, inherited: [None; Rest::INHERITED], has_inherited: false, helpers: [None; 3] };
         // A PID 1 takes all with it when it ends, so it tells all.
         if scope == Scope::Tree && has_children() {
             rest.find_inherited();
@@ -124,6 +124,11 @@ impl Rest {
     /// The same of the one that makes something known.
     pub fn set_messenger(&mut self, messenger: Option<Pid>) {
         self.helpers[1] = messenger;
+    }
+
+    /// The same of the one that speaks for clients.
+    pub fn set_speaker(&mut self, speaker: Option<Pid>) {
+        self.helpers[2] = speaker;
     }
 
     /// Children that we had before we started any, and that have not ended.

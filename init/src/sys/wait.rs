@@ -97,7 +97,7 @@ pub fn was_continued(child: Pid) -> bool {
     found == 0 && unsafe { info.assume_init() }.si_signo == libc::SIGCHLD
 }
 
-fn change(raw: i32) -> Option<Change> {
+pub(super) fn change(raw: i32) -> Option<Change> {
     if libc::WIFEXITED(raw) {
         Some(Change::Ended(Status::Exited(libc::WEXITSTATUS(raw) as u8)))
     } else if libc::WIFSIGNALED(raw) {

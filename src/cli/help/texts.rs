@@ -105,8 +105,8 @@ pub(super) const SECTIONS: &[Section] = &[
             ),
             Term(
                 "SUPERVISE_SETSID=1",
-                "The same as --setsid; so are SUPERVISE_CLEAR_ENV and SUPERVISE_NO_NEW_PRIVS. 1, true, yes or 0, false, \
-                     no.",
+                "The same as --setsid; so are SUPERVISE_CLEAR_ENV, SUPERVISE_NO_NEW_PRIVS and SUPERVISE_SYSTEMD_COMPAT. \
+                     1, true, yes or 0, false, no.",
             ),
             Term(
                 "SUPERVISE_LOG=off|error|warn|info|debug|trace",

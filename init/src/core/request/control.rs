@@ -2,15 +2,18 @@
 //! that nobody has to wait for more, and nothing in it says how long anything is but a byte.
 //!
 //! ```text
-//! message  0 "SVc1"   4 verb   5 wish   6 haste   7 wall   8 when (8)   16 length   17 text
-//! reply    0 "SVr1"   4 answer 5 standing 6 wish (or 0)    8 when (8)  16 main (4) 20 restarts (4) 24 up (8)
+//! message  0 "SVc2"   4 verb   5 wish   6 haste   7 wall   8 when (8)  16 code  17 pid (4)  21 uid (4)  25 name (15)
+//!         40 length  41 text
+//! reply    0 "SVr2"   4 answer 5 standing 6 wish (or 0)  7 code   8 when (8)  16 main (4)  20 restarts (4)  24 up (8)
 //!         32 length  33 text
 //! ```
-//! Numbers are little-endian; `when` is in microseconds since 1970, `up` in milliseconds.
+//! Numbers are little-endian; `when` is in microseconds since 1970, `up` in milliseconds. The code is that of a wish which
+//! has one. A pid that is not 0 is whom a message is for: process 1 takes that from nobody but its own speaker.
 
 use core::fmt;
 
 use super::{Haste, Request, Wish};
+use crate::core::Name;
 
 /// What a message asks for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -25,11 +28,21 @@ pub enum Verb {
     Cancel,
     /// How things stand.
     Status,
+    /// Whether who asks may ask for an end.
+    May,
 }
 
-const VERBS: [(u8, Verb); 5] =
-    [(b'e', Verb::End), (b's', Verb::Schedule), (b'w', Verb::Warn), (b'c', Verb::Cancel), (b'?', Verb::Status)];
+const VERBS: [(u8, Verb); 6] = [
+    (b'e', Verb::End),
+    (b's', Verb::Schedule),
+    (b'w', Verb::Warn),
+    (b'c', Verb::Cancel),
+    (b'?', Verb::Status),
+    (b'm', Verb::May),
+];
 const WISHES: [(u8, Wish); 3] = [(b'h', Wish::Halt), (b'p', Wish::Poweroff), (b'r', Wish::Reboot)];
+/// A wish that has a code beside it.
+const EXIT: u8 = b'x';
 const HASTES: [(u8, Haste); 2] = [(b'o', Haste::Orderly), (b'i', Haste::Immediate)];
 
 /// What comes of a message.
@@ -70,6 +83,22 @@ fn byte_of<T: PartialEq>(table: &[(u8, T)], value: &T) -> u8 {
 
 fn of_byte<T: Copy>(table: &[(u8, T)], byte: u8) -> Option<T> {
     table.iter().find(|(known, _)| *known == byte).map(|(_, value)| *value)
+}
+
+/// The bytes of a wish: which, and its code.
+fn of_wish(wish: Wish) -> [u8; 2] {
+    match wish {
+        Wish::Exit(code) => [EXIT, code],
+        wish => [byte_of(&WISHES, &wish), 0],
+    }
+}
+
+fn wish_of([byte, code]: [u8; 2]) -> Option<Wish> {
+    match (byte, code) {
+        (EXIT, code) => Some(Wish::Exit(code)),
+        (byte, 0) => of_byte(&WISHES, byte),
+        _ => None,
+    }
 }
 
 /// A short text; what does not fit is cut off.
@@ -141,6 +170,17 @@ impl fmt::Debug for Text {
     }
 }
 
+/// Whom a message is for, where another sends it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Client {
+    /// Its number; not 0.
+    pub pid: i32,
+    /// Its user.
+    pub uid: u32,
+    /// What it is called, ended by a zero if it is shorter: it may be gone when that is logged.
+    pub name: Name,
+}
+
 /// What a client says.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Message {
@@ -152,42 +192,50 @@ pub struct Message {
     pub wall: bool,
     /// When, in microseconds since 1970.
     pub when: u64,
+    /// Whom it is for; `None`: who sends it.
+    pub client: Option<Client>,
     /// What people are to be told.
     pub text: Text,
 }
 
 impl Message {
     /// The size of all messages.
-    pub const SIZE: usize = 17 + Text::MOST;
+    pub const SIZE: usize = 41 + Text::MOST;
 
     /// As bytes.
     pub fn encode(&self) -> [u8; Message::SIZE] {
         let mut bytes = [0; Message::SIZE];
-        let head = [
-            byte_of(&VERBS, &self.verb),
-            byte_of(&WISHES, &self.request.wish),
-            byte_of(&HASTES, &self.request.haste),
-            u8::from(self.wall),
-        ];
-        put(&mut bytes, 0, b"SVc1");
+        let [wish, code] = of_wish(self.request.wish);
+        let head = [byte_of(&VERBS, &self.verb), wish, byte_of(&HASTES, &self.request.haste), u8::from(self.wall)];
+        put(&mut bytes, 0, b"SVc2");
         put(&mut bytes, 4, &head);
         put(&mut bytes, 8, &self.when.to_le_bytes());
-        self.text.write(bytes.get_mut(16..).unwrap_or_default());
+        put(&mut bytes, 16, &[code]);
+        if let Some(Client { pid, uid, name }) = self.client {
+            put(&mut bytes, 17, &pid.to_le_bytes());
+            put(&mut bytes, 21, &uid.to_le_bytes());
+            put(&mut bytes, 25, &name);
+        }
+        self.text.write(bytes.get_mut(40..).unwrap_or_default());
         bytes
     }
 
     /// What the bytes say, if they are a message.
     pub fn decode(bytes: &[u8]) -> Option<Message> {
-        if bytes.len() != Message::SIZE || bytes.get(..4)? != b"SVc1" {
+        if bytes.len() != Message::SIZE || bytes.get(..4)? != b"SVc2" {
             return None;
         }
         let [verb, wish, haste, wall] = *bytes.get(4..)?.first_chunk()?;
+        let pid = i32::from_le_bytes(*bytes.get(17..)?.first_chunk()?);
+        let uid = u32::from_le_bytes(*bytes.get(21..)?.first_chunk()?);
+        let name = *bytes.get(25..)?.first_chunk()?;
         Some(Message {
             verb: of_byte(&VERBS, verb)?,
-            request: Request { wish: of_byte(&WISHES, wish)?, haste: of_byte(&HASTES, haste)? },
+            request: Request { wish: wish_of([wish, *bytes.get(16)?])?, haste: of_byte(&HASTES, haste)? },
             wall: wall != 0,
             when: u64::from_le_bytes(*bytes.get(8..)?.first_chunk()?),
-            text: Text::read(bytes.get(16..)?)?,
+            client: (pid != 0).then_some(Client { pid, uid, name }),
+            text: Text::read(bytes.get(40..)?)?,
         })
     }
 }
@@ -216,10 +264,10 @@ impl Reply {
     /// As bytes.
     pub fn encode(&self) -> [u8; Reply::SIZE] {
         let mut bytes = [0; Reply::SIZE];
-        let (wish, when, text) =
-            self.scheduled.map_or((0, 0, Text::EMPTY), |(wish, when, text)| (byte_of(&WISHES, &wish), when, text));
-        put(&mut bytes, 0, b"SVr1");
-        put(&mut bytes, 4, &[byte_of(&ANSWERS, &self.answer), byte_of(&STANDINGS, &self.standing), wish]);
+        let ([wish, code], when, text) =
+            self.scheduled.map_or(([0; 2], 0, Text::EMPTY), |(wish, when, text)| (of_wish(wish), when, text));
+        put(&mut bytes, 0, b"SVr2");
+        put(&mut bytes, 4, &[byte_of(&ANSWERS, &self.answer), byte_of(&STANDINGS, &self.standing), wish, code]);
         put(&mut bytes, 8, &when.to_le_bytes());
         put(&mut bytes, 16, &self.main.to_le_bytes());
         put(&mut bytes, 20, &self.restarts.to_le_bytes());
@@ -230,15 +278,15 @@ impl Reply {
 
     /// What the bytes say, if they are a reply.
     pub fn decode(bytes: &[u8]) -> Option<Reply> {
-        if bytes.len() != Reply::SIZE || bytes.get(..4)? != b"SVr1" {
+        if bytes.len() != Reply::SIZE || bytes.get(..4)? != b"SVr2" {
             return None;
         }
-        let [answer, standing, wish] = *bytes.get(4..)?.first_chunk()?;
+        let [answer, standing, wish, code] = *bytes.get(4..)?.first_chunk()?;
         let when = u64::from_le_bytes(*bytes.get(8..)?.first_chunk()?);
         let text = Text::read(bytes.get(32..)?)?;
         let scheduled = match wish {
             0 => None,
-            wish => Some((of_byte(&WISHES, wish)?, when, text)),
+            wish => Some((wish_of([wish, code])?, when, text)),
         };
         Some(Reply {
             answer: of_byte(&ANSWERS, answer)?,
@@ -259,18 +307,24 @@ fn put(to: &mut [u8], at: usize, bytes: &[u8]) {
 
 #[cfg(test)]
 mod tests {
-    use super::{ANSWERS, HASTES, Message, Reply, STANDINGS, Text, VERBS, WISHES};
-    use crate::core::request::Request;
+    use super::{ANSWERS, Client, HASTES, Message, Reply, STANDINGS, Text, VERBS, WISHES};
+    use crate::core::request::{Request, Wish};
+
+    fn wishes() -> impl Iterator<Item = Wish> {
+        WISHES.iter().map(|(_, wish)| *wish).chain([0, 3, 255].map(Wish::Exit))
+    }
 
     #[test]
     fn every_message_reads_back() {
         for (_, verb) in VERBS {
-            for (_, wish) in WISHES {
+            for wish in wishes() {
                 for (_, haste) in HASTES {
                     for (wall, when, text) in [(true, 0, ""), (false, u64::MAX, "going down \u{1f600}")] {
                         let request = Request { wish, haste };
-                        let message = Message { verb, request, wall, when, text: Text::new(text) };
-                        assert_eq!(Message::decode(&message.encode()), Some(message));
+                        for client in [None, Some(Client { pid: 7, uid: 1000, name: *b"systemctl\0\0\0\0\0\0" })] {
+                            let message = Message { verb, request, wall, when, client, text: Text::new(text) };
+                            assert_eq!(Message::decode(&message.encode()), Some(message));
+                        }
                     }
                 }
             }
@@ -282,7 +336,7 @@ mod tests {
         let text = Text::new("bye");
         for (_, answer) in ANSWERS {
             for (_, standing) in STANDINGS {
-                for scheduled in WISHES.map(|(_, wish)| Some((wish, 1 << 50, text))).into_iter().chain([None]) {
+                for scheduled in wishes().map(|wish| Some((wish, 1 << 50, text))).chain([None]) {
                     let reply = Reply { answer, standing, scheduled, main: 7, restarts: 3, up: 1 << 40 };
                     assert_eq!(Reply::decode(&reply.encode()), Some(reply));
                 }
@@ -294,17 +348,18 @@ mod tests {
     fn what_is_no_message_is_refused() {
         let (_, verb) = VERBS[0];
         let (wish, haste) = (WISHES[0].1, HASTES[0].1);
-        let valid = Message { verb, request: Request { wish, haste }, wall: true, when: 7, text: Text::EMPTY }.encode();
+        let request = Request { wish, haste };
+        let valid = Message { verb, request, wall: true, when: 7, client: None, text: Text::EMPTY }.encode();
         for length in 0..valid.len() {
             assert_eq!(Message::decode(&valid[..length]), None);
         }
-        for at in [0, 3, 4, 5, 6] {
+        for at in [0, 3, 4, 5, 6, 16] {
             let mut bytes = valid;
             bytes[at] ^= 0x80;
             assert_eq!(Message::decode(&bytes), None, "byte {at}");
         }
         let mut bytes = valid;
-        bytes[16] = 255;
+        bytes[40] = 255;
         assert_eq!(Message::decode(&bytes), None);
         assert_eq!(Message::decode(&[valid.as_slice(), b"x"].concat()), None);
     }

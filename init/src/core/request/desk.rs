@@ -1,7 +1,7 @@
 //! What comes of a message to the control socket: who may ask for what, and what is scheduled.
 
 use super::Ask;
-use super::control::{Answer, Message, Verb};
+use super::control::{Answer, Message, Text, Verb};
 use super::schedule::{Notice, Plan, Schedule, Steps};
 
 /// Keeps what is scheduled, and knows what to answer.
@@ -39,17 +39,20 @@ impl Desk {
     /// A message. The time is the wall clock's, in microseconds since 1970.
     pub fn hear(&mut self, now: u64, guest: Guest, message: &Message) -> Said {
         let answered = |answer| Said { answer: Some(answer), ..Said::default() };
-        let Message { verb, request, wall, when, text } = *message;
+        let Message { verb, request, wall, when, text, client: _ } = *message;
         let plan = Plan { request, when, wall, text, uid: guest.uid };
         match verb {
             Verb::Status => answered(Answer::Accepted),
             _ if !guest.may => answered(Answer::Refused),
-            Verb::End => {
-                Said { answer: None, notices: [self.schedule.cancel(), None, None], ask: Some(Ask::End(request)) }
-            }
+            Verb::May => answered(Answer::Accepted),
+            Verb::End => Said {
+                answer: None,
+                notices: [self.schedule.cancel(true, Text::EMPTY), None, None],
+                ask: Some(Ask::End(request)),
+            },
             Verb::Schedule => Said::from(self.schedule.set(now, plan)),
             Verb::Warn => Said { notices: [Some(Notice::Warning(plan)), None, None], ..answered(Answer::Accepted) },
-            Verb::Cancel => match self.schedule.cancel() {
+            Verb::Cancel => match self.schedule.cancel(wall, text) {
                 Some(notice) => Said { notices: [Some(notice), None, None], ..answered(Answer::Accepted) },
                 None => answered(Answer::NothingScheduled),
             },
@@ -63,7 +66,7 @@ impl Desk {
 
     /// Everything ends by another way: what is scheduled will not be needed.
     pub fn close(&mut self) -> Option<Notice> {
-        self.schedule.cancel()
+        self.schedule.cancel(true, Text::EMPTY)
     }
 }
 
@@ -84,18 +87,20 @@ mod tests {
 
     fn message(verb: Verb, minutes: u64) -> Message {
         let request = Request::orderly(Wish::Poweroff);
-        Message { verb, request, wall: true, when: NOW + minutes * 60_000_000, text: Text::new("bye") }
+        Message { verb, request, wall: true, when: NOW + minutes * 60_000_000, client: None, text: Text::new("bye") }
     }
 
     #[test]
     fn everybody_may_ask_how_things_stand_and_no_more() {
         let mut desk = Desk::default();
-        for verb in [Verb::End, Verb::Schedule, Verb::Warn, Verb::Cancel] {
+        for verb in [Verb::End, Verb::Schedule, Verb::Warn, Verb::Cancel, Verb::May] {
             let refused = Said { answer: Some(Answer::Refused), ..Said::default() };
             assert_eq!(desk.hear(NOW, USER, &message(verb, 1)), refused, "{verb:?}");
         }
         assert_eq!(desk, Desk::default());
         assert_eq!(desk.hear(NOW, USER, &message(Verb::Status, 0)).answer, Some(Answer::Accepted));
+        assert_eq!(desk.hear(NOW, ROOT, &message(Verb::May, 0)).answer, Some(Answer::Accepted));
+        assert_eq!(desk, Desk::default(), "to be told that one may does nothing");
     }
 
     #[test]

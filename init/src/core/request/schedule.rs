@@ -46,7 +46,7 @@ pub enum Notice {
     Warning(Plan),
     /// Logins are closed.
     Closing(Plan),
-    /// There is none any more.
+    /// There is none any more; the text is that of who has cancelled it.
     Cancelled(Plan),
 }
 
@@ -96,9 +96,10 @@ impl Schedule {
         Steps { notices: [Some(Notice::Scheduled(plan)), first, second], ..steps }
     }
 
-    /// Forgets it.
-    pub fn cancel(&mut self) -> Option<Notice> {
-        self.pending.take().map(|pending| Notice::Cancelled(pending.plan))
+    /// Forgets it. People are told of that with this text, if they are told at all.
+    pub fn cancel(&mut self, wall: bool, text: Text) -> Option<Notice> {
+        let plan = self.pending.take()?.plan;
+        Some(Notice::Cancelled(Plan { wall: plan.wall && wall, text, ..plan }))
     }
 
     /// What is due.
@@ -218,9 +219,12 @@ mod tests {
     #[test]
     fn what_is_cancelled_does_not_come() {
         let mut schedule = Schedule::default();
-        assert_eq!(schedule.cancel(), None);
-        schedule.set(NOW, plan(1));
-        assert_eq!(schedule.cancel(), Some(Notice::Cancelled(plan(1))));
+        assert_eq!(schedule.cancel(true, Text::EMPTY), None);
+        for (wall, text) in [(true, Text::EMPTY), (false, Text::new("we stay"))] {
+            schedule.set(NOW, plan(1));
+            let cancelled = Plan { wall, text, ..plan(1) };
+            assert_eq!(schedule.cancel(wall, text), Some(Notice::Cancelled(cancelled)));
+        }
         assert_eq!((schedule.wake(), schedule.plan()), (None, None));
         assert_eq!(schedule.look(NOW + 2 * MINUTE), Steps::default());
     }

@@ -10,6 +10,7 @@ use std::vec::Vec;
 
 use super::options::{Meaning, Options, S, USR1, at, milliseconds};
 use super::seen::{Finish, Kind, Rest, Seen, StopHook, Timetable};
+use crate::core::request::Wish;
 use crate::core::single::MAIN;
 use crate::core::{
     Action, Event, Fate, Group, Hurry, KillMode, Left, Leftovers, Note, OnSignalDeath, Outcome, Received, Rung, Scope,
@@ -93,7 +94,7 @@ impl Observer<'_> {
             }
         }
         if matches!(meaning, Meaning::Stop(_)) && !by_terminal {
-            self.end_wins();
+            self.end_wins(Wish::Poweroff);
         }
         match meaning {
             _ if by_terminal => {

@@ -252,6 +252,7 @@ pub(super) fn requests() -> Vec<World> {
         Ask::End(Request::orderly(Wish::Poweroff)),
         Ask::End(Request::immediate(Wish::Halt)),
         Ask::End(Request::orderly(Wish::Reboot)),
+        Ask::End(Request::orderly(Wish::Exit(3))),
         Ask::Runlevel(b'1'),
     ];
     let statuses = &[

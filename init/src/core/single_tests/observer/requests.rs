@@ -31,9 +31,7 @@ impl Observer<'_> {
                 self.seen.asked.get_or_insert((now, Signal::TERM));
             }
         }
-        if request.wish != Wish::Reboot {
-            self.end_wins();
-        }
+        self.end_wins(request.wish);
         match orders {
             Some(orders) => [Action::Answer(ask, Heard::Begun)].into_iter().chain(orders).collect(),
             None => std::vec![Action::Answer(ask, Heard::UnderWay)],
@@ -41,9 +39,9 @@ impl Observer<'_> {
     }
 
     /// 15. An end is not taken for a new beginning.
-    pub(super) fn end_wins(&mut self) {
+    pub(super) fn end_wins(&mut self, later: Wish) {
         if self.seen.wish == Some(Wish::Reboot) {
-            self.seen.wish = Some(Wish::Poweroff);
+            self.seen.wish = Some(later);
         }
     }
 
@@ -95,6 +93,7 @@ impl Observer<'_> {
             (Wish::Reboot, OnReboot::Restart, _) => return Outcome::Again,
             (Wish::Reboot, OnReboot::Exit, _) => 129,
             (Wish::Reboot, OnReboot::System, _) => return Outcome::Reboot,
+            (Wish::Exit(code), _, Finish::Main(_) | Finish::Hook(_)) => code,
             (_, _, Finish::Missing(child, why)) => return Outcome::NotStarted(child, why),
             (_, _, Finish::Late) => 124,
             (_, _, Finish::Main(Status::Exited(7))) => 70,

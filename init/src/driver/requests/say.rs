@@ -1,0 +1,99 @@
+//! What is said of requests, one line each: what, by whom, by what way, and what comes of it.
+
+use core::ffi::CStr;
+
+use log::{debug, info, warn};
+
+use crate::core::request::{Ask, Client, Haste, Notice, Request, Way, Wish};
+use crate::core::{Heard, Sender};
+use crate::sys::{self, Errno, Line};
+
+/// Who asks.
+#[derive(Clone, Copy)]
+pub(super) enum Who {
+    /// A process that can be looked at.
+    Process {
+        pid: i32,
+        uid: u32,
+    },
+    /// One that another speaks for, and that may be gone.
+    Client(Client),
+    Unknown,
+}
+
+impl From<Sender> for Who {
+    fn from(sender: Sender) -> Who {
+        match sender {
+            Sender::Process { pid, uid, .. } => Who::Process { pid, uid },
+            Sender::Kernel | Sender::Outside | Sender::Ourselves => Who::Unknown,
+        }
+    }
+}
+
+impl Who {
+    /// Its number, user and name.
+    fn known(self) -> Option<(i32, u32, Option<Line<32>>)> {
+        match self {
+            Who::Process { pid, uid } => Some((pid, uid, sys::comm(pid))),
+            Who::Client(Client { pid, uid, name }) => {
+                let mut line = Line::new();
+                line.push_lossy(name.split(|byte| *byte == 0).next().unwrap_or_default());
+                Some((pid, uid, Some(line)))
+            }
+            Who::Unknown => None,
+        }
+    }
+}
+
+/// What cannot be offered.
+pub(super) fn unavailable(path: &CStr, errno: Errno) {
+    let path = path.to_str().unwrap_or_default();
+    match errno {
+        // Most likely another user than root, a read-only root, or the files of a system that has an init of its own:
+        // nothing that anybody would mend.
+        Errno(libc::EACCES | libc::EPERM | libc::EROFS | libc::ENOENT | libc::EADDRINUSE) => {
+            debug!(event = "unavailable"; "cannot offer {path}: {errno}; going on without");
+        }
+        _ => warn!(event = "unavailable"; "cannot offer {path}: {errno}; going on without"),
+    }
+}
+
+/// Who may not ask for what it asks for.
+pub(super) fn refuse(pid: i32, uid: u32) {
+    info!(event = "refused", pid = pid, uid = uid; "pid {pid} (uid {uid}) may not ask for that; only root may");
+}
+
+/// One line: what, by whom, through what, and what happens now.
+pub(super) fn announce(ask: Ask, heard: Heard, way: Way, who: Who) {
+    let comes = match (ask, heard) {
+        (Ask::End(Request { haste: Haste::Immediate, .. }), Heard::Begun) => "killing everything",
+        (Ask::End(Request { wish: Wish::Reboot, .. }), Heard::Begun) => "stopping, to begin again",
+        (Ask::End(_), Heard::Begun) => "stopping",
+        (_, Heard::UnderWay) => "all are being stopped already",
+        (Ask::Runlevel(_), _) => "a container has no runlevels; nothing happens",
+        (_, Heard::Begun | Heard::Ignored) => "there is nothing to do",
+    };
+    match (who.known(), way) {
+        (Some((pid, uid, comm)), _) => {
+            let name = comm.as_ref().map_or("a process that is gone", |name| name.as_str());
+            info!(event = "request", pid = pid, uid = uid, comm = name; "{ask} asked for by {name} (pid {pid}, uid {uid}) through {way}; {comes}");
+        }
+        (None, Way::Signal(_)) => info!(event = "request"; "{ask} asked for from outside by {way}; {comes}"),
+        (None, Way::Schedule) => info!(event = "request"; "the time for the {ask} has come; {comes}"),
+        (None, _) => info!(event = "request"; "{ask} asked for through {way}; {comes}"),
+    }
+}
+
+/// What becomes of what is scheduled.
+pub(super) fn log_notice(notice: &Notice) {
+    let (plan, what) = match notice {
+        Notice::Scheduled(plan) => (plan, "is scheduled"),
+        Notice::Warning(plan) => (plan, "comes"),
+        Notice::Closing(plan) => (plan, "closes logins; it comes"),
+        Notice::Cancelled(plan) => (plan, "is cancelled, which was to come"),
+    };
+    let left = plan.when.saturating_sub(sys::microseconds_since_1970()).saturating_add(999_999) / 1_000_000;
+    let (wish, text) = (plan.request.wish, plan.text.as_str());
+    let colon = if text.is_empty() { "" } else { ": " };
+    info!(event = "schedule", seconds = left.cast_signed(); "a {wish} {what} in {left} s{colon}{text}");
+}
