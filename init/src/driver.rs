@@ -147,8 +147,8 @@ impl World<'_, '_, '_> {
         if !descriptors {
             let listener =
                 self.setting.listener.as_ref().map_or([None; Listener::DESCRIPTORS], |listener| listener.descriptors());
-            let [asker, fifo, watch, control] = listener;
-            sys::close_from_3(&[self.setting.spared.map(Fd::raw), asker, fifo, watch, control]);
+            let [asker, fifo, watch, link_watch, control] = listener;
+            sys::close_from_3(&[self.setting.spared.map(Fd::raw), asker, fifo, watch, link_watch, control]);
         }
         if !directory
             && !self.slots.iter().any(|slot| slot.purpose() == Purpose::PreStop)
