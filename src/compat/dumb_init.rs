@@ -11,7 +11,7 @@ use supervise_init::sys::{Output, SigSet};
 
 use super::phrases;
 use super::voice::{self, Speech, Told, Voice};
-use super::{FAILURE, Front, Given, Other, Printed};
+use super::{FAILURE, Front, Given, Other, Printed, is_blank};
 use crate::cli::Options;
 use crate::cli::options::Id;
 use crate::conduct::{Conduct, Grouping, Orphans, Signals};
@@ -179,7 +179,7 @@ fn rewrite(rewrites: &mut Rewrites, value: &CStr) -> Option<()> {
 
 /// A number of scanf(3), and what is behind it.
 fn number(bytes: &[u8]) -> Option<(i32, &[u8])> {
-    let blanks = bytes.iter().take_while(|byte| matches!(byte, b' ' | b'\t'..=b'\r')).count();
+    let blanks = bytes.iter().take_while(|byte| is_blank(char::from(**byte))).count();
     let word = bytes.get(blanks..)?;
     let sign = usize::from(matches!(word.first(), Some(b'+' | b'-')));
     let digits = word.get(sign..)?.iter().take_while(|byte| byte.is_ascii_digit()).count();

@@ -10,7 +10,7 @@ use supervise_init::sys::{Errno, Output, SigSet, controlling_tty, is_subreaper};
 
 use super::phrases;
 use super::voice::{self, Speech, Told, Voice};
-use super::{FAILURE, Front, Given, LICENCE, Other, Printed};
+use super::{FAILURE, Front, Given, LICENCE, Other, Printed, is_blank};
 use crate::cli::Options;
 use crate::cli::options::Id;
 use crate::conduct::{Conduct, Foreground, Grouping, Orphans};
@@ -190,14 +190,14 @@ fn status(word: &CStr) -> Option<u8> {
     if word.is_empty() {
         return Some(0);
     }
-    let digits = word.trim_start_matches([' ', '\t', '\n', '\x0b', '\x0c', '\r']);
+    let digits = word.trim_start_matches(is_blank);
     digits.parse::<i64>().ok().and_then(|number| u8::try_from(number).ok())
 }
 
 /// atoi(3), in an unsigned number.
 fn number(word: &CStr) -> u32 {
     let word = word.to_string_lossy();
-    let word = word.trim_start_matches([' ', '\t', '\n', '\x0b', '\x0c', '\r']);
+    let word = word.trim_start_matches(is_blank);
     let (sign, digits) = match word.strip_prefix('-') {
         Some(digits) => (-1, digits),
         None => (1, word.strip_prefix('+').unwrap_or(word)),

@@ -120,7 +120,7 @@ extern "C" fn main(count: c_int, words: *mut *mut c_char, environment: *mut *mut
     let mut record = if many { RECORD.put(Record::EMPTY) } else { None };
     let offer = Offer {
         initctl: words.get(5).map(|path| (path, c"/run")),
-        link: c"/dev/initctl",
+        link: (c"/dev/initctl", c"/dev"),
         control: words.get(6).map(|path| (c"/run/supervise", path)),
         door: if many { Door::Group(7) } else { Door::Everybody },
         stale: &[c"/run/nologin"],
