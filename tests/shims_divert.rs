@@ -323,6 +323,9 @@ fn half_way_all_is_taken_back() {
     let broken =
         "rm /usr/bin/dpkg-query; echo '#!/no/such/interpreter' >/usr/bin/dpkg-query; chmod +x /usr/bin/dpkg-query";
     is_refused(Root::Bookworm, broken, &["cannot run dpkg-query: no such file or directory", "nothing was changed"]);
+    let late = "cp /usr/bin/dpkg-divert /tmp
+        printf '#!/bin/sh\ncase $* in *--add*runlevel*) echo no room >&2; exit 3;; esac\nexec /tmp/dpkg-divert $*\n' >/usr/bin/dpkg-divert";
+    is_refused(Root::Bookworm, late, &["cannot divert ", "runlevel: no room; nothing was changed"]);
     let failing = "printf '#!/bin/sh\necho no room >&2; exit 2\n' >/usr/bin/dpkg-query; chmod +x /usr/bin/dpkg-query";
     is_refused(Root::Bookworm, failing, &["dpkg-query has failed: no room; nothing was changed"]);
 }

@@ -75,19 +75,22 @@ impl Dpkg {
 
     pub(super) fn add(&self, of: &Path, to: &Path, moves: Moves) -> Result<(), Trouble> {
         let left = Vec::new();
-        self.change(c"--add", of, to, moves)?.map_err(|said| Trouble::Divert { path: of.to_owned(), said, left })
+        self.change(c"--add", of, to, moves).map_err(|said| Trouble::Divert { path: of.to_owned(), said, left })
     }
 
     pub(super) fn remove(&self, of: &Path, to: &Path, moves: Moves) -> Result<(), Trouble> {
-        self.change(c"--remove", of, to, moves)?.map_err(|said| Trouble::Restore(of.to_owned(), said))
+        self.change(c"--remove", of, to, moves).map_err(|said| Trouble::Restore(of.to_owned(), said))
     }
 
-    fn change(&self, order: &CStr, of: &Path, to: &Path, moves: Moves) -> Result<Result<(), String>, Trouble> {
+    fn change(&self, order: &CStr, of: &Path, to: &Path, moves: Moves) -> Result<(), String> {
         let word = |path: &Path| CString::new(path.as_os_str().as_bytes()).unwrap_or_default();
         let rename = if moves == Moves::TheFile { c"--rename" } else { c"--no-rename" };
         let words = [c"--local", c"--quiet", rename, c"--divert", &word(to), order, &word(of)];
-        let heard = self.call("dpkg-divert", DIVERT, &words)?;
-        Ok(if heard.status == Status::Exited(0) { Ok(()) } else { Err(complaint(&heard)) })
+        match hear_program(DIVERT, &words, self.blocked) {
+            Ok(Heard { status: Status::Exited(0), .. }) => Ok(()),
+            Ok(heard) => Err(complaint(&heard)),
+            Err(errno) => Err(format!("dpkg-divert cannot be run: {}", Errno(errno as i32))),
+        }
     }
 
     fn call(&self, name: &'static str, program: &CStr, words: &[&CStr]) -> Result<Heard, Trouble> {
