@@ -58,7 +58,7 @@ pub fn run(words: Words, mut environment: Environment) -> u8 {
         }
         Ok(cli::Request::Shims(shims, level)) => {
             surroundings.set_level(*level);
-            shims.run()
+            shims.run(entry.mask())
         }
         Ok(cli::Request::Client(client)) => ask(*client, request::Called::AsSubcommand),
         Ok(cli::Request::Ctl(ctl, level)) => {

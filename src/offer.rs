@@ -58,7 +58,7 @@ pub(crate) fn of(surroundings: &Surroundings, options: &Options) -> Result<Optio
     };
     Ok(Some(Offer {
         initctl: (owner == 0).then_some((INITCTL, c"/run")),
-        link: c"/dev/initctl",
+        link: (c"/dev/initctl", c"/dev"),
         control,
         door,
         bus: (options.systemd_compat && owner == 0).then_some(&SYSTEMD),

@@ -35,6 +35,11 @@ pub(crate) use self::status::{Ctl, Format};
 use self::time::When;
 use crate::cli::{exit, help};
 
+/// What `supervise shims --divert` has dpkg call what a package has where we are: the name and this behind it.
+pub(crate) const DIVERTED: &str = ".supervise-orig";
+/// The same of a second name for the same file, in a merged /usr.
+pub(crate) const DIVERTED_TOO: &str = ".supervise-orig-too";
+
 /// A client.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Client {

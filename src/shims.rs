@@ -5,26 +5,28 @@
 //! 2. Each name is looked at before anything is changed, and when one link cannot be made, those before it are taken back.
 //! 3. Our own executable is not removed, whatever it is called.
 //!
-//! What leads to us is the same file: by a link, by several, or by another hard link. A copy is another file: whether it
-//! is one of this supervise or of an older one is not for us to judge.
+//! What leads to us is the same file: by a link, by several, or by another hard link. A copy is another file, and may be
+//! one that somebody wants to keep.
 
 use std::ffi::{CStr, OsStr};
 use std::fs::{self, Metadata};
 use std::io;
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::{MetadataExt as _, symlink};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use log::{debug, error};
-use supervise_init::sys::Errno;
+use supervise_init::sys::{Errno, SigSet};
 
 use crate::cli::exit;
 use crate::sys::path_of_exec;
 use crate::{compat, request};
 
+mod divert;
+mod dpkg;
 mod trouble;
 
-use trouble::{Other, Trouble};
+use trouble::{Other, Trouble, Way};
 
 /// Which links.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -49,32 +51,49 @@ pub(crate) enum Order {
     Remove,
 }
 
-/// The links of one directory.
+/// Where the links are.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Where {
+    /// In the first directory of PATH that is there.
+    Path,
+    Directory(&'static CStr),
+    /// Where packages have the clients.
+    Diverted,
+}
+
+/// The links of one directory, or in place of what packages have.
 #[derive(Debug)]
 pub(crate) struct Shims {
     pub(crate) names: Names,
-    /// Otherwise the first of PATH that is there.
-    pub(crate) dir: Option<&'static CStr>,
+    pub(crate) place: Where,
     pub(crate) order: Order,
 }
 
 impl Shims {
-    /// Does it, and returns the code to end with.
+    /// Does it, and returns the code to end with. `blocked` are the signals that were so before we were: what we call
+    /// gets them. Ours all stay blocked, so that nothing is left half done.
     #[inline(never)]
-    pub(crate) fn run(&self) -> u8 {
-        let said = self.dir.map(|dir| PathBuf::from(OsStr::from_bytes(dir.to_bytes())));
-        let dir = said.or_else(first_of_path).ok_or(Trouble::NoDirectory);
-        let place = dir.and_then(|dir| Place::new(dir, self.names.all()));
-        let done = place.and_then(|place| match self.order {
-            Order::Install => place.install(),
-            Order::Remove => place.remove(),
-        });
-        match done {
+    pub(crate) fn run(&self, blocked: SigSet) -> u8 {
+        match self.done(blocked) {
             Ok(()) => exit::SUCCESS,
             Err(trouble) => {
                 error!("{trouble}");
                 exit::FAILURE
             }
+        }
+    }
+
+    fn done(&self, blocked: SigSet) -> Result<(), Trouble> {
+        let us = Us::find()?;
+        let dir = match self.place {
+            Where::Diverted => return divert::run(&us, self.order, blocked),
+            Where::Directory(dir) => PathBuf::from(OsStr::from_bytes(dir.to_bytes())),
+            Where::Path => first_of_path().ok_or(Trouble::NoDirectory)?,
+        };
+        let place = Place { target: us.target_in(&dir)?, us, names: self.names.all(), dir };
+        match self.order {
+            Order::Install => place.install(),
+            Order::Remove => place.remove(),
         }
     }
 }
@@ -93,53 +112,85 @@ enum Found {
     Other(Other),
 }
 
-/// The directory, and what leads to us there.
-struct Place {
-    names: Vec<&'static str>,
-    dir: PathBuf,
-    ours: File,
-    /// Our executable, as the links name it.
-    target: PathBuf,
-    /// Our executable's name, if it is in this directory.
-    own_name: Option<&'static str>,
+/// Our own executable.
+struct Us {
+    program: PathBuf,
+    file: File,
 }
 
-impl Place {
-    fn new(dir: PathBuf, names: Vec<&'static str>) -> Result<Place, Trouble> {
+impl Us {
+    fn find() -> Result<Us, Trouble> {
         let program = own_path()?;
-        let ours = fs::metadata(&program).map_err(|error| Trouble::Gone(program.clone(), errno(&error)))?;
-        let there = fs::metadata(&dir).and_then(|there| match there.is_dir() {
+        let there = fs::metadata(&program).map_err(|error| Trouble::Gone(program.clone(), errno(&error)))?;
+        Ok(Us { program, file: file(&there) })
+    }
+
+    /// How a link in this directory names it.
+    fn target_in(&self, dir: &Path) -> Result<PathBuf, Trouble> {
+        let there = fs::metadata(dir).and_then(|there| match there.is_dir() {
             true => Ok(there),
             false => Err(io::Error::from_raw_os_error(libc::ENOTDIR)),
         });
-        let there = there.map_err(|error| Trouble::Directory(dir.clone(), errno(&error)))?;
-        let beside = program.parent().and_then(|parent| fs::metadata(parent).ok());
-        let is_beside = beside.is_some_and(|beside| file(&beside) == file(&there));
-        let name = program.file_name().filter(|_| is_beside);
-        Ok(Place {
-            dir,
-            ours: file(&ours),
-            own_name: name.and_then(|name| names.iter().copied().find(|init| *init == name)),
-            names,
-            // By its name alone it is also right where the directory is seen by another path.
-            target: name.map_or_else(|| program.clone(), PathBuf::from),
+        there.map_err(|error| Trouble::Directory(dir.to_owned(), errno(&error)))?;
+        // By its name alone it is also right where the directory is seen by another path.
+        let name = self.program.file_name().filter(|_| self.is_in(dir));
+        Ok(name.map_or_else(|| self.program.clone(), PathBuf::from))
+    }
+
+    fn is_in(&self, dir: &Path) -> bool {
+        let same = |beside: &Path| Some(file(&fs::metadata(beside).ok()?) == file(&fs::metadata(dir).ok()?));
+        self.program.parent().and_then(same).unwrap_or(false)
+    }
+
+    fn look_at(&self, path: &Path) -> Result<Found, Trouble> {
+        let entry = match fs::symlink_metadata(path) {
+            Ok(entry) => entry,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Found::Nothing),
+            Err(error) => return Err(Trouble::Look(path.to_owned(), errno(&error))),
+        };
+        Ok(match fs::metadata(path) {
+            Ok(there) if file(&there) == self.file => {
+                let is_it =
+                    path.file_name() == self.program.file_name() && path.parent().is_some_and(|dir| self.is_in(dir));
+                if is_it { Found::Ourselves } else { Found::Ours }
+            }
+            Ok(_) if entry.is_symlink() => Found::Other(Other::Link),
+            Ok(there) if there.is_dir() => Found::Other(Other::Directory),
+            Ok(there) if self.is_copy(path, there.len()) => Found::Other(Other::Copy),
+            Ok(_) => Found::Other(Other::File),
+            Err(_) => Found::Other(Other::DeadLink),
         })
     }
 
+    /// Whether a file of that length has what we have in it.
+    fn is_copy(&self, path: &Path, length: u64) -> bool {
+        let same_length = fs::metadata(&self.program).is_ok_and(|ours| ours.len() == length);
+        same_length && matches!((fs::read(path), fs::read(&self.program)), (Ok(theirs), Ok(ours)) if theirs == ours)
+    }
+}
+
+/// A directory of links.
+struct Place {
+    us: Us,
+    names: Vec<&'static str>,
+    dir: PathBuf,
+    /// Our executable, as the links name it.
+    target: PathBuf,
+}
+
+impl Place {
     fn install(&self) -> Result<(), Trouble> {
         let mut missing = Vec::new();
         let mut taken = Vec::new();
         for (path, found) in self.look()? {
             match found {
                 Found::Nothing => missing.push(path),
-                Found::Ours | Found::Ourselves => {
-                    debug!(event = "kept"; "{} leads to supervise already", path.display())
-                }
+                Found::Ours | Found::Ourselves => is_kept(&path),
                 Found::Other(other) => taken.push((path, other)),
             }
         }
         if !taken.is_empty() {
-            return Err(Trouble::Taken(taken));
+            return Err(Trouble::Taken(taken, Way::Directory));
         }
         for (made, path) in missing.iter().enumerate() {
             if let Err(error) = symlink(&self.target, path) {
@@ -148,7 +199,7 @@ impl Place {
                 left.retain(|path| fs::remove_file(path).is_err());
                 return Err(Trouble::Make { path: path.clone(), why: errno(&error), left });
             }
-            debug!(event = "made"; "{} leads to {} now", path.display(), self.target.display());
+            is_made(path, &self.target);
         }
         Ok(())
     }
@@ -156,13 +207,8 @@ impl Place {
     fn remove(&self) -> Result<(), Trouble> {
         for (path, found) in self.look()? {
             match found {
-                Found::Ours => {
-                    fs::remove_file(&path).map_err(|error| Trouble::Remove(path.clone(), errno(&error)))?;
-                    debug!(event = "removed"; "{} is removed", path.display());
-                }
-                Found::Ourselves => debug!(event = "kept"; "{} is supervise itself, and stays", path.display()),
-                Found::Other(_) => debug!(event = "kept"; "{} is not this supervise, and stays", path.display()),
-                Found::Nothing => debug!(event = "missing"; "{} is not there", path.display()),
+                Found::Ours => remove_link(&path)?,
+                other => is_left(&path, other),
             }
         }
         Ok(())
@@ -172,29 +218,35 @@ impl Place {
     fn look(&self) -> Result<Vec<(PathBuf, Found)>, Trouble> {
         let mut all = Vec::with_capacity(self.names.len());
         for name in &self.names {
-            all.push(self.look_at(name)?);
+            let path = self.dir.join(name);
+            let found = self.us.look_at(&path)?;
+            all.push((path, found));
         }
         Ok(all)
     }
+}
 
-    fn look_at(&self, name: &str) -> Result<(PathBuf, Found), Trouble> {
-        let path = self.dir.join(name);
-        let entry = match fs::symlink_metadata(&path) {
-            Ok(entry) => entry,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok((path, Found::Nothing)),
-            Err(error) => return Err(Trouble::Look(path, errno(&error))),
-        };
-        let found = match fs::metadata(&path) {
-            Ok(file_there) if file(&file_there) == self.ours => match self.own_name == Some(name) {
-                true => Found::Ourselves,
-                false => Found::Ours,
-            },
-            Ok(_) if entry.is_symlink() => Found::Other(Other::Link),
-            Ok(there) if there.is_dir() => Found::Other(Other::Directory),
-            Ok(_) => Found::Other(Other::File),
-            Err(_) => Found::Other(Other::DeadLink),
-        };
-        Ok((path, found))
+fn remove_link(path: &Path) -> Result<(), Trouble> {
+    fs::remove_file(path).map_err(|error| Trouble::Remove(path.to_owned(), errno(&error)))?;
+    debug!(event = "removed"; "{} is removed", path.display());
+    Ok(())
+}
+
+fn is_made(path: &Path, target: &Path) {
+    debug!(event = "made"; "{} leads to {} now", path.display(), target.display());
+}
+
+fn is_kept(path: &Path) {
+    debug!(event = "kept"; "{} leads to supervise already", path.display());
+}
+
+/// What no removal takes away.
+fn is_left(path: &Path, found: Found) {
+    let path = path.display();
+    match found {
+        Found::Ourselves => debug!(event = "kept"; "{path} is supervise itself, and stays"),
+        Found::Other(_) => debug!(event = "kept"; "{path} is not this supervise, and stays"),
+        Found::Nothing | Found::Ours => debug!(event = "missing"; "{path} is not there"),
     }
 }
 

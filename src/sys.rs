@@ -2,10 +2,13 @@
 #![expect(unsafe_code, reason = "fork(2) returns twice; execv(3) takes pointers, getauxval(3) gives one")]
 
 use std::ffi::{CStr, c_char};
+use std::io::{self, PipeReader, PipeWriter, Read as _, Write as _};
+use std::os::fd::AsRawFd as _;
 
 use nix::errno::Errno;
 use nix::unistd::{ForkResult, fork};
-use supervise_init::sys::{Pid, SigSet, set_mask};
+use supervise_init::core::{Left, Status};
+use supervise_init::sys::{self, Change, Pid, Reaped, SigSet, set_mask};
 
 /// Does `work` in a copy of ourselves, which ends with the code that it returns. The copy may allocate and block, and all
 /// that is blocked in us is blocked in it.
@@ -41,6 +44,86 @@ pub(crate) fn path_of_exec() -> Option<&'static CStr> {
     let path = unsafe { libc::getauxval(libc::AT_EXECFN) } as *const c_char;
     // SAFETY: not null; the kernel has put it above the stack, where it stays as long as we run, with a NUL at its end.
     (!path.is_null()).then(|| unsafe { CStr::from_ptr(path) })
+}
+
+/// What a program has said on both its outputs, and how it ended.
+#[derive(Debug)]
+pub(crate) struct Heard {
+    pub(crate) status: Status,
+    pub(crate) text: String,
+}
+
+/// Runs a program of the system by its path, with nothing on stdin, no environment but a search path and the language of
+/// computers, and these signals blocked, and hears it to its end. By hand, because `std::process::Command` would bring
+/// 10 kB.
+///
+/// # Errors
+/// The kernel's, where it could not be started.
+pub(crate) fn hear_program(path: &CStr, words: &[&CStr], blocked: SigSet) -> Result<Heard, Errno> {
+    let failed = |error: io::Error| error.raw_os_error().map_or(Errno::EIO, Errno::from_raw);
+    let (mut hearing, saying) = pipe().map_err(failed)?;
+    let (mut trouble, telling) = pipe().map_err(failed)?;
+    let child = start_copy(|| {
+        let errno = become_program(path, words, &saying, blocked);
+        // Whoever reads it is there as long as we are.
+        let _ = (&telling).write_all(&(errno as i32).to_ne_bytes());
+        crate::cli::exit::FAILURE
+    })?;
+    drop((saying, telling));
+    let mut errno = [0; size_of::<i32>()];
+    // It is closed when the program is executed.
+    let is_told = trouble.read_exact(&mut errno).is_ok();
+    let mut bytes = Vec::new();
+    // What was read is what there is.
+    let _ = hearing.read_to_end(&mut bytes);
+    let status = wait_end_of(child)?;
+    match is_told {
+        true => Err(Errno::from_raw(i32::from_ne_bytes(errno))),
+        false => Ok(Heard { status, text: String::from_utf8_lossy(&bytes).into_owned() }),
+    }
+}
+
+/// Returns why it did not.
+fn become_program(path: &CStr, words: &[&CStr], output: &PipeWriter, blocked: SigSet) -> Errno {
+    let mut words: Vec<*const c_char> = words.iter().map(|word| word.as_ptr()).collect();
+    words.insert(0, path.as_ptr());
+    words.push(std::ptr::null());
+    let environment = [c"LC_ALL=C".as_ptr(), c"PATH=/usr/sbin:/usr/bin:/sbin:/bin".as_ptr(), std::ptr::null()];
+    // SAFETY: a constant that ends with a NUL. Where it fails, dup2 does as well, and stdin stays what it is.
+    let null = unsafe { libc::open(c"/dev/null".as_ptr(), libc::O_RDONLY | libc::O_CLOEXEC) };
+    let output = output.as_raw_fd();
+    for (from, to) in [(null, libc::STDIN_FILENO), (output, libc::STDOUT_FILENO), (output, libc::STDERR_FILENO)] {
+        // SAFETY: takes two integers and touches no memory of ours.
+        unsafe { libc::dup2(from, to) };
+    }
+    // It did not fail when all were blocked.
+    let _ = set_mask(blocked);
+    // SAFETY: strings that end with a NUL, in arrays that end with a null pointer.
+    unsafe { libc::execve(path.as_ptr(), words.as_ptr(), environment.as_ptr()) };
+    Errno::last()
+}
+
+/// As process 1 we are given other children too.
+fn wait_end_of(child: Pid) -> Result<Status, Errno> {
+    loop {
+        match sys::reap() {
+            Reaped::Child(pid, Change::Ended(status)) if pid == child => return Ok(status),
+            Reaped::Child(..) => {}
+            Reaped::Nothing(Left::None) => return Err(Errno::ECHILD),
+            Reaped::Nothing(_) => sys::wait_child(None),
+        }
+    }
+}
+
+/// A pipe on descriptors of its own, also where the standard streams came closed: those stay what others take them for.
+pub(crate) fn pipe() -> io::Result<(PipeReader, PipeWriter)> {
+    loop {
+        let ends = io::pipe()?;
+        if ends.0.as_raw_fd() > libc::STDERR_FILENO && ends.1.as_raw_fd() > libc::STDERR_FILENO {
+            return Ok(ends);
+        }
+        std::mem::forget(ends);
+    }
 }
 
 /// Whether a shell is heard.

@@ -3,7 +3,7 @@
 #[expect(dead_code, reason = "each test file uses its part of the harness")]
 mod harness;
 
-use harness::compat::{Case, Original, Play, asked, code, compare, run};
+use harness::compat::{Case, Original, Play, asked, code, compare, run, signal_state};
 use harness::compat_facts as facts;
 use harness::launch::Place;
 use harness::{proc, send};
@@ -238,13 +238,6 @@ fn what_the_command_is_given() {
     compare(CATATONIT, &cases);
 }
 
-/// Which signals the command finds blocked and ignored.
-fn signal_state(play: &Play) -> String {
-    let ended = play.launch().end();
-    let state = ended.stdout.into_iter().filter(|line| line.starts_with("mask ") || line.starts_with("ignored "));
-    state.collect::<Vec<_>>().join(", ")
-}
-
 #[test]
 fn the_variable_for_descriptors_that_are_handed_on_names_the_command() {
     let mut cases = Vec::new();
@@ -261,6 +254,9 @@ fn the_variable_for_descriptors_that_are_handed_on_names_the_command() {
     cases.push(asked("listeners", "{probe} status", facts::listeners).env("LISTEN_FDS", "2").both());
     let debug = asked("lines", "true", lines_of_both).env("CATATONIT_DEBUG", "1").at(Place::Pid1);
     cases.extend(["1", "99", "abc"].map(|pid| debug.clone().env("LISTEN_PID", pid)));
+    // It knows of descriptors alone.
+    let watchdog = asked("listeners", "{probe} status", facts::listeners).env("WATCHDOG_PID", "1").at(Place::Pid1);
+    cases.push(watchdog.differs("who is watched is the command", "pid N1\nenv WATCHDOG_PID=N1"));
     compare(CATATONIT, &cases);
 }
 

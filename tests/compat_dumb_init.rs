@@ -3,7 +3,7 @@
 #[expect(dead_code, reason = "each test file uses its part of the harness")]
 mod harness;
 
-use harness::compat::{Case, Original, Play, asked, code, compare, run};
+use harness::compat::{Case, Original, Play, asked, code, compare, run, signal_state};
 use harness::compat_facts::{self as facts, Job};
 use harness::launch::Place;
 use libc::{SIGCONT, SIGHUP, SIGTERM, SIGTSTP, SIGTTIN, SIGTTOU};
@@ -324,13 +324,6 @@ fn what_the_command_is_given() {
             .differs("descriptors that are handed on are the command's", "*\nenv LISTEN_FDS=1\nenv LISTEN_PID=N1"),
     ];
     compare(DUMB_INIT, &cases);
-}
-
-/// Which signals the command finds blocked and ignored.
-fn signal_state(play: &Play) -> String {
-    let ended = play.launch().end();
-    let state = ended.stdout.into_iter().filter(|line| line.starts_with("mask ") || line.starts_with("ignored "));
-    state.collect::<Vec<_>>().join(", ")
 }
 
 #[test]

@@ -12,7 +12,6 @@ use harness::{Exit, Scene, proc, send};
 use libc::{SIGINT, SIGWINCH};
 
 const CTRL_C: &str = "\x03";
-const CTRL_Z: &str = "\x1a";
 
 /// supervise under that name.
 fn link(scene: &Scene, name: &str) -> PathBuf {
@@ -42,15 +41,8 @@ fn ctrl_z_stops_the_job_and_fg_continues_it() {
         let is_init = |pid: &i32| proc::name(*pid).as_deref() == Some(name);
         let init = scene.deadline.until("the init", || scene.marked().into_iter().find(is_init));
         let main = scene.deadline.until("main", || proc::children(init).first().copied());
-        terminal.press(CTRL_Z);
-        terminal.screen.up_to("Stopped");
-        for pid in [init, main] {
-            scene.deadline.until("both to be stopped", || (proc::state(pid) == Some('T')).then_some(()));
-        }
-        terminal.press("fg\n");
-        for pid in [init, main] {
-            scene.deadline.until("both to go on", || (proc::state(pid) == Some('S')).then_some(()));
-        }
+        terminal.suspend(&scene, [init, main]);
+        terminal.resume(&scene, [init, main]);
         terminal.press("go\n");
         let seen = terminal.screen.up_to("back:42");
         assert!(seen.contains("foreground own"), "{name} {options}: {seen}");

@@ -204,7 +204,8 @@ fn each_option_is_offered_with_its_values() {
         longs(fish_offers(&scene, &file, "supervise wait-for --")),
         own.iter().cloned().chain(besides).collect()
     );
-    let of_shims: BTreeSet<String> = ["--inits", "--remove", "--verbose", "--help"].map(str::to_owned).into();
+    let of_shims: BTreeSet<String> =
+        ["--inits", "--divert", "--remove", "--verbose", "--help"].map(str::to_owned).into();
     assert_eq!(longs(fish_offers(&scene, &file, "supervise shims --")), of_shims);
     for (name, rows) in [
         ("poweroff", &HALT[..]),

@@ -109,7 +109,7 @@ fn help_and_the_man_page_have_each_option_once_in_one_order() {
     for (name, rows) in CLIENTS {
         assert_eq!(in_help(&printed(&[name, "--help"])), syntaxes(rows), "{name} --help");
     }
-    for (name, rows) in [("wait-for", &WAIT_FOR), ("shims", &SHIMS), ("ctl", &CTL)] {
+    for (name, rows) in [("wait-for", &WAIT_FOR[..]), ("shims", &SHIMS), ("ctl", &CTL)] {
         let wanted = [syntaxes(rows), vec!["-v, --verbose".to_owned(), "-h, --help".to_owned()]].concat();
         for help in ["-h", "--help"] {
             assert_eq!(in_help(&printed(&[name, help])), wanted, "{name} {help}");

@@ -1,4 +1,5 @@
-//! Process 1 without the standard library: what cannot panic and cannot allocate links, anything else does not.
+//! Process 1 without the standard library, with what speaks there as another init: what cannot panic and cannot allocate
+//! links, anything else does not.
 
 use std::path::Path;
 use std::process::{Command, Output};

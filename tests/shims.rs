@@ -159,8 +159,7 @@ fn what_is_something_else_is_not_replaced_and_nothing_is_made() {
         ("tini", |path| fs::create_dir(path).expect("the name is free"), "a directory"),
         ("dumb-init", |path| symlink("/no/such/init", path).expect("the name is free"), "a link that leads nowhere"),
         ("docker-init", |path| symlink("/bin/sh", path).expect("the name is free"), "a link to something else"),
-        // A copy: an older supervise looks the same.
-        ("tini-static", |path| copy_program(&supervise(), path), "a file"),
+        ("tini-static", |path| copy_program(&supervise(), path), "a copy of supervise"),
     ];
     for (name, make, said) in cases {
         let scene = Scene::new();
@@ -267,18 +266,22 @@ fn without_a_directory_it_is_the_first_of_path_that_is_there() {
 #[test]
 fn wrong_words_are_told_what_to_say() {
     let scene = Scene::new();
-    let cases: [(&[&str], &str); 14] = [
+    let cases: [(&[&str], &str); 18] = [
         (&[""], "shims where? say `supervise shims DIR`, or "),
         (&["--inits="], "`supervise shims --inits DIR`"),
-        (&["/no/dir", "/other"], "shims /other: it takes nothing like that"),
-        (&["/no/dir", "--inits", "/other"], "shims /other: it takes nothing like that"),
+        (&["/no/dir", "/other"], "shims makes links in one place: /no/dir or /other? say one of them"),
+        (&["/no/dir", "--inits", "/other"], "in one place: /no/dir or /other?"),
+        (&["/no/dir", "--divert"], "in one place: /no/dir or --divert?"),
+        (&["--divert", "--inits=/no/dir"], "in one place: --divert or /no/dir?"),
+        (&["--divert=/no/dir"], "--divert takes no value"),
+        (&["--div"], "did you mean --divert?"),
         (&["--inits"], "--inits needs a value: --inits DIR"),
         (&["--inits", "--"], "--inits needs a value: --inits DIR"),
         (&["--init", "/no/dir"], "unknown option --init; did you mean --inits?"),
         (&["--inits", "/no/dir", "--remov"], "did you mean --remove?"),
         (&["--inits", "/no/dir", "--remove=yes"], "--remove takes no value"),
-        (&["--inits", "/no/dir", "/other"], "shims /other: it takes nothing like that; `supervise shims --help`"),
-        (&["--inits", "/no/dir", "--inits", "/other"], "shims /other: it takes nothing like that"),
+        (&["--inits", "/no/dir", "/other"], "in one place: /no/dir or /other?"),
+        (&["--inits", "/no/dir", "--inits", "/other"], "in one place: /no/dir or /other?"),
         (&["--inits", "/no/dir", "--grace", "5s"], "shims --grace: it takes nothing like that"),
         (&["--inits", "/no/dir", "-vx"], "shims -vx: it takes nothing like that"),
         (&["--inits", "/no/dir", "--"], "shims --: it takes nothing like that"),

@@ -127,18 +127,8 @@ fn ctrl_z_stops_the_job_and_fg_continues_it() {
             }
             let supervise = supervise_among(&scene);
             let main = scene.deadline.until("main", || proc::children(supervise).first().copied());
-            terminal.press(CTRL_Z);
-            // Not before: until it is stopped, what is typed is for main.
-            terminal.screen.up_to("Stopped");
-            terminal.press("echo shell:$((40 + 2))\n");
-            terminal.screen.up_to("shell:42");
-            for pid in [supervise, main] {
-                scene.deadline.until("both to be stopped", || (proc::state(pid) == Some('T')).then_some(()));
-            }
-            terminal.press("fg\n");
-            for pid in [supervise, main] {
-                scene.deadline.until("both to go on", || (proc::state(pid) == Some('S')).then_some(()));
-            }
+            terminal.suspend(&scene, [supervise, main]);
+            terminal.resume(&scene, [supervise, main]);
         }
         // It reads from the terminal, which only the foreground may.
         terminal.press("go\n");

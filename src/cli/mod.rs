@@ -175,7 +175,7 @@ impl Options {
                 self.wait_for.iter_mut().for_each(|wait_for| wait_for.interval = time);
             }
             // `shims`, `ctl` and the clients read their own themselves.
-            Id::Help | Id::Version | Id::Inits | Id::Remove | Id::Json | Id::Check => {}
+            Id::Help | Id::Version | Id::Inits | Id::Divert | Id::Remove | Id::Json | Id::Check => {}
             Id::Halt
             | Id::Poweroff
             | Id::Reboot

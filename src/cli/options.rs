@@ -53,6 +53,7 @@ pub(crate) enum Id {
     Timeout,
     Interval,
     Inits,
+    Divert,
     Remove,
     // Of the clients of shutdown requests: `poweroff` and its like.
     Halt,

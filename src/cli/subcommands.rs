@@ -43,7 +43,8 @@ impl Row {
 
     /// The words of which one stands behind its name, with `|` between.
     pub(crate) fn choices(&self) -> Option<&'static str> {
-        Some(self.usage).filter(|usage| usage.contains('|'))
+        // In brackets it is about options.
+        Some(self.usage).filter(|usage| usage.contains('|') && !usage.contains('['))
     }
 
     /// The options that its help tells of: its own, and those of the init that are not about a command. All have help,
@@ -71,7 +72,7 @@ pub(crate) static TABLE: [Row; 13] = [
     Row {
         subcommand: Subcommand::Shims,
         name: "shims",
-        usage: "[DIR | --inits DIR] [--remove]",
+        usage: "[DIR | --inits DIR | --divert] [--remove]",
         help: "Give it more names, by links\nAs an image is built. Those of poweroff, halt, reboot, shutdown, telinit, init, runlevel and systemctl, in DIR (default: the first directory of PATH that is there); or of other inits, for images that call these.",
         options: &SHIMS,
     },

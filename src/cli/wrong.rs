@@ -71,6 +71,7 @@ pub(crate) enum Wrong {
     NoShell,
     NotAShell(&'static CStr),
     NoShims,
+    TwoPlaces(&'static CStr, &'static CStr),
     NoStatus,
 }
 
@@ -195,6 +196,10 @@ impl fmt::Display for Wrong {
             }
             Wrong::NoStatus => {
                 f.write_str("ctl what? say `supervise ctl status`; for a program of that name `supervise -- ctl`")
+            }
+            Wrong::TwoPlaces(first, second) => {
+                let (first, second) = (first.to_string_lossy(), second.to_string_lossy());
+                write!(f, "shims makes links in one place: {first} or {second}? say one of them, and the other in a second call")
             }
             Wrong::NoShims => {
                 f.write_str("shims where? say `supervise shims DIR`, or with the names of inits `supervise shims --inits DIR`")

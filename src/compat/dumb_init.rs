@@ -1,17 +1,14 @@
 //! dumb-init 1.2.5.
 
 use std::ffi::CStr;
-use std::fmt::Display;
-use std::sync::atomic::Ordering::Relaxed;
 
 use log::LevelFilter;
-use supervise_init::core::{Hurry, Leftovers, OnSignalDeath, Signal, Status};
+use supervise_init::core::{Hurry, Leftovers, OnSignalDeath, Signal};
 use supervise_init::driver::{ForwardTo, Kept};
 use supervise_init::sys::{Output, SigSet};
 
-use super::phrases;
-use super::voice::{self, Speech, Told, Voice};
-use super::{FAILURE, Front, Given, Other, Printed};
+use super::voice::Speech;
+use super::{FAILURE, Front, Given, Other, Printed, is_blank};
 use crate::cli::Options;
 use crate::cli::options::Id;
 use crate::conduct::{Conduct, Grouping, Orphans, Signals};
@@ -35,18 +32,6 @@ type Rewrites = [Option<Option<Signal>>; 32];
 
 /// Those by which it stops itself, as the shell above it is to see.
 const SUSPENDING: [Signal; 3] = [Signal::TSTP, Signal::TTOU, Signal::TTIN];
-
-/// What it ends with if it cannot execute the command.
-const NOT_EXECUTED: u8 = 2;
-
-/// Says it if it is verbose.
-macro_rules! say {
-    ($voice:expr, $($text:tt)+) => {
-        if $voice.speech.verbosity > 0 {
-            voice::say(Output::Stderr, format_args!("{MARK}"), format_args!($($text)+));
-        }
-    };
-}
 
 /// The words and variables, checked; or what is to be printed instead.
 pub(super) fn read(given: &Given<'_>) -> Result<Front, Printed> {
@@ -179,7 +164,7 @@ fn rewrite(rewrites: &mut Rewrites, value: &CStr) -> Option<()> {
 
 /// A number of scanf(3), and what is behind it.
 fn number(bytes: &[u8]) -> Option<(i32, &[u8])> {
-    let blanks = bytes.iter().take_while(|byte| matches!(byte, b' ' | b'\t'..=b'\r')).count();
+    let blanks = bytes.iter().take_while(|byte| is_blank(char::from(**byte))).count();
     let word = bytes.get(blanks..)?;
     let sign = usize::from(matches!(word.first(), Some(b'+' | b'-')));
     let digits = word.get(sign..)?.iter().take_while(|byte| byte.is_ascii_digit()).count();
@@ -221,114 +206,6 @@ fn help(given: &Given<'_>) -> String {
          Full help is available online at https://github.com/Yelp/dumb-init\n"
     )
 }
-
-/// What is said before the command is started.
-pub(super) fn begin(voice: &Voice) {
-    let [by_debug, by_setsid] = voice.speech.by_variables;
-    if by_debug {
-        say!(voice, "Running in debug mode.");
-    }
-    if by_setsid {
-        say!(voice, "Not running in setsid mode.");
-    }
-}
-
-/// An event, in its words.
-pub(super) fn tell(voice: &Voice, told: &Told<'_>) {
-    let number = told.signal.map_or(0, Signal::number);
-    match (told.event, told.errno) {
-        ("terminal-kept", Some(errno)) => {
-            let phrase = phrases::of_error(errno);
-            say!(voice, "Unable to detach from controlling tty (errno={} {phrase}).", errno.0);
-        }
-        ("terminal-left", _) if told.leader => {
-            say!(voice, "Detached from controlling tty, ignoring the first SIGHUP and SIGCONT we receive.");
-        }
-        ("terminal-left", _) => say!(voice, "Detached from controlling tty, but was not session leader."),
-        ("hand-off", _) => {
-            say!(voice, "Received signal {number}.");
-            say!(voice, "Ignoring tty hand-off signal {number}.");
-        }
-        ("no-terminal", Some(errno)) => {
-            let phrase = phrases::of_error(errno);
-            say!(voice, "Unable to attach to controlling tty (errno={} {phrase}).", errno.0);
-        }
-        ("started", _) if told.is_main() => {
-            say!(voice, "Child spawned with PID {}.", told.pid);
-            if voice.speech.has_session {
-                say!(voice, "setsid complete.");
-            }
-        }
-        ("child-signal", _) => say!(voice, "Received signal {}.", libc::SIGCHLD),
-        ("signal", _) => {
-            say!(voice, "Received signal {number}.");
-            voice.received.store(number, Relaxed);
-        }
-        ("forwarded", _) => {
-            translated(voice, voice.received.swap(0, Relaxed), number);
-            say!(voice, "Forwarded signal {number} to children.");
-        }
-        ("dropped", _) if !voice.main_has_ended.load(Relaxed) => {
-            not_forwarded(voice);
-        }
-        ("pause", _) => {
-            if voice.received.load(Relaxed) != 0 {
-                not_forwarded(voice);
-            }
-            say!(voice, "Suspending self due to TTY signal.");
-        }
-        ("ended", _) => ended(voice, told),
-        ("exit", _) => {
-            if let Some(code) = told.code {
-                say!(voice, "Child exited with status {code}. Goodbye.");
-            }
-        }
-        _ => {}
-    }
-}
-
-fn not_forwarded(voice: &Voice) {
-    translated(voice, voice.received.swap(0, Relaxed), 0);
-    say!(voice, "Not forwarding signal 0 to children (ignored).");
-}
-
-fn translated(voice: &Voice, from: u8, to: u8) {
-    if Signal::new(i32::from(from)).is_some_and(|from| voice.speech.rewritten.contains(from)) {
-        say!(voice, "Translating signal {from} to {to}.");
-    }
-}
-
-fn ended(voice: &Voice, told: &Told<'_>) {
-    let pid = told.pid;
-    match told.status() {
-        Some(Status::Exited(code)) => say!(voice, "A child with PID {pid} exited with exit status {code}."),
-        Some(Status::Signaled(signal)) => {
-            say!(voice, "A child with PID {pid} was terminated by signal {}.", signal.number());
-        }
-        None => {}
-    }
-    if told.is_main() {
-        voice.main_has_ended.store(true, Relaxed);
-        let term = voice.speech.term.map_or(0, Signal::number);
-        translated(voice, Signal::TERM.number(), term);
-        match term {
-            0 => say!(voice, "Not forwarding signal 0 to children (ignored)."),
-            term => say!(voice, "Forwarded signal {term} to children."),
-        }
-    }
-}
-
-pub(super) fn not_executed(_: &Voice, name: &dyn Display, phrase: &str) -> u8 {
-    voice::say(Output::Stderr, format_args!("{MARK}"), format_args!("{name}: {phrase}"));
-    NOT_EXECUTED
-}
-
-pub(super) fn not_forked(_: &Voice) {
-    voice::say(Output::Stderr, format_args!("{MARK}"), format_args!("Unable to fork. Exiting."));
-}
-
-/// What its lines begin with.
-const MARK: &str = "[dumb-init] ";
 
 #[cfg(test)]
 mod tests {

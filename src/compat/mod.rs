@@ -47,6 +47,11 @@ pub(crate) const NAMES: [(&str, Other); 5] = [
     ("catatonit", Other::Catatonit),
 ];
 
+/// isspace(3), as it is without a locale: what strtol(3) and scanf(3) skip before a number.
+fn is_blank(letter: char) -> bool {
+    matches!(letter, ' ' | '\t'..='\r')
+}
+
 /// What our own failures end with under these names, as all of theirs do.
 pub(crate) const FAILURE: u8 = 1;
 

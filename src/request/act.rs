@@ -1,6 +1,6 @@
 //! What comes of what the words ask for.
 
-use std::ffi::{CStr, OsStr};
+use std::ffi::{CStr, CString, OsStr};
 use std::fmt;
 use std::fs;
 use std::os::unix::ffi::OsStrExt as _;
@@ -16,7 +16,7 @@ use supervise_init::sys::{Errno, Output};
 use super::talk::{self, Unanswered};
 use super::time::{When, written};
 use super::ways::{self, Barred};
-use super::{Client, Deed, End, Force, Job, Notice, Wanted, joined, say, sys, tell};
+use super::{Client, DIVERTED, DIVERTED_TOO, Deed, End, Force, Job, Notice, Wanted, joined, say, sys, tell};
 use crate::cli::{exit, help};
 
 /// Why it is not done.
@@ -240,19 +240,43 @@ impl Job<'_> {
     /// Becomes the real systemctl, if there is one.
     fn pass_on(&self) -> u8 {
         let behind = (self.called.first()..self.words.count()).filter_map(|at| self.words.get(at));
-        for path in [c"/usr/bin/systemctl", c"/bin/systemctl"] {
-            if is_another(path) {
-                let words: Vec<&CStr> = [c"systemctl"].into_iter().chain(behind.clone()).collect();
-                let errno = sys::become_program(path, &words);
-                say(self.client, &format!("cannot run {}: {errno}", path.to_string_lossy()));
-                return exit::NOT_DONE;
-            }
+        if let Some(path) = self.real_systemctl() {
+            let words: Vec<&CStr> = [c"systemctl"].into_iter().chain(behind.clone()).collect();
+            let mark = self.mark();
+            let kept = self.environment.entries().filter(|entry| !entry.to_bytes().starts_with(PASSED_ON));
+            let mut environment: Vec<&CStr> = kept.collect();
+            environment.push(&mark);
+            let errno = sys::become_program(&path, &words, &environment);
+            say(self.client, &format!("cannot run {}: {errno}", path.to_string_lossy()));
+            return exit::NOT_DONE;
         }
         let asked: Vec<&CStr> = behind.collect();
         say(self.client, &format!("{}: supervise is no systemd, and there is no real systemctl", joined(&asked)));
         exit::NOT_DONE
     }
+
+    /// Where it is, or where `supervise shims --divert` has moved it.
+    fn real_systemctl(&self) -> Option<CString> {
+        if self.environment.entries().any(|entry| entry == self.mark().as_c_str()) {
+            return None;
+        }
+        let paths =
+            SYSTEMCTL.into_iter().flat_map(|path| ["", DIVERTED, DIVERTED_TOO].map(|suffix| format!("{path}{suffix}")));
+        paths.filter_map(|path| CString::new(path).ok()).find(|path| is_another(path))
+    }
+
+    fn mark(&self) -> CString {
+        let mark = [PASSED_ON, self.ourselves.number().to_string().as_bytes()].concat();
+        CString::new(mark).unwrap_or_default()
+    }
 }
+
+/// By this a supervise that is called as the real systemctl knows that it is not, as long as it is the same process: a
+/// copy of another version would pass on to us again.
+const PASSED_ON: &[u8] = b"SUPERVISE_PASSED_ON=";
+
+/// Where systemctl is.
+const SYSTEMCTL: [&str; 2] = ["/usr/bin/systemctl", "/bin/systemctl"];
 
 /// How reboot(2) has failed.
 struct Reboot(Errno);

@@ -106,11 +106,14 @@ pub(super) fn reboot(wish: Wish) -> Errno {
     last()
 }
 
-/// execv(2) with these words: becomes the program, or returns why it did not.
-pub(super) fn become_program(path: &CStr, words: &[&CStr]) -> Errno {
-    let words: Vec<*const c_char> = words.iter().map(|word| word.as_ptr()).chain([ptr::null()]).collect();
-    // SAFETY: strings that end with a NUL, in an array that ends with a null pointer.
-    unsafe { libc::execv(path.as_ptr(), words.as_ptr()) };
+/// execve(2) with these words and this environment: becomes the program, or returns why it did not.
+pub(super) fn become_program(path: &CStr, words: &[&CStr], environment: &[&CStr]) -> Errno {
+    let pointers = |strings: &[&CStr]| -> Vec<*const c_char> {
+        strings.iter().map(|string| string.as_ptr()).chain([ptr::null()]).collect()
+    };
+    let (words, environment) = (pointers(words), pointers(environment));
+    // SAFETY: strings that end with a NUL, in arrays that end with a null pointer.
+    unsafe { libc::execve(path.as_ptr(), words.as_ptr(), environment.as_ptr()) };
     last()
 }
 

@@ -1,7 +1,6 @@
 //! One try as its parent sees it: started, waited for with an ear for signals, and killed when its time is over.
 
-use std::io::{self, PipeReader, Read as _};
-use std::os::fd::AsRawFd as _;
+use std::io::{PipeReader, Read as _};
 use std::time::Duration;
 
 use nix::unistd::{getpid, setpgid};
@@ -10,7 +9,7 @@ use supervise_init::sys::{self, Change, Pid, Reaped, SigSet, Sleep, Wake, now};
 
 use super::probe;
 use super::target::{Kind, Target};
-use crate::sys::start_copy;
+use crate::sys::{pipe, start_copy};
 
 /// What a wait ended with.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -160,17 +159,6 @@ fn reap(child: Option<Pid>) -> Option<Status> {
             Reaped::Child(..) => {}
             Reaped::Nothing(_) => return None,
         }
-    }
-}
-
-/// A pipe on descriptors of its own, also where the standard streams came closed: those stay what others take them for.
-fn pipe() -> io::Result<(PipeReader, io::PipeWriter)> {
-    loop {
-        let ends = io::pipe()?;
-        if ends.0.as_raw_fd() > libc::STDERR_FILENO && ends.1.as_raw_fd() > libc::STDERR_FILENO {
-            return Ok(ends);
-        }
-        std::mem::forget(ends);
     }
 }
 

@@ -8,6 +8,8 @@ use std::process::{Child, Command};
 
 use nix::fcntl::OFlag;
 use nix::pty::{grantpt, posix_openpt, ptsname_r, unlockpt};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 
 use crate::images::{DEBIAN, TINY};
 use crate::renamed;
@@ -21,6 +23,7 @@ const CTRL_Z: &str = "\x1a";
 /// An engine's client at a terminal of its own. Killed with its time limit, and when this is dropped.
 struct Client {
     terminal: File,
+    slave: File,
     child: Child,
     seen: String,
 }
@@ -40,7 +43,24 @@ impl Client {
         command.stdin(std::process::Stdio::null()).stdout(std::process::Stdio::null());
         command.stderr(std::process::Stdio::null());
         let terminal = File::from(master.as_fd().try_clone_to_owned().map_err(failed)?);
-        Ok(Client { terminal, child, seen: String::new() })
+        Ok(Client { terminal, slave, child, seen: String::new() })
+    }
+
+    /// Gives the terminal a size. The client is told as the kernel tells those who have the terminal: it is not a session's
+    /// leader here.
+    fn resize(&mut self, rows: u32, columns: u32) -> Outcome {
+        let size = ["rows".to_owned(), rows.to_string(), "cols".to_owned(), columns.to_string()];
+        let terminal = self.slave.try_clone().map_err(failed)?;
+        let done = Command::new("stty").args(size).stdin(terminal).status().map_err(failed)?;
+        assert!(done.success(), "stty has failed");
+        let mut pids = vec![self.child.id().to_string()];
+        while let Some(pid) = pids.pop() {
+            let number = pid.parse().map_err(failed)?;
+            kill(Pid::from_raw(number), Signal::SIGWINCH).map_err(failed)?;
+            let children = std::fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).map_err(failed)?;
+            pids.extend(children.split_whitespace().map(str::to_owned));
+        }
+        Ok(())
     }
 
     fn press(&mut self, keys: &str) -> Outcome {
@@ -144,6 +164,35 @@ pub(crate) fn a_shell_below_every_other_name_does_job_control(world: &World) -> 
         use_shell(Client::start(&mut docker.command(words))?)?;
     }
     Ok(())
+}
+
+/// The same in docker and in podman.
+fn in_each_engine(world: &World, script: &str, steps: impl Fn(Client) -> Outcome) -> Outcome {
+    let words = ["run", "-it", "--rm", "--network=none", TINY, "sh", "-c", script];
+    steps(Client::start(&mut world.docker_with_tiny()?.command(words))?)?;
+    steps(Client::start(world.podman_with_tiny()?.run().args(["-it", "--rm", TINY, "sh", "-c", script]))?)
+}
+
+pub(crate) fn ctrl_c_ends_a_plain_program(world: &World) -> Outcome {
+    in_each_engine(world, "echo up:$((40 + 2)); exec sleep 1000", |mut client| {
+        client.up_to("up:42")?;
+        client.press(CTRL_C)?;
+        assert_eq!(client.wait()?, Some(130));
+        Ok(())
+    })
+}
+
+/// SIGWINCH is httpd's stop signal, and nobody's here.
+pub(crate) fn a_resize_is_seen_and_ends_nothing(world: &World) -> Outcome {
+    let script = "trap 'busybox stty size' WINCH; echo up:$((40 + 2)); while :; do read -r line && exit 5; done";
+    in_each_engine(world, script, |mut client| {
+        client.up_to("up:42")?;
+        client.resize(40, 111)?;
+        client.up_to("40 111")?;
+        client.press("go\n")?;
+        assert_eq!(client.wait()?, Some(5));
+        Ok(())
+    })
 }
 
 /// Nobody could continue it, so it is not stopped for good, nor is what it has started.

@@ -14,6 +14,8 @@ use crate::sandbox::{Sandbox, failed, need, succeed};
 pub(crate) const TINY: &str = "supervise-test/tiny";
 /// Debian with nginx, redis, postgres, gunicorn, node, npm and the other inits. It has no entrypoint.
 pub(crate) const DEBIAN: &str = "supervise-test/debian";
+/// bookworm with systemd's clients and nothing else: one of the roots of tests/requests.
+pub(crate) const BOOKWORM: &str = "supervise-test/bookworm";
 /// `DEBIAN` with this machine's Rust toolchain: stands for the official Rust image.
 pub(crate) const BUILDER: &str = "supervise-test/builder";
 
@@ -55,7 +57,7 @@ docker rm "$1"
 pub(crate) fn make_tiny(sandbox: &Sandbox, scratch: &Path, supervise: &Path) -> Result<PathBuf, Trouble> {
     need(&["busybox", "tini-static", "tar"])?;
     let (root, tar) = (scratch.join("tiny"), scratch.join("tiny.tar"));
-    for dir in ["bin", "tmp", "etc"] {
+    for dir in ["bin", "sbin", "tmp", "etc"] {
         fs::create_dir_all(root.join(dir)).map_err(failed)?;
     }
     fs::write(root.join("etc/passwd"), "root:x:0:0::/:/bin/sh\n").map_err(failed)?;
@@ -68,6 +70,7 @@ pub(crate) fn make_tiny(sandbox: &Sandbox, scratch: &Path, supervise: &Path) -> 
     for applet in APPLETS {
         symlink("busybox", root.join("bin").join(applet)).map_err(failed)?;
     }
+    symlink("../supervise", root.join("sbin/init")).map_err(failed)?;
     succeed(sandbox.command("tar").arg("-C").arg(&root).arg("-cf").arg(&tar).arg("."))?;
     Ok(tar)
 }
@@ -96,6 +99,22 @@ pub(crate) fn import_debian(docker: &Docker, sandbox: &Sandbox, cache: &Path, sc
     fs::rename(&new, &tar).map_err(failed)?;
     fs::write(&recipe, MAKE_DEBIAN).map_err(failed)?;
     succeed(docker.long_command(["import"]).arg(&tar).arg(DEBIAN)).map(drop)
+}
+
+/// Where tests/roots has put it.
+pub(crate) fn bookworm_root() -> Result<PathBuf, Trouble> {
+    let roots = std::env::var_os("SUPERVISE_TEST_ROOTS").map(PathBuf::from);
+    let root = roots.unwrap_or_else(|| "/var/cache/supervise-tests/roots".into()).join("bookworm-systemd/root");
+    match root.with_file_name("recipe").is_file() {
+        true => Ok(root),
+        false => Err(Trouble::Missing(format!("{} is not there; tests/setup makes it", root.display()))),
+    }
+}
+
+/// Brings `BOOKWORM` into the daemon.
+pub(crate) fn import_bookworm(docker: &Docker) -> Result<(), Trouble> {
+    let script = r#"set -o pipefail; tar -C "$1" -c . | docker import - "$2""#;
+    succeed(docker.script(script).arg(bookworm_root()?).arg(BOOKWORM)).map(drop)
 }
 
 /// Makes `BUILDER` out of `DEBIAN`.

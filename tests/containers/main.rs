@@ -20,6 +20,7 @@ mod leftovers;
 mod podman;
 mod pods;
 mod renamed;
+mod requests;
 mod runner;
 mod sandbox;
 mod service;
@@ -78,6 +79,14 @@ fn main() -> ExitCode {
         entrypoint::every_signal_reaches_the_command,
         entrypoint::a_shutdown_asked_for_inside_ends_the_container,
         entrypoint::a_reboot_asked_for_inside_begins_again_in_the_same_container,
+        requests::the_experiment_in_docker,
+        requests::the_experiment_in_docker_by_absolute_paths,
+        requests::the_experiment_in_podman,
+        requests::sigrtmin_3_stops_all,
+        requests::podman_takes_sbin_init_for_systemd,
+        requests::docker_runs_sbin_init_as_the_init,
+        at_a_terminal::ctrl_c_ends_a_plain_program,
+        at_a_terminal::a_resize_is_seen_and_ends_nothing,
         renamed::a_stop_ends_a_plain_program_below_every_name,
         renamed::background_workers_finish_below_every_name,
         renamed::strictness_kills_them_as_the_original_does,

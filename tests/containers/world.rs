@@ -29,6 +29,7 @@ pub(crate) struct World {
     tiny: OnceCell<Result<PathBuf, Trouble>>,
     tiny_in_docker: OnceCell<Result<(), Trouble>>,
     debian: OnceCell<Result<(), Trouble>>,
+    bookworm: OnceCell<Result<(), Trouble>>,
 }
 
 impl World {
@@ -40,6 +41,7 @@ impl World {
             tiny: OnceCell::new(),
             tiny_in_docker: OnceCell::new(),
             debian: OnceCell::new(),
+            bookworm: OnceCell::new(),
         }
     }
 
@@ -79,6 +81,13 @@ impl World {
         let docker = self.docker()?;
         let import = || images::import_debian(docker, &*self.sandbox()?, &cache(), &scratch());
         self.debian.get_or_init(import).clone()?;
+        Ok(docker)
+    }
+
+    /// The daemon, and in it the image `images::BOOKWORM`.
+    pub(crate) fn docker_with_bookworm(&self) -> Result<&Docker, Trouble> {
+        let docker = self.docker()?;
+        self.bookworm.get_or_init(|| images::import_bookworm(docker)).clone()?;
         Ok(docker)
     }
 

@@ -396,3 +396,10 @@ pub(crate) fn compare(original: Original, cases: &[Case]) {
     }
     assert!(wrong.is_empty(), "{} of {} cases:\n{}", wrong.len(), cases.len(), wrong.join("\n"));
 }
+
+/// Which signals the command finds blocked and ignored.
+pub(crate) fn signal_state(play: &Play) -> String {
+    let ended = play.launch().end();
+    let state = ended.stdout.into_iter().filter(|line| line.starts_with("mask ") || line.starts_with("ignored "));
+    state.collect::<Vec<_>>().join(", ")
+}

@@ -438,7 +438,7 @@ pub(crate) fn job_control(play: &Play, job: &Job) -> String {
 /// The variables that say who is meant by descriptors that are handed on.
 pub(crate) fn listeners(play: &Play) -> String {
     let ended = play.launch().end();
-    let wanted = |line: &&String| ["pid ", "env LISTEN_"].iter().any(|head| line.starts_with(head));
+    let wanted = |line: &&String| ["pid ", "env LISTEN_", "env WATCHDOG_"].iter().any(|head| line.starts_with(head));
     let lines: Vec<&String> = ended.stdout.iter().filter(wanted).chain(&ended.stderr).collect();
     play.anonymous(&lines)
 }

@@ -8,9 +8,9 @@ use std::process::Command;
 use nix::fcntl::OFlag;
 use nix::pty::{grantpt, posix_openpt, ptsname_r, unlockpt};
 
-use super::Scene;
 use super::lines::Lines;
 use super::running::Running;
+use super::{Scene, proc};
 
 /// The master's side.
 pub(crate) struct Terminal {
@@ -67,6 +67,28 @@ impl Terminal {
         let mut stty = scene.command("stty");
         let done = stty.args(["-F", &self.name, "rows", &rows.to_string()]).status().expect("stty runs");
         assert!(done.success(), "stty failed");
+    }
+
+    /// Presses Ctrl-Z, and waits until the shell has its prompt and these processes of the job are stopped.
+    #[track_caller]
+    pub(crate) fn suspend(&mut self, scene: &Scene, pids: [i32; 2]) {
+        self.press("\x1a");
+        // Not before: until it is stopped, what is typed is for the job.
+        self.screen.up_to("Stopped");
+        self.press("echo shell:$((40 + 2))\n");
+        self.screen.up_to("shell:42");
+        for pid in pids {
+            scene.deadline.until("both to be stopped", || (proc::state(pid) == Some('T')).then_some(()));
+        }
+    }
+
+    /// Types `fg`, and waits until they go on.
+    #[track_caller]
+    pub(crate) fn resume(&mut self, scene: &Scene, pids: [i32; 2]) {
+        self.press("fg\n");
+        for pid in pids {
+            scene.deadline.until("both to go on", || (proc::state(pid) == Some('S')).then_some(()));
+        }
     }
 
     pub(crate) fn press(&mut self, keys: &str) {

@@ -3,6 +3,11 @@
 #![no_std]
 #![no_main]
 
+// By the name that the files of `supervise` have for it.
+extern crate core as std;
+
+mod compat;
+
 use core::ffi::{c_char, c_int};
 use core::time::Duration;
 
@@ -70,6 +75,9 @@ extern "C" fn main(count: c_int, words: *mut *mut c_char, environment: *mut *mut
     let many = count > 5;
     #[cfg(feature = "with-a-panic")]
     assert!(count < 7);
+    if count > 19 && compat::speak(&words, count) != 0 {
+        return 1;
+    }
     install_log(
         if many { log::LevelFilter::Trace } else { log::LevelFilter::Warn },
         if count > 9 { Format::Json } else { Format::Text },
@@ -129,7 +137,7 @@ extern "C" fn main(count: c_int, words: *mut *mut c_char, environment: *mut *mut
     let mut record = if many { RECORD.put(Record::EMPTY) } else { None };
     let offer = Offer {
         initctl: words.get(5).map(|path| (path, c"/run")),
-        link: c"/dev/initctl",
+        link: (c"/dev/initctl", c"/dev"),
         control: words.get(6).map(|path| (c"/run/supervise", path)),
         door: if many { Door::Group(7) } else { Door::Everybody },
         bus: if many { Some(&SYSTEMD) } else { None },

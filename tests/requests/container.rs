@@ -26,6 +26,8 @@ pub(crate) struct Setting {
     pub(crate) may_reboot: bool,
     /// What a shell does in it before process 1 starts.
     pub(crate) before: &'static str,
+    /// How main ends when it has been told to, as the probe's verbs.
+    pub(crate) end: &'static str,
     /// What is in the environment of process 1.
     pub(crate) variables: &'static [(&'static str, &'static str)],
 }
@@ -45,6 +47,7 @@ impl Setting {
         options: &[],
         may_reboot: false,
         before: "",
+        end: "exit 0",
         variables: &[],
     };
 }
@@ -110,8 +113,8 @@ eval "$before"
 exec "$@"
 "#;
 
-/// The services, as the probe's verbs.
-const SERVICES: &str = "fork name two report-until TERM end name one report-until TERM report-until 64 exit 0";
+/// The services, as the probe's verbs, but for how main ends.
+const SERVICES: &str = "fork name two report-until TERM end name one report-until TERM report-until 64";
 
 /// A signal that is nothing to process 1.
 const LAST: i32 = 64;
@@ -150,7 +153,7 @@ impl<'s> Container<'s> {
             }
             Process1::Service => "probe",
         };
-        command.arg("/usr/local/bin/probe").args(words(SERVICES));
+        command.arg("/usr/local/bin/probe").args(words(SERVICES)).args(words(setting.end));
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let init = Running::start(scene, command, 1, program.as_ref());
         let mut container = Container { scene, setting: *setting, init, pid: 0, heard: Vec::new(), log: Vec::new() };

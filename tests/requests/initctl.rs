@@ -46,8 +46,9 @@ pub(crate) fn cases() -> Vec<Case> {
             Case::new("27: a FIFO in whose place a link was put comes back", || {
                 comes_back(|fifo| replace(fifo, |other| symlink("/etc/passwd", other)))
             }),
+            Case::new("a /dev/initctl that was removed comes back when /run/initctl is offered again", link_comes_back),
             Case::new("29: process 1 sleeps when a writer is gone", sleeps),
-            Case::new("14a: sysvinit-core's own script leaves all as it is", postinst),
+            Case::new("14a: sysvinit-core's own script leaves all as it is, and /dev/initctl comes back", postinst),
         ])
         .collect()
 }
@@ -137,6 +138,17 @@ fn comes_back(goes: impl Fn(&Path) -> std::io::Result<()>) {
     poweroff(container);
 }
 
+fn link_comes_back() {
+    let scene = Scene::new();
+    let container = Container::start(&scene, Trixie, &Setting::PLAIN);
+    let (fifo, link) = (container.file(FIFO), container.file(LINK));
+    fs::remove_file(&link).expect("it is there");
+    fs::remove_file(&fifo).expect("it is there");
+    scene.deadline.until("the FIFO to come back", || is_fifo(&fifo).then_some(()));
+    scene.deadline.until("/dev/initctl to come back", || leads_to_the_fifo(&link).then_some(()));
+    poweroff(container);
+}
+
 fn starts_over(before: &'static str) {
     let before = format!("{before}; echo closed >/run/nologin");
     let scene = Scene::new();
@@ -173,10 +185,23 @@ fn sleeps() {
 /// It sends SIGUSR1 and calls `init u`; then it removes /dev/initctl.
 const POSTINST: &str = "sh /var/lib/dpkg/info/sysvinit-core.postinst configure";
 
+/// For clients of old.
+const LINK: &str = "/dev/initctl";
+
+fn leads_to_the_fifo(link: &Path) -> bool {
+    fs::read_link(link).is_ok_and(|target| target == Path::new(FIFO))
+}
+
 fn postinst() {
     let scene = Scene::new();
     let container = Container::start(&scene, Sysvinit, &Setting::PLAIN);
+    let link = container.file(LINK);
+    assert!(leads_to_the_fifo(&link), "it is not there");
     let done = container.types(Who::Root, POSTINST);
     assert_eq!(done.exit, Exit::Code(0), "{done:?}");
+    scene.deadline.until("/dev/initctl to come back", || leads_to_the_fifo(&link).then_some(()));
+    // By any other hand, too.
+    fs::remove_file(&link).expect("it is there");
+    scene.deadline.until("/dev/initctl to come back", || leads_to_the_fifo(&link).then_some(()));
     container.must_go_on(&["re-execution asked for through /run/initctl"]);
 }

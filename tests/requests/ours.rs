@@ -5,6 +5,8 @@ use crate::container::{Setting, Who};
 use crate::roots::Root::{Bookworm, Busybox, Sid, Sysvinit, Trixie};
 
 const OURS: Setting = Setting { ours: true, ..Setting::PLAIN };
+/// In place of those of the root.
+const DIVERTED: Setting = Setting { before: "supervise shims --divert", ..Setting::PLAIN };
 const ROW: Row = Row { setting: OURS, ..Row::PLAIN };
 
 pub(crate) const ROWS: &[Row] = &[
@@ -32,6 +34,48 @@ pub(crate) const ROWS: &[Row] = &[
     Row { number: "8", roots: &[Sysvinit], typed: &["poweroff"], then: Then::Stops("poweroff"), ..ROW },
     // Its shell does not look in the search path for what it has itself.
     Row { number: "8", roots: &[Busybox], typed: &["/usr/local/sbin/poweroff"], then: Then::Stops("poweroff"), ..ROW },
+    Row {
+        number: "8, by their paths",
+        roots: &[Bookworm, Trixie, Sysvinit, Sid],
+        setting: DIVERTED,
+        typed: &["/sbin/poweroff", "/usr/sbin/shutdown now", "/sbin/init 0", "/bin/systemctl poweroff"],
+        then: Then::Stops("poweroff"),
+        ..ROW
+    },
+    Row {
+        number: "8, by their paths",
+        roots: &[Bookworm, Trixie, Sysvinit],
+        setting: DIVERTED,
+        typed: &["/sbin/shutdown -r now"],
+        then: Then::Reboots,
+        ..ROW
+    },
+    // As unattended-upgrades calls it.
+    Row {
+        number: "9, by their paths",
+        roots: &[Bookworm, Trixie],
+        setting: DIVERTED,
+        typed: &["/sbin/shutdown -r +5"],
+        says: Says::Words(&["Reboot scheduled for ", "use 'shutdown -c' to cancel."]),
+        then: Then::GoesOnSaying(&["a reboot is scheduled in 300 s"]),
+        ..ROW
+    },
+    Row {
+        number: "11, by what was diverted",
+        roots: &[Sysvinit],
+        setting: DIVERTED,
+        typed: &["/sbin/shutdown.supervise-orig -h now"],
+        says: Says::Anything,
+        then: Then::Stops("poweroff"),
+        ..ROW
+    },
+    Row {
+        number: "14, by their paths",
+        roots: &[Bookworm, Trixie, Sysvinit],
+        setting: DIVERTED,
+        typed: &["/sbin/telinit u", "/lib/sysvinit/telinit q"],
+        ..ROW
+    },
     Row {
         number: "10",
         roots: &[Trixie],

@@ -1,7 +1,9 @@
 //! What must not be there: a runlevel that makes clients reboot by themselves, a systemd that there is none of; and what
 //! a user without rights must not reach.
 
-use std::fs;
+use std::fs::{self, File};
+use std::os::fd::AsRawFd;
+use std::path::PathBuf;
 
 use crate::container::{Container, Fate, PATH, Setting, Who};
 use crate::harness::{Exit, Scene, proc};
@@ -25,6 +27,30 @@ pub(crate) fn cases() -> Vec<Case> {
         Case::new("24: a user's message to the control socket is refused", control_socket),
         Case::new("24: a user cannot write to /run/initctl", initctl),
     ];
+    for (what, before, kept) in [
+        ("is gone at the end", "", ""),
+        ("stays if it was there before", "mkdir /run/supervise", "supervise"),
+        ("stays if something else is in it", "", "supervise/other"),
+    ] {
+        let name = format!("/run/supervise {what}");
+        cases.push(Case::new(name, move || directory(before, kept)));
+    }
+    for (end, how, code) in [("exit 5", "by 5", 5), ("die TERM", "of our own SIGTERM, which is how it was asked to", 0)]
+    {
+        let name = format!("after a poweroff, a main that ends {how} makes the container end by {code}");
+        cases.push(Case::new(name, move || {
+            let scene = Scene::new();
+            let container = Container::start(&scene, Trixie, &Setting { end, ..Setting::PLAIN });
+            assert_eq!(container.types(Who::Root, "kill -s 38 1").exit, Exit::Code(0));
+            container.must_stop(code, &["poweroff asked for"]);
+        }));
+    }
+    cases.push(Case::new("after a stop from outside, a main that died of SIGTERM is told as that", || {
+        let scene = Scene::new();
+        let container = Container::start(&scene, Trixie, &Setting { end: "die TERM", ..Setting::PLAIN });
+        container.signals(libc::SIGTERM);
+        container.must_stop(143, &[]);
+    }));
     for root in [Bookworm, Sysvinit, Trixie] {
         let name = format!("31: in {}, no runlevel is on record while all are being stopped", root.name());
         cases.push(Case::new(name, move || {
@@ -48,6 +74,21 @@ pub(crate) fn cases() -> Vec<Case> {
         }));
     }
     cases
+}
+
+/// Looks at /run when process 1 has ended, by a folder that was opened before.
+fn directory(before: &'static str, kept: &str) {
+    let scene = Scene::new();
+    let container = Container::start(&scene, Trixie, &Setting { before, ..Setting::PLAIN });
+    let run = File::open(container.file("/run")).expect("it is there");
+    let seen = |name: &str| PathBuf::from(format!("/proc/self/fd/{}/{name}", run.as_raw_fd()));
+    assert!(seen("supervise/ctl").exists(), "no control socket");
+    if kept.contains('/') {
+        File::create(seen(kept)).expect("the folder is there");
+    }
+    container.must_go_on(&[]);
+    let left = [seen("supervise").exists(), seen("supervise/ctl").exists(), seen("initctl").exists()];
+    assert_eq!(left, [!kept.is_empty(), false, false]);
 }
 
 fn no_runlevel() {

@@ -25,8 +25,8 @@ use crate::sys::{self, Alarm, Control, Directory, Door, Fd, Fifo, Helper, Peer, 
 pub struct Offer {
     /// The FIFO, and the directory that it is in.
     pub initctl: Option<(&'static CStr, &'static CStr)>,
-    /// Another name of the FIFO.
-    pub link: &'static CStr,
+    /// Another name of the FIFO, and the directory that it is in.
+    pub link: (&'static CStr, &'static CStr),
     /// The control socket's directory, and its path in that.
     pub control: Option<(&'static CStr, &'static CStr)>,
     /// Who may use the control socket.
@@ -48,6 +48,8 @@ pub struct Listener<'a> {
     is_linked: bool,
     /// Tells when the FIFO's name vanishes.
     watch: Option<Directory>,
+    /// The same of its other name.
+    link_watch: Option<Directory>,
     control: Option<Control>,
     initctl: Initctl,
     desk: Desk,
@@ -84,7 +86,7 @@ const PARTING: Duration = Duration::from_millis(200);
 
 impl Listener<'_> {
     /// How many it may have open.
-    pub(super) const DESCRIPTORS: usize = 6;
+    pub(super) const DESCRIPTORS: usize = 7;
 }
 
 impl<'a> Listener<'a> {
@@ -101,6 +103,7 @@ impl<'a> Listener<'a> {
             fifo: None,
             is_linked: false,
             watch: None,
+            link_watch: None,
             control: None,
             initctl: Initctl::default(),
             desk: Desk::default(),
@@ -145,7 +148,7 @@ impl<'a> Listener<'a> {
             Ok((fifo, was_there)) => {
                 self.fifo = Some(fifo);
                 // For clients of old; where there is no such directory they are not either.
-                self.is_linked |= sys::make_link(self.offer.link, path).unwrap_or(false);
+                self.is_linked |= sys::make_link(self.offer.link.0, path).unwrap_or(false);
                 if was_there {
                     for stale in self.offer.stale {
                         let _ = sys::unlink(stale);
@@ -157,6 +160,17 @@ impl<'a> Listener<'a> {
                 unavailable(path, errno);
             }
         }
+    }
+
+    /// What writes to the FIFO may remove its other name afterwards, as sysvinit-core's script does. From then on we are
+    /// told of that: not from the beginning, because most containers have nothing of the kind.
+    fn keep_link(&mut self) {
+        let (Some((path, _)), (link, directory)) = (self.offer.initctl, self.offer.link) else { return };
+        if self.link_watch.is_none() {
+            self.link_watch = Directory::watch(directory).ok();
+        }
+        // It may be gone already.
+        self.is_linked |= sys::make_link(link, path).unwrap_or(false);
     }
 
     /// Takes it all back. Whoever has asked for our end gets the time to end with 0 before it.
@@ -173,7 +187,7 @@ impl<'a> Listener<'a> {
         if let Some(fifo) = &self.fifo {
             fifo.remove();
             if self.is_linked {
-                let _ = sys::unlink(self.offer.link);
+                let _ = sys::unlink(self.offer.link.0);
             }
         }
         if let Some(control) = &self.control {
@@ -205,6 +219,7 @@ impl<'a> Listener<'a> {
             self.asker.as_ref().map(Fd::raw),
             self.fifo.as_ref().map(Fifo::raw),
             self.watch.as_ref().map(Directory::raw),
+            self.link_watch.as_ref().map(Directory::raw),
             self.control.as_ref().map(Control::raw),
             private,
             system,
@@ -318,6 +333,7 @@ impl World<'_, '_, '_> {
 
     fn read_initctl(&mut self, machine: &mut impl Machine) {
         let mut buffer = [0; 4096];
+        let mut has_heard = false;
         for _ in 0..ROUNDS {
             let Some(listener) = &mut self.setting.listener else { return };
             let Some(fifo) = &listener.fifo else { return };
@@ -325,9 +341,12 @@ impl World<'_, '_, '_> {
             if count == 0 {
                 if !fifo.is_there() {
                     self.reopen_initctl();
+                } else if has_heard || listener.link_watch.is_some() {
+                    listener.keep_link();
                 }
                 return;
             }
+            has_heard = true;
             let mut bytes = buffer.get(..count).unwrap_or_default();
             while let Some(listener) = &mut self.setting.listener
                 && let Some((found, rest)) = listener.initctl.take(bytes)

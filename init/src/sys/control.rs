@@ -7,7 +7,7 @@ use core::ptr;
 
 use super::errno::{Errno, cerr};
 use super::fds::Fd;
-use super::files::{announce, make_directory, unlink};
+use super::files::{announce, make_directory, remove_directory, unlink};
 use super::process::Pid;
 
 /// The socket and its name.
@@ -15,6 +15,8 @@ use super::process::Pid;
 pub struct Control {
     fd: Fd,
     path: &'static CStr,
+    /// Its directory, if that is of our making.
+    directory: Option<&'static CStr>,
     /// Credentials are asked for.
     listens: bool,
 }
@@ -44,8 +46,8 @@ impl Control {
     ///
     /// # Errors
     /// The kernel's: a directory that we may not write to, a name that is too long; EADDRINUSE: somebody else has it.
-    pub fn offer(directory: &CStr, path: &'static CStr, door: Door, ourselves: Pid) -> Result<Control, Errno> {
-        make_directory(directory, 0o755)?;
+    pub fn offer(directory: &'static CStr, path: &'static CStr, door: Door, ourselves: Pid) -> Result<Control, Errno> {
+        let is_made = make_directory(directory, 0o755)?;
         let kind = libc::SOCK_DGRAM | libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK;
         let fd = Fd::socket(libc::AF_UNIX, kind)?;
         let (address, length) = address(path)?;
@@ -71,7 +73,7 @@ impl Control {
         // SAFETY: as above.
         cerr(i64::from(unsafe { libc::chmod(path.as_ptr(), mode) }))?;
         announce(&fd, ourselves)?;
-        Ok(Control { fd, path, listens: false })
+        Ok(Control { fd, path, directory: is_made.then_some(directory), listens: false })
     }
 
     /// The next datagram, with its length and who has sent it; `None`: nothing waits.
@@ -120,10 +122,13 @@ impl Control {
         unsafe { libc::sendto(self.fd.raw(), bytes.as_ptr().cast(), bytes.len(), flags, address, to.length) };
     }
 
-    /// Removes its name.
+    /// Removes its name, and its directory if that is of our making and has nothing else in it.
     pub fn remove(&self) {
         // Nobody else will miss it.
         let _ = unlink(self.path);
+        if let Some(directory) = self.directory {
+            let _ = remove_directory(directory);
+        }
     }
 
     /// Its number.

@@ -6,7 +6,7 @@ use core::ffi::CStr;
 
 use super::errno::{Errno, cerr};
 use super::fds::Fd;
-use super::files::{Identity, announce, unlink};
+use super::files::{Identity, announce, remove_directory, unlink};
 use super::process::{Pid, effective_user};
 
 /// An open FIFO and its name.
@@ -77,8 +77,7 @@ fn make(path: &CStr) -> Result<bool, Errno> {
         }
     }
     if there.is_directory() {
-        // SAFETY: as above.
-        cerr(i64::from(unsafe { libc::rmdir(path.as_ptr()) }))?;
+        remove_directory(path)?;
     } else {
         unlink(path)?;
     }

@@ -58,22 +58,23 @@ pub fn unlink(path: &CStr) -> Result<(), Errno> {
     cerr(i64::from(unsafe { libc::unlink(path.as_ptr()) })).map(|_| ())
 }
 
-/// mkdir(2); that it is there already is no error.
+/// mkdir(2); that it is there already is no error. Says whether it was not.
 ///
 /// # Errors
 /// The kernel's.
-pub fn make_directory(path: &CStr, mode: libc::mode_t) -> Result<(), Errno> {
+pub fn make_directory(path: &CStr, mode: libc::mode_t) -> Result<bool, Errno> {
     // SAFETY: as above.
     match cerr(i64::from(unsafe { libc::mkdir(path.as_ptr(), mode) })) {
-        Ok(_) | Err(Errno(libc::EEXIST)) => Ok(()),
+        Ok(_) => Ok(true),
+        Err(Errno(libc::EEXIST)) => Ok(false),
         Err(errno) => Err(errno),
     }
 }
 
-/// rmdir(2).
+/// rmdir(2): removes a directory with nothing in it.
 ///
 /// # Errors
-/// The kernel's: ENOTEMPTY if there is something in it.
+/// The kernel's; ENOTEMPTY among them.
 pub fn remove_directory(path: &CStr) -> Result<(), Errno> {
     // SAFETY: as above.
     cerr(i64::from(unsafe { libc::rmdir(path.as_ptr()) })).map(|_| ())

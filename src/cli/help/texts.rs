@@ -259,6 +259,13 @@ const SHIMS: &[Section] = &[
                  of supervise too. --remove takes away links and hard links that lead to this supervise, never \
                  the program itself.",
             ),
+            Text(
+                "With --divert the names of clients lead to it in /sbin, /usr/sbin, /bin and /usr/bin: wherever there is one, \
+                 and otherwise in /sbin (systemctl: in /bin). What a package of dpkg's has there is moved to \
+                 NAME.supervise-orig by dpkg-divert(1), and goes there when the package is installed again; systemctl passes on \
+                 to it. What no package has is in the way, and so is everything where there is no dpkg. If one step fails, \
+                 those before it are taken back. What was moved comes back with --remove.",
+            ),
         ],
     },
     Section {
@@ -267,6 +274,10 @@ const SHIMS: &[Section] = &[
             Example(
                 "In a Dockerfile, also of an image that has no other program:",
                 &["RUN [\"supervise\", \"shims\"]", "RUN [\"supervise\", \"shims\", \"--inits\", \"/usr/local/bin\"]"],
+            ),
+            Example(
+                "For programs that call /sbin/shutdown by its path:",
+                &["RUN [\"supervise\", \"shims\", \"--divert\"]"],
             ),
             Example(
                 "At a prompt, and back:",

@@ -23,7 +23,7 @@ pub(crate) const WAIT_FOR: [Row; 2] = [
 ];
 
 /// The options of `supervise shims` alone. No variables stand for them.
-pub(crate) const SHIMS: [Row; 2] = [
+pub(crate) const SHIMS: [Row; 3] = [
     Row {
         id: Id::Inits,
         topic: Topic::Shims,
@@ -33,12 +33,20 @@ pub(crate) const SHIMS: [Row; 2] = [
         help: "Link the names of other inits in DIR to it\nThe names are tini, tini-static, docker-init, dumb-init and catatonit; DIR must be there.",
     },
     Row {
+        id: Id::Divert,
+        topic: Topic::Shims,
+        short: None,
+        long: "divert",
+        value: None,
+        help: "Take the places where packages have them\nFor callers of /sbin/shutdown and the like. With dpkg a package's own is diverted to NAME.supervise-orig; without it nothing that is there is touched.",
+    },
+    Row {
         id: Id::Remove,
         topic: Topic::Shims,
         short: None,
         long: "remove",
         value: None,
-        help: "Remove the links instead\nThose alone that lead to this supervise.",
+        help: "Remove the links instead\nThose alone that lead to this supervise. With --divert what was there comes back.",
     },
 ];
 

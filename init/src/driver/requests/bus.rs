@@ -56,7 +56,7 @@ impl Bus {
     /// Offers it, the directory last: who finds it relies on the rest. `None`: that cannot be had, and it is said.
     pub(super) fn offer(places: &'static Places, ourselves: Pid) -> Option<Bus> {
         let made = sys::make_directory(places.directory, 0o755);
-        let private = match made.and_then(|()| Stream::offer(places.private, 0o600, ourselves)) {
+        let private = match made.and_then(|_| Stream::offer(places.private, 0o600, ourselves)) {
             Ok(private) => private,
             Err(errno) => {
                 cannot_offer(places.private, errno, "going on without --systemd-compat");
@@ -65,7 +65,7 @@ impl Bus {
             }
         };
         let made = sys::make_directory(places.bus_directory, 0o755);
-        let system = match made.and_then(|()| Stream::offer(places.bus, 0o666, ourselves)) {
+        let system = match made.and_then(|_| Stream::offer(places.bus, 0o666, ourselves)) {
             Ok(system) => Some(system),
             Err(Errno(libc::EADDRINUSE)) => {
                 debug!(event = "bus"; "there is a real bus; leaving it alone");
