@@ -7,7 +7,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 use crate::bus::COMPAT;
-use crate::container::{Container, Setting, Who};
+use crate::container::{Container, Fate, Setting, Who};
 use crate::harness::{Exit, Scene, proc};
 use crate::roots::Root::{self, Bookworm, Sid, Trixie};
 use crate::runner::Case;
@@ -63,6 +63,7 @@ pub(crate) fn cases() -> Vec<Case> {
         Case::new("30: silent users do not keep root out", || silent_peers(Who::User)),
         Case::new("30: silent peers of root are dropped in time", || silent_peers(Who::Root)),
         Case::new("30: a hundred requests at once are one shutdown", a_hundred_at_once),
+        Case::new("30: after a reboot in the same container its clients are heard as before", begins_again),
         Case::new("30: who speaks has no rights", no_rights),
         Case::new("30: a speaker that is killed is missed by nobody", killed_between),
         Case::new("30: who waits while the speaker is killed is heard by the next one", killed_meanwhile),
@@ -164,6 +165,20 @@ fn a_hundred_at_once() {
     let told = container.heard.iter().filter(|line| line.contains(": got 15 ")).count();
     assert_eq!(told, 0, "it was heard before it was read");
     container.must_stop(0, &["all are being stopped already"]);
+}
+
+fn begins_again() {
+    let scene = Scene::new();
+    let options = &["--systemd-compat", "--on-reboot", "restart"];
+    let mut container = Container::start(&scene, Trixie, &Setting { options, ..COMPAT });
+    does(&container, "/usr/bin/systemctl reboot");
+    container.read_log(&["reboot asked for by systemctl", "the systemd bus"]);
+    assert_eq!(container.fate(), Fate::Stops);
+    container.heard.clear();
+    container.hear(&["one: ready", "two: ready"]);
+    container.heard.clear();
+    container.log.clear();
+    powers_off(container);
 }
 
 fn no_rights() {

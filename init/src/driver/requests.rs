@@ -226,11 +226,12 @@ impl<'a> Listener<'a> {
         ]
     }
 
-    pub(super) fn messenger(&self) -> Option<Pid> {
-        self.messenger.as_ref().map(Helper::pid)
+    /// Who makes something known, and who speaks for clients.
+    pub(super) fn helpers(&self) -> [Option<Pid>; 2] {
+        [self.messenger.as_ref().map(Helper::pid), self.speaker()]
     }
 
-    pub(super) fn speaker(&self) -> Option<Pid> {
+    fn speaker(&self) -> Option<Pid> {
         self.bus.as_ref().and_then(Bus::speaker)
     }
 
@@ -323,7 +324,7 @@ impl World<'_, '_, '_> {
         let Some(listener) = &mut self.setting.listener else { return };
         if let Some(bus) = &mut listener.bus {
             bus.look(listener.speak);
-            self.rest.set_speaker(bus.speaker());
+            self.rest.set_others(listener.helpers());
         }
         if listener.desk.schedule().plan().is_some() {
             let said = listener.desk.look(sys::microseconds_since_1970());
@@ -421,7 +422,7 @@ impl World<'_, '_, '_> {
         if let Some(listener) = &mut self.setting.listener {
             listener.make_known(said.notices);
             listener.set_alarm();
-            self.rest.set_messenger(listener.messenger());
+            self.rest.set_others(listener.helpers());
         }
         if let Some(ask) = said.ask {
             self.deliver(machine, Event::Asked(ask, way));

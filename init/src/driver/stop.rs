@@ -88,8 +88,7 @@ impl World<'_, '_, '_> {
         }
         if let Some(listener) = &mut self.setting.listener {
             listener.reap_helpers();
-            self.rest.set_messenger(listener.messenger());
-            self.rest.set_speaker(listener.speaker());
+            self.rest.set_others(listener.helpers());
         }
     }
 

@@ -50,18 +50,7 @@ impl Control {
         let is_made = make_directory(directory, 0o755)?;
         let kind = libc::SOCK_DGRAM | libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK;
         let fd = Fd::socket(libc::AF_UNIX, kind)?;
-        let (address, length) = address(path)?;
-        let bind = || {
-            // SAFETY: the kernel reads as many bytes of the address as it is told.
-            cerr(i64::from(unsafe { libc::bind(fd.raw(), (&raw const address).cast(), length) })).map(|_| ())
-        };
-        bind().or_else(|errno| match errno {
-            // Of an earlier run; unless somebody listens, such as another process 1 whose files we share.
-            Errno(libc::EADDRINUSE) if !is_heard(&address, length, libc::SOCK_DGRAM) => {
-                unlink(path).and_then(|()| bind())
-            }
-            _ => Err(errno),
-        })?;
+        bind(&fd, path, libc::SOCK_DGRAM)?;
         let mode = match door {
             Door::Everybody => 0o666,
             Door::Group(group) => {
@@ -154,8 +143,22 @@ impl Words {
     }
 }
 
+/// Gives a socket of that kind its name. What an earlier run has left there is replaced, unless somebody listens, such as
+/// another process 1 whose files we share.
+pub(super) fn bind(fd: &Fd, path: &CStr, kind: i32) -> Result<(), Errno> {
+    let (address, length) = address(path)?;
+    let bind = || {
+        // SAFETY: the kernel reads as many bytes of the address as it is told.
+        cerr(i64::from(unsafe { libc::bind(fd.raw(), (&raw const address).cast(), length) })).map(|_| ())
+    };
+    bind().or_else(|errno| match errno {
+        Errno(libc::EADDRINUSE) if !is_heard(&address, length, kind) => unlink(path).and_then(|()| bind()),
+        _ => Err(errno),
+    })
+}
+
 /// Whether somebody has the other end of the name, by a socket of that kind.
-pub(super) fn is_heard(address: &libc::sockaddr_un, length: libc::socklen_t, kind: i32) -> bool {
+fn is_heard(address: &libc::sockaddr_un, length: libc::socklen_t, kind: i32) -> bool {
     let Ok(caller) = Fd::socket(libc::AF_UNIX, kind | libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK) else { return false };
     // SAFETY: the kernel reads as many bytes of the address as it is told.
     let connected = cerr(i64::from(unsafe { libc::connect(caller.raw(), ptr::from_ref(address).cast(), length) }));
@@ -163,7 +166,7 @@ pub(super) fn is_heard(address: &libc::sockaddr_un, length: libc::socklen_t, kin
     matches!(connected, Ok(_) | Err(Errno(libc::EAGAIN)))
 }
 
-pub(super) fn address(path: &CStr) -> Result<(libc::sockaddr_un, libc::socklen_t), Errno> {
+fn address(path: &CStr) -> Result<(libc::sockaddr_un, libc::socklen_t), Errno> {
     // SAFETY: all zeros are a valid address.
     let mut address: libc::sockaddr_un = unsafe { core::mem::zeroed() };
     address.sun_family = libc::AF_UNIX as libc::sa_family_t;

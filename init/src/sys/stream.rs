@@ -3,7 +3,7 @@
 
 use core::ffi::CStr;
 
-use super::control::{address, is_heard};
+use super::control::bind;
 use super::errno::{Errno, cerr};
 use super::fds::Fd;
 use super::files::{Identity, announce, unlink};
@@ -28,17 +28,7 @@ impl Stream {
     /// The kernel's: a directory that we may not write to; EISDIR: a directory stands there; EADDRINUSE: somebody listens.
     pub fn offer(path: &'static CStr, mode: libc::mode_t, ourselves: Pid) -> Result<Stream, Errno> {
         let fd = Fd::socket(libc::AF_UNIX, libc::SOCK_STREAM | libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK)?;
-        let (address, length) = address(path)?;
-        let bind = || {
-            // SAFETY: the kernel reads as many bytes of the address as it is told.
-            cerr(i64::from(unsafe { libc::bind(fd.raw(), (&raw const address).cast(), length) })).map(|_| ())
-        };
-        bind().or_else(|errno| match errno {
-            Errno(libc::EADDRINUSE) if !is_heard(&address, length, libc::SOCK_STREAM) => {
-                unlink(path).and_then(|()| bind())
-            }
-            _ => Err(errno),
-        })?;
+        bind(&fd, path, libc::SOCK_STREAM)?;
         // Nobody can connect yet.
         // SAFETY: the path ends with a NUL and the kernel only reads it.
         cerr(i64::from(unsafe { libc::chmod(path.as_ptr(), mode) }))?;

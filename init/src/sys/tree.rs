@@ -121,14 +121,9 @@ impl Rest {
         self.helpers[0] = helper;
     }
 
-    /// The same of the one that makes something known.
-    pub fn set_messenger(&mut self, messenger: Option<Pid>) {
-        self.helpers[1] = messenger;
-    }
-
-    /// The same of the one that speaks for clients.
-    pub fn set_speaker(&mut self, speaker: Option<Pid>) {
-        self.helpers[2] = speaker;
+    /// The same of the one that makes something known, and of the one that speaks for clients.
+    pub fn set_others(&mut self, others: [Option<Pid>; 2]) {
+        [self.helpers[1], self.helpers[2]] = others;
     }
 
     /// Children that we had before we started any, and that have not ended.
