@@ -17,6 +17,7 @@ mod outfit;
 mod place;
 mod report;
 mod request;
+mod runtime;
 mod shims;
 mod surroundings;
 mod sys;

@@ -1,0 +1,4 @@
+//! What the processes of a container may do.
+
+#[cfg_attr(not(test), expect(dead_code, reason = "`supervise run` will apply it"))]
+pub(crate) mod capabilities;
