@@ -1,6 +1,8 @@
 //! Words into checked types. The path of `supervise [options] -- command` allocates nothing and touches no library:
 //! it is most of what happens before the first fork. Help, completions and suggestions are made of the same tables.
 
+#[cfg_attr(not(test), expect(dead_code, reason = "`supervise run` will take them"))]
+pub(crate) mod amounts;
 mod completions;
 mod ctl;
 pub(crate) mod exit;

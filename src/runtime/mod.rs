@@ -1,5 +1,7 @@
 //! What a container is made of: each part by itself, with plain values in and one error a part.
 //!
-//! `rights` says what its processes may do.
+//! `cgroup` limits what its processes use of the machine, `rights` says what they may do.
 
+#[cfg_attr(not(test), expect(dead_code, unused_imports, reason = "`supervise run` will use the rest"))]
+pub(crate) mod cgroup;
 pub(crate) mod rights;
