@@ -2,3 +2,5 @@
 
 #[cfg_attr(not(test), expect(dead_code, reason = "`supervise run` will apply it"))]
 pub(crate) mod capabilities;
+#[cfg_attr(not(test), expect(dead_code, reason = "`supervise run` will load it"))]
+pub(crate) mod seccomp;
