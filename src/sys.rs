@@ -1,6 +1,7 @@
 //! What the crates have no safe call for.
 #![expect(unsafe_code, reason = "fork(2) returns twice; execv(3) takes pointers, getauxval(3) gives one")]
 
+pub(crate) mod network;
 pub(crate) mod processes;
 pub(crate) mod rights;
 

@@ -1,6 +1,8 @@
 //! Other processes by a descriptor, which stays theirs when the number is somebody else's (pidfd_open(2)).
 
-use std::os::fd::{AsRawFd as _, BorrowedFd, FromRawFd as _, OwnedFd};
+use std::os::fd::{AsRawFd as _, BorrowedFd, FromRawFd as _, OwnedFd, RawFd};
+use std::os::unix::process::CommandExt as _;
+use std::process::Command;
 
 use nix::errno::Errno;
 use supervise_init::sys::Pid;
@@ -25,4 +27,20 @@ pub(crate) fn kill(pidfd: BorrowedFd<'_>) -> Result<(), Errno> {
     // SAFETY: integers and a null pointer, which the kernel takes for kill(2)'s information.
     let result = unsafe { libc::syscall(libc::SYS_pidfd_send_signal, pidfd.as_raw_fd(), libc::SIGKILL, nothing, 0) };
     Errno::result(result).map(drop)
+}
+
+/// Lets the program have these descriptors too, by their numbers, and be killed when the thread that starts it ends
+/// (PR_SET_PDEATHSIG). Who changes its user afterwards is not killed any more.
+pub(crate) fn tie(command: &mut Command, kept: Vec<RawFd>) {
+    let work = move || {
+        for fd in &kept {
+            // SAFETY: takes integers and touches no memory of ours.
+            Errno::result(unsafe { libc::fcntl(*fd, libc::F_SETFD, 0) })?;
+        }
+        // SAFETY: as above.
+        Errno::result(unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL as libc::c_ulong, 0, 0, 0) })?;
+        Ok(())
+    };
+    // SAFETY: two system calls on integers that were prepared before.
+    unsafe { command.pre_exec(work) };
 }
