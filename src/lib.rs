@@ -17,6 +17,7 @@ mod outfit;
 mod place;
 mod report;
 mod request;
+mod runtime;
 mod shims;
 mod surroundings;
 mod sys;
@@ -55,6 +56,10 @@ pub fn run(words: Words, mut environment: Environment) -> u8 {
         Ok(cli::Request::Wait(wait_for, level)) => {
             surroundings.set_level(*level);
             wait_for.run(entry.mask())
+        }
+        Ok(cli::Request::Contain(order)) => {
+            surroundings.set_level(order.options.level);
+            runtime::run(order, environment, &surroundings)
         }
         Ok(cli::Request::Shims(shims, level)) => {
             surroundings.set_level(*level);
