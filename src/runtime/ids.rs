@@ -1,16 +1,20 @@
 //! The ids of a user namespace: which there are, and their maps, which have to be written from outside.
 
+use std::ffi::{CStr, CString};
 use std::fmt;
 use std::fs;
 use std::io;
 use std::path::Path;
-use std::process::{Command, Stdio};
 
-use log::debug;
+use log::{debug, error};
+use nix::errno::Errno;
 use nix::unistd::{getegid, geteuid};
-use supervise_init::sys::Pid;
+use supervise_init::core::Status;
+use supervise_init::sys::{self, Pid};
 
 use super::spec::{Ids, Mapper, Mapping};
+use crate::cli::exit;
+use crate::sys::{Waiting, execute, find_end, reap, start_copy};
 
 /// Those of root's that a user namespace of root has: all, each as itself. Its rights are the namespace's alone.
 fn all() -> Vec<Mapping> {
@@ -30,7 +34,7 @@ fn with_range(id: u32, (first, size): (u32, u32)) -> Vec<Mapping> {
 /// The ids of a user namespace of ours.
 pub(super) fn ours() -> Ids {
     let (user, group) = (geteuid().as_raw(), getegid().as_raw());
-    if user == 0 && supervise_init::sys::has_capability(CAP_SETUID) {
+    if user == 0 && sys::has_capability(CAP_SETUID) {
         return Ids { users: all(), groups: all(), by: Mapper::Ourselves };
     }
     let ranges = range("/etc/subuid", user).zip(range("/etc/subgid", user)).filter(|_| has_tools());
@@ -52,8 +56,9 @@ const CAP_SETUID: u32 = 7;
 /// Where a helper that is set-user-ID is looked for: not in a PATH that anybody may set.
 const PLACES: [&str; 4] = ["/usr/bin", "/bin", "/usr/sbin", "/sbin"];
 
-fn tool(name: &str) -> Option<std::path::PathBuf> {
-    PLACES.iter().map(|place| Path::new(place).join(name)).find(|path| path.exists())
+fn tool(name: &str) -> Option<CString> {
+    let path = PLACES.iter().map(|place| Path::new(place).join(name)).find(|path| path.exists())?;
+    CString::new(path.into_os_string().into_encoded_bytes()).ok()
 }
 
 fn has_tools() -> bool {
@@ -86,17 +91,17 @@ fn range_in(text: &str, name: Option<&str>, user: u32) -> Option<(u32, u32)> {
 #[derive(Debug)]
 pub(super) enum Unmapped {
     File(String, io::Error),
-    Tool(&'static str, io::Error),
-    /// What it said.
-    Refused(&'static str, String),
+    Tool(&'static str, Errno),
+    /// It has said why.
+    Refused(&'static str),
 }
 
 impl fmt::Display for Unmapped {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Unmapped::File(path, error) => write!(f, "{path}: {error}"),
-            Unmapped::Tool(tool, error) => write!(f, "{tool}: {error}"),
-            Unmapped::Refused(tool, said) => write!(f, "{tool} refuses: {said}"),
+            Unmapped::Tool(tool, errno) => write!(f, "{tool}: {}", sys::Errno(*errno as i32)),
+            Unmapped::Refused(tool) => write!(f, "{tool} refuses; what it says of that stands above"),
         }
     }
 }
@@ -127,15 +132,23 @@ fn lines(maps: &[Mapping]) -> String {
     maps.iter().map(|Mapping { inside, outside, size }| format!("{inside} {outside} {size}\n")).collect()
 }
 
+/// In a copy of ourselves that becomes it. What it has to say it says on our stderr.
 fn call(name: &'static str, maps: &[Mapping], of: Pid) -> Result<(), Unmapped> {
-    let path = tool(name).ok_or_else(|| Unmapped::Tool(name, io::ErrorKind::NotFound.into()))?;
+    let path = tool(name).ok_or(Unmapped::Tool(name, Errno::ENOENT))?;
     let numbers = maps.iter().flat_map(|map| [map.inside, map.outside, map.size]).map(|number| number.to_string());
-    let mut command = Command::new(path);
-    let command = command.arg(of.to_string()).args(numbers).stdin(Stdio::null()).stdout(Stdio::null());
-    let output = command.stderr(Stdio::piped()).output().map_err(|error| Unmapped::Tool(name, error))?;
-    match output.status.success() {
-        true => Ok(()),
-        false => Err(Unmapped::Refused(name, String::from_utf8_lossy(&output.stderr).trim().to_owned())),
+    let words = [name.to_owned(), of.to_string()].into_iter().chain(numbers);
+    let words: Vec<CString> = words.filter_map(|word| CString::new(word).ok()).collect();
+    let words: Vec<&CStr> = words.iter().map(AsRef::as_ref).collect();
+    let tool = start_copy(|| {
+        error!("cannot execute {name}: {}", sys::Errno(execute(&path, &words, &[]) as i32));
+        exit::FAILURE
+    });
+    let tool = tool.map_err(|errno| Unmapped::Tool(name, errno))?;
+    let status = find_end(tool, Waiting::Block);
+    reap(tool);
+    match status {
+        Some(Status::Exited(0)) => Ok(()),
+        _ => Err(Unmapped::Refused(name)),
     }
 }
 

@@ -139,7 +139,9 @@ impl Step {
             Step::CloseRoot => "--read-only",
             Step::ForgetKeys => "those of the caller are not for the container",
             Step::FollowMonitor => "the container must not outlive the supervise that watches it",
-            Step::Execute(_) => "from a copy in memory, so that /proc/1/exe is no file of the host",
+            Step::Execute(_) => {
+                "from a filesystem that nobody can write to, so that /proc/1/exe gives no way to the host's"
+            }
         }
     }
 }
