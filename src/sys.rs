@@ -2,6 +2,7 @@
 #![expect(unsafe_code, reason = "fork(2) returns twice; execv(3) takes pointers, getauxval(3) gives one")]
 
 mod container;
+pub(crate) mod rights;
 
 use std::ffi::{CStr, c_char};
 
@@ -78,4 +79,17 @@ pub(crate) fn become_shell(command: &CStr, output: Output, blocked: SigSet) -> E
     // SAFETY: strings that end with a NUL, in an array that ends with a null pointer.
     unsafe { libc::execv(c"/bin/sh".as_ptr(), words.as_ptr()) };
     Errno::last()
+}
+
+/// What a test does in its child, between fork and the execution of the program.
+#[cfg(test)]
+pub(crate) fn before_exec(
+    command: &mut std::process::Command,
+    work: impl FnMut() -> Result<(), Errno> + Send + Sync + 'static,
+) -> &mut std::process::Command {
+    use std::os::unix::process::CommandExt as _;
+    let mut work = work;
+    // SAFETY: `work` is of system calls on values that were prepared before; musl's allocator may be used in the child of
+    // a process of several threads.
+    unsafe { command.pre_exec(move || work().map_err(Into::into)) }
 }

@@ -176,7 +176,7 @@ impl Options {
             // `shims`, `ctl`, `run` and the clients read their own themselves.
             Id::Help | Id::Version | Id::Inits | Id::Remove | Id::Json | Id::Check => {}
             Id::Upper | Id::Writable | Id::ReadOnly | Id::Bind | Id::Tmpfs => {}
-            Id::Net | Id::Hostname | Id::UserNs | Id::DryRun => {}
+            Id::Net | Id::Hostname | Id::UserNs | Id::CapAdd | Id::DryRun => {}
             Id::Halt
             | Id::Poweroff
             | Id::Reboot

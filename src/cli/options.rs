@@ -82,6 +82,7 @@ pub(crate) enum Id {
     Net,
     Hostname,
     UserNs,
+    CapAdd,
     DryRun,
 }
 

@@ -113,6 +113,10 @@ impl Said {
             Id::Tmpfs => self.asked.tmpfs.push(path.to_owned()),
             Id::Net => self.asked.network = choice(given, text()?, network_named)?,
             Id::Hostname => self.asked.hostname = Some(hostname(text()?).ok_or(Wrong::NotAHostname(given, value))?),
+            Id::CapAdd => {
+                let why = |why| Wrong::Unfit(given, value, Box::new(why));
+                self.asked.capabilities.take(text()?).map_err(why)?;
+            }
             Id::UserNs => self.asked.user_namespace = true,
             Id::DryRun => self.asked.dry_run = true,
             _ => {}

@@ -5,7 +5,9 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use nix::mount::MsFlags;
+use supervise_init::sys::Capabilities;
 
+use super::rights::capabilities::names;
 use super::spec::{Changes, Mount, Namespaces, Network, Process, Root, Source, Spec};
 
 /// One step.
@@ -32,6 +34,7 @@ pub(super) enum Step {
     LeaveHost,
     CloseRoot,
     ForgetKeys,
+    DropRights(Capabilities),
     FollowMonitor,
     Execute(Process),
 }
@@ -88,6 +91,8 @@ pub(super) fn steps(spec: &Spec) -> Vec<Step> {
     // After the last place to mount on was made in it.
     steps.extend(spec.root.read_only.then_some(Step::CloseRoot));
     steps.push(Step::ForgetKeys);
+    // Every step above needs what this gives up.
+    steps.push(Step::DropRights(spec.process.capabilities));
     // After the last change of what we are, each of which makes the kernel forget this one (prctl(2)).
     steps.push(Step::FollowMonitor);
     steps.push(Step::Execute(spec.process.clone()));
@@ -138,6 +143,7 @@ impl Step {
             Step::LeaveHost => "from here on no path leads to a file of the host",
             Step::CloseRoot => "--read-only",
             Step::ForgetKeys => "those of the caller are not for the container",
+            Step::DropRights(_) => "its root shall not have the rights of the host's",
             Step::FollowMonitor => "the container must not outlive the supervise that watches it",
             Step::Execute(_) => {
                 "from a filesystem that nobody can write to, so that /proc/1/exe gives no way to the host's"
@@ -176,6 +182,12 @@ impl fmt::Display for Step {
             Step::LeaveHost => f.write_str("make it the root directory, and unmount the host's"),
             Step::CloseRoot => f.write_str("make the root directory read-only"),
             Step::ForgetKeys => f.write_str("join a new session keyring"),
+            Step::DropRights(kept) => {
+                f.write_str("keep no capabilities but")?;
+                (0..)
+                    .zip(names(*kept))
+                    .try_for_each(|(place, name)| write!(f, "{}{name}", if place == 0 { " " } else { ", " }))
+            }
             Step::FollowMonitor => f.write_str("ask to be killed when the monitor dies"),
             Step::Execute(process) => {
                 f.write_str("execute as process 1:")?;

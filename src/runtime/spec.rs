@@ -6,6 +6,9 @@ use std::ffi::CString;
 use std::path::{Path, PathBuf};
 
 use nix::mount::MsFlags;
+use supervise_init::sys::Capabilities;
+
+use super::rights::capabilities::Words;
 
 /// Which network it has.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -50,6 +53,8 @@ pub(crate) struct Asked {
     pub(crate) network: Network,
     pub(crate) hostname: Option<String>,
     pub(crate) user_namespace: bool,
+    /// Beyond docker's.
+    pub(crate) capabilities: Words,
     pub(crate) dry_run: bool,
 }
 
@@ -130,6 +135,8 @@ pub(super) struct Process {
     /// Nothing: the shell of the image.
     pub(super) command: Vec<CString>,
     pub(super) environment: Vec<CString>,
+    /// What the init and all below it can have.
+    pub(super) capabilities: Capabilities,
 }
 
 /// All of it.

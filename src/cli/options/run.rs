@@ -3,7 +3,7 @@
 use super::{Id, Row, Topic};
 
 /// In the order of its help text.
-pub(crate) const RUN: [Row; 9] = [
+pub(crate) const RUN: [Row; 10] = [
     Row {
         id: Id::Upper,
         topic: Topic::Root,
@@ -67,6 +67,14 @@ pub(crate) const RUN: [Row; 9] = [
         long: "user-ns",
         value: None,
         help: "Give it a user namespace\nSo that its root has no rights over the host. Who is not root has one anyway.",
+    },
+    Row {
+        id: Id::CapAdd,
+        topic: Topic::Container,
+        short: None,
+        long: "cap-add",
+        value: Some("ALL|NAME,..."),
+        help: "Give it more capabilities: sys_ptrace,sys_nice\nThan those that docker gives. What supervise does not have itself is a warning. May be repeated.",
     },
     Row {
         id: Id::DryRun,

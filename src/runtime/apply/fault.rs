@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 use nix::errno::Errno;
 use supervise_init::sys;
 
+use crate::runtime::rights::capabilities;
+
 /// The reason, which follows "cannot ...: ".
 #[derive(Debug)]
 pub(in crate::runtime) enum Why {
@@ -24,6 +26,7 @@ pub(in crate::runtime) enum Why {
     RamRoot,
     /// And what may help.
     Overlay(Errno, Option<&'static str>),
+    Rights(capabilities::Error),
     MonitorGone,
     /// A step before one that it needs.
     OutOfOrder,
@@ -69,6 +72,7 @@ impl fmt::Display for Why {
             Why::RamRoot => f.write_str(
                 "invalid argument (is the root of the host a ramfs, as in an initramfs? the kernel refuses that)",
             ),
+            Why::Rights(error) => error.fmt(f),
             Why::MonitorGone => f.write_str("the supervise that watches it is gone"),
             Why::OutOfOrder => f.write_str("the step that it needs was not done"),
         }

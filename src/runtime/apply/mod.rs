@@ -102,6 +102,7 @@ fn apply(step: &Step, site: &mut Site) -> Result<(), Why> {
         Step::LeaveHost => root::leave_host(site),
         Step::CloseRoot => root::close(),
         Step::ForgetKeys => process::forget_keys(),
+        Step::DropRights(kept) => process::drop_rights(*kept),
         Step::FollowMonitor => process::follow_monitor(site),
         Step::Execute(process) => process::execute(process),
     }

@@ -12,8 +12,11 @@ use nix::sys::signal::Signal;
 use nix::sys::stat::{Mode, umask};
 use nix::unistd::{AccessFlags, Gid, Uid, access, read, setgroups, setresgid, setresuid};
 
+use supervise_init::sys::Capabilities;
+
 use super::{Site, Why, clients};
 use crate::outfit::is_setgroups_denied;
+use crate::runtime::rights::capabilities::Sets;
 use crate::runtime::spec::Process;
 use crate::sys;
 
@@ -53,6 +56,11 @@ pub(super) fn forget_keys() -> Result<(), Why> {
         }
         other => other.map_err(Why::from),
     }
+}
+
+/// Root keeps these, and gives them to all that it runs.
+pub(super) fn drop_rights(kept: Capabilities) -> Result<(), Why> {
+    Sets::of_root(kept).apply(|| Ok(())).map(|_| ()).map_err(Why::Rights)
 }
 
 /// The kernel kills us when the monitor dies; if that has happened already, its end of the line is closed. (Its number

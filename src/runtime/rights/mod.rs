@@ -1,0 +1,3 @@
+//! What the processes of a container may do.
+
+pub(crate) mod capabilities;
