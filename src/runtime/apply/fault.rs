@@ -41,6 +41,14 @@ impl Why {
         }
     }
 
+    /// The file is in that directory.
+    pub(super) fn within(self, directory: &Path) -> Why {
+        match self {
+            Why::File(path, errno) => Why::File(directory.join(path), errno),
+            why => why,
+        }
+    }
+
     /// What the kernel said of that file.
     pub(super) fn of(path: impl AsRef<Path>) -> impl FnOnce(Errno) -> Why {
         move |errno| Why::File(path.as_ref().to_owned(), errno)

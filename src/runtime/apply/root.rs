@@ -33,7 +33,7 @@ pub(super) fn open_parts(site: &mut Site, root: &Root) -> Result<(), Why> {
         site.layers.push(open_directory(layer)?);
     }
     if let Changes::Kept(dir) = &root.changes {
-        let is_new = make_upper(&open_directory(dir)?, &site.layers)?;
+        let is_new = make_upper(&open_directory(dir)?, &site.layers).map_err(|why| why.within(dir))?;
         log::debug!(event = "upper"; "{}/upper {}", dir.display(), if is_new { "is new" } else { "is used again" });
         let [upper, work] = ["upper", "work"].map(|name| open_directory(&dir.join(name)));
         site.upper = Some(Upper { upper: upper?, work: work? });
