@@ -11,7 +11,8 @@ use nix::unistd::{ForkResult, fork};
 use supervise_init::sys::{Pid, SigSet, set_mask};
 
 pub(crate) use container::{
-    HowFar, Waiting, execute, find_end, join_new_keyring, mount_tmpfs, reap, restrict_mount, start_contained,
+    HowFar, Waiting, attach_mount, clone_tree, execute, find_end, join_new_keyring, mount_tmpfs, reap, restrict_mount,
+    start_contained,
 };
 
 /// Does `work` in a copy of ourselves, which ends with the code that it returns. The copy may allocate and block, and all

@@ -19,6 +19,7 @@ mod plan;
 pub(crate) mod rights;
 mod run;
 mod spec;
+mod submounts;
 
 pub(crate) use self::run::run;
 pub(crate) use self::spec::{Asked, Bind, Changes, Network};

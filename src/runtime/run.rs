@@ -21,6 +21,7 @@ use super::monitor::{self, Ended};
 use super::plan::{self, Step};
 use super::rights::capabilities as rights;
 use super::spec::{Asked, Changes, Process, Spec};
+use super::submounts::LeftOut;
 use crate::cli::run::Order;
 use crate::cli::{Wrong, exit, help};
 use crate::outfit::Outfit;
@@ -55,6 +56,11 @@ pub(crate) fn run(order: &Order, environment: Environment, surroundings: &Surrou
     let steps = plan::steps(&spec);
     if asked.dry_run {
         return print(&steps);
+    }
+    if asked.changes != Changes::InPlace
+        && let Some(left_out) = LeftOut::find(&asked.layers)
+    {
+        warn!("{left_out}");
     }
     let _claim = match &asked.changes {
         Changes::Kept(dir) => match claim(dir) {

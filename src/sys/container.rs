@@ -2,7 +2,7 @@
 
 use std::ffi::{CStr, c_char, c_int, c_long};
 use std::mem::MaybeUninit;
-use std::os::fd::{AsRawFd as _, BorrowedFd, FromRawFd as _, OwnedFd};
+use std::os::fd::{AsFd as _, AsRawFd as _, BorrowedFd, FromRawFd as _, OwnedFd};
 
 use nix::errno::Errno;
 use supervise_init::core::{Signal, Status};
@@ -102,11 +102,29 @@ pub(crate) fn mount_tmpfs(place: BorrowedFd<'_>, mode: &CStr, attributes: u64) -
     // SAFETY: takes integers and touches no memory of ours.
     let mount = unsafe { libc::syscall(libc::SYS_fsmount, context.as_raw_fd(), libc::FSMOUNT_CLOEXEC, attributes) };
     let mount = owned(mount)?;
+    attach_mount(mount.as_fd(), place).map(|()| mount)
+}
+
+/// open_tree(2), OPEN_TREE_CLONE: what is there, with all that is mounted in it by now, as a mount that is nowhere yet.
+///
+/// # Errors
+/// The kernel's: ENOSYS before Linux 5.2, EPERM without CAP_SYS_ADMIN, ENOENT.
+pub(crate) fn clone_tree(path: &CStr) -> Result<OwnedFd, Errno> {
+    let flags = libc::OPEN_TREE_CLONE | libc::OPEN_TREE_CLOEXEC | libc::AT_RECURSIVE as libc::c_uint;
+    // SAFETY: a string that ends with a NUL, which the kernel only reads.
+    owned(unsafe { libc::syscall(libc::SYS_open_tree, libc::AT_FDCWD, path.as_ptr(), flags) })
+}
+
+/// move_mount(2): mounts there what is mounted nowhere.
+///
+/// # Errors
+/// The kernel's: ENOTDIR where one of the two is a directory and the other is none, ELOOP.
+pub(crate) fn attach_mount(mount: BorrowedFd<'_>, place: BorrowedFd<'_>) -> Result<(), Errno> {
     let (empty, both) = (c"".as_ptr(), libc::MOVE_MOUNT_F_EMPTY_PATH | libc::MOVE_MOUNT_T_EMPTY_PATH);
     // SAFETY: empty strings, which the kernel only reads.
     let moved =
         unsafe { libc::syscall(libc::SYS_move_mount, mount.as_raw_fd(), empty, place.as_raw_fd(), empty, both) };
-    Errno::result(moved).map(|_| mount)
+    Errno::result(moved).map(|_| ())
 }
 
 fn owned(result: c_long) -> Result<OwnedFd, Errno> {

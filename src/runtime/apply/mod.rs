@@ -26,6 +26,8 @@ pub(super) struct Site {
     pub(super) lifeline: OwnedFd,
     is_in_user_namespace: bool,
     layers: Vec<OwnedFd>,
+    /// The root filesystem with all that is mounted in it, where it is to be changed itself.
+    whole: Option<OwnedFd>,
     upper: Option<Upper>,
     /// What is to be bound, in the order of the mounts.
     sources: VecDeque<OwnedFd>,
@@ -48,6 +50,7 @@ impl Site {
         Site {
             lifeline,
             is_in_user_namespace: false,
+            whole: None,
             upper: None,
             layers: Vec::new(),
             sources: VecDeque::new(),

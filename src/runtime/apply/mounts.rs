@@ -1,6 +1,8 @@
 //! Mounts inside.
 
+use std::ffi::CString;
 use std::os::fd::{AsFd as _, OwnedFd};
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
@@ -12,7 +14,7 @@ use nix::sys::statvfs::{FsFlags, fstatvfs};
 use super::inside::{Inside, Kind, Links, kind, path_of};
 use super::{Site, Why};
 use crate::runtime::spec::{Mount, Source};
-use crate::sys::{HowFar, restrict_mount};
+use crate::sys::{HowFar, attach_mount, clone_tree, restrict_mount};
 
 const NOTHING: Option<&str> = None;
 
@@ -21,13 +23,18 @@ pub(super) fn cut_propagation() -> Result<(), Why> {
     mount_2(NOTHING, "/", NOTHING, MsFlags::MS_REC | MsFlags::MS_PRIVATE, NOTHING).map_err(Why::from)
 }
 
-/// Before something is mounted over them.
+/// Each as it is before something of ours is mounted in it.
 pub(super) fn open_sources(site: &mut Site, sources: &[PathBuf]) -> Result<(), Why> {
     for source in sources {
-        let flags = OFlag::O_PATH | OFlag::O_CLOEXEC;
-        site.sources.push_back(open(source, flags, Mode::empty()).map_err(Why::of(source))?);
+        site.sources.push_back(tree(source)?);
     }
     Ok(())
+}
+
+/// What is there, with all that is mounted in it, as a mount that is nowhere yet.
+pub(super) fn tree(path: &Path) -> Result<OwnedFd, Why> {
+    let text = CString::new(path.as_os_str().as_bytes()).map_err(|_| Why::File(path.to_owned(), Errno::EINVAL))?;
+    clone_tree(&text).map_err(Why::of(path))
 }
 
 pub(super) fn mount(site: &mut Site, mount: &Mount) -> Result<(), Why> {
@@ -62,9 +69,9 @@ pub(super) fn mount(site: &mut Site, mount: &Mount) -> Result<(), Why> {
             if is_root(root, &place)? {
                 return Err(Why::Link(path.to_owned()));
             }
-            bind(&source, &place, MsFlags::MS_REC)?;
             let flags = if *read_only { mount.flags | MsFlags::MS_RDONLY } else { mount.flags };
-            restrict(&reopen(root, path)?, flags, HowFar::Tree)
+            attach_mount(source.as_fd(), place.as_fd())?;
+            restrict(&source, flags, HowFar::Tree)
         }
     }
 }

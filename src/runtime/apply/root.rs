@@ -11,10 +11,10 @@ use nix::sys::statfs::{FsType, OVERLAYFS_SUPER_MAGIC, fstatfs};
 use nix::unistd::{Gid, Uid, chdir, fchdir, fchownat, pivot_root};
 
 use super::inside::{Inside, path_of};
-use super::mounts::{bind, restrict};
+use super::mounts::{restrict, tree};
 use super::{Site, Upper, Why};
 use crate::runtime::spec::{Changes, Root};
-use crate::sys::{HowFar, mount_tmpfs};
+use crate::sys::{HowFar, attach_mount, mount_tmpfs};
 
 /// A directory to mount on or to mount; not opened.
 pub(super) fn open_directory(path: &Path) -> Result<OwnedFd, Why> {
@@ -31,6 +31,9 @@ pub(super) fn open_beneath(directory: &OwnedFd, name: &str) -> Result<OwnedFd, W
 pub(super) fn open_parts(site: &mut Site, root: &Root) -> Result<(), Why> {
     for layer in &root.layers {
         site.layers.push(open_directory(layer)?);
+    }
+    if let (Changes::InPlace, Some(layer)) = (&root.changes, root.layers.first()) {
+        site.whole = Some(tree(layer)?);
     }
     if let Changes::Kept(dir) = &root.changes {
         let is_new = make_upper(&open_directory(dir)?, &site.layers).map_err(|why| why.within(dir))?;
@@ -79,9 +82,9 @@ pub(super) fn make(site: &mut Site, root: &Root) -> Result<(), Why> {
     let place = open_beneath(stage, "root")?;
     match root.changes {
         Changes::InPlace => {
-            let layer = site.layers.first().ok_or(Why::OutOfOrder)?;
-            bind(layer, &place, MsFlags::MS_REC)?;
-            restrict(&open_beneath(stage, "root")?, MsFlags::MS_NODEV, HowFar::Tree)?;
+            let whole = site.whole.take().ok_or(Why::OutOfOrder)?;
+            attach_mount(whole.as_fd(), place.as_fd())?;
+            restrict(&whole, MsFlags::MS_NODEV, HowFar::Tree)?;
         }
         Changes::Vanish | Changes::Kept(_) => {
             if site.upper.is_none() {
