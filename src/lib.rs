@@ -57,6 +57,10 @@ pub fn run(words: Words, mut environment: Environment) -> u8 {
             surroundings.set_level(*level);
             wait_for.run(entry.mask())
         }
+        Ok(cli::Request::Contain(order)) => {
+            surroundings.set_level(order.options.level);
+            runtime::run(order, environment, &surroundings)
+        }
         Ok(cli::Request::Shims(shims, level)) => {
             surroundings.set_level(*level);
             shims.run()

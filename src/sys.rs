@@ -1,6 +1,7 @@
 //! What the crates have no safe call for.
 #![expect(unsafe_code, reason = "fork(2) returns twice; execv(3) takes pointers, getauxval(3) gives one")]
 
+mod container;
 pub(crate) mod network;
 pub(crate) mod processes;
 pub(crate) mod rights;
@@ -10,6 +11,11 @@ use std::ffi::{CStr, c_char};
 use nix::errno::Errno;
 use nix::unistd::{ForkResult, fork};
 use supervise_init::sys::{Pid, SigSet, set_mask};
+
+pub(crate) use container::{
+    HowFar, Waiting, attach_mount, clone_tree, execute, find_end, join_new_keyring, mount_tmpfs, reap, restrict_mount,
+    start_contained,
+};
 
 /// Does `work` in a copy of ourselves, which ends with the code that it returns. The copy may allocate and block, and all
 /// that is blocked in us is blocked in it.

@@ -12,6 +12,7 @@ mod maps;
 pub(crate) mod options;
 mod outfit;
 mod printed;
+pub(crate) mod run;
 mod shims;
 mod stop;
 pub(crate) mod subcommands;
@@ -46,6 +47,8 @@ pub(crate) enum Request {
     Run(Options),
     /// Wait, and run nothing. The level as in [`Options`].
     Wait(&'static WaitFor, Option<LevelFilter>),
+    /// The command in a container.
+    Contain(Box<run::Order>),
     /// Links, and nothing to run.
     Shims(Shims, Option<LevelFilter>),
     /// A request to process 1, in the words of another program.
@@ -117,7 +120,7 @@ impl Options {
 
     /// The words say what this option would: no variable does then.
     pub(crate) fn mark_given(&mut self, id: Id) {
-        self.given |= 1 << id as u64;
+        self.given |= 1_u64.checked_shl(id as u32).unwrap_or(0);
     }
 
     /// Takes from the variables what the words do not give, and settles what depends on several.
@@ -172,8 +175,10 @@ impl Options {
                 let time = stop::time(given, text()?)?;
                 self.wait_for.iter_mut().for_each(|wait_for| wait_for.interval = time);
             }
-            // `shims`, `ctl` and the clients read their own themselves.
+            // `shims`, `ctl`, `run` and the clients read their own themselves.
             Id::Help | Id::Version | Id::Inits | Id::Remove | Id::Json | Id::Check => {}
+            Id::Upper | Id::Writable | Id::ReadOnly | Id::Bind | Id::Tmpfs => {}
+            Id::Net | Id::Hostname | Id::UserNs | Id::CapAdd | Id::DryRun => {}
             Id::Halt
             | Id::Poweroff
             | Id::Reboot
@@ -263,6 +268,7 @@ pub(crate) fn parse(words: &Words, variables: &Variables) -> Result<Request, Wro
     if let Some(row) = subcommand {
         match row.subcommand {
             Subcommand::WaitFor => options.wait_for = Some(Box::leak(Box::default())),
+            Subcommand::Run => return run::parse(row, words, variables),
             Subcommand::Shims => return shims::parse(row, words),
             Subcommand::Client(client) => return Ok(Request::Client(client)),
             Subcommand::Ctl => return ctl::parse(row, words),

@@ -1,9 +1,12 @@
 //! The one table of the init's options: the parser, help and suggestions all read it.
 
 // Said aloud because the tests include this file by its path.
+#[path = "options/run.rs"]
+mod run;
 #[path = "options/subcommands.rs"]
 mod subcommands;
 
+pub(crate) use run::RUN;
 pub(crate) use subcommands::{CTL, HALT, RUNLEVEL, SHIMS, SHUTDOWN, SYSTEMCTL, TELINIT, WAIT_FOR};
 
 /// Which option.
@@ -70,6 +73,17 @@ pub(crate) enum Id {
     // Of `ctl`.
     Json,
     Check,
+    // Of `run`.
+    Upper,
+    Writable,
+    ReadOnly,
+    Bind,
+    Tmpfs,
+    Net,
+    Hostname,
+    UserNs,
+    CapAdd,
+    DryRun,
 }
 
 /// What the options are about, as the help text groups them.
@@ -86,6 +100,8 @@ pub(crate) enum Topic {
     Shims,
     Client,
     Ctl,
+    Root,
+    Container,
 }
 
 impl Topic {
@@ -102,6 +118,8 @@ impl Topic {
             Topic::Shims => "The links",
             Topic::Client => "Options",
             Topic::Ctl => "How it is told",
+            Topic::Root => "Its files",
+            Topic::Container => "The container",
         }
     }
 }

@@ -6,7 +6,7 @@ use std::path::Path;
 use log::warn;
 use supervise_init::sys::Words;
 
-use super::options::{self, CTL, HALT, Id, RUNLEVEL, SHIMS, SHUTDOWN, SYSTEMCTL, TELINIT, WAIT_FOR};
+use super::options::{self, CTL, HALT, Id, RUN, RUNLEVEL, SHIMS, SHUTDOWN, SYSTEMCTL, TELINIT, WAIT_FOR};
 use crate::diagnose;
 use crate::request::Client;
 use crate::surroundings::Surroundings;
@@ -15,6 +15,7 @@ use crate::surroundings::Surroundings;
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Subcommand {
     WaitFor,
+    Run,
     Shims,
     Client(Client),
     Ctl,
@@ -60,13 +61,20 @@ impl Row {
 }
 
 /// In the order of the help text.
-pub(crate) static TABLE: [Row; 13] = [
+pub(crate) static TABLE: [Row; 14] = [
     Row {
         subcommand: Subcommand::WaitFor,
         name: "wait-for",
         usage: "[OPTIONS] TARGET... [-- COMMAND [ARG]...]",
         help: "Wait until all are ready, then run COMMAND\nWithout a COMMAND it ends there.",
         options: &WAIT_FOR,
+    },
+    Row {
+        subcommand: Subcommand::Run,
+        name: "run",
+        usage: "[OPTIONS] ROOTFS [-- COMMAND [ARG]...]",
+        help: "Run COMMAND in a container made of ROOTFS\nROOTFS is a directory with the files of a distribution. Without a COMMAND its shell runs.",
+        options: &RUN,
     },
     Row {
         subcommand: Subcommand::Shims,

@@ -1,9 +1,29 @@
-//! What a container is made of: each part by itself, with plain values in and one error a part.
+//! `supervise run`: a container of a root filesystem.
+//!
+//! `spec` says what it is made of, in the words of the OCI runtime specification; `plan` makes of that a list of steps, each
+//! with its reason, which `--dry-run` prints; `apply` does them in their order, in the process that then becomes the process
+//! 1 inside; `monitor` is what stays outside.
 //!
 //! `cgroup` limits what its processes use of the machine, `rights` says what they may do, `network` connects them.
+//!
+//! 1. What is mounted is mounted in the mount namespace of the container, and vanishes with it: nothing has to be undone,
+//!    however it ends.
+//! 2. No path of the image is followed beyond its root: it is looked up by descriptor (openat2(2), RESOLVE_IN_ROOT), and
+//!    what was looked up is what is mounted on.
+//! 3. Nothing of the image is executed while something of the host is open.
 
+mod apply;
 #[cfg_attr(not(test), expect(dead_code, unused_imports, reason = "`supervise run` will use the rest"))]
 pub(crate) mod cgroup;
+mod ids;
+mod monitor;
 #[cfg_attr(not(test), expect(dead_code, reason = "`supervise run` will start it"))]
 pub(crate) mod network;
+mod plan;
 pub(crate) mod rights;
+mod run;
+mod spec;
+mod submounts;
+
+pub(crate) use self::run::run;
+pub(crate) use self::spec::{Asked, Bind, Changes, Network};

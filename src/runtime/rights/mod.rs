@@ -1,6 +1,5 @@
 //! What the processes of a container may do.
 
-#[cfg_attr(not(test), expect(dead_code, reason = "`supervise run` will apply it"))]
 pub(crate) mod capabilities;
 #[cfg_attr(not(test), expect(dead_code, reason = "`supervise run` will load it"))]
 pub(crate) mod seccomp;

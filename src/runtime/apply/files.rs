@@ -1,0 +1,46 @@
+//! The name of the container, and the files of /etc that are about it.
+
+use std::fs;
+use std::io::Write as _;
+use std::path::Path;
+
+use nix::fcntl::{OFlag, openat};
+use nix::mount::MsFlags;
+use nix::sys::stat::Mode;
+use nix::unistd::sethostname;
+
+use super::mounts::bind;
+use super::root::open_beneath;
+use super::{Site, Why, inside};
+use crate::runtime::plan::File;
+
+pub(super) fn name_host(site: &mut Site, name: &str) -> Result<(), Why> {
+    sethostname(name)?;
+    name.clone_into(&mut site.hostname);
+    Ok(())
+}
+
+/// Made beside the root and bound over what the image has: that stays as it is, and is not followed if it is a link.
+pub(super) fn put(site: &mut Site, file: File) -> Result<(), Why> {
+    let Some(content) = content(file, &site.hostname) else { return Ok(()) };
+    let path = file.path();
+    let name = path.file_name().map_or(Path::new("file"), Path::new);
+    let files = open_beneath(site.stage()?, "files")?;
+    let made = inside::make_file(&files, name).map_err(Why::of(path))?;
+    fs::File::from(made).write_all(content.as_bytes()).map_err(|error| {
+        Why::File(path.to_owned(), nix::errno::Errno::from_raw(error.raw_os_error().unwrap_or(libc::EIO)))
+    })?;
+    let made = openat(&files, name, OFlag::O_PATH | OFlag::O_CLOEXEC, Mode::empty())?;
+    bind(&made, &site.root()?.file(path)?, MsFlags::empty())
+}
+
+/// `None`: the image's own stays.
+fn content(file: File, hostname: &str) -> Option<String> {
+    match file {
+        File::Hostname => Some(format!("{hostname}\n")),
+        File::Hosts => {
+            Some(format!("127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n127.0.1.1\t{hostname}\n"))
+        }
+        File::Resolvers => fs::read_to_string("/etc/resolv.conf").ok(),
+    }
+}
