@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use nix::mount::MsFlags;
 use supervise_init::sys::Capabilities;
 
+use super::ids::have_terminals_group;
 use super::rights::capabilities::Words;
 
 /// Which network it has.
@@ -173,10 +174,7 @@ const READ_ONLY: &[&str] = &["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", 
 impl Spec {
     /// What is asked for, with all that is not said.
     pub(super) fn new(asked: &Asked, hostname: String, user: Option<Ids>, process: Process) -> Spec {
-        let has_group_5 = user
-            .as_ref()
-            .is_none_or(|ids| ids.groups.iter().any(|map| map.inside <= 5 && 5 < map.inside.saturating_add(map.size)));
-        let mut mounts = usual_mounts(has_group_5);
+        let mut mounts = usual_mounts(have_terminals_group(user.as_ref()));
         mounts.extend(asked.tmpfs.iter().map(|destination| Mount {
             destination: destination.clone(),
             ..tmpfs("", "mode=1777", "--tmpfs asks for it")

@@ -4,6 +4,8 @@ use std::fs;
 use std::io::Write as _;
 use std::path::Path;
 
+use log::debug;
+use nix::errno::Errno;
 use nix::fcntl::{OFlag, openat};
 use nix::mount::MsFlags;
 use nix::sys::stat::Mode;
@@ -12,6 +14,7 @@ use nix::unistd::sethostname;
 use super::mounts::bind;
 use super::root::open_beneath;
 use super::{Site, Why, inside};
+use crate::runtime::ids::are_in_user_namespace;
 use crate::runtime::plan::File;
 
 pub(super) fn name_host(site: &mut Site, name: &str) -> Result<(), Why> {
@@ -27,11 +30,18 @@ pub(super) fn put(site: &mut Site, file: File) -> Result<(), Why> {
     let name = path.file_name().map_or(Path::new("file"), Path::new);
     let files = open_beneath(site.stage()?, "files")?;
     let made = inside::make_file(&files, name).map_err(Why::of(path))?;
-    fs::File::from(made).write_all(content.as_bytes()).map_err(|error| {
-        Why::File(path.to_owned(), nix::errno::Errno::from_raw(error.raw_os_error().unwrap_or(libc::EIO)))
-    })?;
+    fs::File::from(made)
+        .write_all(content.as_bytes())
+        .map_err(|error| Why::File(path.to_owned(), Errno::from_raw(error.raw_os_error().unwrap_or(libc::EIO))))?;
     let made = openat(&files, name, OFlag::O_PATH | OFlag::O_CLOEXEC, Mode::empty())?;
-    bind(&made, &site.root()?.file(path)?, MsFlags::empty())
+    match site.root()?.file(path) {
+        // In a user namespace nobody is root over the image's /etc if that belongs to a root who is not in it.
+        Err(Why::File(_, Errno::EACCES | Errno::EOVERFLOW)) if are_in_user_namespace() => {
+            debug!(event = "file"; "{} is not in the image and cannot be made there; going on without", path.display());
+            Ok(())
+        }
+        place => bind(&made, &place?, MsFlags::empty()),
+    }
 }
 
 /// `None`: the image's own stays.

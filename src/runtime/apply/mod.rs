@@ -24,7 +24,6 @@ use super::plan::Step;
 pub(super) struct Site {
     /// Its other end is the monitor's, who dies with it, and writes to it when the maps are written.
     pub(super) lifeline: OwnedFd,
-    is_in_user_namespace: bool,
     layers: Vec<OwnedFd>,
     /// The root filesystem with all that is mounted in it, where it is to be changed itself.
     whole: Option<OwnedFd>,
@@ -49,7 +48,6 @@ impl Site {
     pub(super) fn new(lifeline: OwnedFd) -> Site {
         Site {
             lifeline,
-            is_in_user_namespace: false,
             whole: None,
             upper: None,
             layers: Vec::new(),

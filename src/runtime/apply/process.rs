@@ -21,12 +21,11 @@ use crate::runtime::spec::Process;
 use crate::sys;
 
 /// Waits until the maps are written.
-pub(super) fn await_ids(site: &mut Site) -> Result<(), Why> {
+pub(super) fn await_ids(site: &Site) -> Result<(), Why> {
     // It is closed when the monitor gives up, or is gone.
     if read(&site.lifeline, &mut [0])? == 0 {
         return Err(Why::MonitorGone);
     }
-    site.is_in_user_namespace = true;
     Ok(())
 }
 
