@@ -2,6 +2,8 @@
 #![expect(unsafe_code, reason = "fork(2) returns twice; execv(3) takes pointers, getauxval(3) gives one")]
 
 mod container;
+pub(crate) mod network;
+pub(crate) mod processes;
 pub(crate) mod rights;
 
 use std::ffi::{CStr, c_char};

@@ -4,17 +4,22 @@
 //! with its reason, which `--dry-run` prints; `apply` does them in their order, in the process that then becomes the process
 //! 1 inside; `monitor` is what stays outside.
 //!
-//! `rights` says what its processes may do.
+//! `cgroup` limits what its processes use of the machine, `rights` says what they may do, `network` connects them.
 //!
 //! 1. What is mounted is mounted in the mount namespace of the container, and vanishes with it: nothing has to be undone,
 //!    however it ends.
 //! 2. No path of the image is followed beyond its root: it is looked up by descriptor (openat2(2), RESOLVE_IN_ROOT), and
 //!    what was looked up is what is mounted on.
 //! 3. Nothing of the image is executed while something of the host is open.
+//! 4. What is on the host all the same, a cgroup and the directory of a network's helper, is removed by the monitor; where
+//!    that was killed, the next one removes the cgroup.
 
 mod apply;
+pub(crate) mod cgroup;
+mod host;
 mod ids;
 mod monitor;
+pub(crate) mod network;
 mod plan;
 pub(crate) mod rights;
 mod run;
@@ -22,4 +27,4 @@ mod spec;
 mod submounts;
 
 pub(crate) use self::run::run;
-pub(crate) use self::spec::{Asked, Bind, Changes, Network};
+pub(crate) use self::spec::{Asked, Bind, Changes, Filter, Network};

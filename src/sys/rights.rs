@@ -19,3 +19,16 @@ pub(crate) fn raise_ambient(number: u32) -> Result<(), Errno> {
     };
     Errno::result(result).map(drop)
 }
+
+/// Filters the system calls of the calling thread and of what it starts (SECCOMP_SET_MODE_FILTER in seccomp(2)).
+///
+/// # Errors
+/// EACCES: without CAP_SYS_ADMIN and without no_new_privs; EINVAL: no filters, or a program that the kernel does not
+/// take.
+pub(crate) fn set_filter(program: &[libc::sock_filter]) -> Result<(), Errno> {
+    let length = libc::c_ushort::try_from(program.len()).map_err(|_| Errno::E2BIG)?;
+    let program = libc::sock_fprog { len: length, filter: program.as_ptr().cast_mut() };
+    // SAFETY: the kernel reads as many instructions as the slice has, and keeps a copy.
+    let result = unsafe { libc::syscall(libc::SYS_seccomp, libc::SECCOMP_SET_MODE_FILTER, 0, &raw const program) };
+    Errno::result(result).map(drop)
+}

@@ -25,7 +25,7 @@ pub(super) fn name_host(site: &mut Site, name: &str) -> Result<(), Why> {
 
 /// Made beside the root and bound over what the image has: that stays as it is, and is not followed if it is a link.
 pub(super) fn put(site: &mut Site, file: File) -> Result<(), Why> {
-    let Some(content) = content(file, &site.hostname) else { return Ok(()) };
+    let Some(content) = content(file, site) else { return Ok(()) };
     let path = file.path();
     let name = path.file_name().map_or(Path::new("file"), Path::new);
     let files = open_beneath(site.stage()?, "files")?;
@@ -45,12 +45,14 @@ pub(super) fn put(site: &mut Site, file: File) -> Result<(), Why> {
 }
 
 /// `None`: the image's own stays.
-fn content(file: File, hostname: &str) -> Option<String> {
-    match file {
-        File::Hostname => Some(format!("{hostname}\n")),
-        File::Hosts => {
+fn content(file: File, site: &Site) -> Option<String> {
+    let hostname = &site.hostname;
+    match (file, &site.name_server) {
+        (File::Hostname, _) => Some(format!("{hostname}\n")),
+        (File::Hosts, _) => {
             Some(format!("127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n127.0.1.1\t{hostname}\n"))
         }
-        File::Resolvers => fs::read_to_string("/etc/resolv.conf").ok(),
+        (File::Resolvers, Some(server)) => Some(format!("nameserver {server}\n")),
+        (File::Resolvers, None) => fs::read_to_string("/etc/resolv.conf").ok(),
     }
 }
