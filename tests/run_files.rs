@@ -196,12 +196,28 @@ fn what_is_mounted_in_the_root_filesystem_is_missed_aloud() {
 fn what_an_overlay_cannot_be_is_said() {
     let Some(root) = root(BUSYBOX) else { return };
     let scene = Scene::new();
-    let Some(own) = own_root(&scene, "own") else { return };
-    let inside = own.join("upper");
-    let ended = contained::start(&scene, &["--upper", text(&inside)], &own, &["true"]).end();
-    // Linux lets that be where the upper directory is new.
-    assert!(matches!(ended.exit, Exit::Code(0 | 125)), "{ended:?}");
-    // An upper directory on an overlay: that of another container.
-    let nested = format!("{}:/srv", scene.folder().display());
-    let _ = (root, nested);
+    let folder = text(scene.folder());
+    let overlay =
+        format!("cd {folder}; mkdir l u w m; mount -t overlay o -o lowerdir=l,upperdir=u,workdir=w m && exec \"$@\"");
+    let upper = format!("{folder}/m/upper");
+    let run = contained::command(&scene, &["--upper", &upper], &root, &["true"]);
+    let mut outer = scene.command("unshare");
+    outer.args(["--mount", "sh", "-c", &overlay, "-"]).arg(run.get_program()).args(run.get_args());
+    let output = outer.output().expect("it runs");
+    let said = String::from_utf8_lossy(&output.stderr);
+    let words = ["supervise: cannot mount an overlay of", "take a directory of a local disk"];
+    assert!(words.iter().all(|word| said.contains(word)) && output.status.code() == Some(125), "{output:?}");
+}
+
+#[test]
+fn the_machine_itself_can_be_the_root_filesystem() {
+    let Some(_) = root(BUSYBOX) else { return };
+    let scene = Scene::new();
+    let mark = scene.folder().join("mark");
+    fs::write(&mark, "seen\n").expect("the folder is ours");
+    let bind = format!("{}:/mnt", scene.folder().display());
+    let ended =
+        script(&scene, &["--bind", &bind], Path::new("/"), "cat /mnt/mark; echo x >/x; ls -d /x /proc/1/root/x");
+    ends(&ended, 0, &["seen", "/proc/1/root/x", "/x"]);
+    assert!(!Path::new("/x").exists());
 }

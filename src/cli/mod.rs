@@ -1,7 +1,6 @@
 //! Words into checked types. The path of `supervise [options] -- command` allocates nothing and touches no library:
 //! it is most of what happens before the first fork. Help, completions and suggestions are made of the same tables.
 
-#[cfg_attr(not(test), expect(dead_code, reason = "`supervise run` will take them"))]
 pub(crate) mod amounts;
 mod completions;
 mod ctl;
@@ -178,7 +177,8 @@ impl Options {
             // `shims`, `ctl`, `run` and the clients read their own themselves.
             Id::Help | Id::Version | Id::Inits | Id::Remove | Id::Json | Id::Check => {}
             Id::Upper | Id::Writable | Id::ReadOnly | Id::Bind | Id::Tmpfs => {}
-            Id::Net | Id::Hostname | Id::UserNs | Id::CapAdd | Id::DryRun => {}
+            Id::Net | Id::Hostname | Id::UserNs | Id::CapAdd | Id::Seccomp | Id::DryRun => {}
+            Id::Memory | Id::Cpus | Id::Pids => {}
             Id::Halt
             | Id::Poweroff
             | Id::Reboot

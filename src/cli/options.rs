@@ -83,6 +83,10 @@ pub(crate) enum Id {
     Hostname,
     UserNs,
     CapAdd,
+    Memory,
+    Cpus,
+    Pids,
+    Seccomp,
     DryRun,
 }
 
@@ -101,6 +105,7 @@ pub(crate) enum Topic {
     Client,
     Ctl,
     Root,
+    Limits,
     Container,
 }
 
@@ -119,6 +124,7 @@ impl Topic {
             Topic::Client => "Options",
             Topic::Ctl => "How it is told",
             Topic::Root => "Its files",
+            Topic::Limits => "What it may use of the machine",
             Topic::Container => "The container",
         }
     }

@@ -1,6 +1,8 @@
 //! The words of `supervise run`: its own options and ROOTFS in any order, then `--` and the command. The init's options
 //! are checked here, and passed on to the process 1 of the container as they are.
 
+mod wrong;
+
 use std::ffi::{CStr, OsStr};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
@@ -11,8 +13,9 @@ use super::help::Print;
 use super::options::{self, Id, TABLE};
 use super::subcommands::Row;
 use super::wrong::{Given, Wrong};
-use super::{Options, Request, Variables, choice, named, value};
-use crate::runtime::{Asked, Bind, Changes, Network};
+use super::{Options, Request, Variables, amounts, choice, named, value};
+use crate::runtime::{Asked, Bind, Changes, Filter, Network};
+pub(crate) use wrong::WrongRun;
 
 /// What was said.
 pub(crate) struct Order {
@@ -58,7 +61,7 @@ pub(super) fn parse(subcommand: &'static Row, words: &Words, variables: &Variabl
                 said.root = Some(word);
                 None
             }
-            _ => return Err(Wrong::CommandBeforeDashes(word)),
+            _ => return Err(WrongRun::CommandBeforeDashes(word).into()),
         };
         match asked {
             Some(Id::Help) if word == c"--help" => return Ok(Request::Print(Print::LongHelp(Some(subcommand)))),
@@ -67,7 +70,7 @@ pub(super) fn parse(subcommand: &'static Row, words: &Words, variables: &Variabl
             _ => at += 1,
         }
     }
-    let root = said.root.filter(|root| !root.is_empty()).ok_or(Wrong::NoRoot)?;
+    let root = said.root.filter(|root| !root.is_empty()).ok_or(WrongRun::NoRoot)?;
     let given = |(row, value): (&options::Row, &Option<&'static CStr>)| {
         let value = value.filter(|value| !value.is_empty() && !options.is_given(row) && is_passed(row.id))?;
         Some((row.variable(), value))
@@ -103,16 +106,21 @@ impl Said {
         let given = Given::Option(row);
         let text = || value.to_str().map_err(|_| Wrong::NotUtf8(given, value));
         let path = Path::new(OsStr::from_bytes(value.to_bytes()));
+        let not_an_amount = |why| WrongRun::NotAnAmount(given, value, why);
         match row.id {
-            Id::Upper if value.is_empty() => return Err(Wrong::NotAPath(given, value)),
+            Id::Upper if value.is_empty() => return Err(WrongRun::NotAPath(given, value).into()),
             Id::Upper => self.upper = Some(path.to_owned()),
             Id::Writable => self.is_writable = true,
             Id::ReadOnly => self.asked.read_only = true,
-            Id::Bind => self.asked.binds.push(bind(value.to_bytes()).ok_or(Wrong::NotABind(given, value))?),
-            Id::Tmpfs if !is_destination(path) => return Err(Wrong::NotAPath(given, value)),
+            Id::Bind => self.asked.binds.push(bind(value.to_bytes()).ok_or(WrongRun::NotABind(given, value))?),
+            Id::Tmpfs if !is_destination(path) => return Err(WrongRun::NotAPath(given, value).into()),
             Id::Tmpfs => self.asked.tmpfs.push(path.to_owned()),
             Id::Net => self.asked.network = choice(given, text()?, network_named)?,
-            Id::Hostname => self.asked.hostname = Some(hostname(text()?).ok_or(Wrong::NotAHostname(given, value))?),
+            Id::Hostname => self.asked.hostname = Some(hostname(text()?).ok_or(WrongRun::NotAHostname(given, value))?),
+            Id::Memory => self.asked.limits.memory = Some(amounts::size(text()?).map_err(not_an_amount)?),
+            Id::Cpus => self.asked.limits.cpus = Some(amounts::cpus(text()?).map_err(not_an_amount)?),
+            Id::Pids => self.asked.limits.pids = Some(amounts::count(text()?).map_err(not_an_amount)?),
+            Id::Seccomp => self.asked.filter = choice(given, text()?, filter_named)?,
             Id::CapAdd => {
                 let why = |why| Wrong::Unfit(given, value, Box::new(why));
                 self.asked.capabilities.take(text()?).map_err(why)?;
@@ -126,8 +134,8 @@ impl Said {
 
     fn settle(self, root: &'static CStr) -> Result<Asked, Wrong> {
         let changes = match (self.upper, self.is_writable) {
-            (Some(_), true) => return Err(Wrong::TwoWays("--upper", "--writable")),
-            (None, true) if self.asked.read_only => return Err(Wrong::TwoWays("--writable", "--read-only")),
+            (Some(_), true) => return Err(WrongRun::TwoWays("--upper", "--writable").into()),
+            (None, true) if self.asked.read_only => return Err(WrongRun::TwoWays("--writable", "--read-only").into()),
             (Some(dir), false) => Changes::Kept(dir),
             (None, true) => Changes::InPlace,
             (None, false) => Changes::Vanish,
@@ -135,10 +143,10 @@ impl Said {
         let layers = root.to_bytes().split(|byte| *byte == b':');
         let layers: Vec<_> = layers.map(|layer| PathBuf::from(OsStr::from_bytes(layer))).collect();
         if layers.iter().any(|layer| layer.as_os_str().is_empty()) {
-            return Err(Wrong::EmptyLayer(root));
+            return Err(WrongRun::EmptyLayer(root).into());
         }
         if layers.len() > 1 && changes == Changes::InPlace {
-            return Err(Wrong::TwoWays("--writable", "several directories for ROOTFS"));
+            return Err(WrongRun::TwoWays("--writable", "several directories for ROOTFS").into());
         }
         Ok(Asked { layers, changes, ..self.asked })
     }
@@ -177,6 +185,15 @@ fn network_named(word: &str) -> Option<Network> {
         "private" => Some(Network::Private),
         "none" => Some(Network::None),
         "host" => Some(Network::Host),
+        "user" => Some(Network::User),
+        _ => None,
+    }
+}
+
+fn filter_named(word: &str) -> Option<Filter> {
+    match word {
+        "default" => Some(Filter::Default),
+        "none" => Some(Filter::None),
         _ => None,
     }
 }

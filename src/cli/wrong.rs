@@ -7,6 +7,7 @@ use std::time::Duration;
 use supervise_init::core::{Signal, StopSignals};
 
 use super::options::{Row, TABLE};
+use super::run::WrongRun;
 use super::{completions, subcommands, suggest};
 
 use crate::outfit::Unfit;
@@ -72,13 +73,7 @@ pub(crate) enum Wrong {
     NotAShell(&'static CStr),
     NoShims,
     NoStatus,
-    NoRoot,
-    EmptyLayer(&'static CStr),
-    CommandBeforeDashes(&'static CStr),
-    NotAPath(Given, &'static CStr),
-    NotABind(Given, &'static CStr),
-    NotAHostname(Given, &'static CStr),
-    TwoWays(&'static str, &'static str),
+    Run(WrongRun),
 }
 
 impl Wrong {
@@ -109,37 +104,6 @@ fn one_of(f: &mut fmt::Formatter<'_>, word: &str, choices: &str) -> fmt::Result 
     match suggest::nearest(word, choices.split('|')) {
         Some(nearest) => write!(f, "; did you mean {nearest}?"),
         None => Ok(()),
-    }
-}
-
-impl Wrong {
-    /// What is wrong with the words of `run`.
-    fn of_run(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Wrong::NoRoot => f.write_str(
-                "run in which root filesystem? say `supervise run ROOTFS -- command`; for a program of that name \
-                 `supervise -- run`",
-            ),
-            Wrong::EmptyLayer(root) => {
-                write!(f, "run {}: one of its directories has no name", root.to_string_lossy())
-            }
-            Wrong::CommandBeforeDashes(word) => {
-                let word = word.to_string_lossy();
-                write!(f, "run: what is {word:?}? a command stands behind --: `supervise run ROOTFS -- {word}`")
-            }
-            Wrong::NotAPath(given, path) => {
-                write!(f, "{given}{}: it is a directory, such as /srv/data", path.to_string_lossy())
-            }
-            Wrong::NotABind(given, bind) => {
-                write!(f, "{given}{}: it is SRC:DST or SRC:DST:ro, and DST begins with a slash", bind.to_string_lossy())
-            }
-            Wrong::NotAHostname(given, name) => {
-                let name = name.to_string_lossy();
-                write!(f, "{given}{name}: it is at most 64 letters, digits, dots and hyphens")
-            }
-            Wrong::TwoWays(one, other) => write!(f, "{one} with {other}: they exclude each other; say one of them"),
-            _ => Ok(()),
-        }
     }
 }
 
@@ -234,13 +198,7 @@ impl fmt::Display for Wrong {
             Wrong::NoStatus => {
                 f.write_str("ctl what? say `supervise ctl status`; for a program of that name `supervise -- ctl`")
             }
-            Wrong::NoRoot
-            | Wrong::EmptyLayer(_)
-            | Wrong::CommandBeforeDashes(_)
-            | Wrong::NotAPath(..)
-            | Wrong::NotABind(..)
-            | Wrong::NotAHostname(..)
-            | Wrong::TwoWays(..) => self.of_run(f),
+            Wrong::Run(wrong) => wrong.fmt(f),
             Wrong::NoShims => {
                 f.write_str("shims where? say `supervise shims DIR`, or with the names of inits `supervise shims --inits DIR`")
             }

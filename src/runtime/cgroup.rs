@@ -20,9 +20,9 @@ use std::time::Duration;
 
 use supervise_init::sys::Pid;
 
+pub(crate) use self::limits::Limits;
 use self::limits::{File, Need, Wanted};
-pub(crate) use self::limits::{Limit, Limits};
-use self::place::Place;
+pub(super) use self::place::unescaped;
 pub(crate) use self::place::{Host, Version, oom_kills};
 use self::trouble::errno;
 pub(crate) use self::trouble::{Error, NotEnforced, Why};
@@ -116,6 +116,7 @@ impl Group {
     }
 
     /// Its directories, for who removes them when we cannot. Empty: no limit holds, and there is no group.
+    #[cfg_attr(not(test), expect(dead_code, reason = "a state of containers will hold them"))]
     pub(crate) fn directories(&self) -> impl Iterator<Item = &Path> {
         self.parts.iter().map(|part| part.directory.as_path())
     }

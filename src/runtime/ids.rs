@@ -4,6 +4,7 @@ use std::ffi::{CStr, CString};
 use std::fmt;
 use std::fs;
 use std::io;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
 use log::{debug, error};
@@ -48,6 +49,34 @@ pub(super) fn ours() -> Ids {
             Ids { users: ourselves(user), groups: ourselves(group), by: Mapper::Ourselves }
         }
     }
+}
+
+/// Whether we are in a user namespace that somebody has made.
+pub(super) fn are_in_user_namespace() -> bool {
+    /// PROC_USER_INIT_INO of linux/proc_ns.h.
+    const INITIAL: u64 = 0xEFFF_FFFD;
+    fs::metadata("/proc/self/ns/user").is_ok_and(|namespace| namespace.ino() != INITIAL)
+}
+
+/// Whether group 5, which terminals belong to, is one of the user namespace: of this one, or of ours.
+pub(super) fn have_terminals_group(ids: Option<&Ids>) -> bool {
+    const TTY: u32 = 5;
+    let has = |map: &Mapping| map.inside <= TTY && TTY - map.inside < map.size;
+    match ids {
+        Some(ids) => ids.groups.iter().any(has),
+        None => fs::read_to_string("/proc/self/gid_map").map_or(true, |map| maps(&map).any(|map| has(&map))),
+    }
+}
+
+/// The lines of such a file.
+fn maps(text: &str) -> impl Iterator<Item = Mapping> {
+    text.lines().filter_map(|line| {
+        let mut numbers = line.split_whitespace().map(str::parse);
+        match (numbers.next(), numbers.next(), numbers.next()) {
+            (Some(Ok(inside)), Some(Ok(outside)), Some(Ok(size))) => Some(Mapping { inside, outside, size }),
+            _ => None,
+        }
+    })
 }
 
 /// capabilities(7).
@@ -154,7 +183,16 @@ fn call(name: &'static str, maps: &[Mapping], of: Pid) -> Result<(), Unmapped> {
 
 #[cfg(test)]
 mod tests {
-    use super::{name_of, range_in};
+    use super::{maps, name_of, range_in};
+    use crate::runtime::spec::Mapping;
+
+    #[test]
+    fn the_kernels_maps_are_read() {
+        let text = "         0       1000          1\n         1     100000      65536\n";
+        let expected =
+            [Mapping { inside: 0, outside: 1000, size: 1 }, Mapping { inside: 1, outside: 100_000, size: 65_536 }];
+        assert_eq!(maps(text).collect::<Vec<_>>(), expected);
+    }
 
     #[test]
     fn a_range_is_the_users_by_name_or_by_number() {

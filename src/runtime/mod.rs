@@ -12,13 +12,14 @@
 //! 2. No path of the image is followed beyond its root: it is looked up by descriptor (openat2(2), RESOLVE_IN_ROOT), and
 //!    what was looked up is what is mounted on.
 //! 3. Nothing of the image is executed while something of the host is open.
+//! 4. What is on the host all the same, a cgroup and the directory of a network's helper, is removed by the monitor; where
+//!    that was killed, the next one removes the cgroup.
 
 mod apply;
-#[cfg_attr(not(test), expect(dead_code, unused_imports, reason = "`supervise run` will use the rest"))]
 pub(crate) mod cgroup;
+mod host;
 mod ids;
 mod monitor;
-#[cfg_attr(not(test), expect(dead_code, reason = "`supervise run` will start it"))]
 pub(crate) mod network;
 mod plan;
 pub(crate) mod rights;
@@ -29,4 +30,4 @@ mod submounts;
 pub(crate) mod unfit;
 
 pub(crate) use self::run::run;
-pub(crate) use self::spec::{Asked, Bind, Changes, Network};
+pub(crate) use self::spec::{Asked, Bind, Changes, Filter, Network};

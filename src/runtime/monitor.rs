@@ -4,6 +4,7 @@
 //!    the death of a container that ends at once is seen.
 //! 2. A signal that the terminal sends to its foreground reaches a container in that by itself, and is not sent twice.
 
+use std::ffi::OsStr;
 use std::fs;
 use std::os::fd::OwnedFd;
 
@@ -18,6 +19,8 @@ use supervise_init::sys::{
 };
 
 use super::apply::{self, Site};
+use super::cgroup::Limits;
+use super::host::OnHost;
 use super::ids;
 use super::plan::Step;
 use super::spec::Namespaces;
@@ -72,6 +75,8 @@ enum Answer {
 fn answer(received: Received, standing: Standing) -> Answer {
     match (received.signal, received.sender, standing) {
         (Signal::CHLD, _, _) => Answer::Nothing,
+        // Of a line to who has ended meanwhile.
+        (Signal::PIPE, Sender::Kernel, _) => Answer::Nothing,
         // That the terminal is gone is told to the session's leader alone.
         (Signal::HUP, _, _) => Answer::Forward,
         (signal, Sender::Kernel, Standing::Shared) if signal.is_job_stop() => Answer::Stop,
@@ -90,53 +95,88 @@ pub(super) enum Ended {
     Reboot,
 }
 
-/// Makes the container and watches it to its end.
-pub(super) fn run(steps: &[Step]) -> Ended {
-    let Some(Step::Unshare(namespaces)) = steps.first() else { return Ended::Code(exit::FAILURE) };
-    let standing = Standing::find();
-    let group = process_group();
-    let ended = match start(steps, namespaces, standing) {
-        Ok((child, _lifeline)) => watch(child, standing),
-        Err(code) => Ended::Code(code),
-    };
-    if let Standing::Foreground(tty) = standing {
-        // Nobody of the group that has it is left. SIGTTOU is blocked.
-        let _ = tty.set_foreground(group);
-    }
-    ended
+/// A container that is to be.
+pub(super) struct Container<'a> {
+    pub(super) steps: &'a [Step],
+    pub(super) namespaces: &'a Namespaces,
+    pub(super) limits: &'a Limits,
+    pub(super) id: &'a str,
+    /// Where helpers are looked for.
+    pub(super) path: Option<&'a OsStr>,
 }
 
-/// Starts it. What is returned beside its number is the line that is closed when we die.
-fn start(steps: &[Step], namespaces: &Namespaces, standing: Standing) -> Result<(Pid, OwnedFd), u8> {
-    let failed = |errno: Errno| {
-        error!("cannot {}: {}", steps.first().map_or_else(String::new, Step::to_string), hinted(errno, namespaces));
-        exit::FAILURE
-    };
-    let (far, near) = pipe2(OFlag::O_CLOEXEC).map_err(failed)?;
-    let mut ends = Some((far, near));
-    let child = start_contained(namespaces.flags(), || {
-        standing.take();
-        let Some((far, near)) = ends.take() else { return exit::FAILURE };
-        drop(near);
-        match apply::all(steps, &mut Site::new(far)) {
-            Ok(()) => {}
-            Err((_, apply::Why::MonitorGone)) => {}
-            Err((step, why)) => error!("cannot {step}: {why}"),
+impl Container<'_> {
+    /// Makes it and watches it to its end.
+    pub(super) fn live(&self) -> Ended {
+        let standing = Standing::find();
+        let group = process_group();
+        let mut on_host = OnHost::default();
+        let ended = match self.start(standing, &mut on_host) {
+            Ok((child, _lifeline)) => watch(child, standing),
+            Err(code) => Ended::Code(code),
+        };
+        if let Standing::Foreground(tty) = standing {
+            // Nobody of the group that has it is left. SIGTTOU is blocked.
+            let _ = tty.set_foreground(group);
         }
-        exit::FAILURE
-    });
-    let child = child.map_err(failed)?;
-    let Some((_, near)) = ends else { return Err(exit::FAILURE) };
-    if let Some(ids) = &namespaces.user {
-        match ids::write(ids, child) {
-            Ok(()) => nix::unistd::write(&near, &[1]).map(|_| ()).map_err(failed)?,
-            Err(why) => {
-                error!("cannot map the ids of the user namespace: {why}");
-                // It waits for them, reads the end of the line instead, and ends.
-            }
-        }
+        on_host.remove();
+        ended
     }
-    Ok((child, near))
+
+    /// Starts it. What is returned beside its number is the line that is closed when we die.
+    fn start(&self, standing: Standing, on_host: &mut OnHost) -> Result<(Pid, OwnedFd), u8> {
+        let failed = |errno: Errno| {
+            let step = self.steps.first().map_or_else(String::new, Step::to_string);
+            error!("cannot {step}: {}", hinted(errno, self.namespaces));
+            exit::FAILURE
+        };
+        on_host.limit(self.limits, self.id);
+        // Each write is read by itself (O_DIRECT in pipe(2)).
+        let (far, near) = pipe2(OFlag::O_CLOEXEC | OFlag::O_DIRECT).map_err(failed)?;
+        let mut ends = Some((far, near));
+        let child = start_contained(self.namespaces.flags(), || {
+            standing.take();
+            let Some((far, near)) = ends.take() else { return exit::FAILURE };
+            drop(near);
+            match apply::all(self.steps, &mut Site::new(far)) {
+                // The monitor has said why, or is gone.
+                Ok(()) | Err((_, apply::Why::MonitorGone)) => {}
+                Err((step, why)) => error!("cannot {step}: {why}"),
+            }
+            exit::FAILURE
+        });
+        let child = child.map_err(failed)?;
+        let Some((far, near)) = ends else { return Err(exit::FAILURE) };
+        drop(far);
+        if let Err(why) = self.serve(child, &near, on_host) {
+            error!("{why}");
+            // It waits for us, finds the line closed, and ends.
+            drop(near);
+            let _ = sys::find_end(child, Waiting::Block);
+            sys::reap(child);
+            return Err(exit::FAILURE);
+        }
+        Ok((child, near))
+    }
+
+    /// What has to be done from outside, in the order in which it is waited for.
+    fn serve(&self, child: Pid, line: &OwnedFd, on_host: &mut OnHost) -> Result<(), String> {
+        // Who has ended meanwhile has said why.
+        let tell = |word: &str| {
+            let _ = nix::unistd::write(line, format!("{word}\n").as_bytes());
+        };
+        if self.steps.contains(&Step::AwaitMonitor) {
+            on_host.place(child).map_err(|error| error.to_string())?;
+            if let Some(ids) = &self.namespaces.user {
+                ids::write(ids, child).map_err(|why| format!("cannot map the ids of the user namespace: {why}"))?;
+            }
+            tell("go");
+        }
+        if self.steps.contains(&Step::AwaitNetwork) {
+            tell(on_host.connect(child, self.path, self.id)?);
+        }
+        Ok(())
+    }
 }
 
 fn hinted(errno: Errno, namespaces: &Namespaces) -> String {

@@ -7,16 +7,20 @@ use std::path::{Path, PathBuf};
 use nix::mount::MsFlags;
 use supervise_init::sys::Capabilities;
 
+use super::cgroup::Limits;
 use super::rights::capabilities::names;
-use super::spec::{Changes, Mount, Namespaces, Network, Process, Root, Source, Spec};
+use super::spec::{CgroupNamespace, Changes, Filter, Mount, Namespaces, Network, Process, Root, Source, Spec};
 
 /// One step.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) enum Step {
     /// Done by the monitor, as the process of all others is made.
     Unshare(Namespaces),
-    /// Until the monitor has written the maps.
-    AwaitIds,
+    /// Done by the monitor.
+    Limit(Limits),
+    /// Until the monitor has written the maps, and has put us into our cgroup.
+    AwaitMonitor,
+    UnshareCgroup,
     BecomeRoot,
     CutPropagation,
     OpenSources(Root, Vec<PathBuf>),
@@ -33,7 +37,10 @@ pub(super) enum Step {
     Protect(&'static str),
     LeaveHost,
     CloseRoot,
+    RaiseLoopback,
+    AwaitNetwork,
     ForgetKeys,
+    Filter(Capabilities),
     DropRights(Capabilities),
     FollowMonitor,
     Execute(Process),
@@ -44,7 +51,7 @@ pub(super) enum Step {
 pub(super) enum File {
     Hostname,
     Hosts,
-    /// With the host's network come its name servers.
+    /// Those of the network that it has.
     Resolvers,
 }
 
@@ -63,7 +70,10 @@ pub(super) fn steps(spec: &Spec) -> Vec<Step> {
     let network = spec.namespaces.network;
     let mut steps = vec![Step::Unshare(spec.namespaces.clone())];
     // What follows needs the rights over the new namespaces.
-    steps.extend(spec.namespaces.user.is_some().then_some(Step::AwaitIds));
+    let is_limited = !spec.limits.is_empty();
+    steps.extend(is_limited.then_some(Step::Limit(spec.limits)));
+    steps.extend((is_limited || spec.namespaces.user.is_some()).then_some(Step::AwaitMonitor));
+    steps.extend(is_limited.then_some(Step::UnshareCgroup));
     steps.extend([
         Step::BecomeRoot,
         // Before any mount: otherwise ours would show up on the host.
@@ -79,9 +89,13 @@ pub(super) fn steps(spec: &Spec) -> Vec<Step> {
             steps.extend([Step::Devices, Step::Console]);
         }
     }
+    steps.extend((network == Network::Private).then_some(Step::RaiseLoopback));
+    // It may take a while: what could be done meanwhile is done.
+    steps.extend((network == Network::User).then_some(Step::AwaitNetwork));
     steps.push(Step::NameHost(spec.hostname.clone()));
     let files = [File::Hostname, File::Hosts, File::Resolvers];
-    let files = files.into_iter().filter(|file| *file != File::Resolvers || network == Network::Host);
+    let files =
+        files.into_iter().filter(|file| *file != File::Resolvers || matches!(network, Network::Host | Network::User));
     steps.extend(files.filter(|file| !spec.is_mounted(file.path())).map(Step::PutFile));
     steps.push(Step::OfferClients);
     // After all that is mounted below /proc and /sys.
@@ -91,6 +105,8 @@ pub(super) fn steps(spec: &Spec) -> Vec<Step> {
     // After the last place to mount on was made in it.
     steps.extend(spec.root.read_only.then_some(Step::CloseRoot));
     steps.push(Step::ForgetKeys);
+    // Only who has CAP_SYS_ADMIN may load a filter; it lets the rest of the steps pass.
+    steps.extend((spec.process.filter == Filter::Default).then_some(Step::Filter(spec.process.capabilities)));
     // Every step above needs what this gives up.
     steps.push(Step::DropRights(spec.process.capabilities));
     // After the last change of what we are, each of which makes the kernel forget this one (prctl(2)).
@@ -119,7 +135,12 @@ impl Step {
     pub(super) fn reason(&self) -> &'static str {
         match self {
             Step::Unshare(_) => "what is done in them is seen by nobody else",
-            Step::AwaitIds => "who is nobody there may do nothing",
+            Step::Limit(_) => "what it uses of the machine, others lack",
+            Step::AwaitMonitor => "ids and cgroups are given from outside, and before it runs anything",
+            Step::UnshareCgroup => "it sees its own cgroup as the topmost one",
+            Step::RaiseLoopback => "programs talk to each other by it",
+            Step::AwaitNetwork => "what looks up a name at once would find no network",
+            Step::Filter(_) => "most holes of the kernel were in calls that no program needs",
             Step::BecomeRoot => {
                 "who is root there may do what follows, and groups of the caller are not for the container"
             }
@@ -135,7 +156,7 @@ impl Step {
             Step::Devices => "programs expect these, and none of them gives a way to the host",
             Step::Console => "so that programs can tell the name of their terminal",
             Step::NameHost(_) => "a name of its own tells it from the host",
-            Step::PutFile(File::Resolvers) => "with the network of the host come its name servers",
+            Step::PutFile(File::Resolvers) => "with a network come its name servers",
             Step::PutFile(_) => "its name has to be found by programs that look it up",
             Step::OfferClients => "so that poweroff, reboot and shutdown work with any distribution",
             Step::Mask(_) => "it tells of the whole machine",
@@ -157,12 +178,18 @@ impl fmt::Display for Step {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Step::Unshare(namespaces) => {
-                f.write_str("make new pid, mount, uts, ipc, cgroup")?;
+                f.write_str("make new pid, mount, uts, ipc")?;
+                f.write_str(if namespaces.cgroup == CgroupNamespace::AtOnce { ", cgroup" } else { "" })?;
                 f.write_str(if namespaces.network == Network::Host { "" } else { ", net" })?;
                 f.write_str(if namespaces.user.is_some() { ", user" } else { "" })?;
                 f.write_str(" namespaces")
             }
-            Step::AwaitIds => f.write_str("wait for the ids of the user namespace"),
+            Step::Limit(limits) => limits.fmt(f),
+            Step::AwaitMonitor => f.write_str("wait for the monitor"),
+            Step::UnshareCgroup => f.write_str("make a new cgroup namespace"),
+            Step::RaiseLoopback => f.write_str("bring up the loopback"),
+            Step::AwaitNetwork => f.write_str("wait for pasta or slirp4netns to connect it"),
+            Step::Filter(_) => f.write_str("forbid the system calls that docker forbids"),
             Step::BecomeRoot => f.write_str("become root, in no other group"),
             Step::CutPropagation => f.write_str("make all mounts private"),
             Step::OpenSources(_, sources) if sources.is_empty() => f.write_str("open the root filesystem"),

@@ -1,10 +1,11 @@
 //! From what was ordered to a plan, and to its end.
 
-use std::ffi::{CStr, CString};
+use std::ffi::{CStr, CString, OsStr};
 use std::fmt::Write as _;
 use std::fs::{DirBuilder, File};
 use std::io::{self, Read as _};
 use std::os::fd::{AsRawFd as _, IntoRawFd as _, OwnedFd};
+use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::Path;
 
@@ -17,7 +18,7 @@ use supervise_init::sys::{Capabilities, Environment, Output, close_from_3, has_c
 
 use super::apply::{self, Why};
 use super::ids;
-use super::monitor::{self, Ended};
+use super::monitor::{Container, Ended};
 use super::plan::{self, Step};
 use super::rights::capabilities as rights;
 use super::spec::{Asked, Changes, Process, Spec};
@@ -51,7 +52,8 @@ pub(crate) fn run(order: &Order, environment: Environment, surroundings: &Surrou
     {
         warn!("cannot follow the death of our parent: {errno}; it will go unnoticed");
     }
-    let hostname = asked.hostname.clone().unwrap_or_else(new_id);
+    let id = new_id();
+    let hostname = asked.hostname.clone().unwrap_or_else(|| id.clone());
     let spec = Spec::new(asked, hostname, needs_user_namespace.then(ids::ours), process);
     let steps = plan::steps(&spec);
     if asked.dry_run {
@@ -72,8 +74,15 @@ pub(crate) fn run(order: &Order, environment: Environment, surroundings: &Surrou
         },
         Changes::Vanish | Changes::InPlace => None,
     };
+    let container = Container {
+        steps: &steps,
+        namespaces: &spec.namespaces,
+        limits: &spec.limits,
+        id: &id,
+        path: surroundings.path.map(|path| OsStr::from_bytes(path.to_bytes())),
+    };
     loop {
-        match monitor::run(&steps) {
+        match container.live() {
             Ended::Code(code) => return code,
             Ended::Reboot => debug!(event = "reboot"; "the container asked for a reboot; setting it up again"),
         }
@@ -156,6 +165,7 @@ fn process(
         command: order.command.iter().map(|word| CString::from(*word)).collect(),
         environment: environment.into_iter().map(CString::from).collect(),
         capabilities,
+        filter: order.asked.filter,
     })
 }
 

@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 use nix::mount::MsFlags;
 use supervise_init::sys::Capabilities;
 
+use super::cgroup::Limits;
+use super::ids::have_terminals_group;
 use super::rights::capabilities::Words;
 
 /// Which network it has.
@@ -19,6 +21,18 @@ pub(crate) enum Network {
     /// One of its own, with loopback that is down.
     None,
     Host,
+    /// One of its own, which a helper connects to the world without rights.
+    User,
+}
+
+/// Which system calls it may make.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(crate) enum Filter {
+    /// Docker's.
+    #[default]
+    Default,
+    /// All.
+    None,
 }
 
 /// What becomes of that which it writes to its root.
@@ -55,6 +69,8 @@ pub(crate) struct Asked {
     pub(crate) user_namespace: bool,
     /// Beyond docker's.
     pub(crate) capabilities: Words,
+    pub(crate) filter: Filter,
+    pub(crate) limits: Limits,
     pub(crate) dry_run: bool,
 }
 
@@ -115,6 +131,15 @@ pub(super) enum Mapper {
 pub(super) struct Namespaces {
     pub(super) user: Option<Ids>,
     pub(super) network: Network,
+    /// Ours must be known first: of a process that is put into a cgroup later, the namespace would show too much.
+    pub(super) cgroup: CgroupNamespace,
+}
+
+/// When the cgroup namespace is made.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum CgroupNamespace {
+    AtOnce,
+    WhenPlaced,
 }
 
 impl Namespaces {
@@ -123,7 +148,8 @@ impl Namespaces {
         let always = libc::CLONE_NEWPID | libc::CLONE_NEWNS | libc::CLONE_NEWUTS | libc::CLONE_NEWIPC;
         let user = if self.user.is_some() { libc::CLONE_NEWUSER } else { 0 };
         let network = if self.network == Network::Host { 0 } else { libc::CLONE_NEWNET };
-        always | libc::CLONE_NEWCGROUP | user | network
+        let cgroup = if self.cgroup == CgroupNamespace::AtOnce { libc::CLONE_NEWCGROUP } else { 0 };
+        always | cgroup | user | network
     }
 }
 
@@ -137,6 +163,7 @@ pub(super) struct Process {
     pub(super) environment: Vec<CString>,
     /// What the init and all below it can have.
     pub(super) capabilities: Capabilities,
+    pub(super) filter: Filter,
 }
 
 /// All of it.
@@ -149,6 +176,8 @@ pub(super) struct Spec {
     pub(super) masked_paths: &'static [&'static str],
     pub(super) readonly_paths: &'static [&'static str],
     pub(super) process: Process,
+    /// `linux.resources`.
+    pub(super) limits: Limits,
 }
 
 /// What the kernel tells there is about the whole machine, or lets be done to it.
@@ -173,10 +202,7 @@ const READ_ONLY: &[&str] = &["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", 
 impl Spec {
     /// What is asked for, with all that is not said.
     pub(super) fn new(asked: &Asked, hostname: String, user: Option<Ids>, process: Process) -> Spec {
-        let has_group_5 = user
-            .as_ref()
-            .is_none_or(|ids| ids.groups.iter().any(|map| map.inside <= 5 && 5 < map.inside.saturating_add(map.size)));
-        let mut mounts = usual_mounts(has_group_5);
+        let mut mounts = usual_mounts(have_terminals_group(user.as_ref()));
         mounts.extend(asked.tmpfs.iter().map(|destination| Mount {
             destination: destination.clone(),
             ..tmpfs("", "mode=1777", "--tmpfs asks for it")
@@ -190,11 +216,19 @@ impl Spec {
         Spec {
             root: Root { layers: asked.layers.clone(), changes: asked.changes.clone(), read_only: asked.read_only },
             hostname,
-            namespaces: Namespaces { user, network: asked.network },
+            namespaces: Namespaces {
+                user,
+                network: asked.network,
+                cgroup: match asked.limits.is_empty() {
+                    true => CgroupNamespace::AtOnce,
+                    false => CgroupNamespace::WhenPlaced,
+                },
+            },
             mounts,
             masked_paths: MASKED,
             readonly_paths: READ_ONLY,
             process,
+            limits: asked.limits,
         }
     }
 }

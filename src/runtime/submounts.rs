@@ -2,8 +2,9 @@
 
 use std::fmt;
 use std::fs;
-use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
+
+use super::cgroup::unescaped;
 
 /// Where something new is mounted inside, whatever there was.
 const COVERED: [&str; 5] = ["/proc", "/sys", "/dev", "/run", "/tmp"];
@@ -49,8 +50,9 @@ impl fmt::Display for LeftOut {
 fn below(table: &[u8], directory: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();
     for line in table.split(|byte| *byte == b'\n') {
-        let Some(place) = line.split(|byte| *byte == b' ').nth(4).map(unescaped) else { continue };
-        let Ok(inside) = Path::new(std::ffi::OsStr::from_bytes(&place)).strip_prefix(directory) else { continue };
+        let place = line.split(|byte| *byte == b' ').nth(4).and_then(|place| std::str::from_utf8(place).ok());
+        let Some(place) = place.map(unescaped) else { continue };
+        let Ok(inside) = place.strip_prefix(directory) else { continue };
         let inside = Path::new("/").join(inside);
         let is_covered = COVERED.iter().any(|covered| inside.starts_with(covered));
         if inside != Path::new("/") && !is_covered && !found.contains(&inside) {
@@ -58,25 +60,6 @@ fn below(table: &[u8], directory: &Path) -> Vec<PathBuf> {
         }
     }
     found
-}
-
-/// Blanks, tabs, newlines and backslashes stand there as `\040` and so on.
-fn unescaped(text: &[u8]) -> Vec<u8> {
-    let mut out = Vec::with_capacity(text.len());
-    let mut rest = text;
-    while let [first, more @ ..] = rest {
-        match rest {
-            [b'\\', a @ b'0'..=b'3', b @ b'0'..=b'7', c @ b'0'..=b'7', more @ ..] => {
-                out.push((a - b'0') << 6 | (b - b'0') << 3 | (c - b'0'));
-                rest = more;
-            }
-            _ => {
-                out.push(*first);
-                rest = more;
-            }
-        }
-    }
-    out
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use super::{Id, Row, Topic};
 
 /// In the order of its help text.
-pub(crate) const RUN: [Row; 10] = [
+pub(crate) const RUN: [Row; 14] = [
     Row {
         id: Id::Upper,
         topic: Topic::Root,
@@ -45,12 +45,36 @@ pub(crate) const RUN: [Row; 10] = [
         help: "Put an empty file system in memory at DST\nMay be repeated.",
     },
     Row {
+        id: Id::Memory,
+        topic: Topic::Limits,
+        short: None,
+        long: "memory",
+        value: Some("SIZE"),
+        help: "Let it use so much memory: 512M, 1.5G\nAnd no swap. A process of it is killed when it needs more. A limit that the machine does not let us set is a warning.",
+    },
+    Row {
+        id: Id::Cpus,
+        topic: Topic::Limits,
+        short: None,
+        long: "cpus",
+        value: Some("NUMBER"),
+        help: "Let it use so many processors: 1.5",
+    },
+    Row {
+        id: Id::Pids,
+        topic: Topic::Limits,
+        short: None,
+        long: "pids",
+        value: Some("NUMBER"),
+        help: "Let it have so many processes and threads",
+    },
+    Row {
         id: Id::Net,
         topic: Topic::Container,
         short: None,
         long: "net",
-        value: Some("private|none|host"),
-        help: "Which network it has\nOne of its own with nothing but loopback; not even that; or the host's. Default: private.",
+        value: Some("private|none|host|user"),
+        help: "Which network it has\nOne of its own with nothing but loopback; not even that; the host's; or one of its own that pasta or slirp4netns, if installed, connects to the world. Default: private.",
     },
     Row {
         id: Id::Hostname,
@@ -75,6 +99,14 @@ pub(crate) const RUN: [Row; 10] = [
         long: "cap-add",
         value: Some("ALL|NAME,..."),
         help: "Give it more capabilities: sys_ptrace,sys_nice\nThan those that docker gives. What supervise does not have itself is a warning. May be repeated.",
+    },
+    Row {
+        id: Id::Seccomp,
+        topic: Topic::Container,
+        short: None,
+        long: "seccomp",
+        value: Some("default|none"),
+        help: "Which system calls it may make\nThose that docker lets it make; or all. Default: default.",
     },
     Row {
         id: Id::DryRun,

@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use nix::errno::Errno;
 use supervise_init::sys;
 
-use crate::runtime::rights::capabilities;
+use crate::runtime::network;
+use crate::runtime::rights::{capabilities, seccomp};
 
 /// The reason, which follows "cannot ...: ".
 #[derive(Debug)]
@@ -27,6 +28,8 @@ pub(in crate::runtime) enum Why {
     /// And what may help.
     Overlay(Errno, Option<&'static str>),
     Rights(capabilities::Error),
+    Filter(seccomp::Error),
+    Network(network::Error),
     MonitorGone,
     /// A step before one that it needs.
     OutOfOrder,
@@ -81,6 +84,8 @@ impl fmt::Display for Why {
                 "invalid argument (is the root of the host a ramfs, as in an initramfs? the kernel refuses that)",
             ),
             Why::Rights(error) => error.fmt(f),
+            Why::Filter(error) => error.fmt(f),
+            Why::Network(error) => error.fmt(f),
             Why::MonitorGone => f.write_str("the supervise that watches it is gone"),
             Why::OutOfOrder => f.write_str("the step that it needs was not done"),
         }

@@ -13,18 +13,20 @@ use std::collections::VecDeque;
 use std::os::fd::OwnedFd;
 
 use log::debug;
+use nix::sched::{CloneFlags, unshare};
 use nix::sys::stat::{Mode, umask};
 
 pub(super) use self::clients::DIRECTORY;
 pub(super) use self::fault::Why;
 use self::inside::Inside;
+use super::network::bring_up_loopback;
 use super::plan::Step;
+use super::rights::seccomp::Filter;
 
 /// What earlier steps have made for later ones.
 pub(super) struct Site {
     /// Its other end is the monitor's, who dies with it, and writes to it when the maps are written.
     pub(super) lifeline: OwnedFd,
-    is_in_user_namespace: bool,
     layers: Vec<OwnedFd>,
     /// The root filesystem with all that is mounted in it, where it is to be changed itself.
     whole: Option<OwnedFd>,
@@ -37,6 +39,8 @@ pub(super) struct Site {
     /// An empty directory, to mask others with.
     void: Option<OwnedFd>,
     hostname: String,
+    /// What the monitor says of the network.
+    name_server: Option<String>,
 }
 
 /// Where what is written goes.
@@ -49,7 +53,6 @@ impl Site {
     pub(super) fn new(lifeline: OwnedFd) -> Site {
         Site {
             lifeline,
-            is_in_user_namespace: false,
             whole: None,
             upper: None,
             layers: Vec::new(),
@@ -58,6 +61,7 @@ impl Site {
             root: None,
             void: None,
             hostname: String::new(),
+            name_server: None,
         }
     }
 
@@ -84,8 +88,12 @@ pub(super) fn all<'a>(steps: &'a [Step], site: &mut Site) -> Result<(), (&'a Ste
 fn apply(step: &Step, site: &mut Site) -> Result<(), Why> {
     match step {
         // The monitor has.
-        Step::Unshare(_) => Ok(()),
-        Step::AwaitIds => process::await_ids(site),
+        Step::Unshare(_) | Step::Limit(_) => Ok(()),
+        Step::AwaitMonitor => process::await_monitor(site),
+        Step::UnshareCgroup => unshare(CloneFlags::CLONE_NEWCGROUP).map_err(Why::from),
+        Step::RaiseLoopback => bring_up_loopback().map_err(Why::Network),
+        Step::AwaitNetwork => process::await_network(site),
+        Step::Filter(kept) => Filter::new(*kept).load().map_err(Why::Filter),
         Step::BecomeRoot => process::become_root(),
         Step::CutPropagation => mounts::cut_propagation(),
         Step::OpenSources(root, sources) => {

@@ -20,14 +20,25 @@ use crate::runtime::rights::capabilities::Sets;
 use crate::runtime::spec::Process;
 use crate::sys;
 
-/// Waits until the maps are written.
-pub(super) fn await_ids(site: &mut Site) -> Result<(), Why> {
-    // It is closed when the monitor gives up, or is gone.
-    if read(&site.lifeline, &mut [0])? == 0 {
-        return Err(Why::MonitorGone);
-    }
-    site.is_in_user_namespace = true;
+/// Waits until the maps are written and our cgroup is ours.
+pub(super) fn await_monitor(site: &Site) -> Result<(), Why> {
+    wait_line(site).map(|_| ())
+}
+
+/// Waits until there is a network, and takes down its name server.
+pub(super) fn await_network(site: &mut Site) -> Result<(), Why> {
+    site.name_server = Some(wait_line(site)?);
     Ok(())
+}
+
+/// What the monitor writes, which is read as it was written (O_DIRECT in pipe(2)).
+fn wait_line(site: &Site) -> Result<String, Why> {
+    let mut line = [0; 64];
+    // It is closed when the monitor gives up, or is gone.
+    match read(&site.lifeline, &mut line)? {
+        0 => Err(Why::MonitorGone),
+        count => Ok(String::from_utf8_lossy(line.get(..count).unwrap_or_default()).trim_end().to_owned()),
+    }
 }
 
 /// Takes the ids of root.

@@ -13,6 +13,7 @@ use nix::unistd::{Gid, Uid, chdir, fchdir, fchownat, pivot_root};
 use super::inside::{Inside, path_of};
 use super::mounts::{restrict, tree};
 use super::{Site, Upper, Why};
+use crate::runtime::ids::are_in_user_namespace;
 use crate::runtime::spec::{Changes, Root};
 use crate::sys::{HowFar, attach_mount, mount_tmpfs};
 
@@ -104,17 +105,17 @@ fn mount_overlay(site: &Site, place: &OwnedFd) -> Result<(), Why> {
     let Upper { upper, work } = site.upper.as_ref().ok_or(Why::OutOfOrder)?;
     let layers = site.layers.iter().map(path_of).collect::<Vec<_>>().join(":");
     let mut data = format!("lowerdir={layers},upperdir={},workdir={}", path_of(upper), path_of(work));
-    if site.is_in_user_namespace {
+    if are_in_user_namespace() {
         // What it notes down in trusted.* attributes otherwise, only the root of the host may.
         data.push_str(",userxattr");
     }
     let done =
         mount_2(Some("overlay"), path_of(place).as_str(), Some("overlay"), MsFlags::MS_NODEV, Some(data.as_str()));
-    done.map_err(|errno| Why::Overlay(errno, overlay_hint(errno, upper, site)))
+    done.map_err(|errno| Why::Overlay(errno, overlay_hint(errno, upper)))
 }
 
 /// What the kernel tells in its log alone.
-fn overlay_hint(errno: Errno, upper: &OwnedFd, site: &Site) -> Option<&'static str> {
+fn overlay_hint(errno: Errno, upper: &OwnedFd) -> Option<&'static str> {
     /// statfs(2).
     const NFS: FsType = FsType(0x6969);
     const FUSE: FsType = FsType(0x6573_5546);
@@ -123,14 +124,14 @@ fn overlay_hint(errno: Errno, upper: &OwnedFd, site: &Site) -> Option<&'static s
     };
     match errno {
         Errno::ENODEV => Some("the kernel has no overlay; load the module, or say --writable with a copy of ROOTFS"),
-        Errno::EPERM if site.is_in_user_namespace => {
+        Errno::EPERM if are_in_user_namespace() => {
             Some("users may mount an overlay since Linux 5.11; say --writable with a copy of ROOTFS")
         }
         Errno::ELOOP => Some("the directory of --upper is in ROOTFS; take one beside it"),
         _ if is_of(upper, &[OVERLAYFS_SUPER_MAGIC, NFS, FUSE]) => {
             Some("what --upper keeps cannot be on an overlay, on NFS or on FUSE; take a directory of a local disk")
         }
-        Errno::EINVAL if site.is_in_user_namespace => {
+        Errno::EINVAL if are_in_user_namespace() => {
             Some("its filesystem may lack user.* attributes; take a directory of a local disk for --upper")
         }
         _ => None,

@@ -96,6 +96,17 @@ impl Limits {
     }
 }
 
+impl fmt::Display for Limits {
+    /// As a step of a plan.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("make a cgroup with at most")?;
+        let memory = self.memory.map(|bytes| format!(" {} kB of memory", bytes >> 10));
+        let cpus = self.cpus.map(|thousandths| format!(" {}.{:03} processors", thousandths / 1000, thousandths % 1000));
+        let pids = self.pids.map(|count| format!(" {count} processes"));
+        f.write_str(&[memory, cpus, pids].into_iter().flatten().collect::<Vec<_>>().join(","))
+    }
+}
+
 fn must(name: &'static str, value: impl ToString) -> File {
     File { name, value: value.to_string(), need: Need::Must }
 }

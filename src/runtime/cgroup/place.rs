@@ -40,6 +40,7 @@ impl Host {
     }
 
     /// What is mounted here.
+    #[cfg_attr(not(test), expect(dead_code, reason = "`supervise features` will print it"))]
     pub(crate) fn layout(&self) -> Layout {
         let mut seen = (false, false);
         for mount in self.mounts.lines().filter_map(Mount::parse) {
@@ -116,7 +117,7 @@ impl<'l> Mount<'l> {
 }
 
 /// A path as mountinfo writes it: a blank is `\040`.
-fn unescaped(path: &str) -> PathBuf {
+pub(in crate::runtime) fn unescaped(path: &str) -> PathBuf {
     let mut bytes = Vec::with_capacity(path.len());
     let mut rest = path.as_bytes();
     while let [first, more @ ..] = rest {

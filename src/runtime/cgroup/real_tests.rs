@@ -8,6 +8,8 @@ use nix::errno::Errno;
 use nix::unistd::{Gid, Uid, geteuid, setgroups, setresgid, setresuid};
 use supervise_init::sys;
 
+use super::limits::Limit;
+use super::place::Place;
 use super::*;
 use crate::sys::before_exec;
 
