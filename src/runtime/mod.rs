@@ -5,7 +5,7 @@
 //! 1 inside; `monitor` is what stays outside.
 //!
 //! `cgroup` limits what its processes use of the machine, `rights` says what they may do, `network` connects them.
-//! `unfit` says beforehand why a command or a user cannot have what a container needs.
+//! `unfit` says beforehand why a command or a user cannot have what a container needs, `features` what there is.
 //!
 //! 1. What is mounted is mounted in the mount namespace of the container, and vanishes with it: nothing has to be undone,
 //!    however it ends.
@@ -17,6 +17,7 @@
 
 mod apply;
 pub(crate) mod cgroup;
+pub(crate) mod features;
 mod host;
 mod ids;
 mod monitor;

@@ -93,6 +93,11 @@ impl Kernel {
         let release = fs::read_to_string("/proc/sys/kernel/osrelease").ok();
         Kernel { release: release.and_then(|word| Release::parse(&word)), handlers: binfmt::registered() }
     }
+
+    /// The names of the emulators that are registered.
+    pub(crate) fn handlers(&self) -> impl Iterator<Item = &str> {
+        self.handlers.iter().map(|handler| handler.name.as_str())
+    }
 }
 
 /// An interpreter may be a script itself; so many the kernel follows (execve(2)).

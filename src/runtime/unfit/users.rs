@@ -34,8 +34,14 @@ pub(crate) enum NoUserNamespace {
 
 impl fmt::Display for NoUserNamespace {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("cannot make a user namespace: ")?;
-        f.write_str(match self {
+        write!(f, "cannot make a user namespace: {}", self.reason())
+    }
+}
+
+impl NoUserNamespace {
+    /// Without what it is about.
+    pub(crate) fn reason(self) -> &'static str {
+        match self {
             NoUserNamespace::Switched => {
                 "this kernel keeps them from users; run `sysctl kernel.unprivileged_userns_clone=1` as root, or supervise"
             }
@@ -57,8 +63,8 @@ impl fmt::Display for NoUserNamespace {
             NoUserNamespace::Other(Errno::EPERM) => {
                 "operation not permitted (in a chroot, or forbidden by a security module)"
             }
-            NoUserNamespace::Other(errno) => sys::Errno(*errno as i32).phrase(),
-        })
+            NoUserNamespace::Other(errno) => sys::Errno(errno as i32).phrase(),
+        }
     }
 }
 
@@ -149,11 +155,17 @@ pub(crate) enum NoRange {
 
 impl fmt::Display for NoRange {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the container has one user and one group: ")?;
+        write!(f, "the container has one user and one group: {}", self.reason())
+    }
+}
+
+impl NoRange {
+    /// Without what comes of it.
+    pub(crate) fn reason(&self) -> String {
         match self {
-            NoRange::NoTools => f.write_str("newuidmap and newgidmap are not installed (apt-get install uidmap)"),
+            NoRange::NoTools => "newuidmap and newgidmap are not installed (apt-get install uidmap)".to_owned(),
             NoRange::NoLine(file, user) => {
-                write!(f, "{file} has no line for user {user}; as root add `{user}:100000:65536` to it")
+                format!("{file} has no line for user {user}; as root add `{user}:100000:65536` to it")
             }
         }
     }
