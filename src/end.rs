@@ -1,6 +1,8 @@
 //! Our own end, when main died of a signal and we are not PID 1: a shell or make(1) looks for a death by signal, and
 //! goes on with its loop after a mere 130.
 
+use std::ffi::CStr;
+
 use log::warn;
 use nix::sys::prctl::set_dumpable;
 use nix::sys::reboot::RebootMode;
@@ -10,11 +12,24 @@ use supervise_init::sys;
 
 /// Calls reboot(2), by which whoever runs the container is told; where we may not, the code says so that runc makes of it.
 pub(crate) fn reboot() -> u8 {
-    /// 128 + SIGHUP.
-    const REBOOTED: u8 = 129;
     // It does not return where it is allowed.
     let Err(errno) = nix::sys::reboot::reboot(RebootMode::RB_AUTOBOOT);
     warn!("cannot call reboot(2): {}; ending with {REBOOTED}", errno.desc().to_lowercase());
+    REBOOTED
+}
+
+/// What `supervise run` is told by that a container is to be set up again: its process 1 has this name and ends with
+/// [`REBOOTED`]. Nobody else can give it that name (proc(5), /proc/PID/comm), and nothing of the outside has to be open in
+/// it.
+pub(crate) const REBOOTS: &CStr = c"reboot";
+/// 128 + SIGHUP, which is what runc reports for a reboot(2).
+pub(crate) const REBOOTED: u8 = 129;
+
+/// Tells the `supervise run` that watches us.
+pub(crate) fn tell_reboot() -> u8 {
+    if let Err(errno) = nix::sys::prctl::set_name(REBOOTS) {
+        warn!("cannot tell supervise run to begin again: {}; ending with {REBOOTED}", sys::Errno(errno as i32));
+    }
     REBOOTED
 }
 

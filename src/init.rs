@@ -47,7 +47,7 @@ pub(crate) fn run(
         path: ready.path,
         pid_entries: [listen.filter(|_| conduct.names_pid[0]), watchdog.filter(|_| conduct.names_pid[1])],
         named: None,
-        entry: hand_on(entry, conduct.signals),
+        entry: hand_on(entry, if surroundings.is_in_our_container() { Signals::Reset } else { conduct.signals }),
         placement: place.placement,
         alterations: ready.alterations,
     };
@@ -77,7 +77,7 @@ pub(crate) fn run(
         std::mem::forget(listener);
     }
     let slots = plan.as_ref().map_or(&alone[..], |plan| &plan.slots);
-    conclude(outcome, slots, report.as_ref().zip(record.as_deref()), options)
+    conclude(outcome, slots, report.as_ref().zip(record.as_deref()), surroundings, options)
 }
 
 /// What the options, our name and our place decide.
@@ -252,7 +252,13 @@ fn dress(environment: Environment, surroundings: &Surroundings, options: &Option
 
 /// Says and writes down how it went, and ends as main did.
 #[inline(never)]
-fn conclude(outcome: Outcome, slots: &[Slot<'_>], report: Option<(&Report, &Record)>, options: &Options) -> u8 {
+fn conclude(
+    outcome: Outcome,
+    slots: &[Slot<'_>],
+    report: Option<(&Report, &Record)>,
+    surroundings: &Surroundings,
+    options: &Options,
+) -> u8 {
     let Some(main) = slots.first() else { return failure(options) };
     let unstarted = match outcome {
         Outcome::NotStarted(child, why) => slots.get(usize::from(child.0)).map(|slot| not_started(slot, why, options)),
@@ -276,6 +282,7 @@ fn conclude(outcome: Outcome, slots: &[Slot<'_>], report: Option<(&Report, &Reco
         Outcome::Code(code) => code,
         Outcome::Signal(signal) => end::die_of(signal),
         Outcome::NotStarted(..) => failure(options),
+        Outcome::Again | Outcome::Reboot if surroundings.is_in_our_container() => end::tell_reboot(),
         Outcome::Again | Outcome::Reboot => end::reboot(),
     }
 }

@@ -17,6 +17,7 @@ mod outfit;
 mod place;
 mod report;
 mod request;
+mod runtime;
 mod shims;
 mod surroundings;
 mod sys;
@@ -56,6 +57,10 @@ pub fn run(words: Words, mut environment: Environment) -> u8 {
             surroundings.set_level(*level);
             wait_for.run(entry.mask())
         }
+        Ok(cli::Request::Contain(order)) => {
+            surroundings.set_level(order.options.level);
+            runtime::run(order, environment, &surroundings)
+        }
         Ok(cli::Request::Shims(shims, level)) => {
             surroundings.set_level(*level);
             shims.run(entry.mask())
@@ -64,6 +69,10 @@ pub fn run(words: Words, mut environment: Environment) -> u8 {
         Ok(cli::Request::Ctl(ctl, level)) => {
             surroundings.set_level(*level);
             ctl.run(&environment, entry.mask())
+        }
+        Ok(cli::Request::Features(format, level)) => {
+            surroundings.set_level(*level);
+            runtime::features::run(*format)
         }
         Ok(cli::Request::Print(what)) => cli::help::print(*what),
         Err(wrong) => {

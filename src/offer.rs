@@ -81,6 +81,7 @@ fn own_control(runtime: &'static CStr) -> Option<(&'static CStr, &'static CStr)>
 pub(crate) fn on_reboot(surroundings: &Surroundings, options: &Options) -> OnReboot {
     options.on_reboot.unwrap_or(match surroundings.manager() {
         Manager::OfSystems => OnReboot::System,
+        Manager::Other if surroundings.is_in_our_container() => OnReboot::System,
         Manager::Other => OnReboot::Restart,
     })
 }

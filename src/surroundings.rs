@@ -17,6 +17,8 @@ pub(crate) struct Surroundings {
     strict: Option<&'static CStr>,
     runtime_dir: Option<&'static CStr>,
     manager: Manager,
+    /// We are the process 1 of a container that `supervise run` has made.
+    in_our_container: bool,
     variables: Variables,
     pub(crate) pid_entries: [Option<&'static CStr>; 2],
 }
@@ -36,6 +38,7 @@ impl Surroundings {
             strict: None,
             runtime_dir: None,
             manager: Manager::Other,
+            in_our_container: false,
             variables: cli::NO_VARIABLES,
             pid_entries: [None; 2],
         };
@@ -59,6 +62,7 @@ impl Surroundings {
             Some(b'c') if matches!(bytes, b"container=lxc" | b"container=systemd-nspawn") => {
                 self.manager = Manager::OfSystems;
             }
+            Some(b'c') if bytes == b"container=supervise" => self.in_our_container = self.is_pid_1(),
             Some(b'S') if bytes.starts_with(b"SUPERVISE_") => return !self.take_variable(entry),
             // sd_listen_fds(3) and sd_watchdog_enabled(3) compare these with the reader's own pid.
             Some(b'L') if self.names_us(bytes, b"LISTEN_PID=") => self.pid_entries[0] = Some(entry),
@@ -125,6 +129,16 @@ impl Surroundings {
     /// What runs the container.
     pub(crate) fn manager(&self) -> Manager {
         self.manager
+    }
+
+    /// Whether `supervise run` watches us from outside.
+    pub(crate) fn is_in_our_container(&self) -> bool {
+        self.in_our_container
+    }
+
+    /// What the environment says of the log, as `run` passes it on.
+    pub(crate) fn log_variables(&self) -> [(&'static str, Option<&'static CStr>); 2] {
+        [("SUPERVISE_LOG", self.log), ("SUPERVISE_LOG_FORMAT", self.log_format)]
     }
 
     /// Whether it is said what is to be logged.

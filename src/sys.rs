@@ -1,6 +1,12 @@
 //! What the crates have no safe call for.
 #![expect(unsafe_code, reason = "fork(2) returns twice; execv(3) takes pointers, getauxval(3) gives one")]
 
+pub(crate) mod container;
+mod features;
+pub(crate) mod network;
+pub(crate) mod processes;
+pub(crate) mod rights;
+
 use std::ffi::{CStr, c_char};
 use std::io::{self, PipeReader, PipeWriter, Read as _, Write as _};
 use std::os::fd::AsRawFd as _;
@@ -9,6 +15,12 @@ use nix::errno::Errno;
 use nix::unistd::{ForkResult, fork};
 use supervise_init::core::{Left, Status};
 use supervise_init::sys::{self, Change, Pid, Reaped, SigSet, set_mask};
+
+pub(crate) use container::{
+    HowFar, Waiting, attach_mount, clone_tree, execute, find_end, join_new_keyring, mount_tmpfs, reap, restrict_mount,
+    start_contained,
+};
+pub(crate) use features::{ask_clone3, landlock_version, map_ids};
 
 /// Does `work` in a copy of ourselves, which ends with the code that it returns. The copy may allocate and block, and all
 /// that is blocked in us is blocked in it.
@@ -155,4 +167,17 @@ pub(crate) fn become_shell(command: &CStr, output: Output, blocked: SigSet) -> E
     // SAFETY: strings that end with a NUL, in an array that ends with a null pointer.
     unsafe { libc::execv(c"/bin/sh".as_ptr(), words.as_ptr()) };
     Errno::last()
+}
+
+/// What a test does in its child, between fork and the execution of the program.
+#[cfg(test)]
+pub(crate) fn before_exec(
+    command: &mut std::process::Command,
+    work: impl FnMut() -> Result<(), Errno> + Send + Sync + 'static,
+) -> &mut std::process::Command {
+    use std::os::unix::process::CommandExt as _;
+    let mut work = work;
+    // SAFETY: `work` is of system calls on values that were prepared before; musl's allocator may be used in the child of
+    // a process of several threads.
+    unsafe { command.pre_exec(move || work().map_err(Into::into)) }
 }

@@ -1,15 +1,18 @@
 //! Words into checked types. The path of `supervise [options] -- command` allocates nothing and touches no library:
 //! it is most of what happens before the first fork. Help, completions and suggestions are made of the same tables.
 
+pub(crate) mod amounts;
 mod completions;
 mod ctl;
 pub(crate) mod exit;
+mod features;
 pub(crate) mod help;
 pub(crate) mod hooks;
 mod maps;
 pub(crate) mod options;
 mod outfit;
 mod printed;
+pub(crate) mod run;
 mod shims;
 mod stop;
 pub(crate) mod subcommands;
@@ -35,6 +38,7 @@ use crate::conduct::Conduct;
 use crate::outfit::{Asked, Outfit};
 use crate::report;
 use crate::request::{Client, Ctl};
+use crate::runtime;
 use crate::shims::Shims;
 use crate::wait_for::{Target, WaitFor};
 
@@ -44,12 +48,16 @@ pub(crate) enum Request {
     Run(Options),
     /// Wait, and run nothing. The level as in [`Options`].
     Wait(&'static WaitFor, Option<LevelFilter>),
+    /// The command in a container.
+    Contain(Box<run::Order>),
     /// Links, and nothing to run.
     Shims(Shims, Option<LevelFilter>),
     /// A request to process 1, in the words of another program.
     Client(Client),
     /// How process 1 stands.
     Ctl(Ctl, Option<LevelFilter>),
+    /// What there is for containers.
+    Features(runtime::features::Format, Option<LevelFilter>),
     Print(Print),
 }
 
@@ -118,7 +126,7 @@ impl Options {
 
     /// The words say what this option would: no variable does then.
     pub(crate) fn mark_given(&mut self, id: Id) {
-        self.given |= 1 << id as u64;
+        self.given |= 1_u64.checked_shl(id as u32).unwrap_or(0);
     }
 
     /// Takes from the variables what the words do not give, and settles what depends on several.
@@ -174,8 +182,11 @@ impl Options {
                 let time = stop::time(given, text()?)?;
                 self.wait_for.iter_mut().for_each(|wait_for| wait_for.interval = time);
             }
-            // `shims`, `ctl` and the clients read their own themselves.
+            // `shims`, `ctl`, `run` and the clients read their own themselves.
             Id::Help | Id::Version | Id::Inits | Id::Divert | Id::Remove | Id::Json | Id::Check => {}
+            Id::Upper | Id::Writable | Id::ReadOnly | Id::Bind | Id::Tmpfs => {}
+            Id::Net | Id::Hostname | Id::UserNs | Id::CapAdd | Id::Seccomp | Id::DryRun => {}
+            Id::Memory | Id::Cpus | Id::Pids => {}
             Id::Halt
             | Id::Poweroff
             | Id::Reboot
@@ -265,9 +276,11 @@ pub(crate) fn parse(words: &Words, variables: &Variables) -> Result<Request, Wro
     if let Some(row) = subcommand {
         match row.subcommand {
             Subcommand::WaitFor => options.wait_for = Some(Box::leak(Box::default())),
+            Subcommand::Run => return run::parse(row, words, variables),
             Subcommand::Shims => return shims::parse(row, words),
             Subcommand::Client(client) => return Ok(Request::Client(client)),
             Subcommand::Ctl => return ctl::parse(row, words),
+            Subcommand::Features => return features::parse(row, words),
             Subcommand::Completions => return printed::completions(row, words).map(Request::Print),
             Subcommand::Man => return printed::man(row, words).map(Request::Print),
         }

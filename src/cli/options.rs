@@ -1,14 +1,16 @@
 //! The one table of the init's options: the parser, help and suggestions all read it.
 
 // The paths are said aloud because the tests include this file by its own.
+#[path = "options/kinds.rs"]
+mod kinds;
+#[path = "options/run.rs"]
+mod run;
 #[path = "options/subcommands.rs"]
 mod subcommands;
 
-#[path = "options/kinds.rs"]
-mod kinds;
-
 pub(crate) use kinds::Kind;
-pub(crate) use subcommands::{CTL, HALT, RUNLEVEL, SHIMS, SHUTDOWN, SYSTEMCTL, TELINIT, WAIT_FOR};
+pub(crate) use run::RUN;
+pub(crate) use subcommands::{CTL, FEATURES, HALT, RUNLEVEL, SHIMS, SHUTDOWN, SYSTEMCTL, TELINIT, WAIT_FOR};
 
 /// Which option.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -76,6 +78,21 @@ pub(crate) enum Id {
     // Of `ctl`.
     Json,
     Check,
+    // Of `run`.
+    Upper,
+    Writable,
+    ReadOnly,
+    Bind,
+    Tmpfs,
+    Net,
+    Hostname,
+    UserNs,
+    CapAdd,
+    Memory,
+    Cpus,
+    Pids,
+    Seccomp,
+    DryRun,
 }
 
 /// What the options are about, as the help text groups them.
@@ -92,6 +109,9 @@ pub(crate) enum Topic {
     Shims,
     Client,
     Ctl,
+    Root,
+    Limits,
+    Container,
 }
 
 impl Topic {
@@ -108,6 +128,9 @@ impl Topic {
             Topic::Shims => "The links",
             Topic::Client => "Options",
             Topic::Ctl => "How it is told",
+            Topic::Root => "Its files",
+            Topic::Limits => "What it may use of the machine",
+            Topic::Container => "The container",
         }
     }
 }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use supervise_init::core::{Signal, StopSignal, StopSignals};
 
+use super::amounts::scaled;
 use super::maps::signal;
 use super::wrong::{Given, Wrong};
 
@@ -30,15 +31,7 @@ fn parse_time(word: &str) -> Option<Duration> {
         "h" => 3_600_000_000_000,
         _ => return None,
     };
-    let (whole, fraction) = number.split_once('.').unwrap_or((number, "0"));
-    let whole: u64 = whole.parse().ok()?;
-    // What is shorter than a billionth of the unit makes no difference.
-    let digits = fraction.get(..9).unwrap_or(fraction);
-    let fraction: u64 = digits.parse().ok()?;
-    let scale = 10_u64.pow(u32::try_from(digits.len()).ok()?);
-    let fraction = u128::from(nanoseconds) * u128::from(fraction) / u128::from(scale);
-    let all = whole.checked_mul(nanoseconds)?.checked_add(u64::try_from(fraction).ok()?)?;
-    Some(Duration::from_nanos(all))
+    scaled(number, nanoseconds).map(Duration::from_nanos)
 }
 
 /// `--stop-signal QUIT`, or `TERM:10s,INT:5s,KILL`.

@@ -7,6 +7,7 @@ use std::time::Duration;
 use supervise_init::core::{Signal, StopSignals};
 
 use super::options::{Row, TABLE};
+use super::run::WrongRun;
 use super::{completions, subcommands, suggest};
 
 use crate::outfit::Unfit;
@@ -73,6 +74,7 @@ pub(crate) enum Wrong {
     NoShims,
     TwoPlaces(&'static CStr, &'static CStr),
     NoStatus,
+    Run(WrongRun),
 }
 
 impl Wrong {
@@ -201,6 +203,7 @@ impl fmt::Display for Wrong {
                 let (first, second) = (first.to_string_lossy(), second.to_string_lossy());
                 write!(f, "shims makes links in one place: {first} or {second}? say one of them, and the other in a second call")
             }
+            Wrong::Run(wrong) => wrong.fmt(f),
             Wrong::NoShims => {
                 f.write_str("shims where? say `supervise shims DIR`, or with the names of inits `supervise shims --inits DIR`")
             }

@@ -48,6 +48,23 @@ pub(super) fn build(
     Ok((environment, outside.unwrap_or(*ours), path))
 }
 
+/// The environment of a container's process 1.
+pub(super) fn of_container(
+    outfit: &Outfit,
+    base: &[&'static CStr],
+    host: &Environment,
+) -> Result<Vec<&'static CStr>, Wrong> {
+    let mut variables = Variables::new(host);
+    base.iter().for_each(|entry| variables.set(entry));
+    for asked in &outfit.env_files {
+        variables.read_file(asked.value).map_err(|why| asked.unfit(why))?;
+    }
+    for word in &outfit.env {
+        variables.set_or_pass(word);
+    }
+    Ok(variables.entries.into_iter().flatten().collect())
+}
+
 /// An environment of these entries, for good; there is room for all of them, so it is one.
 fn stored(entries: &[&'static CStr]) -> Option<Environment> {
     Environment::new(crate::places(entries.len()), entries.iter().copied())

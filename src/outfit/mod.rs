@@ -93,6 +93,21 @@ impl Outfit {
         Ok(Ready { environment, outside, path, alterations })
     }
 
+    /// What the options say of the environment of a container, which begins with `base`: of the host's comes only what
+    /// they name. What is about files inside is left to its process 1.
+    pub(crate) fn environment_of_container(
+        &self,
+        base: &[&'static CStr],
+        host: &Environment,
+    ) -> Result<Vec<&'static CStr>, Wrong> {
+        environment::of_container(self, base, host)
+    }
+
+    /// Whether an option by itself gives this variable.
+    pub(crate) fn sets(&self, name: &[u8]) -> bool {
+        self.env.iter().any(|word| word.to_bytes().split(|byte| *byte == b'=').next() == Some(name))
+    }
+
     fn changes_environment(&self) -> bool {
         let lists = [self.env.is_empty(), self.env_files.is_empty(), self.env_from_files.is_empty()];
         self.clear_env || self.user.is_some() || lists.contains(&false)

@@ -8,6 +8,7 @@
 
 pub(crate) mod compat;
 pub(crate) mod compat_facts;
+pub(crate) mod contained;
 pub(crate) mod launch;
 pub(crate) mod lines;
 pub(crate) mod proc;
@@ -38,7 +39,7 @@ use launch::{Init, Launch};
 const PATIENCE: Duration = Duration::from_secs(120);
 
 /// The variable that marks what a scene has started.
-const MARK: &str = "PROBE_SCENE";
+pub(crate) const MARK: &str = "PROBE_SCENE";
 
 /// How a process ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -35,6 +35,8 @@ impl Signal {
     pub const USR2: Signal = Signal(12);
     /// Cannot be caught.
     pub const KILL: Signal = Signal(9);
+    /// SIGPIPE.
+    pub const PIPE: Signal = Signal(13);
     /// The request to end.
     pub const TERM: Signal = Signal(15);
     /// A child ended, stopped or went on.

@@ -8,6 +8,7 @@
 
 use core::ffi::CStr;
 
+use super::capabilities::Capabilities;
 use super::errno::{Errno, cerr};
 use super::raw::system_call;
 
@@ -51,10 +52,6 @@ pub struct Alterations {
     pub list: &'static [Alteration],
 }
 
-/// A set of capabilities: bit n is capability n (capabilities(7)).
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub struct Capabilities(pub u64);
-
 impl Alteration {
     /// Makes it so, for the calling process.
     ///
@@ -91,75 +88,4 @@ fn call(number: i64, arguments: [usize; 4]) -> Result<(), Errno> {
     // writes to memory of ours.
     let answer = unsafe { system_call(number, arguments) };
     if answer < 0 { Err(Errno((answer as i32).wrapping_neg())) } else { Ok(()) }
-}
-
-/// capset(2)'s header for sets of 64 bits.
-#[repr(C)]
-struct CapabilityHeader {
-    version: u32,
-    pid: i32,
-}
-
-/// Half of the three sets, as capset(2) has them.
-#[repr(C)]
-#[derive(Clone, Copy, Default)]
-struct CapabilityHalf {
-    effective: u32,
-    permitted: u32,
-    inheritable: u32,
-}
-
-/// _LINUX_CAPABILITY_VERSION_3 (Linux 2.6.26).
-const VERSION_3: u32 = 0x2008_0522;
-
-/// The sets of the calling process, capabilities 0 to 31 first.
-fn halves(header: &mut CapabilityHeader) -> Result<[CapabilityHalf; 2], Errno> {
-    let mut halves = [CapabilityHalf::default(); 2];
-    // SAFETY: the kernel reads the header and writes two halves, which is what that version is about.
-    cerr(unsafe { libc::syscall(libc::SYS_capget, &raw mut *header, halves.as_mut_ptr()) })?;
-    Ok(halves)
-}
-
-/// Whether the capability of that number (capabilities(7)) is in our effective set. If that cannot be asked, it is.
-pub fn has_capability(number: u32) -> bool {
-    let mut header = CapabilityHeader { version: VERSION_3, pid: 0 };
-    let Ok([low, high]) = halves(&mut header) else { return true };
-    let effective = u64::from(low.effective) | u64::from(high.effective) << 32;
-    effective & 1_u64.wrapping_shl(number) != 0
-}
-
-impl Capabilities {
-    /// Every one, also those that a later kernel will have.
-    pub const ALL: Capabilities = Capabilities(u64::MAX);
-
-    /// Whether there is none.
-    pub const fn is_empty(self) -> bool {
-        self.0 == 0
-    }
-
-    fn drop_bounding(self) -> Result<(), Errno> {
-        for number in (0..64).filter(|number| self.0 & (1_u64 << number) != 0) {
-            // What is not there, or what this kernel does not know (EINVAL), need not be dropped.
-            // SAFETY: takes integers and touches no memory of ours.
-            if unsafe { libc::prctl(libc::PR_CAPBSET_READ, number as libc::c_ulong, 0_u64, 0_u64, 0_u64) } == 1 {
-                // SAFETY: as above.
-                cerr(i64::from(unsafe {
-                    libc::prctl(libc::PR_CAPBSET_DROP, number as libc::c_ulong, 0_u64, 0_u64, 0_u64)
-                }))?;
-            }
-        }
-        Ok(())
-    }
-
-    fn drop_from_sets(self) -> Result<(), Errno> {
-        let mut header = CapabilityHeader { version: VERSION_3, pid: 0 };
-        let mut halves = halves(&mut header)?;
-        for (half, dropped) in halves.iter_mut().zip([self.0 as u32, (self.0 >> 32) as u32]) {
-            half.effective &= !dropped;
-            half.permitted &= !dropped;
-            half.inheritable &= !dropped;
-        }
-        // SAFETY: the kernel reads the header and two halves.
-        cerr(unsafe { libc::syscall(libc::SYS_capset, &raw mut header, halves.as_ptr()) }).map(|_| ())
-    }
 }

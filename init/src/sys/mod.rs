@@ -6,6 +6,7 @@
 
 mod alarm;
 mod alter;
+mod capabilities;
 mod clock;
 mod control;
 mod errno;
@@ -26,7 +27,8 @@ mod wait;
 mod words;
 
 pub use self::alarm::Alarm;
-pub use self::alter::{Alteration, Alterations, Capabilities, has_capability};
+pub use self::alter::{Alteration, Alterations};
+pub use self::capabilities::{Capabilities, CapabilitySets, bounding_set, has_capability};
 pub use self::clock::{microseconds_since_1970, now};
 pub use self::control::{Control, Door, Peer};
 pub use self::errno::Errno;

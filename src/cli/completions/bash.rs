@@ -11,16 +11,13 @@ const TEMPLATE: &str = include_str!("template.bash");
 pub(super) fn script() -> String {
     let with_value: Vec<String> = valued().map(|row| format!("--{}", row.long)).collect();
     let all: Vec<String> = TABLE.iter().flat_map(Row::spellings).collect();
-    let running = || subcommands::TABLE.iter().filter(|row| row.runs_a_command());
-    let own: Vec<String> = running().flat_map(|row| row.options).flat_map(Row::spellings).collect();
     let names = joined(subcommands::TABLE.iter().map(|row| row.name), " ");
     TEMPLATE
         .replace("@values@", values().trim_end())
         .replace("@subcommand-cases@", of_subcommands().trim_end())
         .replace("@valued@", &joined(with_value.iter().map(String::as_str), "|"))
         .replace("@options@", &joined(all.iter().map(String::as_str), " "))
-        .replace("@own@", &joined(own.iter().map(String::as_str), " "))
-        .replace("@running@", &joined(running().map(|row| row.name), "|"))
+        .replace("@running-cases@", of_running().trim_end())
         .replace("@subcommands@", &names)
 }
 
@@ -40,6 +37,17 @@ fn offer(row: &Row) -> Option<String> {
         Kind::Choice => Some(format!("_supervise_offer -W '{}'", choices(row.value?))),
         kind => Some(format!("_supervise_{}", function(kind)?)),
     }
+}
+
+/// A case for each subcommand that runs one: its own options stand beside those of the init.
+fn of_running() -> String {
+    let mut out = String::new();
+    for row in subcommands::TABLE.iter().filter(|row| row.runs_a_command()) {
+        let own: Vec<String> = row.options.iter().flat_map(Row::spellings).collect();
+        let own = joined(own.iter().map(String::as_str), " ");
+        let _ = writeln!(out, "            {}) i=2 place=target options+=' {own}' ;;", row.name);
+    }
+    out
 }
 
 /// A case for each subcommand that runs no command: all that may stand behind it.

@@ -12,8 +12,9 @@ const TEMPLATE: &str = include_str!("template.fish");
 pub(super) fn script() -> String {
     let with_value: Vec<String> = valued().map(|row| format!("--{}", row.long)).collect();
     let mut lines = String::new();
+    let when = format!("__supervise_in first options value {}", joined(running_names(), " "));
     for row in &TABLE {
-        option(&mut lines, row, "__supervise_in first options value target");
+        option(&mut lines, row, &when);
     }
     for row in &subcommands::TABLE {
         subcommand(&mut lines, row);
@@ -56,7 +57,7 @@ fn subcommand(out: &mut String, row: &subcommands::Row) {
     let _ = writeln!(out, "complete -c supervise -n '__supervise_in first' -a {name} -d {told}");
     if row.runs_a_command() {
         for own in row.options {
-            option(out, own, "__supervise_in target value");
+            option(out, own, &format!("__supervise_in {name} value"));
         }
         return;
     }

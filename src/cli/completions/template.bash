@@ -79,7 +79,7 @@ _supervise_capabilities() {
 }
 _supervise_command_name() { _supervise_offer -c; }
 
-_supervise_target() {
+_supervise_target_wait_for() {
     case $tail in
         unix:* | file:*)
             _supervise_after :
@@ -100,6 +100,8 @@ _supervise_target() {
             ;;
     esac
 }
+
+_supervise_target_run() { _supervise_directory; }
 
 # The value of an option, as far as it is there.
 _supervise_value() {
@@ -146,7 +148,7 @@ _supervise() {
     i=1
     if ((n > 1)); then
         case ${words[1]} in
-            @running@) i=2 place=target options+=' @own@' ;;
+@running-cases@
 @subcommand-cases@
         esac
     fi
@@ -169,7 +171,7 @@ _supervise() {
     elif [[ $cur == -* || $place == plain ]]; then
         _supervise_offer -W "$options"
     elif [[ $place == target ]]; then
-        _supervise_target
+        "_supervise_target_${words[1]//-/_}"
     else
         _supervise_command "${starts[n]}"
         head='' tail=$cur

@@ -1,7 +1,7 @@
 # Completions of supervise for fish, made by `supervise completions fish`.
 
-# Prints where we are: in the `value` of an option, at the `first` word, at `options` or the command, at the `target` of a
-# subcommand that has some, in another subcommand, or in the `command`, followed by its words so far.
+# Prints where we are: in the `value` of an option, at the `first` word, at `options` or the command, in a
+# subcommand, or in the `command`, followed by its words so far.
 function __supervise_where
     set -l words (commandline -opc)
     set -e words[1]
@@ -15,7 +15,7 @@ function __supervise_where
     end
     set -l place options
     if contains -- $words[1] @running@
-        set place target
+        set place $words[1]
         set -e words[1]
     end
     while set -q words[1]
@@ -33,7 +33,7 @@ function __supervise_where
             case '-*'
                 set -e words[1]
             case '*'
-                if test $place = target
+                if test $place != options
                     set -e words[1]
                 else
                     echo command
@@ -142,7 +142,7 @@ function __supervise_command_name
     complete -C (commandline -ct)
 end
 
-function __supervise_target
+function __supervise_target_wait_for
     set -l word (commandline -ct)
     if string match -q -r -- '^(?<kind>unix:|file:)' $word
         printf '%s\n' $kind(__fish_complete_path (string replace -- $kind '' $word))
@@ -155,5 +155,6 @@ end
 
 complete -c supervise -f
 complete -c supervise -n __supervise_at_command -a '(__supervise_command)'
-complete -c supervise -n '__supervise_in target' -a '(__supervise_target)'
+complete -c supervise -n '__supervise_in wait-for' -a '(__supervise_target_wait_for)'
+complete -c supervise -n '__supervise_in run' -a '(__supervise_directory)'
 @lines@

@@ -58,7 +58,7 @@ _supervise_capabilities() {
 
 _supervise_command_name() { _command_names -e; }
 
-_supervise_target() {
+_supervise_target_wait-for() {
     if compset -P '(unix|file):'; then
         _files
     elif compset -P 'exec:'; then
@@ -69,6 +69,8 @@ _supervise_target() {
         compadd -S '' tcp: unix: http:// file: exec:
     fi
 }
+
+_supervise_target_run() { _files -/; }
 
 # The first word that is no option.
 _supervise_first() {
@@ -90,9 +92,11 @@ _supervise_waiting() {
     fi
     local -a options=(
 @specs@
-@own@
     )
-    _arguments -s -S : $options '*:target:_supervise_target'
+    case $1 in
+@running-cases@
+    esac
+    _arguments -s -S : $options "*:target:_supervise_target_$1"
 }
 
 _supervise() {
@@ -107,7 +111,7 @@ _supervise() {
         esac
         case $subcommand in
             (@names@) _arguments -s -S : $options; return ;;
-            (@running@) _supervise_waiting; return ;;
+            (@running@) _supervise_waiting $subcommand; return ;;
         esac
     fi
     options=(

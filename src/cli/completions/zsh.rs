@@ -20,7 +20,7 @@ pub(super) fn script() -> String {
     TEMPLATE
         .replace("@names@", &joined(plain, "|"))
         .replace("@running@", &joined(running().map(|row| row.name), "|"))
-        .replace("@own@", running().map(|row| specs(&mut row.options.iter())).collect::<String>().trim_end())
+        .replace("@running-cases@", of_running().trim_end())
         .replace("@specs@", specs(&mut TABLE.iter()).trim_end())
         .replace("@subcommand-cases@", of_subcommands().trim_end())
         .replace("@subcommands@", &joined(described.iter().map(String::as_str), " "))
@@ -80,6 +80,16 @@ fn action(row: &Row) -> String {
 /// As `_arguments` reads a description.
 fn escaped(text: &str) -> String {
     text.replace('\\', "\\\\").replace(':', "\\:").replace('[', "\\[").replace(']', "\\]")
+}
+
+/// A case for each subcommand that runs one: its own options stand beside those of the init.
+fn of_running() -> String {
+    let mut out = String::new();
+    for row in subcommands::TABLE.iter().filter(|row| row.runs_a_command()) {
+        let own = specs(&mut row.options.iter());
+        let _ = writeln!(out, "        ({}) options+=(\n{own}        ) ;;", row.name);
+    }
+    out
 }
 
 /// A case for each subcommand that runs no command.

@@ -1,6 +1,7 @@
 //! The texts beside the table of options.
 
 mod clients;
+mod run;
 
 use super::super::subcommands::Subcommand;
 use super::page::{Part, Section};
@@ -190,9 +191,11 @@ pub(super) const ONLY_IN_THE_MAN_PAGE: &[Section] = &[
 pub(super) fn of(subcommand: Subcommand) -> &'static [Section] {
     match subcommand {
         Subcommand::WaitFor => WAIT_FOR,
+        Subcommand::Run => run::RUN,
         Subcommand::Shims => SHIMS,
         Subcommand::Client(client) => clients::of(client),
         Subcommand::Ctl => clients::CTL,
+        Subcommand::Features => run::FEATURES,
         Subcommand::Completions => COMPLETIONS,
         Subcommand::Man => MAN,
     }

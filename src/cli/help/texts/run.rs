@@ -1,0 +1,67 @@
+//! The texts of `run`.
+
+use super::super::page::{Part, Section};
+
+use Part::{Example, Term, Text};
+
+/// What is to be said about `supervise run` beyond its row.
+pub(super) const RUN: &[Section] = &[
+    Section {
+        title: "More",
+        parts: &[
+            Text(
+                "COMMAND runs in new namespaces with ROOTFS as its root, below a supervise that is process 1 there: \
+                 poweroff, halt, reboot and shutdown work, whatever the distribution. It takes the options of supervise \
+                 too, for COMMAND; the files that `--env-file` names are the host's, all others are those inside.",
+            ),
+            Text(
+                "ROOTFS stays as it is. It may be several directories, DIR:DIR, of which the first is on top. What is \
+                 written goes to memory and vanishes at the end; `--upper` keeps it.",
+            ),
+            Text(
+                "Signals go to COMMAND. If supervise is killed, the container dies with it. Nothing of the environment of \
+                 the host is passed on but TERM.",
+            ),
+        ],
+    },
+    Section {
+        title: "Exit codes",
+        parts: &[
+            Term("the same", "As of COMMAND: 128 + n if signal n ended it, 127 not found, 126 not executable."),
+            Term("125", "The container cannot be made. What had been done is undone."),
+        ],
+    },
+    Section {
+        title: "Examples",
+        parts: &[
+            Example(
+                "Another distribution, tried out and forgotten:",
+                &["debootstrap trixie /srv/trixie", "supervise run /srv/trixie"],
+            ),
+            Example(
+                "A server whose files stay, in the network of the host:",
+                &["supervise run --upper /srv/web --net host /srv/trixie -- nginx -g 'daemon off;'"],
+            ),
+        ],
+    },
+];
+
+pub(super) const FEATURES: &[Section] = &[
+    Section {
+        title: "More",
+        parts: &[
+            Text(
+                "Each namespace, mount and call is tried by this user, in a child whose namespaces end with it. A user that is \
+                 not root tries them in a user namespace, as `supervise run` does. It ends with 0, whatever there is.",
+            ),
+            Text("What is missing is told with its reason, and with the way out where there is one."),
+        ],
+    },
+    Section {
+        title: "Examples",
+        parts: &[
+            Example("At a prompt:", &["supervise features"]),
+            Example("In a script:", &["supervise features --json | jq .mounts.overlay.available"]),
+        ],
+    },
+];

@@ -1,0 +1,133 @@
+//! Our own file inside, and the names of those who ask for shutdowns.
+//!
+//! It is on a filesystem to which nothing can be written: process 1 is executed from there, so that what is behind
+//! /proc/1/exe leads to no file of the host that could be written to (CVE-2019-5736); and it is bound over the clients that
+//! the image has.
+
+use std::ffi::CStr;
+use std::fs::File;
+use std::os::fd::OwnedFd;
+use std::path::Path;
+
+use log::debug;
+use nix::errno::Errno;
+use nix::fcntl::{OFlag, openat, readlink};
+use nix::mount::{MsFlags, mount as mount_2};
+use nix::sys::sendfile::sendfile64;
+use nix::sys::stat::{Mode, fchmod, fstat, mkdirat, stat};
+use nix::unistd::symlinkat;
+
+use super::inside::{Inside, Links, make_file, path_of};
+use super::mounts::bind;
+use super::root::{open_beneath, open_directory};
+use super::{Site, Why};
+use crate::request;
+
+/// Where it is inside. The last directory of PATH, for images without clients.
+pub(in crate::runtime) const DIRECTORY: &str = "/run/supervise/bin";
+/// Itself.
+pub(super) const FILE: &CStr = c"/run/supervise/bin/supervise";
+
+/// Where distributions have their clients.
+const PLACES: [&str; 4] = ["/sbin", "/usr/sbin", "/bin", "/usr/bin"];
+
+pub(super) fn offer(site: &mut Site) -> Result<(), Why> {
+    let stage = site.stage()?;
+    mkdirat(stage, "bin", Mode::from_bits_truncate(0o755))?;
+    let place = open_beneath(stage, "bin")?;
+    let flags = MsFlags::MS_NOSUID | MsFlags::MS_NODEV;
+    mount_2(Some("tmpfs"), path_of(&place).as_str(), Some("tmpfs"), flags, Some("mode=755"))?;
+    let bin = open_beneath(stage, "bin")?;
+    for name in request::names() {
+        symlinkat("supervise", &bin, name)?;
+    }
+    let ours = put_ourselves(stage, &bin)?;
+    let nothing: Option<&str> = None;
+    // The filesystem itself, and so each mount of it.
+    mount_2(nothing, path_of(&bin).as_str(), nothing, flags | MsFlags::MS_REMOUNT | MsFlags::MS_RDONLY, nothing)?;
+    let root = site.root()?;
+    bind(&bin, &root.directory(Path::new(DIRECTORY), Links::Followed)?, MsFlags::MS_REC)?;
+    bind_over_clients(root, &ours)
+}
+
+/// Puts our own file there, and returns it.
+fn put_ourselves(stage: &OwnedFd, bin: &OwnedFd) -> Result<OwnedFd, Why> {
+    match show_ourselves(stage) {
+        Ok(ours) => {
+            make_file(bin, Path::new("supervise"))?;
+            bind(&ours, &open_beneath(bin, "supervise")?, MsFlags::empty())?;
+            Ok(ours)
+        }
+        Err(why) => {
+            debug!(event = "copy"; "our file cannot be shown by an overlay: {why}; it is copied");
+            copy_ourselves(bin)?;
+            open_beneath(bin, "supervise")
+        }
+    }
+}
+
+/// By an overlay without an upper directory: it can be written to by nobody, however it is mounted, and no memory is used
+/// for a copy.
+fn show_ourselves(stage: &OwnedFd) -> Result<OwnedFd, Why> {
+    let path = readlink("/proc/self/exe")?;
+    let path = Path::new(&path);
+    let (Some(directory), Some(name)) = (path.parent(), path.file_name()) else {
+        return Err(Why::Kernel(Errno::ENOENT));
+    };
+    let directory = open_directory(directory)?;
+    for name in ["none", "ours"] {
+        mkdirat(stage, name, Mode::from_bits_truncate(0o755))?;
+    }
+    // It wants two of them.
+    let data = format!("lowerdir={}:{}", path_of(&open_beneath(stage, "none")?), path_of(&directory));
+    let place = open_beneath(stage, "ours")?;
+    let flags = MsFlags::MS_RDONLY | MsFlags::MS_NOSUID | MsFlags::MS_NODEV;
+    mount_2(Some("overlay"), path_of(&place).as_str(), Some("overlay"), flags, Some(data.as_str()))?;
+    let shown = openat(
+        open_beneath(stage, "ours")?,
+        name,
+        OFlag::O_PATH | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC,
+        Mode::empty(),
+    )?;
+    // Another file may have the name by now.
+    let (ours, found) = (stat("/proc/self/exe")?, fstat(&shown)?);
+    let is_same = ours.st_ino == found.st_ino && ours.st_size == found.st_size;
+    if is_same { Ok(shown) } else { Err(Why::Kernel(Errno::ESTALE)) }
+}
+
+/// As fast as the kernel copies it.
+fn copy_ourselves(bin: &OwnedFd) -> Result<(), Why> {
+    let source = File::open("/proc/self/exe").map_err(|error| {
+        Why::File("/proc/self/exe".into(), Errno::from_raw(error.raw_os_error().unwrap_or(libc::EIO)))
+    })?;
+    let flags = OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_WRONLY | OFlag::O_CLOEXEC;
+    let copy = openat(bin, "supervise", flags, Mode::from_bits_truncate(0o555))?;
+    let mut left = usize::try_from(fstat(&source)?.st_size).unwrap_or(0);
+    while left > 0 {
+        match sendfile64(&copy, &source, None, left)? {
+            0 => return Err(Why::Kernel(Errno::EIO)),
+            count => left = left.saturating_sub(count),
+        }
+    }
+    Ok(fchmod(&copy, Mode::from_bits_truncate(0o555))?)
+}
+
+/// Over the names themselves, also where they are links: what these lead to may be a program with more names.
+fn bind_over_clients(root: &Inside, ours: &OwnedFd) -> Result<(), Why> {
+    let mut seen = Vec::new();
+    for place in PLACES {
+        let Ok(directory) = root.find(Path::new(place), OFlag::O_DIRECTORY, Links::Followed) else { continue };
+        let status = fstat(&directory)?;
+        // One of them is often a link to another.
+        if seen.contains(&(status.st_dev, status.st_ino)) {
+            continue;
+        }
+        seen.push((status.st_dev, status.st_ino));
+        for name in request::names() {
+            if let Ok(client) = open_beneath(&directory, name) {
+                bind(ours, &client, MsFlags::empty()).map_err(|why| why.about(&Path::new(place).join(name)))?;
+            }
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,93 @@
+//! Why a step could not be done.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use nix::errno::Errno;
+use supervise_init::sys;
+
+use crate::runtime::network;
+use crate::runtime::rights::{capabilities, seccomp};
+
+/// The reason, which follows "cannot ...: ".
+#[derive(Debug)]
+pub(in crate::runtime) enum Why {
+    Kernel(Errno),
+    /// Of this file, which may be inside or on the host.
+    File(PathBuf, Errno),
+    /// What must be a directory is one of the image's links.
+    Link(PathBuf),
+    /// No device of that number.
+    NotThatDevice(&'static str),
+    /// Before Linux 5.6, or refused by a filter.
+    NoOpenat2(Errno),
+    /// Another container writes there.
+    InUse(PathBuf),
+    /// The host's root cannot be left.
+    RamRoot,
+    /// And what may help.
+    Overlay(Errno, Option<&'static str>),
+    Rights(capabilities::Error),
+    Filter(seccomp::Error),
+    Network(network::Error),
+    MonitorGone,
+    /// A step before one that it needs.
+    OutOfOrder,
+}
+
+impl Why {
+    /// What the kernel said was about this file.
+    pub(super) fn about(self, path: &Path) -> Why {
+        match self {
+            Why::Kernel(errno) => Why::File(path.to_owned(), errno),
+            why => why,
+        }
+    }
+
+    /// The file is in that directory.
+    pub(super) fn within(self, directory: &Path) -> Why {
+        match self {
+            Why::File(path, errno) => Why::File(directory.join(path), errno),
+            why => why,
+        }
+    }
+
+    /// What the kernel said of that file.
+    pub(super) fn of(path: impl AsRef<Path>) -> impl FnOnce(Errno) -> Why {
+        move |errno| Why::File(path.as_ref().to_owned(), errno)
+    }
+}
+
+impl From<Errno> for Why {
+    fn from(errno: Errno) -> Why {
+        Why::Kernel(errno)
+    }
+}
+
+impl fmt::Display for Why {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let text = |errno: &Errno| sys::Errno(*errno as i32);
+        match self {
+            Why::Kernel(errno) => write!(f, "{}", text(errno)),
+            Why::File(path, errno) => write!(f, "{}: {}", path.display(), text(errno)),
+            Why::Link(path) => {
+                write!(f, "in the root filesystem {} is a symbolic link; make it a directory", path.display())
+            }
+            Why::NotThatDevice(name) => write!(f, "/dev/{name} of the host is another device, or none"),
+            Why::NoOpenat2(errno) => write!(f, "openat2(2) is needed, which Linux has since 5.6: {}", text(errno)),
+            Why::InUse(dir) => write!(f, "another container writes to {}", dir.display()),
+            Why::Overlay(errno, hint) => {
+                write!(f, "{}", text(errno))?;
+                hint.map_or(Ok(()), |hint| write!(f, " ({hint})"))
+            }
+            Why::RamRoot => f.write_str(
+                "invalid argument (is the root of the host a ramfs, as in an initramfs? the kernel refuses that)",
+            ),
+            Why::Rights(error) => error.fmt(f),
+            Why::Filter(error) => error.fmt(f),
+            Why::Network(error) => error.fmt(f),
+            Why::MonitorGone => f.write_str("the supervise that watches it is gone"),
+            Why::OutOfOrder => f.write_str("the step that it needs was not done"),
+        }
+    }
+}

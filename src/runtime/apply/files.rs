@@ -1,0 +1,58 @@
+//! The name of the container, and the files of /etc that are about it.
+
+use std::fs;
+use std::io::Write as _;
+use std::path::Path;
+
+use log::debug;
+use nix::errno::Errno;
+use nix::fcntl::{OFlag, openat};
+use nix::mount::MsFlags;
+use nix::sys::stat::Mode;
+use nix::unistd::sethostname;
+
+use super::mounts::bind;
+use super::root::open_beneath;
+use super::{Site, Why, inside};
+use crate::runtime::ids::are_in_user_namespace;
+use crate::runtime::plan::File;
+
+pub(super) fn name_host(site: &mut Site, name: &str) -> Result<(), Why> {
+    sethostname(name)?;
+    name.clone_into(&mut site.hostname);
+    Ok(())
+}
+
+/// Made beside the root and bound over what the image has: that stays as it is, and is not followed if it is a link.
+pub(super) fn put(site: &mut Site, file: File) -> Result<(), Why> {
+    let Some(content) = content(file, site) else { return Ok(()) };
+    let path = file.path();
+    let name = path.file_name().map_or(Path::new("file"), Path::new);
+    let files = open_beneath(site.stage()?, "files")?;
+    let made = inside::make_file(&files, name).map_err(Why::of(path))?;
+    fs::File::from(made)
+        .write_all(content.as_bytes())
+        .map_err(|error| Why::File(path.to_owned(), Errno::from_raw(error.raw_os_error().unwrap_or(libc::EIO))))?;
+    let made = openat(&files, name, OFlag::O_PATH | OFlag::O_CLOEXEC, Mode::empty())?;
+    match site.root()?.file(path) {
+        // In a user namespace nobody is root over the image's /etc if that belongs to a root who is not in it.
+        Err(Why::File(_, Errno::EACCES | Errno::EOVERFLOW)) if are_in_user_namespace() => {
+            debug!(event = "file"; "{} is not in the image and cannot be made there; going on without", path.display());
+            Ok(())
+        }
+        place => bind(&made, &place?, MsFlags::empty()),
+    }
+}
+
+/// `None`: the image's own stays.
+fn content(file: File, site: &Site) -> Option<String> {
+    let hostname = &site.hostname;
+    match (file, &site.name_server) {
+        (File::Hostname, _) => Some(format!("{hostname}\n")),
+        (File::Hosts, _) => {
+            Some(format!("127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n127.0.1.1\t{hostname}\n"))
+        }
+        (File::Resolvers, Some(server)) => Some(format!("nameserver {server}\n")),
+        (File::Resolvers, None) => fs::read_to_string("/etc/resolv.conf").ok(),
+    }
+}

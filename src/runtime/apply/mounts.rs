@@ -1,0 +1,194 @@
+//! Mounts inside.
+
+use std::ffi::CString;
+use std::os::fd::{AsFd as _, OwnedFd};
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::{Path, PathBuf};
+
+use nix::errno::Errno;
+use nix::fcntl::{OFlag, open};
+use nix::mount::{MsFlags, mount as mount_2};
+use nix::sys::stat::{Mode, SFlag, fstat, major, minor, mkdirat};
+use nix::sys::statvfs::{FsFlags, fstatvfs};
+
+use super::inside::{Inside, Kind, Links, kind, path_of};
+use super::{Site, Why};
+use crate::runtime::spec::{Mount, Source};
+use crate::sys::{HowFar, attach_mount, clone_tree, restrict_mount};
+
+const NOTHING: Option<&str> = None;
+
+/// Nothing that is mounted from here on is seen in the namespace that we are from, nor the other way round.
+pub(super) fn cut_propagation() -> Result<(), Why> {
+    mount_2(NOTHING, "/", NOTHING, MsFlags::MS_REC | MsFlags::MS_PRIVATE, NOTHING).map_err(Why::from)
+}
+
+/// Each as it is before something of ours is mounted in it.
+pub(super) fn open_sources(site: &mut Site, sources: &[PathBuf]) -> Result<(), Why> {
+    for source in sources {
+        site.sources.push_back(tree(source)?);
+    }
+    Ok(())
+}
+
+/// What is there, with all that is mounted in it, as a mount that is nowhere yet.
+pub(super) fn tree(path: &Path) -> Result<OwnedFd, Why> {
+    let text = CString::new(path.as_os_str().as_bytes()).map_err(|_| Why::File(path.to_owned(), Errno::EINVAL))?;
+    clone_tree(&text).map_err(Why::of(path))
+}
+
+pub(super) fn mount(site: &mut Site, mount: &Mount) -> Result<(), Why> {
+    let path = mount.destination.as_path();
+    match &mount.source {
+        Source::Filesystem { kind, data } => {
+            let root = site.root()?;
+            // A link at one of these would put what tells of the system in the place of something else.
+            let links = if path.parent() == Some(Path::new("/")) && *kind != "tmpfs" || path == Path::new("/dev") {
+                Links::Refused
+            } else {
+                Links::Followed
+            };
+            let place = root.directory(path, links)?;
+            if is_root(root, &place)? {
+                return Err(Why::Link(path.to_owned()));
+            }
+            let data = Some(data.as_ref()).filter(|data| !data.is_empty());
+            match mount_2(Some(*kind), path_of(&place).as_str(), Some(*kind), mount.flags, data) {
+                // Where the network is the host's, a user namespace may not have its own sysfs (sysfs(5)).
+                Err(Errno::EPERM) if *kind == "sysfs" => bind_sysfs(root, &place, path),
+                other => other.map_err(Why::from),
+            }
+        }
+        Source::Bind { read_only, .. } => {
+            let source = site.sources.pop_front().ok_or(Why::OutOfOrder)?;
+            let root = site.root()?;
+            let place = match kind(&source)? {
+                Kind::Directory => root.directory(path, Links::Followed)?,
+                Kind::File => root.file(path)?,
+            };
+            if is_root(root, &place)? {
+                return Err(Why::Link(path.to_owned()));
+            }
+            let flags = if *read_only { mount.flags | MsFlags::MS_RDONLY } else { mount.flags };
+            attach_mount(source.as_fd(), place.as_fd())?;
+            restrict(&source, flags, HowFar::Tree)
+        }
+    }
+}
+
+/// Whether a link has led to the root itself: what is mounted there is not seen by who is in it already.
+fn is_root(root: &Inside, place: &OwnedFd) -> Result<bool, Why> {
+    let [root, place] = [fstat(root.root())?, fstat(place)?];
+    Ok((root.st_dev, root.st_ino) == (place.st_dev, place.st_ino))
+}
+
+fn bind_sysfs(root: &Inside, place: &OwnedFd, path: &Path) -> Result<(), Why> {
+    let source = open("/sys", OFlag::O_PATH | OFlag::O_CLOEXEC, Mode::empty())?;
+    bind(&source, place, MsFlags::MS_REC)?;
+    restrict(&reopen(root, path)?, MsFlags::MS_RDONLY, HowFar::Tree)
+}
+
+pub(super) fn bind(source: &OwnedFd, place: &OwnedFd, recursive: MsFlags) -> Result<(), Why> {
+    let (source, place) = (path_of(source), path_of(place));
+    mount_2(Some(source.as_str()), place.as_str(), NOTHING, MsFlags::MS_BIND | recursive, NOTHING).map_err(Why::from)
+}
+
+/// What is mounted there now: a descriptor of the place is still of what lies under it.
+fn reopen(root: &Inside, path: &Path) -> Result<OwnedFd, Why> {
+    root.find(path, OFlag::O_NOFOLLOW, Links::Followed)
+        .or_else(|_| root.find(path, OFlag::empty(), Links::Followed))
+        .map_err(Why::of(path))
+}
+
+/// Takes from a mount what these flags take, and leaves what it lacks already.
+pub(super) fn restrict(mount: &OwnedFd, flags: MsFlags, how_far: HowFar) -> Result<(), Why> {
+    let attributes = [
+        (MsFlags::MS_RDONLY, libc::MOUNT_ATTR_RDONLY),
+        (MsFlags::MS_NOSUID, libc::MOUNT_ATTR_NOSUID),
+        (MsFlags::MS_NODEV, libc::MOUNT_ATTR_NODEV),
+        (MsFlags::MS_NOEXEC, libc::MOUNT_ATTR_NOEXEC),
+    ];
+    let attributes = attributes.iter().filter(|(flag, _)| flags.contains(*flag)).fold(0, |all, (_, one)| all | one);
+    match restrict_mount(mount.as_fd(), attributes, how_far) {
+        // Linux before 5.12, or a filter that does not know it. What is mounted in the mount stays as it is there.
+        Err(Errno::ENOSYS | Errno::EPERM) => remount(mount, flags),
+        other => other.map_err(Why::from),
+    }
+}
+
+/// The same by mount(2), which would give back what is not named.
+fn remount(mount: &OwnedFd, flags: MsFlags) -> Result<(), Why> {
+    let kept = [
+        (FsFlags::ST_RDONLY, MsFlags::MS_RDONLY),
+        (FsFlags::ST_NOSUID, MsFlags::MS_NOSUID),
+        (FsFlags::ST_NODEV, MsFlags::MS_NODEV),
+        (FsFlags::ST_NOEXEC, MsFlags::MS_NOEXEC),
+        (FsFlags::ST_NOATIME, MsFlags::MS_NOATIME),
+        (FsFlags::ST_NODIRATIME, MsFlags::MS_NODIRATIME),
+    ];
+    let has = fstatvfs(mount)?.flags();
+    let kept = kept.iter().filter(|(had, _)| has.contains(*had)).fold(flags, |all, (_, flag)| all | *flag);
+    let flags = MsFlags::MS_REMOUNT | MsFlags::MS_BIND | kept;
+    mount_2(NOTHING, path_of(mount).as_str(), NOTHING, flags, NOTHING).map_err(Why::from)
+}
+
+/// Puts nothing in its place, if it is there.
+pub(super) fn mask(site: &mut Site, path: &str) -> Result<(), Why> {
+    let place = match site.root()?.find(Path::new(path), OFlag::O_NOFOLLOW, Links::Refused) {
+        Ok(place) => place,
+        Err(Errno::ENOENT | Errno::ENOTDIR) => return Ok(()),
+        Err(errno) => return Err(Why::File(path.into(), errno)),
+    };
+    match kind(&place)? {
+        Kind::File => {
+            let null = device("null", 1, 3)?;
+            bind(&null, &place, MsFlags::empty())
+        }
+        Kind::Directory => bind(void(site)?, &place, MsFlags::empty()),
+    }
+}
+
+/// An empty directory to which nothing can be written.
+fn void(site: &mut Site) -> Result<&OwnedFd, Why> {
+    if site.void.is_none() {
+        let stage = site.stage()?;
+        mkdirat(stage, "void", Mode::from_bits_truncate(0o755))?;
+        let place = super::root::open_beneath(stage, "void")?;
+        let flags = MsFlags::MS_RDONLY | MsFlags::MS_NOSUID | MsFlags::MS_NODEV | MsFlags::MS_NOEXEC;
+        mount_2(
+            Some("tmpfs"),
+            path_of(&place).as_str(),
+            Some("tmpfs"),
+            flags,
+            Some("mode=755,nr_blocks=1,nr_inodes=2"),
+        )?;
+        site.void = Some(super::root::open_beneath(site.stage()?, "void")?);
+    }
+    site.void.as_ref().ok_or(Why::OutOfOrder)
+}
+
+/// A device of the host, which it is told to be by its numbers: by its name alone it could be anything.
+pub(super) fn device(name: &'static str, major_number: u64, minor_number: u64) -> Result<OwnedFd, Why> {
+    let path = Path::new("/dev").join(name);
+    let device = open(&path, OFlag::O_PATH | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC, Mode::empty());
+    let device = device.map_err(Why::of(&path))?;
+    let status = fstat(&device)?;
+    let is_character = status.st_mode & SFlag::S_IFMT.bits() == SFlag::S_IFCHR.bits();
+    if is_character && (major(status.st_rdev), minor(status.st_rdev)) == (major_number, minor_number) {
+        Ok(device)
+    } else {
+        Err(Why::NotThatDevice(name))
+    }
+}
+
+/// What is there can be read, not written to.
+pub(super) fn protect(root: &Inside, path: &str) -> Result<(), Why> {
+    let path = Path::new(path);
+    let place = match root.find(path, OFlag::O_NOFOLLOW, Links::Refused) {
+        Ok(place) => place,
+        Err(Errno::ENOENT | Errno::ENOTDIR) => return Ok(()),
+        Err(errno) => return Err(Why::File(path.to_owned(), errno)),
+    };
+    bind(&place, &place, MsFlags::MS_REC)?;
+    restrict(&reopen(root, path)?, MsFlags::MS_RDONLY, HowFar::Tree)
+}

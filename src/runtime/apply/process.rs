@@ -1,0 +1,105 @@
+//! What is about the process itself, which becomes process 1.
+
+use std::ffi::CStr;
+use std::os::fd::AsFd as _;
+use std::path::Path;
+
+use log::debug;
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::prctl::set_pdeathsig;
+use nix::sys::signal::Signal;
+use nix::sys::stat::{Mode, umask};
+use nix::unistd::{AccessFlags, Gid, Uid, access, read, setgroups, setresgid, setresuid};
+
+use supervise_init::sys::Capabilities;
+
+use super::{Site, Why, clients};
+use crate::outfit::is_setgroups_denied;
+use crate::runtime::rights::capabilities::Sets;
+use crate::runtime::spec::Process;
+use crate::sys;
+
+/// Waits until the maps are written and our cgroup is ours.
+pub(super) fn await_monitor(site: &Site) -> Result<(), Why> {
+    wait_line(site).map(|_| ())
+}
+
+/// Waits until there is a network, and takes down its name server.
+pub(super) fn await_network(site: &mut Site) -> Result<(), Why> {
+    site.name_server = Some(wait_line(site)?);
+    Ok(())
+}
+
+/// What the monitor writes, which is read as it was written (O_DIRECT in pipe(2)).
+fn wait_line(site: &Site) -> Result<String, Why> {
+    let mut line = [0; 64];
+    // It is closed when the monitor gives up, or is gone.
+    match read(&site.lifeline, &mut line)? {
+        0 => Err(Why::MonitorGone),
+        count => Ok(String::from_utf8_lossy(line.get(..count).unwrap_or_default()).trim_end().to_owned()),
+    }
+}
+
+/// Takes the ids of root.
+pub(super) fn become_root() -> Result<(), Why> {
+    let (user, group) = (Uid::from_raw(0), Gid::from_raw(0));
+    setresgid(group, group, group)?;
+    setresuid(user, user, user)?;
+    forget_groups()
+}
+
+/// The caller's groups stay only where the kernel lets nobody leave them (user_namespaces(7)).
+fn forget_groups() -> Result<(), Why> {
+    match setgroups(&[]) {
+        Err(Errno::EPERM) if is_setgroups_denied() => Ok(()),
+        other => other.map_err(Why::from),
+    }
+}
+
+/// A session keyring of its own, where there are keys.
+pub(super) fn forget_keys() -> Result<(), Why> {
+    match sys::join_new_keyring() {
+        Err(errno @ (Errno::ENOSYS | Errno::EPERM | Errno::EACCES)) => {
+            // Then there are no keys, or nobody inside can ask for them either.
+            debug!(event = "keys"; "no session keyring is made: {}", errno.desc());
+            Ok(())
+        }
+        other => other.map_err(Why::from),
+    }
+}
+
+/// Root keeps these, and gives them to all that it runs.
+pub(super) fn drop_rights(kept: Capabilities) -> Result<(), Why> {
+    Sets::of_root(kept).apply(|| Ok(())).map(|_| ()).map_err(Why::Rights)
+}
+
+/// The kernel kills us when the monitor dies; if that has happened already, its end of the line is closed. (Its number
+/// says nothing: a parent in another PID namespace is 0.)
+pub(super) fn follow_monitor(site: &Site) -> Result<(), Why> {
+    set_pdeathsig(Signal::SIGKILL)?;
+    let mut line = [PollFd::new(site.lifeline.as_fd(), PollFlags::POLLIN)];
+    match poll(&mut line, PollTimeout::ZERO)? {
+        0 => Ok(()),
+        _ => Err(Why::MonitorGone),
+    }
+}
+
+/// Becomes process 1.
+pub(super) fn execute(process: &Process) -> Result<(), Why> {
+    umask(Mode::from_bits_truncate(0o022));
+    let mut words: Vec<&CStr> = process.words.iter().map(AsRef::as_ref).collect();
+    words.push(c"--");
+    match process.command.is_empty() {
+        true => words.push(shell()),
+        false => words.extend(process.command.iter().map(AsRef::<CStr>::as_ref)),
+    }
+    let environment: Vec<&CStr> = process.environment.iter().map(AsRef::as_ref).collect();
+    Err(Why::Kernel(sys::execute(clients::FILE, &words, &environment)))
+}
+
+/// The image's.
+fn shell() -> &'static CStr {
+    let bash = Path::new("/bin/bash");
+    if access(bash, AccessFlags::X_OK).is_ok() { c"/bin/bash" } else { c"/bin/sh" }
+}

@@ -1,0 +1,238 @@
+//! What stays outside: it starts process 1, passes signals on, and ends as that does.
+//!
+//! 1. All signals are blocked from before process 1 exists until the end, and taken one after the other: none is lost, and
+//!    the death of a container that ends at once is seen.
+//! 2. A signal that the terminal sends to its foreground reaches a container in that by itself, and is not sent twice.
+
+use std::ffi::OsStr;
+use std::fs;
+use std::os::fd::OwnedFd;
+
+use log::{debug, error, warn};
+use nix::errno::Errno;
+use nix::fcntl::OFlag;
+use nix::unistd::{Pid as NixPid, pipe2, setpgid};
+use supervise_init::core::{Received, Sender, Signal, Status};
+use supervise_init::sys::{
+    Pid, SigSet, Sleep, Tty, Wake, controlling_tty, process_group, send, stop_ourselves, talks_to_terminal,
+    this_process,
+};
+
+use super::apply::{self, Site};
+use super::cgroup::Limits;
+use super::host::OnHost;
+use super::ids;
+use super::plan::Step;
+use super::spec::Namespaces;
+use crate::cli::exit;
+use crate::end;
+use crate::sys::{self, Waiting, start_contained};
+
+/// Where the container stands to our terminal.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Standing {
+    /// It has the foreground that we had.
+    Foreground(Tty),
+    /// It shares the group of our caller: in a pipeline the terminal may be a neighbour's.
+    Shared,
+    /// A group of its own, and no terminal.
+    Apart,
+}
+
+impl Standing {
+    fn find() -> Standing {
+        match controlling_tty() {
+            Some(tty) if tty.is_ours() && talks_to_terminal() => Standing::Foreground(tty),
+            Some(_) => Standing::Shared,
+            None => Standing::Apart,
+        }
+    }
+
+    /// In the process that becomes process 1.
+    fn take(self) {
+        if self == Standing::Shared {
+            return;
+        }
+        let ourselves = NixPid::from_raw(0);
+        // It fails for no process that has just been made.
+        let _ = setpgid(ourselves, ourselves);
+        if let Standing::Foreground(tty) = self {
+            // SIGTTOU is blocked. A terminal that is gone has no foreground.
+            let _ = tty.set_foreground(this_process().number());
+        }
+    }
+}
+
+/// What becomes of a signal that we get.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Answer {
+    Forward,
+    /// As the container has by the same key.
+    Stop,
+    Nothing,
+}
+
+fn answer(received: Received, standing: Standing) -> Answer {
+    match (received.signal, received.sender, standing) {
+        (Signal::CHLD, _, _) => Answer::Nothing,
+        // Of a line to who has ended meanwhile.
+        (Signal::PIPE, Sender::Kernel, _) => Answer::Nothing,
+        // That the terminal is gone is told to the session's leader alone.
+        (Signal::HUP, _, _) => Answer::Forward,
+        (signal, Sender::Kernel, Standing::Shared) if signal.is_job_stop() => Answer::Stop,
+        (_, Sender::Kernel, Standing::Shared) => Answer::Nothing,
+        // It would stop process 1 itself of all, which passes no signal on then.
+        (Signal::TTIN | Signal::TTOU, Sender::Kernel, _) => Answer::Nothing,
+        _ => Answer::Forward,
+    }
+}
+
+/// How it ended.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Ended {
+    Code(u8),
+    /// It is to be set up again.
+    Reboot,
+}
+
+/// A container that is to be.
+pub(super) struct Container<'a> {
+    pub(super) steps: &'a [Step],
+    pub(super) namespaces: &'a Namespaces,
+    pub(super) limits: &'a Limits,
+    pub(super) id: &'a str,
+    /// Where helpers are looked for.
+    pub(super) path: Option<&'a OsStr>,
+}
+
+impl Container<'_> {
+    /// Makes it and watches it to its end.
+    pub(super) fn live(&self) -> Ended {
+        let standing = Standing::find();
+        let group = process_group();
+        let mut on_host = OnHost::default();
+        let ended = match self.start(standing, &mut on_host) {
+            Ok((child, _lifeline)) => watch(child, standing),
+            Err(code) => Ended::Code(code),
+        };
+        if let Standing::Foreground(tty) = standing {
+            // Nobody of the group that has it is left. SIGTTOU is blocked.
+            let _ = tty.set_foreground(group);
+        }
+        on_host.remove();
+        ended
+    }
+
+    /// Starts it. What is returned beside its number is the line that is closed when we die.
+    fn start(&self, standing: Standing, on_host: &mut OnHost) -> Result<(Pid, OwnedFd), u8> {
+        let failed = |errno: Errno| {
+            let step = self.steps.first().map_or_else(String::new, Step::to_string);
+            error!("cannot {step}: {}", hinted(errno, self.namespaces));
+            exit::FAILURE
+        };
+        on_host.limit(self.limits, self.id);
+        // Each write is read by itself (O_DIRECT in pipe(2)).
+        let (far, near) = pipe2(OFlag::O_CLOEXEC | OFlag::O_DIRECT).map_err(failed)?;
+        let mut ends = Some((far, near));
+        let child = start_contained(self.namespaces.flags(), || {
+            standing.take();
+            let Some((far, near)) = ends.take() else { return exit::FAILURE };
+            drop(near);
+            match apply::all(self.steps, &mut Site::new(far)) {
+                // The monitor has said why, or is gone.
+                Ok(()) | Err((_, apply::Why::MonitorGone)) => {}
+                Err((step, why)) => error!("cannot {step}: {why}"),
+            }
+            exit::FAILURE
+        });
+        let child = child.map_err(failed)?;
+        let Some((far, near)) = ends else { return Err(exit::FAILURE) };
+        drop(far);
+        if let Err(why) = self.serve(child, &near, on_host) {
+            error!("{why}");
+            // It waits for us, finds the line closed, and ends.
+            drop(near);
+            let _ = sys::find_end(child, Waiting::Block);
+            sys::reap(child);
+            return Err(exit::FAILURE);
+        }
+        Ok((child, near))
+    }
+
+    /// What has to be done from outside, in the order in which it is waited for.
+    fn serve(&self, child: Pid, line: &OwnedFd, on_host: &mut OnHost) -> Result<(), String> {
+        // Who has ended meanwhile has said why.
+        let tell = |word: &str| {
+            let _ = nix::unistd::write(line, format!("{word}\n").as_bytes());
+        };
+        if self.steps.contains(&Step::AwaitMonitor) {
+            on_host.place(child).map_err(|error| error.to_string())?;
+            if let Some(ids) = &self.namespaces.user {
+                ids::write(ids, child).map_err(|why| format!("cannot map the ids of the user namespace: {why}"))?;
+            }
+            tell("go");
+        }
+        if self.steps.contains(&Step::AwaitNetwork) {
+            tell(on_host.connect(child, self.path, self.id)?);
+        }
+        Ok(())
+    }
+}
+
+fn hinted(errno: Errno, namespaces: &Namespaces) -> String {
+    let text = supervise_init::sys::Errno(errno as i32);
+    match (errno, &namespaces.user) {
+        (Errno::EPERM, None) => format!("{text} (needs CAP_SYS_ADMIN, or --user-ns)"),
+        (Errno::EPERM, Some(_)) => format!("{text} (does this system let users make user namespaces?)"),
+        (Errno::ENOSPC, _) => format!("{text} (the limit is in /proc/sys/user/max_*_namespaces)"),
+        _ => text.to_string(),
+    }
+}
+
+/// Until it has ended.
+fn watch(child: Pid, standing: Standing) -> Ended {
+    let mut sleep = Sleep::new(this_process());
+    let mut waiting = Waiting::Look;
+    loop {
+        match sleep.wait_signal(SigSet::ALL, None) {
+            Wake::Signal(received) => match answer(received, standing) {
+                Answer::Forward => pass(received.signal, child),
+                Answer::Stop => stop_ourselves(received.signal),
+                Answer::Nothing => {}
+            },
+            Wake::Helper | Wake::Nothing => {}
+            Wake::Refused(errno) => {
+                warn!("cannot wait for signals: {errno}; none is passed on");
+                waiting = Waiting::Block;
+            }
+        }
+        if let Some(status) = sys::find_end(child, waiting) {
+            let ended = ended(child, status);
+            sys::reap(child);
+            return ended;
+        }
+    }
+}
+
+/// Before it is reaped: then its name can still be read.
+fn ended(child: Pid, status: Status) -> Ended {
+    match status {
+        // What the kernel makes of a reboot(2) inside (pid_namespaces(7), reboot(2)): a restart, and everything else.
+        Status::Signaled(Signal::HUP) => Ended::Reboot,
+        Status::Signaled(Signal::INT) => Ended::Code(exit::SUCCESS),
+        Status::Exited(end::REBOOTED) if has_name_of_reboot(child) => Ended::Reboot,
+        status => Ended::Code(status.shell_code()),
+    }
+}
+
+fn has_name_of_reboot(child: Pid) -> bool {
+    let name = fs::read(format!("/proc/{child}/comm"));
+    name.is_ok_and(|name| name.strip_suffix(b"\n") == Some(end::REBOOTS.to_bytes()))
+}
+
+fn pass(signal: Signal, child: Pid) {
+    debug!(event = "forward"; "{signal} is passed on to the container");
+    if let Err(errno) = send(child, signal) {
+        warn!("cannot pass {signal} on to the container (pid {child}): {errno}");
+    }
+}

@@ -1,0 +1,257 @@
+//! From what a container is made of to the steps that make it, in their order. Pure: `--dry-run` prints the steps, and
+//! `apply` does them.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use nix::mount::MsFlags;
+use supervise_init::sys::Capabilities;
+
+use super::cgroup::Limits;
+use super::rights::capabilities::names;
+use super::spec::{CgroupNamespace, Changes, Filter, Mount, Namespaces, Network, Process, Root, Source, Spec};
+
+/// One step.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) enum Step {
+    /// Done by the monitor, as the process of all others is made.
+    Unshare(Namespaces),
+    /// Done by the monitor.
+    Limit(Limits),
+    /// Until the monitor has written the maps, and has put us into our cgroup.
+    AwaitMonitor,
+    UnshareCgroup,
+    BecomeRoot,
+    CutPropagation,
+    OpenSources(Root, Vec<PathBuf>),
+    MakeStage,
+    MakeRoot(Root),
+    Mount(Mount),
+    Devices,
+    Console,
+    NameHost(String),
+    /// A file of /etc that is about this container.
+    PutFile(File),
+    OfferClients,
+    Mask(&'static str),
+    Protect(&'static str),
+    LeaveHost,
+    CloseRoot,
+    RaiseLoopback,
+    AwaitNetwork,
+    ForgetKeys,
+    Filter(Capabilities),
+    DropRights(Capabilities),
+    FollowMonitor,
+    Execute(Process),
+}
+
+/// A file of /etc that is about this container.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum File {
+    Hostname,
+    Hosts,
+    /// Those of the network that it has.
+    Resolvers,
+}
+
+impl File {
+    pub(super) fn path(self) -> &'static Path {
+        Path::new(match self {
+            File::Hostname => "/etc/hostname",
+            File::Hosts => "/etc/hosts",
+            File::Resolvers => "/etc/resolv.conf",
+        })
+    }
+}
+
+/// The steps, in their order.
+pub(super) fn steps(spec: &Spec) -> Vec<Step> {
+    let network = spec.namespaces.network;
+    let mut steps = vec![Step::Unshare(spec.namespaces.clone())];
+    // What follows needs the rights over the new namespaces.
+    let is_limited = !spec.limits.is_empty();
+    steps.extend(is_limited.then_some(Step::Limit(spec.limits)));
+    steps.extend((is_limited || spec.namespaces.user.is_some()).then_some(Step::AwaitMonitor));
+    steps.extend(is_limited.then_some(Step::UnshareCgroup));
+    steps.extend([
+        Step::BecomeRoot,
+        // Before any mount: otherwise ours would show up on the host.
+        Step::CutPropagation,
+        // Before the stage, which lies over the root filesystem and so over what is in it.
+        Step::OpenSources(spec.root.clone(), spec.sources()),
+        Step::MakeStage,
+        Step::MakeRoot(spec.root.clone()),
+    ]);
+    for mount in &spec.mounts {
+        steps.push(Step::Mount(mount.clone()));
+        if mount.destination == Path::new("/dev") {
+            steps.extend([Step::Devices, Step::Console]);
+        }
+    }
+    steps.extend((network == Network::Private).then_some(Step::RaiseLoopback));
+    // It may take a while: what could be done meanwhile is done.
+    steps.extend((network == Network::User).then_some(Step::AwaitNetwork));
+    steps.push(Step::NameHost(spec.hostname.clone()));
+    let files = [File::Hostname, File::Hosts, File::Resolvers];
+    let files =
+        files.into_iter().filter(|file| *file != File::Resolvers || matches!(network, Network::Host | Network::User));
+    steps.extend(files.filter(|file| !spec.is_mounted(file.path())).map(Step::PutFile));
+    steps.push(Step::OfferClients);
+    // After all that is mounted below /proc and /sys.
+    steps.extend(spec.masked_paths.iter().copied().map(Step::Mask));
+    steps.extend(spec.readonly_paths.iter().copied().map(Step::Protect));
+    steps.push(Step::LeaveHost);
+    // After the last place to mount on was made in it.
+    steps.extend(spec.root.read_only.then_some(Step::CloseRoot));
+    steps.push(Step::ForgetKeys);
+    // Only who has CAP_SYS_ADMIN may load a filter; it lets the rest of the steps pass.
+    steps.extend((spec.process.filter == Filter::Default).then_some(Step::Filter(spec.process.capabilities)));
+    // Every step above needs what this gives up.
+    steps.push(Step::DropRights(spec.process.capabilities));
+    // After the last change of what we are, each of which makes the kernel forget this one (prctl(2)).
+    steps.push(Step::FollowMonitor);
+    steps.push(Step::Execute(spec.process.clone()));
+    steps
+}
+
+impl Spec {
+    fn is_mounted(&self, path: &Path) -> bool {
+        self.mounts.iter().any(|mount| mount.destination == path)
+    }
+
+    /// What is bound, in the order of the mounts.
+    fn sources(&self) -> Vec<PathBuf> {
+        let source = |mount: &Mount| match &mount.source {
+            Source::Bind { from, .. } => Some(from.clone()),
+            Source::Filesystem { .. } => None,
+        };
+        self.mounts.iter().filter_map(source).collect()
+    }
+}
+
+impl Step {
+    /// Why it is done.
+    pub(super) fn reason(&self) -> &'static str {
+        match self {
+            Step::Unshare(_) => "what is done in them is seen by nobody else",
+            Step::Limit(_) => "what it uses of the machine, others lack",
+            Step::AwaitMonitor => "ids and cgroups are given from outside, and before it runs anything",
+            Step::UnshareCgroup => "it sees its own cgroup as the topmost one",
+            Step::RaiseLoopback => "programs talk to each other by it",
+            Step::AwaitNetwork => "what looks up a name at once would find no network",
+            Step::Filter(_) => "most holes of the kernel were in calls that no program needs",
+            Step::BecomeRoot => {
+                "who is root there may do what follows, and groups of the caller are not for the container"
+            }
+            Step::CutPropagation => "nothing that is mounted from here on shows up on the host",
+            Step::OpenSources(..) => "what is mounted next may lie over it",
+            Step::MakeStage => "what vanishes with the container has to be somewhere",
+            Step::MakeRoot(root) => match root.changes {
+                Changes::Vanish => "what is written goes to memory, and the root filesystem stays as it is",
+                Changes::Kept(_) => "what is written is kept there, and the root filesystem stays as it is",
+                Changes::InPlace => "--writable: what is written changes the root filesystem",
+            },
+            Step::Mount(mount) => mount.why,
+            Step::Devices => "programs expect these, and none of them gives a way to the host",
+            Step::Console => "so that programs can tell the name of their terminal",
+            Step::NameHost(_) => "a name of its own tells it from the host",
+            Step::PutFile(File::Resolvers) => "with a network come its name servers",
+            Step::PutFile(_) => "its name has to be found by programs that look it up",
+            Step::OfferClients => "so that poweroff, reboot and shutdown work with any distribution",
+            Step::Mask(_) => "it tells of the whole machine",
+            Step::Protect(_) => "what is written there changes the whole machine",
+            Step::LeaveHost => "from here on no path leads to a file of the host",
+            Step::CloseRoot => "--read-only",
+            Step::ForgetKeys => "those of the caller are not for the container",
+            Step::DropRights(_) => "its root shall not have the rights of the host's",
+            Step::FollowMonitor => "the container must not outlive the supervise that watches it",
+            Step::Execute(_) => {
+                "from a filesystem that nobody can write to, so that /proc/1/exe gives no way to the host's"
+            }
+        }
+    }
+}
+
+/// What to do: it follows "cannot" where it fails.
+impl fmt::Display for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Step::Unshare(namespaces) => {
+                f.write_str("make new pid, mount, uts, ipc")?;
+                f.write_str(if namespaces.cgroup == CgroupNamespace::AtOnce { ", cgroup" } else { "" })?;
+                f.write_str(if namespaces.network == Network::Host { "" } else { ", net" })?;
+                f.write_str(if namespaces.user.is_some() { ", user" } else { "" })?;
+                f.write_str(" namespaces")
+            }
+            Step::Limit(limits) => limits.fmt(f),
+            Step::AwaitMonitor => f.write_str("wait for the monitor"),
+            Step::UnshareCgroup => f.write_str("make a new cgroup namespace"),
+            Step::RaiseLoopback => f.write_str("bring up the loopback"),
+            Step::AwaitNetwork => f.write_str("wait for pasta or slirp4netns to connect it"),
+            Step::Filter(_) => f.write_str("forbid the system calls that docker forbids"),
+            Step::BecomeRoot => f.write_str("become root, in no other group"),
+            Step::CutPropagation => f.write_str("make all mounts private"),
+            Step::OpenSources(_, sources) if sources.is_empty() => f.write_str("open the root filesystem"),
+            Step::OpenSources(..) => f.write_str("open the root filesystem and what is to be bound"),
+            Step::MakeStage => f.write_str("mount a tmpfs to work in"),
+            Step::MakeRoot(root) => root.fmt(f),
+            Step::Mount(mount) => mount.fmt(f),
+            Step::Devices => f.write_str("put null, zero, full, random, urandom, tty and links into /dev"),
+            Step::Console => f.write_str("bind the terminal, if there is one, to /dev/console"),
+            Step::NameHost(name) => write!(f, "set the hostname to {name}"),
+            Step::PutFile(file) => write!(f, "put a {} in place", file.path().display()),
+            Step::OfferClients => {
+                f.write_str("bind supervise over poweroff, halt, reboot, shutdown, telinit, init, runlevel, systemctl")
+            }
+            Step::Mask(path) => write!(f, "mask {path}"),
+            Step::Protect(path) => write!(f, "make {path} read-only"),
+            Step::LeaveHost => f.write_str("make it the root directory, and unmount the host's"),
+            Step::CloseRoot => f.write_str("make the root directory read-only"),
+            Step::ForgetKeys => f.write_str("join a new session keyring"),
+            Step::DropRights(kept) => {
+                f.write_str("keep no capabilities but")?;
+                (0..)
+                    .zip(names(*kept))
+                    .try_for_each(|(place, name)| write!(f, "{}{name}", if place == 0 { " " } else { ", " }))
+            }
+            Step::FollowMonitor => f.write_str("ask to be killed when the monitor dies"),
+            Step::Execute(process) => {
+                f.write_str("execute as process 1:")?;
+                process.words.iter().try_for_each(|word| write!(f, " {}", word.to_string_lossy()))?;
+                f.write_str(" --")?;
+                if process.command.is_empty() {
+                    return f.write_str(" /bin/bash or /bin/sh");
+                }
+                process.command.iter().try_for_each(|word| write!(f, " {}", word.to_string_lossy()))
+            }
+        }
+    }
+}
+
+impl fmt::Display for Root {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let layers = self.layers.iter().map(|layer| layer.display().to_string()).collect::<Vec<_>>().join(", ");
+        match &self.changes {
+            Changes::Vanish => write!(f, "mount an overlay of {layers} and memory as the new root"),
+            Changes::Kept(dir) => write!(f, "mount an overlay of {layers} and {}/upper as the new root", dir.display()),
+            Changes::InPlace => write!(f, "bind {layers} as the new root"),
+        }
+    }
+}
+
+impl fmt::Display for Mount {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let destination = self.destination.display();
+        match &self.source {
+            Source::Filesystem { kind, .. } => {
+                write!(f, "mount {kind} on {destination}")?;
+                f.write_str(if self.flags.contains(MsFlags::MS_RDONLY) { ", read-only" } else { "" })
+            }
+            Source::Bind { from, read_only } => {
+                write!(f, "bind {} to {destination}", from.display())?;
+                f.write_str(if *read_only { ", read-only" } else { "" })
+            }
+        }
+    }
+}

@@ -1,0 +1,152 @@
+//! Which system calls the processes of a container may make: a list of what is allowed, as docker's default profile has
+//! it, and EPERM for the rest. What a capability that the container keeps is for is allowed with it.
+//!
+//! The filter is compiled here, and not by a library: one program answers for two or three machines (a 64-bit kernel
+//! runs 32-bit programs), with several errors, and looks at arguments. The crate seccompiler has one machine and one
+//! error in a filter; libseccomp is C.
+//!
+//! 1. A number that no kernel had when this was written gets ENOSYS, so that a C library tries the older call. So does
+//!    clone3, whose flags no filter can see.
+//! 2. A call by another machine's convention than those that the kernel runs kills the process.
+//! 3. No descriptor, no memory: the filter is loaded by one system call on a value that was prepared before.
+
+mod bpf;
+mod calls;
+#[cfg(test)]
+mod real_tests;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use nix::errno::Errno;
+use supervise_init::sys::{self, Capabilities};
+
+use self::bpf::{Answer, Check};
+use self::calls::{ALWAYS, BY_CAPABILITY, CLONE, CLONE3, Call, LAST, LAST_X32, PERSONALITY, SOCKET, X32, X32_BIT};
+use crate::sys::rights::set_filter;
+
+/// A kernel that we run on.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[cfg_attr(not(test), expect(dead_code, reason = "one of them is ours"))]
+enum Machine {
+    X86_64,
+    Aarch64,
+}
+
+#[cfg(target_arch = "x86_64")]
+const OURS: Machine = Machine::X86_64;
+#[cfg(target_arch = "aarch64")]
+const OURS: Machine = Machine::Aarch64;
+
+/// How a program calls the kernel: the convention's number in linux/audit.h, and the column of the table.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+struct Convention {
+    audit: u32,
+    column: usize,
+}
+
+const X86_64: Convention = Convention { audit: 0xC000_003E, column: 0 };
+const I386: Convention = Convention { audit: 0x4000_0003, column: 1 };
+const AARCH64: Convention = Convention { audit: 0xC000_00B7, column: 2 };
+
+impl Machine {
+    /// The first is what most programs use. (32-bit ARM is not among them: there is no table for it yet.)
+    fn conventions(self) -> &'static [Convention] {
+        match self {
+            Machine::X86_64 => &[X86_64, I386],
+            Machine::Aarch64 => &[AARCH64],
+        }
+    }
+}
+
+/// A filter, compiled.
+#[derive(Debug)]
+pub(crate) struct Filter {
+    program: Vec<libc::sock_filter>,
+}
+
+impl Filter {
+    /// For a container that keeps these capabilities.
+    pub(crate) fn new(capabilities: Capabilities) -> Filter {
+        Filter::for_machine(OURS, capabilities)
+    }
+
+    fn for_machine(machine: Machine, capabilities: Capabilities) -> Filter {
+        let conventions = machine.conventions().iter();
+        let program = bpf::compile(conventions.map(|it| (it.audit, answers(*it, capabilities))));
+        Filter { program }
+    }
+
+    /// Applies it to the calling thread and to what that starts, for good.
+    ///
+    /// # Errors
+    /// [`Error::Load`]: the kernel has no filters, or we have neither CAP_SYS_ADMIN nor no_new_privs.
+    pub(crate) fn load(&self) -> Result<(), Error> {
+        set_filter(&self.program).map_err(Error::Load)
+    }
+}
+
+/// What is answered to each number: from a key on, up to the next one.
+fn answers(convention: Convention, capabilities: Capabilities) -> BTreeMap<u32, Answer> {
+    let allowed = allowed(convention, capabilities);
+    let mut answers = BTreeMap::from([(0, Answer::Errno(libc::EPERM)), (LAST + 1, Answer::Errno(libc::ENOSYS))]);
+    set(&mut answers, &allowed);
+    if convention == X86_64 {
+        let x32 = |number: u32| X32.iter().find(|(ours, _)| *ours == number).map_or(number, |(_, theirs)| *theirs);
+        let allowed: Vec<_> = allowed.iter().map(|(number, answer)| (x32(*number) | X32_BIT, *answer)).collect();
+        let first = X32.iter().map(|(_, theirs)| *theirs).min().unwrap_or(LAST_X32);
+        answers.insert(X32_BIT, Answer::Errno(libc::EPERM));
+        answers.insert(X32_BIT | (LAST + 1), Answer::Errno(libc::ENOSYS));
+        answers.insert(X32_BIT | first, Answer::Errno(libc::EPERM));
+        answers.insert(X32_BIT | (LAST_X32 + 1), Answer::Errno(libc::ENOSYS));
+        set(&mut answers, &allowed);
+    }
+    answers
+}
+
+/// Gives single numbers an answer of their own.
+fn set(answers: &mut BTreeMap<u32, Answer>, single: &[(u32, Answer)]) {
+    for (number, answer) in single {
+        // What is behind it stays what it was.
+        let behind = answers.range(..=number + 1).next_back().map(|(_, behind)| *behind);
+        if let Some(behind) = behind {
+            answers.entry(number + 1).or_insert(behind);
+        }
+        answers.insert(*number, *answer);
+    }
+}
+
+/// The numbers with an answer of their own. The later one counts.
+fn allowed(convention: Convention, capabilities: Capabilities) -> Vec<(u32, Answer)> {
+    let number = |call: &Call| u32::try_from(*call.numbers.get(convention.column)?).ok();
+    let checked = [
+        (CLONE, Answer::Check(Check::Clone)),
+        (CLONE3, Answer::Errno(libc::ENOSYS)),
+        (PERSONALITY, Answer::Check(Check::Personality)),
+        (SOCKET, Answer::Check(Check::Socket)),
+    ];
+    let kept = BY_CAPABILITY.iter().filter(|(capability, _)| capabilities.has(*capability));
+    let kept = kept.flat_map(|(_, calls)| calls.iter()).map(|call| (*call, Answer::Allow));
+    let always = ALWAYS.iter().map(|call| (*call, Answer::Allow));
+    always.chain(checked).chain(kept).filter_map(|(call, answer)| Some((number(&call)?, answer))).collect()
+}
+
+/// Why there is no filter.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Error {
+    Load(Errno),
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Error::Load(errno) = self;
+        write!(f, "cannot load the seccomp filter: {}", sys::Errno(*errno as i32))?;
+        f.write_str(match errno {
+            Errno::EACCES => " (needs no_new_privs, or CAP_SYS_ADMIN)",
+            Errno::ENOSYS | Errno::EINVAL => " (a kernel without CONFIG_SECCOMP_FILTER?)",
+            _ => "",
+        })
+    }
+}
