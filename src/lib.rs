@@ -70,6 +70,10 @@ pub fn run(words: Words, mut environment: Environment) -> u8 {
             surroundings.set_level(*level);
             ctl.run(&environment, entry.mask())
         }
+        Ok(cli::Request::Features(format, level)) => {
+            surroundings.set_level(*level);
+            runtime::features::run(*format)
+        }
         Ok(cli::Request::Print(what)) => cli::help::print(*what),
         Err(wrong) => {
             error!("{wrong}");

@@ -1,7 +1,8 @@
 //! What the crates have no safe call for.
 #![expect(unsafe_code, reason = "fork(2) returns twice; execv(3) takes pointers, getauxval(3) gives one")]
 
-mod container;
+pub(crate) mod container;
+mod features;
 pub(crate) mod network;
 pub(crate) mod processes;
 pub(crate) mod rights;
@@ -16,6 +17,7 @@ pub(crate) use container::{
     HowFar, Waiting, attach_mount, clone_tree, execute, find_end, join_new_keyring, mount_tmpfs, reap, restrict_mount,
     start_contained,
 };
+pub(crate) use features::{ask_clone3, landlock_version, map_ids};
 
 /// Does `work` in a copy of ourselves, which ends with the code that it returns. The copy may allocate and block, and all
 /// that is blocked in us is blocked in it.

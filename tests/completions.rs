@@ -15,7 +15,7 @@ use std::process::{Command, Stdio};
 use harness::launch::Init;
 use harness::terminal::Terminal;
 use harness::{Exit, Scene, skip};
-use options::{CTL, HALT, Kind, RUN, RUNLEVEL, SHIMS, SHUTDOWN, SYSTEMCTL, TABLE, TELINIT, WAIT_FOR};
+use options::{CTL, FEATURES, HALT, Kind, RUN, RUNLEVEL, SHIMS, SHUTDOWN, SYSTEMCTL, TABLE, TELINIT, WAIT_FOR};
 
 /// Keys behind `supervise `, and the words that come of them. `zq` begins names that only the test's folder has.
 const CASES: [(&str, &[&str]); 33] = [
@@ -210,6 +210,9 @@ fn each_option_is_offered_with_its_values() {
     assert_eq!(longs(fish_offers(&scene, &file, "supervise run --")), own.iter().cloned().chain(besides).collect());
     let of_shims: BTreeSet<String> = ["--inits", "--remove", "--verbose", "--help"].map(str::to_owned).into();
     assert_eq!(longs(fish_offers(&scene, &file, "supervise shims --")), of_shims);
+    let of_features = FEATURES.iter().map(|row| format!("--{}", row.long));
+    let of_features = of_features.chain(["--verbose", "--help"].map(str::to_owned)).collect();
+    assert_eq!(longs(fish_offers(&scene, &file, "supervise features --")), of_features);
     for (name, rows) in [
         ("poweroff", &HALT[..]),
         ("runlevel", &RUNLEVEL),
@@ -222,7 +225,8 @@ fn each_option_is_offered_with_its_values() {
     }
     let levels = fish_offers(&scene, &file, "supervise telinit ");
     assert!(["0", "6", "q", "u"].iter().all(|level| levels.contains(*level)), "{levels:?}");
-    let subcommands = ["wait-for", "run", "shims", "ctl", "poweroff", "shutdown", "systemctl", "completions", "man"];
+    let subcommands =
+        ["wait-for", "run", "features", "shims", "ctl", "poweroff", "shutdown", "systemctl", "completions", "man"];
     let subcommands: BTreeSet<String> = subcommands.map(str::to_owned).into();
     assert!(fish_offers(&scene, &file, "supervise ").is_superset(&subcommands));
     let of_clients = HALT.iter().chain(&SHUTDOWN).chain(&TELINIT).chain(&SYSTEMCTL).filter(|row| !row.long.is_empty());

@@ -17,12 +17,14 @@ use std::process::{Command, Stdio};
 use harness::launch::{By, Init, Place, variable};
 use harness::running::{Ended, Running};
 use harness::{Exit, Scene, skip};
-use options::{CTL, HALT, Id, Kind, RUN, RUNLEVEL, Row, SHIMS, SHUTDOWN, SYSTEMCTL, TABLE, TELINIT, Topic, WAIT_FOR};
+use options::{
+    CTL, FEATURES, HALT, Id, Kind, RUN, RUNLEVEL, Row, SHIMS, SHUTDOWN, SYSTEMCTL, TABLE, TELINIT, Topic, WAIT_FOR,
+};
 
 /// An option as a text shows it: `-v, --verbose`, `--grace TIME`.
 type Syntax = String;
 
-const SUBCOMMANDS: [&str; 6] = ["wait-for", "run", "shims", "ctl", "completions", "man"];
+const SUBCOMMANDS: [&str; 7] = ["wait-for", "run", "features", "shims", "ctl", "completions", "man"];
 
 /// Those that take the words of another program, and so no `-h` for help.
 const CLIENTS: [(&str, &[Row]); 8] = [
@@ -67,7 +69,8 @@ fn syntaxes(rows: &[Row]) -> Vec<Syntax> {
 
 /// Those of the init, and then those that subcommands have besides.
 fn all_rows() -> impl Iterator<Item = &'static Row> {
-    const ALL: [&[Row]; 9] = [&TABLE, &WAIT_FOR, &RUN, &SHIMS, &CTL, &HALT, &SHUTDOWN, &TELINIT, &SYSTEMCTL];
+    const ALL: [&[Row]; 10] =
+        [&TABLE, &WAIT_FOR, &RUN, &FEATURES, &SHIMS, &CTL, &HALT, &SHUTDOWN, &TELINIT, &SYSTEMCTL];
     ALL.into_iter().flatten()
 }
 
@@ -109,7 +112,9 @@ fn help_and_the_man_page_have_each_option_once_in_one_order() {
     for (name, rows) in CLIENTS {
         assert_eq!(in_help(&printed(&[name, "--help"])), syntaxes(rows), "{name} --help");
     }
-    for (name, rows) in [("wait-for", &WAIT_FOR[..]), ("run", &RUN), ("shims", &SHIMS), ("ctl", &CTL)] {
+    for (name, rows) in
+        [("wait-for", &WAIT_FOR[..]), ("run", &RUN), ("features", &FEATURES), ("shims", &SHIMS), ("ctl", &CTL)]
+    {
         let wanted = [syntaxes(rows), vec!["-v, --verbose".to_owned(), "-h, --help".to_owned()]].concat();
         for help in ["-h", "--help"] {
             assert_eq!(in_help(&printed(&[name, help])), wanted, "{name} {help}");
@@ -201,7 +206,7 @@ fn no_text_names_an_option_that_is_not_there() {
 #[test]
 fn short_help_is_one_screen() {
     let lines = printed(&["-h"]);
-    assert!(lines.len() <= 63, "{} lines", lines.len());
+    assert!(lines.len() <= 64, "{} lines", lines.len());
     for row in all_rows() {
         let (brief, _) = row.help.split_once('\n').unwrap_or((row.help, ""));
         assert!(brief.len() <= 48 && !brief.ends_with('.'), "the first line of --{} is for -h: {brief:?}", row.long);
@@ -298,7 +303,7 @@ fn a_stdout_that_takes_nothing_is_125() {
 
 #[test]
 fn what_is_misspelt_is_recognized() {
-    let cases: [(&[&str], i32, &str); 29] = [
+    let cases: [(&[&str], i32, &str); 32] = [
         (&["--grac", "5s", "true"], 125, "unknown option --grac; did you mean --grace?"),
         (&["--stopsignal=TERM", "true"], 125, "did you mean --stop-signal?"),
         (&["-grace", "5s", "true"], 125, "did you mean --grace?"),
@@ -322,6 +327,9 @@ fn what_is_misspelt_is_recognized() {
         (&["completions", "bash", "zsh"], 125, "completions zsh: it takes nothing like that"),
         (&["ctl"], 125, "say `supervise ctl status`"),
         (&["ctl", "status", "--jsno"], 125, "unknown option --jsno; did you mean --json?"),
+        (&["features", "--jsno"], 125, "unknown option --jsno; did you mean --json?"),
+        (&["features", "now"], 125, "`supervise features --help` says what"),
+        (&["features", "--json=1"], 125, "--json takes no value"),
         (&["ctl", "statsu"], 125, "`supervise ctl --help` says what"),
         (&["ctl", "status", "--json", "--check"], 125, "ctl --check: it takes nothing like that"),
         (&["powerof"], 127, "did you mean `supervise poweroff`?"),

@@ -1,10 +1,12 @@
 //! The words of `supervise ctl`.
 
+use std::ffi::CStr;
+
 use log::LevelFilter;
 use supervise_init::sys::Words;
 
 use super::help::Print;
-use super::options::Id;
+use super::options::{self, Id};
 use super::subcommands::Row;
 use super::wrong::Wrong;
 use super::{Request, named};
@@ -17,23 +19,11 @@ pub(super) fn parse(subcommand: &'static Row, words: &Words) -> Result<Request, 
     let (mut asked, mut format, mut level) = (false, Format::Text, None);
     for at in 2..words.count() {
         let Some(word) = words.get(at) else { break };
-        let unknown = || Wrong::unknown_to(subcommand, word);
-        let found = match word.to_bytes() {
-            b"status" if !asked => {
-                asked = true;
-                continue;
-            }
-            [b'-', b'-', _, ..] => match named(word, options.iter().copied()).ok_or_else(unknown)? {
-                (row, None) => row,
-                (row, Some(_)) => return Err(Wrong::UnwantedValue(row.long)),
-            },
-            [b'-', letter] => {
-                let row = options.iter().find(|row| row.short == Some(char::from(*letter)));
-                row.ok_or_else(unknown)?
-            }
-            _ => return Err(unknown()),
-        };
-        match found.id {
+        if word == c"status" && !asked {
+            asked = true;
+            continue;
+        }
+        match flag(subcommand, &options, word)?.id {
             Id::Help if word.to_bytes() == b"-h" => return Ok(Request::Print(Print::ShortHelp(Some(subcommand)))),
             Id::Help => return Ok(Request::Print(Print::LongHelp(Some(subcommand)))),
             Id::Verbose => level = Some(LevelFilter::Debug),
@@ -44,4 +34,24 @@ pub(super) fn parse(subcommand: &'static Row, words: &Words) -> Result<Request, 
         }
     }
     if asked { Ok(Request::Ctl(Ctl { format }, level)) } else { Err(Wrong::NoStatus) }
+}
+
+/// The option without a value that the word is.
+pub(super) fn flag(
+    subcommand: &'static Row,
+    options: &[&'static options::Row],
+    word: &'static CStr,
+) -> Result<&'static options::Row, Wrong> {
+    let unknown = || Wrong::unknown_to(subcommand, word);
+    match word.to_bytes() {
+        [b'-', b'-', _, ..] => match named(word, options.iter().copied()).ok_or_else(unknown)? {
+            (row, None) => Ok(row),
+            (row, Some(_)) => Err(Wrong::UnwantedValue(row.long)),
+        },
+        [b'-', letter] => {
+            let row = options.iter().find(|row| row.short == Some(char::from(*letter)));
+            row.copied().ok_or_else(unknown)
+        }
+        _ => Err(unknown()),
+    }
 }

@@ -38,6 +38,11 @@ pub(crate) fn print(what: Print) -> u8 {
         Print::Man => roff::man(&Page::of(None)),
         Print::Completions(shell) => completions::script(shell),
     };
+    print_text(&text)
+}
+
+/// Writes it to stdout; returns the code to end with.
+pub(crate) fn print_text(text: &str) -> u8 {
     match write(Output::Stdout, text.as_bytes()) {
         Ok(()) => exit::SUCCESS,
         Err(errno) => {

@@ -5,6 +5,7 @@ pub(crate) mod amounts;
 mod completions;
 mod ctl;
 pub(crate) mod exit;
+mod features;
 pub(crate) mod help;
 pub(crate) mod hooks;
 mod maps;
@@ -37,6 +38,7 @@ use crate::conduct::Conduct;
 use crate::outfit::{Asked, Outfit};
 use crate::report;
 use crate::request::{Client, Ctl};
+use crate::runtime;
 use crate::shims::Shims;
 use crate::wait_for::{Target, WaitFor};
 
@@ -54,6 +56,8 @@ pub(crate) enum Request {
     Client(Client),
     /// How process 1 stands.
     Ctl(Ctl, Option<LevelFilter>),
+    /// What there is for containers.
+    Features(runtime::features::Format, Option<LevelFilter>),
     Print(Print),
 }
 
@@ -272,6 +276,7 @@ pub(crate) fn parse(words: &Words, variables: &Variables) -> Result<Request, Wro
             Subcommand::Shims => return shims::parse(row, words),
             Subcommand::Client(client) => return Ok(Request::Client(client)),
             Subcommand::Ctl => return ctl::parse(row, words),
+            Subcommand::Features => return features::parse(row, words),
             Subcommand::Completions => return printed::completions(row, words).map(Request::Print),
             Subcommand::Man => return printed::man(row, words).map(Request::Print),
         }

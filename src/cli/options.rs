@@ -7,7 +7,7 @@ mod run;
 mod subcommands;
 
 pub(crate) use run::RUN;
-pub(crate) use subcommands::{CTL, HALT, RUNLEVEL, SHIMS, SHUTDOWN, SYSTEMCTL, TELINIT, WAIT_FOR};
+pub(crate) use subcommands::{CTL, FEATURES, HALT, RUNLEVEL, SHIMS, SHUTDOWN, SYSTEMCTL, TELINIT, WAIT_FOR};
 
 /// Which option.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

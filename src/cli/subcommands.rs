@@ -6,7 +6,7 @@ use std::path::Path;
 use log::warn;
 use supervise_init::sys::Words;
 
-use super::options::{self, CTL, HALT, Id, RUN, RUNLEVEL, SHIMS, SHUTDOWN, SYSTEMCTL, TELINIT, WAIT_FOR};
+use super::options::{self, CTL, FEATURES, HALT, Id, RUN, RUNLEVEL, SHIMS, SHUTDOWN, SYSTEMCTL, TELINIT, WAIT_FOR};
 use crate::diagnose;
 use crate::request::Client;
 use crate::surroundings::Surroundings;
@@ -19,6 +19,7 @@ pub(crate) enum Subcommand {
     Shims,
     Client(Client),
     Ctl,
+    Features,
     Completions,
     Man,
 }
@@ -61,7 +62,7 @@ impl Row {
 }
 
 /// In the order of the help text.
-pub(crate) static TABLE: [Row; 14] = [
+pub(crate) static TABLE: [Row; 15] = [
     Row {
         subcommand: Subcommand::WaitFor,
         name: "wait-for",
@@ -75,6 +76,13 @@ pub(crate) static TABLE: [Row; 14] = [
         usage: "[OPTIONS] ROOTFS [-- COMMAND [ARG]...]",
         help: "Run COMMAND in a container made of ROOTFS\nROOTFS is a directory with the files of a distribution. Without a COMMAND its shell runs.",
         options: &RUN,
+    },
+    Row {
+        subcommand: Subcommand::Features,
+        name: "features",
+        usage: "[--json]",
+        help: "Tell what there is for containers\nWhat this kernel lets this user have of what `supervise run` is made of. It is tried, and nothing is changed.",
+        options: &FEATURES,
     },
     Row {
         subcommand: Subcommand::Shims,

@@ -2,5 +2,6 @@
 
 mod access;
 mod alter;
+pub(crate) mod program;
 pub(crate) mod start;
 pub(crate) mod stop;

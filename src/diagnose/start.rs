@@ -3,21 +3,17 @@
 
 use std::ffi::{CStr, OsStr};
 use std::fmt;
-use std::fs::{self, File};
-use std::io::Read as _;
+use std::fs;
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
-use elf::abi;
-use elf::endian::AnyEndian;
-use elf::file::{FileHeader, parse_ident};
-use elf::segment::SegmentTable;
 use supervise_init::core::{StartError, Step};
 use supervise_init::sys::{Alteration, Errno, Program};
 
 use super::access::Identity;
 use super::alter::Refused;
+use super::program::{Elf, read_start, script_interpreter};
 use crate::cli::exit;
 
 /// Why the command did not start, as one line.
@@ -260,7 +256,8 @@ fn not_executed(file: PathBuf, errno: Errno, deeper: u32) -> Reason {
         return Reason::NotExecutable(file);
     }
     let start = read_start(&file);
-    match (errno.0, script_interpreter(&start), loader(&start)) {
+    let loader = Elf::parse(&start).and_then(|elf| elf.loader(&start));
+    match (errno.0, script_interpreter(&start), loader) {
         (libc::ENOENT, Some(interpreter), _) if interpreter.ends_with('\r') => {
             Reason::CarriageReturn(file, interpreter)
         }
@@ -279,88 +276,11 @@ fn can_be_executed(file: &Path) -> bool {
     fs::metadata(file).is_ok_and(|metadata| metadata.is_file() && metadata.permissions().mode() & 0o111 != 0)
 }
 
-/// Headers and the names that they point to are at the start of a file.
-const START: u64 = 64 * 1024;
-
-pub(super) fn read_start(file: &Path) -> Vec<u8> {
-    let mut start = Vec::new();
-    // What cannot be read has nothing to tell; the kernel's own word is said then.
-    let _ = File::open(file).and_then(|file| file.take(START).read_to_end(&mut start));
-    start
-}
-
-/// What follows `#!`, up to the first blank (execve(2)).
-fn script_interpreter(start: &[u8]) -> Option<String> {
-    let line = script_line(start)?;
-    line.split([' ', '\t']).next().map(str::to_owned)
-}
-
-/// What follows `#!`.
-pub(super) fn script_line(start: &[u8]) -> Option<String> {
-    let line = start.strip_prefix(b"#!")?.split(|byte| *byte == b'\n').next()?;
-    Some(String::from_utf8_lossy(line.trim_ascii_start()).into_owned())
-}
-
-/// The header of an ELF file. `ElfBytes` would want the section headers as well, which stand at the file's end.
-fn elf_header(start: &[u8]) -> Option<FileHeader<AnyEndian>> {
-    // Of less than this it would take slices that are not there.
-    let (ident, tail) = start.split_at_checked(abi::EI_NIDENT)?;
-    FileHeader::parse_tail(parse_ident(ident).ok()?, tail).ok()
-}
-
-/// The path in an ELF file's PT_INTERP segment (elf(5)).
-fn loader(start: &[u8]) -> Option<String> {
-    let header = elf_header(start)?;
-    let first = usize::try_from(header.e_phoff).ok()?;
-    let length = usize::from(header.e_phnum) * usize::from(header.e_phentsize);
-    let table = start.get(first..first.checked_add(length)?)?;
-    let segments = SegmentTable::new(header.endianness, header.class, table);
-    let segment = segments.iter().find(|segment| segment.p_type == abi::PT_INTERP)?;
-    let path = start.get(usize::try_from(segment.p_offset).ok()?..)?;
-    Some(CStr::from_bytes_until_nul(path).ok()?.to_string_lossy().into_owned())
-}
-
 fn foreign(file: PathBuf) -> Reason {
-    match elf_header(&read_start(&file)).map(|header| machine_name(header.e_machine)) {
+    match Elf::parse(&read_start(&file)).map(|elf| elf.machine()) {
         Some(machine) if machine == std::env::consts::ARCH => Reason::NotAProgram(file),
         Some(machine) => Reason::Foreign(file, machine),
         // Its magic is all that is right about it.
         None => Reason::Foreign(file, "no machine (its ELF header is damaged)".to_owned()),
-    }
-}
-
-/// As `uname -m` calls them.
-fn machine_name(machine: u16) -> String {
-    let name = match machine {
-        abi::EM_X86_64 => "x86_64",
-        abi::EM_386 => "i386",
-        abi::EM_AARCH64 => "aarch64",
-        abi::EM_ARM => "arm",
-        abi::EM_RISCV => "riscv",
-        abi::EM_PPC64 => "ppc64",
-        abi::EM_S390 => "s390",
-        abi::EM_MIPS => "mips",
-        abi::EM_LOONGARCH => "loongarch",
-        other => return format!("ELF machine {other}"),
-    };
-    name.to_owned()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::script_interpreter;
-
-    #[test]
-    fn the_interpreter_is_what_the_kernel_takes_it_for() {
-        for (start, interpreter) in [
-            (&b"#!/bin/sh\necho"[..], Some("/bin/sh")),
-            (b"#! /usr/bin/env python3\n", Some("/usr/bin/env")),
-            (b"#!/bin/sh\r\n", Some("/bin/sh\r")),
-            (b"#!/bin/sh", Some("/bin/sh")),
-            (b"echo", None),
-            (b"", None),
-        ] {
-            assert_eq!(script_interpreter(start).as_deref(), interpreter);
-        }
     }
 }

@@ -30,7 +30,7 @@ use self::process::{are_shell_words, shorten};
 use self::read::Whose;
 pub(crate) use self::text::Settings;
 use self::text::{Line, Seconds, Shell};
-use crate::diagnose::start;
+use crate::diagnose::{program, start};
 use crate::sys::end_by_panic;
 
 /// What is known before the start.
@@ -147,7 +147,7 @@ fn main_was_shell(slow: Slow, program: &Program) -> Option<Shell> {
 fn is_shell_script(program: &Program) -> bool {
     let name = Path::new(OsStr::from_bytes(program.name().to_bytes()));
     let file = start::find(name, program.search_path(), 0).filter(|file| file.is_absolute());
-    let line = file.and_then(|file| start::script_line(&start::read_start(&file)));
+    let line = file.and_then(|file| program::script_line(&program::read_start(&file)));
     line.is_some_and(|line| {
         let line = line.strip_prefix("/usr/bin/env ").unwrap_or(&line);
         are_shell_words(&line.replace(' ', "\0"))

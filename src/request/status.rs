@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use log::error;
 use supervise_init::core::request::{Reply, Standing};
-use supervise_init::sys::{Environment, JsonText, Line, Output, SigSet, set_mask};
+use supervise_init::sys::{Environment, JsonText, Line, SigSet, set_mask};
 
 use super::act::status;
 use super::talk;
@@ -47,13 +47,7 @@ impl Ctl {
             Format::Json => json(&reply),
             Format::Check => return code(reply.standing),
         };
-        match help::write(Output::Stdout, text.as_bytes()) {
-            Ok(()) => exit::SUCCESS,
-            Err(errno) => {
-                error!("cannot write to stdout: {}", supervise_init::sys::Errno(errno as i32));
-                exit::FAILURE
-            }
-        }
+        help::print_text(&text)
     }
 }
 

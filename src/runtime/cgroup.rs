@@ -23,7 +23,7 @@ use supervise_init::sys::Pid;
 pub(crate) use self::limits::Limits;
 use self::limits::{File, Need, Wanted};
 pub(super) use self::place::unescaped;
-pub(crate) use self::place::{Host, Version, oom_kills};
+pub(crate) use self::place::{Host, Layout, Version, oom_kills};
 use self::trouble::errno;
 pub(crate) use self::trouble::{Error, NotEnforced, Why};
 use self::two::Moved;

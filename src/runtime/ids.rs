@@ -90,12 +90,12 @@ fn tool(name: &str) -> Option<CString> {
     CString::new(path.into_os_string().into_encoded_bytes()).ok()
 }
 
-fn has_tools() -> bool {
+pub(super) fn has_tools() -> bool {
     tool("newuidmap").is_some() && tool("newgidmap").is_some()
 }
 
 /// The first range of the user, by its name or number (subuid(5)).
-fn range(path: &str, user: u32) -> Option<(u32, u32)> {
+pub(super) fn range(path: &str, user: u32) -> Option<(u32, u32)> {
     let text = fs::read_to_string(path).ok()?;
     let name = fs::read_to_string("/etc/passwd").ok().and_then(|passwd| name_of(&passwd, user));
     range_in(&text, name.as_deref(), user)

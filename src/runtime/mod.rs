@@ -5,6 +5,7 @@
 //! 1 inside; `monitor` is what stays outside.
 //!
 //! `cgroup` limits what its processes use of the machine, `rights` says what they may do, `network` connects them.
+//! `unfit` says beforehand why a command or a user cannot have what a container needs, `features` what there is.
 //!
 //! 1. What is mounted is mounted in the mount namespace of the container, and vanishes with it: nothing has to be undone,
 //!    however it ends.
@@ -16,6 +17,7 @@
 
 mod apply;
 pub(crate) mod cgroup;
+pub(crate) mod features;
 mod host;
 mod ids;
 mod monitor;
@@ -25,6 +27,8 @@ pub(crate) mod rights;
 mod run;
 mod spec;
 mod submounts;
+#[cfg_attr(not(test), expect(dead_code, reason = "`supervise run` will ask it"))]
+pub(crate) mod unfit;
 
 pub(crate) use self::run::run;
 pub(crate) use self::spec::{Asked, Bind, Changes, Filter, Network};

@@ -195,6 +195,7 @@ pub(super) fn of(subcommand: Subcommand) -> &'static [Section] {
         Subcommand::Shims => SHIMS,
         Subcommand::Client(client) => clients::of(client),
         Subcommand::Ctl => clients::CTL,
+        Subcommand::Features => run::FEATURES,
         Subcommand::Completions => COMPLETIONS,
         Subcommand::Man => MAN,
     }

@@ -266,3 +266,7 @@ pub(crate) const CTL: [Row; 2] = [
         help: "Print nothing, and end with 0 if it runs\nWith 1 while it starts or stops, and with 125 if nobody answers: for the HEALTHCHECK of an image.",
     },
 ];
+
+/// The option of `supervise features` alone.
+pub(crate) const FEATURES: [Row; 1] =
+    [Row { id: Id::Json, topic: Topic::Ctl, short: None, long: "json", value: None, help: "Print one JSON object" }];

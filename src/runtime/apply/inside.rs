@@ -19,7 +19,7 @@ pub(super) enum Kind {
 
 /// What becomes of a link where a directory must be.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Links {
+pub(in crate::runtime) enum Links {
     /// It is followed, inside.
     Followed,
     /// It is refused: of these a link would give a wrong picture of the system.
@@ -27,12 +27,12 @@ pub(super) enum Links {
 }
 
 /// The root of the container.
-pub(super) struct Inside {
+pub(in crate::runtime) struct Inside {
     root: OwnedFd,
 }
 
 impl Inside {
-    pub(super) fn new(root: OwnedFd) -> Inside {
+    pub(in crate::runtime) fn new(root: OwnedFd) -> Inside {
         Inside { root }
     }
 
@@ -41,7 +41,7 @@ impl Inside {
     }
 
     /// What is there, to be mounted on or looked at; not opened.
-    pub(super) fn find(&self, path: &Path, flags: OFlag, links: Links) -> Result<OwnedFd, Errno> {
+    pub(in crate::runtime) fn find(&self, path: &Path, flags: OFlag, links: Links) -> Result<OwnedFd, Errno> {
         let resolve = match links {
             Links::Followed => ResolveFlag::RESOLVE_IN_ROOT,
             Links::Refused => ResolveFlag::RESOLVE_IN_ROOT | ResolveFlag::RESOLVE_NO_SYMLINKS,

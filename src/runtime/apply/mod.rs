@@ -4,7 +4,7 @@ mod clients;
 mod devices;
 mod fault;
 mod files;
-mod inside;
+pub(super) mod inside;
 mod mounts;
 mod process;
 mod root;

@@ -40,7 +40,6 @@ impl Host {
     }
 
     /// What is mounted here.
-    #[cfg_attr(not(test), expect(dead_code, reason = "`supervise features` will print it"))]
     pub(crate) fn layout(&self) -> Layout {
         let mut seen = (false, false);
         for mount in self.mounts.lines().filter_map(Mount::parse) {
@@ -76,7 +75,9 @@ impl Host {
             // A container may see its own cgroup mounted, and itself under its name outside.
             let below = group.strip_prefix(mount.root.trim_end_matches('/')).unwrap_or_default();
             let top = unescaped(mount.point);
-            fits.then(|| Place { directory: top.join(below.trim_start_matches('/')), top })
+            let below = below.trim_start_matches('/');
+            // Without a slash at its end, because it is shown.
+            fits.then(|| Place { directory: if below.is_empty() { top.clone() } else { top.join(below) }, top })
         })
     }
 

@@ -45,3 +45,23 @@ pub(super) const RUN: &[Section] = &[
         ],
     },
 ];
+
+pub(super) const FEATURES: &[Section] = &[
+    Section {
+        title: "More",
+        parts: &[
+            Text(
+                "Each namespace, mount and call is tried by this user, in a child whose namespaces end with it. A user that is \
+                 not root tries them in a user namespace, as `supervise run` does. It ends with 0, whatever there is.",
+            ),
+            Text("What is missing is told with its reason, and with the way out where there is one."),
+        ],
+    },
+    Section {
+        title: "Examples",
+        parts: &[
+            Example("At a prompt:", &["supervise features"]),
+            Example("In a script:", &["supervise features --json | jq .mounts.overlay.available"]),
+        ],
+    },
+];
