@@ -86,3 +86,28 @@ pub(crate) fn as_user(scene: &Scene, wrapper: &[&str], options: &[&str], root: &
     fill(&mut run, options, root, words);
     run
 }
+
+/// In a mount namespace of its own, in which what is mounted by another shows up, and nothing that the machine does
+/// besides: if anything is mounted there behind it that was not before, it ends with 99.
+pub(crate) fn in_a_room(scene: &Scene, command: &Command) -> Command {
+    let script = "
+        mount --make-rshared / && cat /proc/self/mountinfo >\"$1.before\" || exit 98
+        ended=$1; shift
+        \"$@\"
+        code=$?
+        cat /proc/self/mountinfo >\"$ended.after\"
+        cmp -s \"$ended.before\" \"$ended.after\" && exit $code
+        diff \"$ended.before\" \"$ended.after\" >&2
+        exit 99";
+    let mut room = scene.command("unshare");
+    room.args(["--mount", "--propagation", "private", "sh", "-c", script, "-"]).arg(scene.folder().join("mounts"));
+    room.arg(command.get_program()).args(command.get_args()).env_remove("SUPERVISE_REQUESTS");
+    room.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    room
+}
+
+/// A shell's script in a container there.
+#[track_caller]
+pub(crate) fn script_in_a_room(scene: &Scene, options: &[&str], root: &Path, script: &str) -> Ended {
+    begin(scene, in_a_room(scene, &command(scene, options, root, &["/bin/sh", "-c", script]))).end()
+}

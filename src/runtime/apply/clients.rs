@@ -18,10 +18,11 @@ use nix::sys::stat::{Mode, fchmod, fstat, mkdirat, stat};
 use nix::unistd::symlinkat;
 
 use super::inside::{Inside, Links, make_file, path_of};
-use super::mounts::bind;
+use super::mounts::{bind, restrict};
 use super::root::{open_beneath, open_directory};
 use super::{Site, Why};
 use crate::request;
+use crate::sys::HowFar;
 
 /// Where it is inside. The last directory of PATH, for images without clients.
 pub(in crate::runtime) const DIRECTORY: &str = "/run/supervise/bin";
@@ -34,19 +35,15 @@ const PLACES: [&str; 4] = ["/sbin", "/usr/sbin", "/bin", "/usr/bin"];
 pub(super) fn offer(site: &mut Site) -> Result<(), Why> {
     let stage = site.stage()?;
     mkdirat(stage, "bin", Mode::from_bits_truncate(0o755))?;
-    let place = open_beneath(stage, "bin")?;
-    let flags = MsFlags::MS_NOSUID | MsFlags::MS_NODEV;
-    mount_2(Some("tmpfs"), path_of(&place).as_str(), Some("tmpfs"), flags, Some("mode=755"))?;
     let bin = open_beneath(stage, "bin")?;
     for name in request::names() {
         symlinkat("supervise", &bin, name)?;
     }
     let ours = put_ourselves(stage, &bin)?;
-    let nothing: Option<&str> = None;
-    // The filesystem itself, and so each mount of it.
-    mount_2(nothing, path_of(&bin).as_str(), nothing, flags | MsFlags::MS_REMOUNT | MsFlags::MS_RDONLY, nothing)?;
     let root = site.root()?;
     bind(&bin, &root.directory(Path::new(DIRECTORY), Links::Followed)?, MsFlags::MS_REC)?;
+    let flags = MsFlags::MS_RDONLY | MsFlags::MS_NOSUID | MsFlags::MS_NODEV;
+    restrict(&root.find(Path::new(DIRECTORY), OFlag::O_DIRECTORY, Links::Followed)?, flags, HowFar::Tree)?;
     bind_over_clients(root, &ours)
 }
 

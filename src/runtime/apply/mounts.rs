@@ -144,25 +144,19 @@ pub(super) fn mask(site: &mut Site, path: &str) -> Result<(), Why> {
             let null = device("null", 1, 3)?;
             bind(&null, &place, MsFlags::empty())
         }
-        Kind::Directory => bind(void(site)?, &place, MsFlags::empty()),
+        Kind::Directory => {
+            bind(void(site)?, &place, MsFlags::empty())?;
+            restrict(&reopen(site.root()?, Path::new(path))?, MsFlags::MS_RDONLY, HowFar::Mount)
+        }
     }
 }
 
-/// An empty directory to which nothing can be written.
+/// An empty directory.
 fn void(site: &mut Site) -> Result<&OwnedFd, Why> {
     if site.void.is_none() {
         let stage = site.stage()?;
-        mkdirat(stage, "void", Mode::from_bits_truncate(0o755))?;
-        let place = super::root::open_beneath(stage, "void")?;
-        let flags = MsFlags::MS_RDONLY | MsFlags::MS_NOSUID | MsFlags::MS_NODEV | MsFlags::MS_NOEXEC;
-        mount_2(
-            Some("tmpfs"),
-            path_of(&place).as_str(),
-            Some("tmpfs"),
-            flags,
-            Some("mode=755,nr_blocks=1,nr_inodes=2"),
-        )?;
-        site.void = Some(super::root::open_beneath(site.stage()?, "void")?);
+        mkdirat(stage, "void", Mode::from_bits_truncate(0o555))?;
+        site.void = Some(super::root::open_beneath(stage, "void")?);
     }
     site.void.as_ref().ok_or(Why::OutOfOrder)
 }

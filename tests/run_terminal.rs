@@ -1,0 +1,124 @@
+//! Containers at a real terminal: job control inside and outside, and a terminal that is nobody's any more.
+
+#[expect(dead_code, reason = "each test file uses its part of the harness")]
+mod harness;
+
+use std::path::Path;
+
+use harness::contained::{BOOKWORM, BUSYBOX, root};
+use harness::launch::Init;
+use harness::terminal::Terminal;
+use harness::{Exit, MARK, Scene, proc};
+
+const CTRL_C: &str = "\x03";
+const CTRL_Z: &str = "\x1a";
+
+/// What a shell is typed to run a container.
+fn typed(root: &Path, command: &str) -> String {
+    let supervise = Init::Supervise.path().expect("cargo built it");
+    let separator = if command.is_empty() { "" } else { " -- " };
+    format!("SUPERVISE_REQUESTS=on {} run --env {MARK} {}{separator}{command}", supervise.display(), root.display())
+}
+
+#[test]
+fn shells_inside_have_job_control() {
+    for (name, shell) in [(BUSYBOX, "sh"), (BOOKWORM, "bash --norc --noediting"), (BOOKWORM, "dash -i")] {
+        let Some(root) = root(name) else { return };
+        let scene = Scene::new();
+        let mut terminal = Terminal::open(&scene);
+        let mut outer = terminal.shell(&scene);
+        terminal.press(&format!("{}\n", typed(&root, &format!("env PS1='i''n:' {shell}"))));
+        let greeting = terminal.screen.up_to("in:");
+        assert!(!greeting.contains("job control") && !greeting.contains("tty"), "{shell}: {greeting}");
+        terminal.press("sh -c 'echo up:$((40+2)); exec sleep 1000'\n");
+        terminal.screen.up_to("up:42\r");
+        terminal.press(CTRL_Z);
+        terminal.screen.up_to("topped");
+        terminal.press("jobs; echo list:$((1+1))\n");
+        assert!(terminal.screen.up_to("list:2\r").contains("sleep 1000"), "{shell}");
+        terminal.press("fg; echo ended:$((1+1))\n");
+        terminal.screen.up_to("sleep 1000");
+        scene.deadline.until("the job to go on", || {
+            let sleepers = scene.marked().into_iter().filter(|pid| proc::name(*pid).as_deref() == Some("sleep"));
+            sleepers.map(proc::describe).find(|told| !told.contains("stopped") && !told.contains(" T")).map(|_| ())
+        });
+        terminal.press(CTRL_C);
+        terminal.press("echo alive:$((40+2))\n");
+        terminal.screen.up_to("alive:42\r");
+        terminal.press("tty; exit 5\n");
+        let end = terminal.screen.up_to("> ");
+        assert!(end.contains("/dev/console"), "{shell}: {end}");
+        assert!(!end.contains("annot set") && !end.contains("rror"), "{shell}: {end}");
+        terminal.press("echo code:$?; exit\n");
+        terminal.screen.up_to("code:5\r");
+        assert_eq!(outer.wait(), Exit::Code(0));
+        scene.nothing_is_left();
+    }
+}
+
+#[test]
+fn ctrl_c_ends_the_command_and_the_shell_goes_on() {
+    let Some(root) = root(BUSYBOX) else { return };
+    let scene = Scene::new();
+    let mut terminal = Terminal::open(&scene);
+    let mut outer = terminal.shell(&scene);
+    // With the terminal, and in a pipeline where it is a neighbour's.
+    for pipe in ["", " | cat"] {
+        terminal.press(&format!("{}{pipe}\n", typed(&root, "sh -c 'echo up:$((40+2)); exec sleep 1000'")));
+        terminal.screen.up_to("up:42");
+        terminal.press(CTRL_C);
+        terminal.screen.up_to("> ");
+        terminal.press("echo code:$?\n");
+        terminal.screen.up_to("code:130\r");
+    }
+    terminal.press("exit 0\n");
+    assert_eq!(outer.wait(), Exit::Code(0));
+    scene.nothing_is_left();
+}
+
+#[test]
+fn one_in_the_background_leaves_the_terminal_alone() {
+    let Some(root) = root(BUSYBOX) else { return };
+    let scene = Scene::new();
+    let mut terminal = Terminal::open(&scene);
+    let mut outer = terminal.shell(&scene);
+    terminal.press(&format!("{} &\n", typed(&root, "sh -c 'echo up:$((40+2)); exec sleep 1000'")));
+    terminal.screen.up_to("up:42");
+    // The shell can still read, and its job can be ended by its number.
+    terminal.press("echo alive:$((40+2)); kill %1; wait %1; echo code:$?\n");
+    terminal.screen.up_to("alive:42\r");
+    terminal.screen.up_to("code:143\r");
+    terminal.press("exit 0\n");
+    assert_eq!(outer.wait(), Exit::Code(0));
+    scene.nothing_is_left();
+}
+
+#[test]
+fn a_script_has_the_terminal_again_afterwards() {
+    let Some(root) = root(BUSYBOX) else { return };
+    let scene = Scene::new();
+    let mut terminal = Terminal::open(&scene);
+    // A shell without job control, which does not take the terminal back itself.
+    let script = format!("{}; echo code:$?; read line; echo got:$line", typed(&root, "env PS1='i''n:' sh"));
+    let mut outer = terminal.session(&scene, &["dash", "-c", &script]);
+    terminal.screen.up_to("in:");
+    terminal.press("exit 6\n");
+    terminal.screen.up_to("code:6\r");
+    terminal.press("words\n");
+    terminal.screen.up_to("got:words\r");
+    assert_eq!(outer.wait(), Exit::Code(0));
+    scene.nothing_is_left();
+}
+
+#[test]
+fn a_container_ends_with_its_terminal() {
+    let Some(root) = root(BUSYBOX) else { return };
+    let scene = Scene::new();
+    let mut terminal = Terminal::open(&scene);
+    let mut outer = terminal.shell(&scene);
+    terminal.press(&format!("{}\n", typed(&root, "env PS1='i''n:' sh")));
+    terminal.screen.up_to("in:");
+    drop(terminal);
+    outer.wait();
+    scene.deadline.until("the end of all", || scene.marked().is_empty().then_some(()));
+}
