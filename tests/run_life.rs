@@ -30,6 +30,7 @@ fn the_code_is_the_commands() {
         (&["no-such-program"], 127, "not found in PATH"),
         (&["/etc/passwd"], 126, "no permission to execute it"),
         (&["/mnt"], 126, "directory"),
+        (&["/no/such/file"], 127, "no such file"),
     ] {
         let ended = contained::start(&scene, &[], &root, command).end();
         assert_eq!(ended.exit, Exit::Code(code), "{command:?}: {ended:?}");
@@ -260,5 +261,29 @@ fn what_is_wrong_is_said_in_a_line_and_nothing_is_left() {
     let mut run = scene.command(harness::launch::Init::Supervise.path().expect("cargo built it"));
     let output = run.args(["run", "/", "ls"]).output().expect("it runs");
     assert!(String::from_utf8_lossy(&output.stderr).contains("supervise run ROOTFS -- ls"), "{output:?}");
+    scene.nothing_is_left();
+}
+
+#[test]
+fn what_this_kernel_cannot_run_is_said_before_anything_runs() {
+    let Some(root) = root(BUSYBOX) else { return };
+    let scene = Scene::new();
+    let folder = scene.folder();
+    // The header of a program for s390x; a script of an interpreter that is not there; a program without its loader.
+    let mut foreign = std::fs::read(root.join("bin/busybox")).expect("it is there")[..4096].to_vec();
+    foreign[5] = 2;
+    foreign[16..20].copy_from_slice(&[0, 2, 0, 22]);
+    scene.executable("foreign", &foreign);
+    scene.executable("script", b"#!/usr/bin/no-such-python\n");
+    scene.executable("dynamic", &std::fs::read("/usr/bin/env").expect("it is there"));
+    let bind = format!("{}:/mnt", folder.display());
+    for (command, code, words) in [
+        ("/mnt/foreign", 126, &["/mnt/foreign", "no emulator is registered"][..]),
+        ("/mnt/script", 127, &["/mnt/script", "/usr/bin/no-such-python"]),
+        ("/mnt/dynamic", 127, &["/mnt/dynamic", "ld-linux"]),
+    ] {
+        let ended = contained::start(&scene, &["--bind", &bind], &root, &[command]).end();
+        harness::running::refused_with(&ended, code, words);
+    }
     scene.nothing_is_left();
 }

@@ -299,6 +299,36 @@ fn no_capability_is_regained() {
     assert_eq!(caps(&ended)["Eff"], docker | 1 << 23, "{ended:?}");
 }
 
+#[test]
+fn on_an_older_kernel_it_is_done_in_another_way() {
+    let Some(root) = root(BUSYBOX) else { return };
+    let scene = Scene::new();
+    let bind = format!("{}:/srv:ro", scene.folder().display());
+    let held = "echo x >/srv/x; echo x >/x; echo x >/proc/sysrq-trigger; ls /sys/firmware | wc -l; cmp /proc/1/exe /sbin/poweroff && echo done";
+    for (call, error) in
+        [("mount_setattr", "ENOSYS"), ("keyctl", "ENOSYS"), ("keyctl", "EPERM"), ("close_range", "ENOSYS")]
+    {
+        let run = contained::command(&scene, &["--bind", &bind, "--read-only"], &root, &["sh", "-c", held]);
+        let mut outer = scene.command("strace");
+        outer.args(["-f", "-qq", "-o", "/dev/null", "-e", &format!("inject={call}:error={error}")]);
+        outer.arg(run.get_program()).args(run.get_args()).env_remove("SUPERVISE_REQUESTS");
+        let output = contained::in_a_room(&scene, &outer).output().expect("strace runs");
+        assert_eq!(String::from_utf8_lossy(&output.stdout), "0\ndone\n", "{call}: {output:?}");
+        assert!(!scene.folder().join("x").exists(), "{call}");
+    }
+    // Without openat2 it is not safe.
+    let run = contained::command(&scene, &[], &root, &["true"]);
+    let mut outer = scene.command("strace");
+    outer.args(["-f", "-qq", "-o", "/dev/null", "-e", "inject=openat2:error=ENOSYS"]);
+    outer.arg(run.get_program()).args(run.get_args()).env_remove("SUPERVISE_REQUESTS");
+    let output = contained::in_a_room(&scene, &outer).output().expect("strace runs");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(
+        output.status.code() == Some(125) && said.contains("openat2(2) is needed, which Linux has since 5.6"),
+        "{output:?}"
+    );
+}
+
 /// The calls of the set-up that are refused one after the other, of all that the process makes which becomes process 1.
 const REFUSED: [&str; 17] = [
     "mount",

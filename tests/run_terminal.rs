@@ -122,3 +122,19 @@ fn a_container_ends_with_its_terminal() {
     outer.wait();
     scene.deadline.until("the end of all", || scene.marked().is_empty().then_some(()));
 }
+
+#[test]
+fn nothing_inside_can_type_on_the_terminal() {
+    let Some(root) = root(BOOKWORM) else { return };
+    let scene = Scene::new();
+    let mut terminal = Terminal::open(&scene);
+    let mut outer = terminal.shell(&scene);
+    // CVE-2017-5226: TIOCSTI, and with a bit that the kernel does not look at (CVE-2019-10063).
+    let attack = "perl -e '$x = \"x\"; for (0x5412, 0x100005412) { syscall(16, 0, $_, $x); print $! + 0, \":\" } print \"done\\n\"'";
+    terminal.press(&format!("{}\n", typed(&root, attack)));
+    terminal.screen.up_to("\r\n");
+    let said = terminal.screen.up_to("done\r");
+    assert!(said.ends_with("1:1:done\r"), "{said}");
+    terminal.press("exit 0\n");
+    assert_eq!(outer.wait(), Exit::Code(0));
+}

@@ -14,6 +14,7 @@ use supervise_init::core::Status;
 use supervise_init::sys::{self, Pid};
 
 use super::spec::{Ids, Mapper, Mapping};
+use super::unfit::users::range_for;
 use crate::cli::exit;
 use crate::sys::{Waiting, execute, find_end, reap, start_copy};
 
@@ -38,14 +39,13 @@ pub(super) fn ours() -> Ids {
     if user == 0 && sys::has_capability(CAP_SETUID) {
         return Ids { users: all(), groups: all(), by: Mapper::Ourselves };
     }
-    let ranges = range("/etc/subuid", user).zip(range("/etc/subgid", user)).filter(|_| has_tools());
-    match ranges {
-        Some((users, groups)) => {
+    match range_for(user) {
+        Ok([users, groups]) => {
             debug!(event = "ids"; "{} users and {} groups by newuidmap and newgidmap", users.1, groups.1);
             Ids { users: with_range(user, users), groups: with_range(group, groups), by: Mapper::Tools }
         }
-        None => {
-            debug!(event = "ids"; "one user and one group: there is no newuidmap, or no line for user {user} in /etc/subuid and /etc/subgid");
+        Err(why) => {
+            debug!(event = "ids"; "{why}");
             Ids { users: ourselves(user), groups: ourselves(group), by: Mapper::Ourselves }
         }
     }

@@ -27,7 +27,6 @@ pub(crate) mod rights;
 mod run;
 mod spec;
 mod submounts;
-#[cfg_attr(not(test), expect(dead_code, reason = "`supervise run` will ask it"))]
 pub(crate) mod unfit;
 
 pub(crate) use self::run::run;

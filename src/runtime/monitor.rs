@@ -18,12 +18,13 @@ use supervise_init::sys::{
     this_process,
 };
 
-use super::apply::{self, Site};
+use super::apply::{self, Site, Why};
 use super::cgroup::Limits;
 use super::host::OnHost;
 use super::ids;
 use super::plan::Step;
 use super::spec::Namespaces;
+use super::unfit::users::check_user_namespaces;
 use crate::cli::exit;
 use crate::end;
 use crate::sys::{self, Waiting, start_contained};
@@ -127,7 +128,7 @@ impl Container<'_> {
     fn start(&self, standing: Standing, on_host: &mut OnHost) -> Result<(Pid, OwnedFd), u8> {
         let failed = |errno: Errno| {
             let step = self.steps.first().map_or_else(String::new, Step::to_string);
-            error!("cannot {step}: {}", hinted(errno, self.namespaces));
+            error!("cannot {step}: {}", self.hinted(errno));
             exit::FAILURE
         };
         on_host.limit(self.limits, self.id);
@@ -140,8 +141,12 @@ impl Container<'_> {
             drop(near);
             match apply::all(self.steps, &mut Site::new(far)) {
                 // The monitor has said why, or is gone.
-                Ok(()) | Err((_, apply::Why::MonitorGone)) => {}
-                Err((step, why)) => error!("cannot {step}: {why}"),
+                Ok(()) | Err((_, Why::MonitorGone)) => {}
+                Err((_, Why::Unfit(why))) => {
+                    error!("{why}");
+                    return why.code();
+                }
+                Err((step, why)) => error!("cannot {step}: {}", self.explained(step, why)),
             }
             exit::FAILURE
         });
@@ -157,6 +162,32 @@ impl Container<'_> {
             return Err(exit::FAILURE);
         }
         Ok((child, near))
+    }
+
+    /// Why there are no namespaces.
+    fn hinted(&self, errno: Errno) -> String {
+        let text = supervise_init::sys::Errno(errno as i32);
+        match (errno, &self.namespaces.user) {
+            (Errno::EPERM, None) => format!("{text} (needs CAP_SYS_ADMIN, or --user-ns)"),
+            (_, Some(_)) => match check_user_namespaces() {
+                Err(why) => why.to_string(),
+                // It may be about another one of them.
+                Ok(()) => format!("{text} (the limits are in /proc/sys/user/max_*_namespaces)"),
+            },
+            (Errno::ENOSPC, None) => format!("{text} (the limits are in /proc/sys/user/max_*_namespaces)"),
+            _ => text.to_string(),
+        }
+    }
+
+    /// Why a step could not be done. With the first that needs a right it shows that a user namespace gives none.
+    fn explained(&self, step: &Step, why: Why) -> String {
+        match (step, &self.namespaces.user, why) {
+            (Step::CutPropagation, Some(_), Why::Kernel(Errno::EPERM)) => match check_user_namespaces() {
+                Err(no_rights) => no_rights.to_string(),
+                Ok(()) => Why::Kernel(Errno::EPERM).to_string(),
+            },
+            (_, _, why) => why.to_string(),
+        }
     }
 
     /// What has to be done from outside, in the order in which it is waited for.
@@ -176,16 +207,6 @@ impl Container<'_> {
             tell(on_host.connect(child, self.path, self.id)?);
         }
         Ok(())
-    }
-}
-
-fn hinted(errno: Errno, namespaces: &Namespaces) -> String {
-    let text = supervise_init::sys::Errno(errno as i32);
-    match (errno, &namespaces.user) {
-        (Errno::EPERM, None) => format!("{text} (needs CAP_SYS_ADMIN, or --user-ns)"),
-        (Errno::EPERM, Some(_)) => format!("{text} (does this system let users make user namespaces?)"),
-        (Errno::ENOSPC, _) => format!("{text} (the limit is in /proc/sys/user/max_*_namespaces)"),
-        _ => text.to_string(),
     }
 }
 

@@ -1,6 +1,7 @@
 //! From what a container is made of to the steps that make it, in their order. Pure: `--dry-run` prints the steps, and
 //! `apply` does them.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
@@ -35,6 +36,7 @@ pub(super) enum Step {
     OfferClients,
     Mask(&'static str),
     Protect(&'static str),
+    CheckCommand(Process),
     LeaveHost,
     CloseRoot,
     RaiseLoopback,
@@ -101,6 +103,8 @@ pub(super) fn steps(spec: &Spec) -> Vec<Step> {
     // After all that is mounted below /proc and /sys.
     steps.extend(spec.masked_paths.iter().copied().map(Step::Mask));
     steps.extend(spec.readonly_paths.iter().copied().map(Step::Protect));
+    // What emulators there are is told on the host.
+    steps.push(Step::CheckCommand(spec.process.clone()));
     steps.push(Step::LeaveHost);
     // After the last place to mount on was made in it.
     steps.extend(spec.root.read_only.then_some(Step::CloseRoot));
@@ -127,6 +131,13 @@ impl Spec {
             Source::Filesystem { .. } => None,
         };
         self.mounts.iter().filter_map(source).collect()
+    }
+}
+
+impl Process {
+    /// What its command is called.
+    fn title(&self) -> Cow<'_, str> {
+        self.command.first().map_or(Cow::Borrowed("/bin/bash or /bin/sh"), |command| command.to_string_lossy())
     }
 }
 
@@ -161,6 +172,7 @@ impl Step {
             Step::OfferClients => "so that poweroff, reboot and shutdown work with any distribution",
             Step::Mask(_) => "it tells of the whole machine",
             Step::Protect(_) => "what is written there changes the whole machine",
+            Step::CheckCommand(_) => "why it cannot run is said before anything runs",
             Step::LeaveHost => "from here on no path leads to a file of the host",
             Step::CloseRoot => "--read-only",
             Step::ForgetKeys => "those of the caller are not for the container",
@@ -206,6 +218,7 @@ impl fmt::Display for Step {
             }
             Step::Mask(path) => write!(f, "mask {path}"),
             Step::Protect(path) => write!(f, "make {path} read-only"),
+            Step::CheckCommand(process) => write!(f, "see whether this kernel can run {}", process.title()),
             Step::LeaveHost => f.write_str("make it the root directory, and unmount the host's"),
             Step::CloseRoot => f.write_str("make the root directory read-only"),
             Step::ForgetKeys => f.write_str("join a new session keyring"),
@@ -221,7 +234,7 @@ impl fmt::Display for Step {
                 process.words.iter().try_for_each(|word| write!(f, " {}", word.to_string_lossy()))?;
                 f.write_str(" --")?;
                 if process.command.is_empty() {
-                    return f.write_str(" /bin/bash or /bin/sh");
+                    return write!(f, " {}", process.title());
                 }
                 process.command.iter().try_for_each(|word| write!(f, " {}", word.to_string_lossy()))
             }

@@ -154,6 +154,7 @@ fn process(
     for (name, value) in named.chain(surroundings.log_variables()) {
         environment.extend(value.map(|value| entry([name.as_bytes(), b"=", value.to_bytes()].concat())));
     }
+    let directory = outfit.workdir.map_or(Path::new("/"), |path| Path::new(OsStr::from_bytes(path.to_bytes())));
     let mut words = vec![c"supervise".to_owned()];
     words.extend(order.passed.iter().map(|word| CString::from(*word)));
     if outfit.user.is_some() && outfit.sets(b"HOME") {
@@ -164,6 +165,7 @@ fn process(
         words,
         command: order.command.iter().map(|word| CString::from(*word)).collect(),
         environment: environment.into_iter().map(CString::from).collect(),
+        directory: Path::new("/").join(directory),
         capabilities,
         filter: order.asked.filter,
     })

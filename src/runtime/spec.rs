@@ -161,6 +161,8 @@ pub(super) struct Process {
     /// Nothing: the shell of the image.
     pub(super) command: Vec<CString>,
     pub(super) environment: Vec<CString>,
+    /// Where the command is started.
+    pub(super) directory: PathBuf,
     /// What the init and all below it can have.
     pub(super) capabilities: Capabilities,
     pub(super) filter: Filter,

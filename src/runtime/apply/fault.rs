@@ -8,6 +8,7 @@ use supervise_init::sys;
 
 use crate::runtime::network;
 use crate::runtime::rights::{capabilities, seccomp};
+use crate::runtime::unfit::Unfit;
 
 /// The reason, which follows "cannot ...: ".
 #[derive(Debug)]
@@ -30,6 +31,8 @@ pub(in crate::runtime) enum Why {
     Rights(capabilities::Error),
     Filter(seccomp::Error),
     Network(network::Error),
+    /// The command cannot run here. It is a whole sentence.
+    Unfit(Box<Unfit>),
     MonitorGone,
     /// A step before one that it needs.
     OutOfOrder,
@@ -86,6 +89,7 @@ impl fmt::Display for Why {
             Why::Rights(error) => error.fmt(f),
             Why::Filter(error) => error.fmt(f),
             Why::Network(error) => error.fmt(f),
+            Why::Unfit(why) => why.fmt(f),
             Why::MonitorGone => f.write_str("the supervise that watches it is gone"),
             Why::OutOfOrder => f.write_str("the step that it needs was not done"),
         }

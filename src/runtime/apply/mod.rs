@@ -110,6 +110,7 @@ fn apply(step: &Step, site: &mut Site) -> Result<(), Why> {
         Step::OfferClients => clients::offer(site),
         Step::Mask(path) => mounts::mask(site, path),
         Step::Protect(path) => mounts::protect(site.root()?, path),
+        Step::CheckCommand(process) => process::check_command(site.root()?, process),
         Step::LeaveHost => root::leave_host(site),
         Step::CloseRoot => root::close(),
         Step::ForgetKeys => process::forget_keys(),

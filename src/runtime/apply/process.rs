@@ -1,11 +1,13 @@
 //! What is about the process itself, which becomes process 1.
 
-use std::ffi::CStr;
+use std::ffi::{CStr, OsStr};
 use std::os::fd::AsFd as _;
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 
 use log::debug;
 use nix::errno::Errno;
+use nix::fcntl::OFlag;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::prctl::set_pdeathsig;
 use nix::sys::signal::Signal;
@@ -14,10 +16,12 @@ use nix::unistd::{AccessFlags, Gid, Uid, access, read, setgroups, setresgid, set
 
 use supervise_init::sys::Capabilities;
 
+use super::inside::{Inside, Links};
 use super::{Site, Why, clients};
 use crate::outfit::is_setgroups_denied;
 use crate::runtime::rights::capabilities::Sets;
 use crate::runtime::spec::Process;
+use crate::runtime::unfit::{self, Kernel};
 use crate::sys;
 
 /// Waits until the maps are written and our cgroup is ours.
@@ -55,6 +59,21 @@ fn forget_groups() -> Result<(), Why> {
         Err(Errno::EPERM) if is_setgroups_denied() => Ok(()),
         other => other.map_err(Why::from),
     }
+}
+
+/// Whether the kernel can run the command, as far as that can be told from its files.
+pub(super) fn check_command(root: &Inside, process: &Process) -> Result<(), Why> {
+    let bytes = |text: &CStr| OsStr::from_bytes(text.to_bytes()).to_owned();
+    let command = match process.command.first() {
+        Some(command) => bytes(command),
+        None if root.find(Path::new("/bin/bash"), OFlag::empty(), Links::Followed).is_ok() => "/bin/bash".into(),
+        None => "/bin/sh".into(),
+    };
+    let path = process.environment.iter().find_map(|entry| entry.to_bytes().strip_prefix(b"PATH="));
+    let path = path.map(String::from_utf8_lossy).unwrap_or_default();
+    let root = root.root().try_clone().map_err(|_| Why::Kernel(Errno::EMFILE))?;
+    unfit::check(root, Path::new(&command), &path, &process.directory, &Kernel::ours())
+        .map_err(|why| Why::Unfit(Box::new(why)))
 }
 
 /// A session keyring of its own, where there are keys.

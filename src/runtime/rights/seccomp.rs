@@ -23,7 +23,9 @@ use nix::errno::Errno;
 use supervise_init::sys::{self, Capabilities};
 
 use self::bpf::{Answer, Check};
-use self::calls::{ALWAYS, BY_CAPABILITY, CLONE, CLONE3, Call, LAST, LAST_X32, PERSONALITY, SOCKET, X32, X32_BIT};
+use self::calls::{
+    ALWAYS, BY_CAPABILITY, CLONE, CLONE3, Call, IOCTL, LAST, LAST_X32, PERSONALITY, SOCKET, X32, X32_BIT,
+};
 use crate::sys::rights::set_filter;
 
 /// A kernel that we run on.
@@ -131,6 +133,7 @@ fn allowed(convention: Convention, capabilities: Capabilities) -> impl Iterator<
         (CLONE3, Answer::Errno(libc::ENOSYS)),
         (PERSONALITY, Answer::Check(Check::Personality)),
         (SOCKET, Answer::Check(Check::Socket)),
+        (IOCTL, Answer::Check(Check::Terminal)),
     ];
     let kept = BY_CAPABILITY.iter().filter(move |(capability, _)| capabilities.has(*capability));
     let kept = kept.flat_map(|(_, calls)| calls.iter()).map(|call| (*call, Answer::Allow));

@@ -121,7 +121,7 @@ pub(crate) fn check(
         return look.check(&directory.join(command), INTERPRETERS);
     }
     let files = search_path.split(':').map(|folder| directory.join(folder).join(command));
-    let mut there = files.filter(|file| look.find(file).is_ok());
+    let mut there = files.filter(|file| !look.is_missing(file));
     // One that may not be executed does not hide another (execvp(3)).
     let first = there.next();
     let file = first.iter().cloned().chain(there).find(|file| look.is_executable(file)).or(first);

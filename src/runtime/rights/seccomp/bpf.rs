@@ -13,7 +13,7 @@ pub(super) enum Answer {
     Check(Check),
 }
 
-/// What is looked at before a call is allowed. Its first argument is an integer of 32 bits in all of them; what stands
+/// What is looked at before a call is allowed. It is an argument of 32 bits in all of them; what stands
 /// in the upper half of the register the kernel does not look at either.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Check {
@@ -21,6 +21,9 @@ pub(super) enum Check {
     Clone,
     /// One of those that programs need: Linux or a machine of 32 bits, each with UNAME26 or not; or a question.
     Personality,
+    /// Not TIOCSTI and TIOCLINUX, which type on the terminal: with ours inside, that would be on the host's shell
+    /// (CVE-2017-5226). Docker need not forbid them, as its terminals are its own.
+    Terminal,
     /// Not AF_VSOCK, which leads to the hypervisor and knows no namespaces.
     Socket,
 }
@@ -34,6 +37,9 @@ pub(super) const PERSONALITIES: [u32; 5] = [0, 0x0008, 0x0002_0000, 0x0002_0008,
 const NUMBER: u32 = 0;
 const CONVENTION: u32 = 4;
 const FIRST_ARGUMENT: u32 = 16;
+const SECOND_ARGUMENT: u32 = 24;
+/// asm-generic/ioctls.h. Only the lower half is compared, as the kernel does (CVE-2019-10063).
+pub(super) const TYPING: [u32; 2] = [0x5412, 0x541C];
 
 /// A program that answers by the convention, then by the number. Each list is sorted and has an answer for 0, and each answer is for
 /// what follows, too, up to the next one.
@@ -89,6 +95,7 @@ impl Answer {
         match self {
             Answer::Allow | Answer::Errno(_) => 1,
             Answer::Check(Check::Clone | Check::Socket) => 4,
+            Answer::Check(Check::Terminal) => 5,
             Answer::Check(Check::Personality) => 3 + PERSONALITIES.len(),
         }
     }
@@ -110,6 +117,13 @@ impl Answer {
                 program.extend(jumps.map(|(value, left)| jump(libc::BPF_JEQ, value, left, 0)));
                 program.extend([refuse(libc::EPERM), end(libc::SECCOMP_RET_ALLOW)]);
             }
+            Answer::Check(Check::Terminal) => program.extend([
+                load(SECOND_ARGUMENT),
+                jump(libc::BPF_JEQ, TYPING[0], 2, 0),
+                jump(libc::BPF_JEQ, TYPING[1], 1, 0),
+                end(libc::SECCOMP_RET_ALLOW),
+                refuse(libc::EPERM),
+            ]),
             Answer::Check(Check::Socket) => program.extend([
                 load(FIRST_ARGUMENT),
                 jump(libc::BPF_JEQ, libc::AF_VSOCK.cast_unsigned(), 1, 0),

@@ -58,7 +58,7 @@ pub(super) static ALWAYS: &[Call] = calls! {
     getuid32 -1 199 -1; getxattr 191 229 8; getxattrat 464 464 464; inotify_add_watch 254 292 27;
     inotify_init 253 291 -1; inotify_init1 294 332 26; inotify_rm_watch 255 293 28; io_cancel 210 249 3;
     io_destroy 207 246 1; io_getevents 208 247 4; io_pgetevents 333 385 292; io_pgetevents_time64 -1 416 -1;
-    io_setup 206 245 0; io_submit 209 248 2; ioctl 16 54 29; ioprio_get 252 290 31; ioprio_set 251 289 30;
+    io_setup 206 245 0; io_submit 209 248 2; ioprio_get 252 290 31; ioprio_set 251 289 30;
     ipc -1 117 -1; kill 62 37 129; landlock_add_rule 445 445 445; landlock_create_ruleset 444 444 444;
     landlock_restrict_self 446 446 446; lchown 94 16 -1; lchown32 -1 198 -1; lgetxattr 192 230 9; link 86 9 -1;
     linkat 265 303 37; listen 50 363 201; listxattr 194 232 11; listxattrat 465 465 465; llistxattr 195 233 12;
@@ -119,6 +119,9 @@ pub(super) static CLONE3: Call = calls! { clone3 435 435 435; }[0];
 pub(super) static PERSONALITY: Call = calls! { personality 135 136 92; }[0];
 /// As [`CLONE`]. What i386 does through socketcall cannot be looked at.
 pub(super) static SOCKET: Call = calls! { socket 41 359 198; }[0];
+
+/// As [`CLONE`].
+pub(super) static IOCTL: Call = calls! { ioctl 16 54 29; }[0];
 
 /// Allowed to who has one of these capabilities, which then decide: by their numbers in capabilities(7).
 #[rustfmt::skip]

@@ -20,7 +20,7 @@ fn header(path: &str) -> HashMap<String, i16> {
 
 fn all() -> impl Iterator<Item = Call> {
     let by_capability = BY_CAPABILITY.iter().flat_map(|(_, calls)| calls.iter());
-    ALWAYS.iter().chain(by_capability).copied().chain([CLONE, CLONE3, PERSONALITY, SOCKET])
+    ALWAYS.iter().chain(by_capability).copied().chain([CLONE, CLONE3, PERSONALITY, SOCKET, IOCTL])
 }
 
 #[test]
@@ -76,7 +76,7 @@ fn x32_has_other_numbers_where_its_header_says_so() {
 #[test]
 fn nothing_is_in_the_table_twice() {
     let mut names: Vec<&str> = ALWAYS.iter().map(|call| call.name).collect();
-    names.extend([CLONE.name, CLONE3.name, PERSONALITY.name, SOCKET.name]);
+    names.extend([CLONE.name, CLONE3.name, PERSONALITY.name, SOCKET.name, IOCTL.name]);
     let count = names.len();
     names.sort_unstable();
     names.dedup();
@@ -92,8 +92,11 @@ fn run(program: &[libc::sock_filter], audit: u32, number: u32, argument: u32) ->
         at += 1;
         let holds = match code {
             0x20 => {
-                word =
-                    [(0, number), (4, audit), (16, argument)].into_iter().find(|(at, _)| *at == k).expect("a field").1;
+                word = [(0, number), (4, audit), (16, argument), (24, argument)]
+                    .into_iter()
+                    .find(|(at, _)| *at == k)
+                    .expect("a field")
+                    .1;
                 continue;
             }
             0x06 => return k,
@@ -123,6 +126,7 @@ fn wanted(call: Option<&str>, number: u32, argument: u32, kept: Capabilities) ->
         Some("clone") => argument & bpf::NAMESPACES == 0,
         Some("personality") => bpf::PERSONALITIES.contains(&argument),
         Some("socket") => argument != 40,
+        Some("ioctl") => !bpf::TYPING.contains(&argument),
         Some(name) => ALWAYS.iter().any(|it| it.name == name),
         // Unknown to any kernel of 6.18.
         None if number & !X32_BIT > LAST && !(X32_BIT | 512..=X32_BIT | LAST_X32).contains(&number) => {
@@ -137,7 +141,7 @@ fn wanted(call: Option<&str>, number: u32, argument: u32, kept: Capabilities) ->
 fn each_call_gets_the_tables_answer_on_each_machine() {
     let single = BY_CAPABILITY.iter().map(|(capability, _)| Capabilities(1 << capability));
     let kept = [Capabilities(0), capabilities::DEFAULT, Capabilities::ALL].into_iter().chain(single);
-    let arguments = [0, 8, 16, 40, 0x0002_0000, 0x0002_0008, 0x1000_0000, 0x0001_0f00, 0xffff_ffff, 2];
+    let arguments = [0, 8, 16, 40, 0x0002_0000, 0x0002_0008, 0x1000_0000, 0x0001_0f00, 0xffff_ffff, 2, 0x5412, 0x541c];
     for kept in kept {
         for machine in [Machine::X86_64, Machine::Aarch64] {
             let filter = Filter::for_machine(machine, kept);
