@@ -7,7 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use harness::contained::{self, BOOKWORM, BUSYBOX, ends, root, script};
-use harness::{Exit, Scene, proc, send, skip};
+use harness::{Exit, Scene, send, skip};
 
 /// The cgroups that containers have, by what is mounted.
 fn groups() -> Vec<PathBuf> {
@@ -176,6 +176,9 @@ fn a_helper_connects_it_and_goes_with_it() {
     send(run.outer_pid(), 9, 1);
     run.wait();
     scene.deadline.until("the end of all", || scene.marked().is_empty().then_some(()));
+    let left = format!("supervise-{}-", run.outer_pid());
+    let names = fs::read_dir(std::env::temp_dir()).expect("it is there").flatten().map(|entry| entry.file_name());
+    assert!(!names.into_iter().any(|name| name.to_string_lossy().starts_with(&left)), "a directory is left");
     // And it is said where there is none.
     let mut run = contained::command(&scene, &["--net", "user"], &root, &["true"]);
     let ended = contained::begin(&scene, {
@@ -184,5 +187,4 @@ fn a_helper_connects_it_and_goes_with_it() {
     })
     .end();
     harness::running::refused(&ended, &["pasta or slirp4netns", "install"]);
-    let _ = proc::pids();
 }

@@ -27,7 +27,7 @@ const NAME: &str = "supervise-";
 #[derive(Debug, Default)]
 pub(super) struct OnHost {
     group: Option<Group>,
-    network: Option<(Running, Folder)>,
+    network: Option<Running>,
 }
 
 impl OnHost {
@@ -50,18 +50,19 @@ impl OnHost {
 
     /// Connects its network, and returns the name server that this has.
     pub(super) fn connect(&mut self, child: Pid, path: Option<&OsStr>, id: &str) -> Result<&'static str, String> {
+        // It is needed only until the helper has said that it is ready.
         let folder = Folder::new(id).map_err(|error| format!("cannot make a directory for its network: {error}"))?;
         let path = path.unwrap_or(OsStr::new("/usr/local/bin:/usr/bin:/bin"));
         let running = network::start(child, path, &folder.0, CONNECTION).map_err(|error| error.to_string())?;
         debug!(event = "network"; "{} has connected the container", running.tool().name());
         let server = running.tool().name_server();
-        self.network = Some((running, folder));
+        self.network = Some(running);
         Ok(server)
     }
 
     /// When all of its processes have ended: says whether the kernel has killed some of them, and removes it all.
     pub(super) fn remove(&mut self) {
-        if let Some((running, _folder)) = self.network.take() {
+        if let Some(running) = self.network.take() {
             running.stop(PATIENCE);
         }
         let Some(group) = self.group.take() else { return };

@@ -268,3 +268,88 @@ impl fmt::Display for Mount {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use supervise_init::sys::Capabilities;
+
+    use super::{Step, steps};
+    use crate::runtime::cgroup::Limits;
+    use crate::runtime::spec::{Asked, Bind, Filter, Ids, Mapper, Mapping, Network, Process, Spec};
+
+    fn spec(asked: &Asked, user: bool) -> Spec {
+        let map = vec![Mapping { inside: 0, outside: 1000, size: 1 }];
+        let ids = user.then(|| Ids { users: map.clone(), groups: map, by: Mapper::Ourselves });
+        let process = Process {
+            words: vec![c"supervise".to_owned()],
+            command: Vec::new(),
+            environment: Vec::new(),
+            directory: "/".into(),
+            capabilities: Capabilities(1),
+            filter: Filter::Default,
+        };
+        Spec::new(asked, "name".to_owned(), ids, process)
+    }
+
+    /// All that decides which steps there are.
+    fn all() -> Vec<Vec<Step>> {
+        let networks = [Network::Private, Network::None, Network::Host, Network::User];
+        let mut all = Vec::new();
+        for network in networks {
+            for bits in 0..8 {
+                let pids = (bits & 1 != 0).then_some(10);
+                let bind = Bind { source: "/a".into(), destination: "/etc/hosts".into(), read_only: true };
+                let asked = Asked {
+                    layers: vec!["/root".into()],
+                    network,
+                    limits: Limits { pids, ..Limits::default() },
+                    read_only: bits & 4 != 0,
+                    binds: (bits & 4 != 0).then_some(bind).into_iter().collect(),
+                    ..Asked::default()
+                };
+                all.push(steps(&spec(&asked, bits & 2 != 0)));
+            }
+        }
+        all
+    }
+
+    #[test]
+    fn each_step_stands_where_it_has_what_it_needs() {
+        for steps in all() {
+            let places = |is_it: &dyn Fn(&Step) -> bool| -> Vec<usize> {
+                (0..).zip(&steps).filter(|(_, step)| is_it(step)).map(|(place, _)| place).collect()
+            };
+            let place = |step: &Step| places(&|other| other == step).first().copied();
+            let mounts = places(&|step| matches!(step, Step::Mount(_) | Step::MakeStage | Step::MakeRoot(_)));
+            let hidden = places(&|step| matches!(step, Step::Mask(_) | Step::Protect(_)));
+            let leave = place(&Step::LeaveHost).expect("it is left");
+            let drop = place(&Step::DropRights(Capabilities(1))).expect("they are dropped");
+            assert_eq!(places(&|step| matches!(step, Step::Unshare(_))), [0]);
+            assert!(place(&Step::CutPropagation) < mounts.first().copied(), "nothing shows up on the host");
+            assert!(place(&Step::BecomeRoot) < place(&Step::CutPropagation));
+            assert!(place(&Step::AwaitMonitor).is_none_or(|await_| Some(await_) < place(&Step::BecomeRoot)));
+            assert!(mounts.last() < hidden.first() && hidden.last() < Some(&leave), "nothing is mounted over a mask");
+            assert!(place(&Step::CloseRoot).is_none_or(|close| leave < close && close < drop));
+            assert!(place(&Step::Filter(Capabilities(1))).is_some_and(|filter| leave < filter && filter < drop));
+            assert_eq!(place(&Step::FollowMonitor), Some(drop + 1), "nothing makes the kernel forget it");
+            assert_eq!(places(&|step| matches!(step, Step::Execute(_))), [steps.len() - 1]);
+        }
+    }
+
+    #[test]
+    fn each_step_is_told_in_one_line_with_its_reason() {
+        for step in all().iter().flatten() {
+            let line = format!("{step}: {}", step.reason());
+            assert!(!line.contains('\n') && !step.reason().is_empty() && !line.ends_with('.'), "{line}");
+        }
+    }
+
+    #[test]
+    fn what_is_bound_is_not_made() {
+        let files = |steps: &[Step]| steps.iter().filter(|step| matches!(step, Step::PutFile(_))).count();
+        let bind = Bind { source: "/a".into(), destination: "/etc/hosts".into(), read_only: false };
+        let asked = Asked { layers: vec!["/root".into()], binds: vec![bind], ..Asked::default() };
+        assert_eq!(files(&steps(&spec(&asked, false))), 1);
+        assert_eq!(files(&steps(&spec(&Asked { network: Network::Host, ..asked }, false))), 2);
+    }
+}
