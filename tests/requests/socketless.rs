@@ -58,6 +58,19 @@ pub(crate) const ROWS: &[Row] = &[
         says: Says::Words(&["/run/supervise/ctl: no such file", "it is not root's, and XDG_RUNTIME_DIR is not set"]),
         ..ROW
     },
+    Row {
+        setting: Setting { variables: &[("XDG_RUNTIME_DIR", "/tmp")], ..ANOTHERS },
+        typed: &["XDG_RUNTIME_DIR=/tmp shutdown +5"],
+        says: Says::Words(&["Shutdown scheduled for "]),
+        then: Then::GoesOnSaying(&["a poweroff is scheduled in 300 s"]),
+        ..ROW
+    },
+    Row {
+        setting: Setting { options: &["--user", "1000"], ..NO_RUN },
+        typed: &["setpriv --bounding-set=-sys_ptrace poweroff"],
+        then: Then::Stops("poweroff"),
+        ..ROW
+    },
     Row { setting: OFF, typed: CLIENTS, code: 1, says: Says::Words(&["process 1 has --requests off"]), ..ROW },
     Row {
         setting: OFF_BY_VARIABLE,
