@@ -12,6 +12,7 @@
 mod act;
 mod bus;
 mod halt;
+mod process_1;
 mod shutdown;
 mod status;
 mod sys;

@@ -5,7 +5,7 @@ use std::fmt;
 use std::fs;
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::MetadataExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use nix::sys::signal::{SigSet, Signal};
@@ -13,6 +13,7 @@ use nix::unistd::geteuid;
 use supervise_init::core::request::{Answer, Haste, Message, Reply, Request, Standing, Text, Verb, Wish};
 use supervise_init::sys::{Errno, Output};
 
+use super::process_1;
 use super::talk::{self, Unanswered};
 use super::time::{When, written};
 use super::ways::{self, Barred};
@@ -24,6 +25,8 @@ use crate::cli::{exit, help};
 enum Failure {
     /// Only root may ask for it.
     NotRoot,
+    /// Only root, and who may use this socket.
+    NotAdmitted(PathBuf),
     /// Process 1 is what was called so.
     Ourselves,
     /// Why each of the ways that were tried leads nowhere.
@@ -38,6 +41,9 @@ impl fmt::Display for Failure {
         match self {
             // As the others' clients have it.
             Failure::NotRoot => f.write_str("must be root."),
+            Failure::NotAdmitted(socket) => {
+                write!(f, "must be root, or a member of --ctl-group, for {}", socket.display())
+            }
             Failure::Ourselves => f.write_str("this is process 1 itself, and nothing runs that could end"),
             Failure::Unreachable(causes) => write!(f, "cannot reach process 1: {}", causes.join("; ")),
             Failure::Unanswered(why) => write!(f, "cannot ask process 1: {why}"),
@@ -49,8 +55,8 @@ impl fmt::Display for Failure {
 impl From<Unanswered> for Failure {
     fn from(why: Unanswered) -> Failure {
         match why {
-            Unanswered::NotThere(..) => Failure::Unreachable(vec![why.to_string()]),
-            Unanswered::Forbidden => Failure::NotRoot,
+            Unanswered::NotThere(_) | Unanswered::NowhereToLook(_) => Failure::Unreachable(vec![why.to_string()]),
+            Unanswered::Forbidden(socket) => Failure::NotAdmitted(socket),
             Unanswered::Silent(_) | Unanswered::Strange(_) => Failure::Unanswered(why),
         }
     }
@@ -229,7 +235,8 @@ impl Job<'_> {
             Ok(Standing::Running | Standing::Pausing) => "running",
             Ok(Standing::Starting) => "starting",
             Ok(Standing::Stopping) => "stopping",
-            Err(_) => "offline",
+            Err(Unanswered::NotThere(_) | Unanswered::NowhereToLook(_)) if !process_1::is_supervise() => "offline",
+            Err(_) => "unknown",
         };
         if !quiet {
             print(&format!("{state}\n"));
@@ -363,14 +370,17 @@ mod tests {
 
     #[test]
     fn why_nothing_was_reached_is_one_line() {
-        let nowhere = Unanswered::NotThere("/run/supervise/ctl".into(), Errno(libc::ENOENT));
+        let nowhere = Unanswered::NotThere(vec![("/run/supervise/ctl".into(), Errno(libc::ENOENT))]);
         let Failure::Unreachable(first) = Failure::from(nowhere) else { panic!("nobody was there") };
         let mut causes = Causes(first);
         for barred in [Barred::NotAFifo("/run/initctl"), Barred::Foreign("bash".to_owned())] {
             assert!(matches!(causes.tried(Err(barred)), Ok(false)));
         }
         assert!(matches!(causes.tried(Err(Barred::Forbidden)), Err(Failure::NotRoot)));
-        assert!(matches!(Failure::from(Unanswered::Forbidden), Failure::NotRoot));
+        assert_eq!(
+            Failure::from(Unanswered::Forbidden("/run/supervise/ctl".into())).to_string(),
+            "must be root, or a member of --ctl-group, for /run/supervise/ctl"
+        );
         assert_eq!(
             Failure::Unreachable(causes.0).to_string(),
             "cannot reach process 1: /run/supervise/ctl: no such file or directory; /run/initctl is no FIFO; process 1 is \

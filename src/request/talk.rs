@@ -10,6 +10,7 @@ use std::time::Duration;
 use supervise_init::core::request::{Message, Reply};
 use supervise_init::sys::{Environment, Errno};
 
+use super::process_1;
 use super::sys::introduce;
 
 /// Where process 1 has it, if it is root.
@@ -23,10 +24,12 @@ pub(super) const PATIENCE: Duration = Duration::from_secs(5);
 /// Why there is no answer.
 #[derive(Debug)]
 pub(super) enum Unanswered {
-    /// Nobody listens there.
-    NotThere(PathBuf, Errno),
-    /// We may not ask.
-    Forbidden,
+    /// Nobody listens at any of these.
+    NotThere(Vec<(PathBuf, Errno)>),
+    /// The same, and there is one more place, which only a variable names.
+    NowhereToLook(Vec<(PathBuf, Errno)>),
+    /// We may not ask there.
+    Forbidden(PathBuf),
     /// Somebody listens, and says nothing.
     Silent(PathBuf),
     /// What was said is no answer.
@@ -36,12 +39,21 @@ pub(super) enum Unanswered {
 impl fmt::Display for Unanswered {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Unanswered::NotThere(path, errno) => write!(f, "{}: {errno}", path.display()),
-            Unanswered::Forbidden => f.write_str("permission denied"),
+            Unanswered::NotThere(tried) => f.write_str(&listed(tried)),
+            Unanswered::NowhereToLook(tried) => {
+                write!(f, "{}; it is not root's, and XDG_RUNTIME_DIR is not set", listed(tried))
+            }
+            Unanswered::Forbidden(path) => {
+                write!(f, "{}: permission denied; it is root's and --ctl-group's", path.display())
+            }
             Unanswered::Silent(path) => write!(f, "{}: no answer within {PATIENCE:?}", path.display()),
             Unanswered::Strange(path) => write!(f, "{}: the answer is none of this supervise's", path.display()),
         }
     }
+}
+
+fn listed(tried: &[(PathBuf, Errno)]) -> String {
+    tried.iter().map(|(path, errno)| format!("{}: {errno}", path.display())).collect::<Vec<_>>().join("; ")
 }
 
 /// Where process 1 may listen.
@@ -55,21 +67,25 @@ fn places(environment: &Environment) -> Vec<PathBuf> {
 
 /// Says it to process 1, wherever that listens.
 pub(super) fn ask(message: &Message, environment: &Environment) -> Result<Reply, Unanswered> {
-    ask_in(&places(environment), message, PATIENCE)
+    let places = places(environment);
+    ask_in(&places, message, PATIENCE).map_err(|why| match why {
+        Unanswered::NotThere(tried) if places.len() == 1 && process_1::is_anothers() => {
+            Unanswered::NowhereToLook(tried)
+        }
+        why => why,
+    })
 }
 
-/// Asks at the first of the places where somebody is; if nobody is, it says so of the first.
+/// Asks at the first of the places where somebody is.
 fn ask_in(places: &[PathBuf], message: &Message, patience: Duration) -> Result<Reply, Unanswered> {
-    let mut first = None;
+    let mut tried = Vec::new();
     for place in places {
         match ask_at(place, message, patience) {
-            Err(nobody @ Unanswered::NotThere(..)) => {
-                first.get_or_insert(nobody);
-            }
+            Err(Unanswered::NotThere(nobody)) => tried.extend(nobody),
             answered => return answered,
         }
     }
-    Err(first.unwrap_or(Unanswered::Forbidden))
+    Err(Unanswered::NotThere(tried))
 }
 
 fn ask_at(path: &Path, message: &Message, patience: Duration) -> Result<Reply, Unanswered> {
@@ -105,7 +121,7 @@ impl Line {
         let mut answer = [0; Reply::SIZE + 1];
         let length = again(|| self.socket.recv(&mut answer)).map_err(|error| match failed(&self.path, error) {
             // It was there when we asked.
-            Unanswered::NotThere(path, _) => Unanswered::Silent(path),
+            Unanswered::NotThere(_) => Unanswered::Silent(self.path.clone()),
             other => other,
         })?;
         let reply = Reply::decode(answer.get(..length).unwrap_or_default());
@@ -120,10 +136,10 @@ impl Line {
 
 fn failed(path: &Path, error: io::Error) -> Unanswered {
     match (error.kind(), error.raw_os_error()) {
-        (ErrorKind::PermissionDenied, _) => Unanswered::Forbidden,
+        (ErrorKind::PermissionDenied, _) => Unanswered::Forbidden(path.to_owned()),
         // Its queue is full, or nothing came.
         (ErrorKind::WouldBlock | ErrorKind::TimedOut, _) => Unanswered::Silent(path.to_owned()),
-        (_, errno) => Unanswered::NotThere(path.to_owned(), Errno(errno.unwrap_or(libc::EIO))),
+        (_, errno) => Unanswered::NotThere(vec![(path.to_owned(), Errno(errno.unwrap_or(libc::EIO)))]),
     }
 }
 
@@ -148,7 +164,7 @@ pub(super) mod tests {
 
     use supervise_init::core::request::{Answer, Message, Reply, Request, Standing, Text, Verb, Wish};
 
-    use super::{PATIENCE, Unanswered, ask_at, ask_in};
+    use super::{Errno, PATIENCE, Unanswered, ask_at, ask_in};
 
     /// A folder that goes with the test.
     struct Folder(PathBuf);
@@ -214,8 +230,9 @@ pub(super) mod tests {
         drop(UnixDatagram::bind(&stale).expect("the folder is ours"));
         let nobody = [folder.0.join("missing"), file.join("ctl"), stale];
         let answered = ask_in(&nobody, &message(Verb::Status), PATIENCE);
-        let Err(Unanswered::NotThere(path, errno)) = answered else { panic!("{answered:?}") };
-        assert_eq!((path, errno.0), (folder.0.join("missing"), libc::ENOENT));
+        let Err(Unanswered::NotThere(tried)) = answered else { panic!("{answered:?}") };
+        let errnos = [libc::ENOENT, libc::ENOTDIR, libc::ECONNREFUSED].map(Errno);
+        assert_eq!(tried, nobody.iter().cloned().zip(errnos).collect::<Vec<_>>());
         let server = UnixDatagram::bind(folder.socket()).expect("the folder is ours");
         let server = answering(server, reply(Answer::Accepted).encode().to_vec());
         let places: Vec<PathBuf> = nobody.into_iter().chain([folder.socket()]).collect();

@@ -1,19 +1,25 @@
 //! The ways to process 1 where it has no control socket: sysvinit's records in `/run/initctl`, and systemd's signals.
 //!
 //! 1. What is no FIFO is not written to: a file there would take every request and do nothing.
-//! 2. A process 1 that is no supervise gets no signal: it may mean anything to that one.
+//! 2. A process 1 that is no supervise, or one that takes no requests, gets no signal: it may mean anything to that one.
 //! 3. An exit code goes by neither: it would be lost.
+//! 4. A signal is sent when we have ended: the stop that it begins may end everything before we could end with 0.
 
 use std::fmt;
 use std::fs::{self, OpenOptions};
-use std::io::{self, ErrorKind, Write as _};
-use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _, OpenOptionsExt as _};
+use std::io::{self, ErrorKind, Read as _, Write as _};
+use std::os::unix::fs::{FileTypeExt as _, OpenOptionsExt as _};
 use std::path::Path;
+use std::thread;
+use std::time::Duration;
 
+use nix::sys::signal::SigSet;
 use nix::unistd::geteuid;
 use supervise_init::core::Signal;
 use supervise_init::core::request::{Haste, Request, Wish};
-use supervise_init::sys::{self, Errno, Pid};
+use supervise_init::sys::{self, Errno, Helper, Pid};
+
+use super::process_1;
 
 /// Why a way leads nowhere.
 #[derive(Debug)]
@@ -26,6 +32,10 @@ pub(super) enum Barred {
     WithoutCode(&'static str),
     /// Process 1 has this name.
     Foreign(String),
+    /// Process 1 is a supervise that takes no signal for a request, because of this.
+    Deaf(&'static str),
+    /// What tells whether it does.
+    Unseen(&'static str, Errno),
     Signal(Errno),
 }
 
@@ -38,6 +48,12 @@ impl fmt::Display for Barred {
             Barred::WithoutCode(way) => write!(f, "{way} has no room for an exit code"),
             Barred::Foreign(name) if name.is_empty() => f.write_str("who process 1 is cannot be seen"),
             Barred::Foreign(name) => write!(f, "process 1 is {name:?} and no supervise"),
+            Barred::Deaf(why) => {
+                write!(f, "process 1 {why}, so it takes no signals for requests; stop the container from outside")
+            }
+            Barred::Unseen(path, errno) => {
+                write!(f, "whether process 1 takes signals for requests cannot be seen: {path}: {errno}")
+            }
             Barred::Signal(errno) => write!(f, "kill(2): {errno}"),
         }
     }
@@ -76,7 +92,11 @@ fn records_of(wish: Wish) -> Option<Vec<u8>> {
 
 /// Asks for an orderly end by records.
 pub(super) fn write_end(wish: Wish) -> Result<(), Barred> {
-    write(&records_of(wish).ok_or(Barred::WithoutCode(FIFO))?)
+    match records_of(wish) {
+        Some(records) => write(&records),
+        // Nothing is written. Where there is none, that is the cause.
+        None => write(b"").and(Err(Barred::WithoutCode(FIFO))),
+    }
 }
 
 /// Asks for a runlevel by a record.
@@ -121,20 +141,54 @@ fn write_to(name: &'static str, path: &Path, records: &[u8]) -> Result<(), Barre
     fifo.write_all(records).map_err(failed)
 }
 
-/// Asks for an end by a signal.
+/// Asks for an end by a signal, which is sent when we have ended.
 pub(super) fn signal(request: Request) -> Result<(), Barred> {
-    let name = name_of_process_1();
-    if name != "supervise" && !is_our_executable() {
-        return Err(Barred::Foreign(name));
+    if !process_1::is_supervise() {
+        return Err(Barred::Foreign(process_1::name()));
     }
-    let number = number_of(request).ok_or(Barred::WithoutCode("a signal"))?;
-    let (Some(process_1), Some(signal)) = (Pid::new(1), Signal::new(number)) else {
-        return Err(Barred::Signal(Errno(libc::EINVAL)));
+    let (Some(process_1), Some(signal)) = (Pid::new(1), number_of(request).and_then(Signal::new)) else {
+        return Err(Barred::WithoutCode("a signal"));
     };
-    sys::send(process_1, signal).map_err(|errno| match errno.0 {
-        libc::EPERM => Barred::Forbidden,
-        _ => Barred::Signal(errno),
-    })
+    let failed = |errno: Errno| if errno.0 == libc::EPERM { Barred::Forbidden } else { Barred::Signal(errno) };
+    let may_send = nix::sys::signal::kill(nix::unistd::Pid::from_raw(process_1.number()), None);
+    may_send.map_err(|errno| failed(Errno(errno as i32)))?;
+    process_1::hears_signals()?;
+    after_our_end(|| sys::send(process_1, signal)).map_err(failed)
+}
+
+/// Does it in a process of its own when we have ended, or at once where there can be none.
+fn after_our_end(act: impl Fn() -> Result<(), Errno>) -> Result<(), Errno> {
+    let Ok((mut reader, writer)) = io::pipe() else { return act() };
+    let mut writer = Some(writer);
+    let started = Helper::start(|| {
+        writer.take();
+        // Ours is closed by our end alone (_exit(2)), with which our code stands fast. Nobody is left to hear of an error.
+        let _ = reader.read(&mut [0]);
+        let _ = act();
+        stay_to_be_seen();
+    });
+    match started {
+        Ok(_) => {
+            std::mem::forget(writer);
+            Ok(())
+        }
+        Err(_) => act(),
+    }
+}
+
+/// How long process 1 may take to look at who has asked, before it says so. Most often the stop ends us before.
+const SEEING: Duration = Duration::from_secs(1);
+
+/// Its name is gone with the process, and who has called us shall not wait for what we have open.
+fn stay_to_be_seen() {
+    for descriptor in 0..=2 {
+        let _ = nix::unistd::close(descriptor);
+    }
+    let mut told = SigSet::empty();
+    told.add(nix::sys::signal::SIGTERM);
+    // It cannot fail with signals that there are.
+    let _ = told.thread_unblock();
+    thread::sleep(SEEING);
 }
 
 /// systemd's numbers (systemd(1), "Signals"), counted from 34.
@@ -149,17 +203,6 @@ fn number_of(request: Request) -> Option<i32> {
         Haste::Orderly => orderly,
         Haste::Immediate => orderly + 10,
     })
-}
-
-fn name_of_process_1() -> String {
-    let name = fs::read("/proc/1/comm").unwrap_or_default();
-    String::from_utf8_lossy(&name).trim_end().to_owned()
-}
-
-/// Whether process 1 is what we are, by whatever name.
-fn is_our_executable() -> bool {
-    let file = |path| fs::metadata(path).map(|file| (file.dev(), file.ino())).ok();
-    file("/proc/1/exe").is_some_and(|theirs| file("/proc/self/exe") == Some(theirs))
 }
 
 #[cfg(test)]

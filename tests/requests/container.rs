@@ -36,6 +36,8 @@ pub(crate) struct Setting {
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Process1 {
     Supervise,
+    /// The same by another init's name.
+    Tini,
     /// The service itself, which offers nothing to anybody.
     Service,
 }
@@ -150,6 +152,10 @@ impl<'s> Container<'s> {
             Process1::Supervise => {
                 command.args(["/usr/local/bin/supervise", "-v", "--on-reboot", "exit"]).args(setting.options).arg("--");
                 "supervise"
+            }
+            Process1::Tini => {
+                command.args(["/usr/local/bin/tini", "--"]);
+                "tini"
             }
             Process1::Service => "probe",
         };

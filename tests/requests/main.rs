@@ -18,6 +18,7 @@ mod roots;
 mod runner;
 mod schedule;
 mod signals;
+mod socketless;
 mod speaker;
 mod stock;
 mod surroundings;
@@ -34,10 +35,10 @@ fn main() -> ExitCode {
         return ExitCode::SUCCESS;
     }
     let mut cases: Vec<Case> = schedule::cases();
-    for rows in [bus::ROWS, stock::ROWS, systemd::ROWS, sysvinit::ROWS, ours::ROWS, signals::ROWS] {
+    for rows in [bus::ROWS, stock::ROWS, systemd::ROWS, sysvinit::ROWS, ours::ROWS, signals::ROWS, socketless::ROWS] {
         cases.extend(case::cases(rows));
     }
-    for more in [speaker::cases(), signals::cases(), initctl::cases(), surroundings::cases()] {
+    for more in [speaker::cases(), signals::cases(), initctl::cases(), surroundings::cases(), socketless::cases()] {
         cases.extend(more);
     }
     runner::run(&cases)

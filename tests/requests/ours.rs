@@ -31,6 +31,32 @@ pub(crate) const ROWS: &[Row] = &[
         then: Then::Reboots,
         ..ROW
     },
+    // What links in the search path do not help against.
+    Row {
+        number: "8, by systemd's paths",
+        roots: &[Bookworm],
+        typed: &["/sbin/poweroff"],
+        says: Says::NotBooted(2, &[]),
+        then: Then::Stops("poweroff"),
+        ..ROW
+    },
+    Row {
+        number: "8, by systemd's paths",
+        roots: &[Bookworm],
+        typed: &["/sbin/telinit 0"],
+        code: 1,
+        says: Says::Lines(&["Couldn't find an alternative telinit implementation to spawn."]),
+        ..ROW
+    },
+    // Of this shell no client but its own.
+    Row {
+        number: "8, by busybox's shell",
+        roots: &[Busybox],
+        typed: &["init 0"],
+        code: 1,
+        says: Says::Lines(&["init: must be run as PID 1"]),
+        ..ROW
+    },
     Row { number: "8", roots: &[Sysvinit], typed: &["poweroff"], then: Then::Stops("poweroff"), ..ROW },
     // Its shell does not look in the search path for what it has itself.
     Row { number: "8", roots: &[Busybox], typed: &["/usr/local/sbin/poweroff"], then: Then::Stops("poweroff"), ..ROW },

@@ -29,7 +29,7 @@ const POWEROFF: &[Section] = &[
             ),
             Text(
                 "The request goes to the socket /run/supervise/ctl, or where there is none to the FIFO /run/initctl, or as \
-                 a signal.",
+                 a signal, if process 1 takes that for a request.",
             ),
         ],
     },
@@ -83,15 +83,15 @@ const SYSTEMCTL: &[Section] = &[
         title: "Verbs",
         parts: &[
             Term("poweroff, halt, reboot", "As the programs of these names. `kexec` and `soft-reboot` are a reboot."),
-            Term("exit [CODE]", "A poweroff. The CODE cannot be passed on yet, and that is said."),
+            Term("exit [CODE]", "A poweroff, and the container ends with the CODE."),
             Term(
                 "start|isolate UNIT",
                 "The same, for poweroff.target, halt.target, reboot.target, kexec.target, exit.target.",
             ),
             Term(
                 "is-system-running",
-                "Prints running and ends with 0; or starting, stopping, or offline where there is no supervise, and ends \
-                 with 1.",
+                "Prints running and ends with 0; or, with 1, starting or stopping, unknown where process 1 does not answer, \
+                 or offline where that is no supervise.",
             ),
             Term("daemon-reload, daemon-reexec", "There is nothing to do."),
             Term("default, rescue, emergency", "A container has no such mode; ignored, with a word."),
@@ -115,7 +115,8 @@ pub(super) const CTL: &[Section] = &[
         title: "More",
         parts: &[Text(
             "It asks the supervise that is process 1, at /run/supervise/ctl, or if that is not root at \
-             $XDG_RUNTIME_DIR/supervise-1/ctl. It ends with 125 if nobody answers.",
+             $XDG_RUNTIME_DIR/supervise-1/ctl, which must be set for both (docker run --user does not). It ends \
+             with 125 if nobody answers.",
         )],
     },
     Section {
