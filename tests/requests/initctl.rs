@@ -39,6 +39,7 @@ pub(crate) fn cases() -> Vec<Case> {
         .chain(stale)
         .chain([
             Case::new("26: five hundred requests at once are one shutdown", many_writers),
+            Case::new("25: a poweroff behind more records than one read brings is heard", behind_many),
             Case::new("27: a FIFO that was removed comes back", || comes_back(|fifo| fs::remove_file(fifo))),
             Case::new("27: a FIFO in whose place a file was put comes back", || {
                 comes_back(|fifo| replace(fifo, |other| fs::write(other, "")))
@@ -114,6 +115,15 @@ fn many_writers() {
     });
     let told = container.heard.iter().filter(|line| line.contains(": got 15 ")).count();
     assert_eq!(told, 0, "it was heard before it was read");
+    container.must_stop(0, &["poweroff asked for through /run/initctl"]);
+}
+
+fn behind_many() {
+    let scene = Scene::new();
+    let container = Container::start(&scene, Trixie, &Setting::PLAIN);
+    // One page holds ten records and the beginning of another.
+    let waiting = [record(99, b'0').repeat(10), record(SET_RUNLEVEL, b'0')].concat();
+    write(&container.file(FIFO), &waiting).expect("the FIFO is there");
     container.must_stop(0, &["poweroff asked for through /run/initctl"]);
 }
 

@@ -2,12 +2,13 @@
 //! clock, for what is scheduled. What is asked for goes to the machine; what comes of it, to who has asked.
 
 mod bus;
+mod initctl;
 mod say;
 
 use core::ffi::CStr;
 use core::time::Duration;
 
-use log::{debug, warn};
+use log::warn;
 
 pub use self::bus::Places;
 
@@ -15,7 +16,7 @@ use self::bus::{Bus, Use};
 use self::say::{Who, announce, log_notice, refuse, unavailable};
 use super::World;
 use crate::core::request::{
-    Answer, Ask, Client, Desk, Found, Guest, Initctl, Message, Notice, Program, Reply, Said, Standing, Verb, Way,
+    Answer, Ask, Client, Desk, Guest, Initctl, Message, Notice, Program, Reply, Said, Standing, Verb, Way,
 };
 use crate::core::{Event, Heard, Machine, Received, Sender, Time};
 use crate::sys::{self, Alarm, Control, Directory, Door, Fd, Fifo, Helper, Peer, Pid};
@@ -141,36 +142,6 @@ impl<'a> Listener<'a> {
             }
         };
         listener
-    }
-
-    fn offer_initctl(&mut self, path: &'static CStr) {
-        match Fifo::offer(path, self.ourselves) {
-            Ok((fifo, was_there)) => {
-                self.fifo = Some(fifo);
-                // For clients of old; where there is no such directory they are not either.
-                self.is_linked |= sys::make_link(self.offer.link.0, path).unwrap_or(false);
-                if was_there {
-                    for stale in self.offer.stale {
-                        let _ = sys::unlink(stale);
-                    }
-                }
-            }
-            Err(errno) => {
-                self.fifo = None;
-                unavailable(path, errno);
-            }
-        }
-    }
-
-    /// What writes to the FIFO may remove its other name afterwards, as sysvinit-core's script does. From then on we are
-    /// told of that: not from the beginning, because most containers have nothing of the kind.
-    fn keep_link(&mut self) {
-        let (Some((path, _)), (link, directory)) = (self.offer.initctl, self.offer.link) else { return };
-        if self.link_watch.is_none() {
-            self.link_watch = Directory::watch(directory).ok();
-        }
-        // It may be gone already.
-        self.is_linked |= sys::make_link(link, path).unwrap_or(false);
     }
 
     /// Takes it all back. Whoever has asked for our end gets the time to end with 0 before it.
@@ -329,49 +300,6 @@ impl World<'_, '_, '_> {
         if listener.desk.schedule().plan().is_some() {
             let said = listener.desk.look(sys::microseconds_since_1970());
             self.carry_out(machine, said, Way::Schedule);
-        }
-    }
-
-    fn read_initctl(&mut self, machine: &mut impl Machine) {
-        let mut buffer = [0; 4096];
-        let mut has_heard = false;
-        for _ in 0..ROUNDS {
-            let Some(listener) = &mut self.setting.listener else { return };
-            let Some(fifo) = &listener.fifo else { return };
-            let count = fifo.read(&mut buffer);
-            if count == 0 {
-                if !fifo.is_there() {
-                    self.reopen_initctl();
-                } else if has_heard || listener.link_watch.is_some() {
-                    listener.keep_link();
-                }
-                return;
-            }
-            has_heard = true;
-            let mut bytes = buffer.get(..count).unwrap_or_default();
-            while let Some(listener) = &mut self.setting.listener
-                && let Some((found, rest)) = listener.initctl.take(bytes)
-            {
-                bytes = rest;
-                match found {
-                    Found::Ask(ask) => self.deliver(machine, Event::Asked(ask, Way::Initctl)),
-                    Found::Unknown => {
-                        debug!(event = "initctl"; "a record of /run/initctl asks for nothing that we know")
-                    }
-                    Found::Garbage => listener.complain(Way::Initctl),
-                }
-            }
-        }
-        // There is more: we are to be woken again.
-        let _ = sys::send(self.setting.ourselves, crate::core::Signal::IO);
-    }
-
-    pub(super) fn reopen_initctl(&mut self) {
-        if let Some(listener) = &mut self.setting.listener
-            && let Some((path, _)) = listener.offer.initctl
-        {
-            debug!(event = "initctl"; "offering /run/initctl again");
-            listener.offer_initctl(path);
         }
     }
 
