@@ -8,18 +8,19 @@ mod say;
 use core::ffi::CStr;
 use core::time::Duration;
 
-use log::warn;
+use log::{debug, warn};
 
 pub use self::bus::Places;
 
 use self::bus::{Bus, Use};
+use self::initctl::Stood;
 use self::say::{Who, announce, log_notice, refuse, unavailable};
 use super::World;
 use crate::core::request::{
     Answer, Ask, Client, Desk, Guest, Initctl, Message, Notice, Program, Reply, Said, Standing, Verb, Way,
 };
 use crate::core::{Event, Heard, Machine, Received, Sender, Time};
-use crate::sys::{self, Alarm, Control, Directory, Door, Fd, Fifo, Helper, Peer, Pid};
+use crate::sys::{self, Alarm, Control, Directory, Door, Fd, Fifo, Helper, OwnFile, Peer, Pid};
 
 /// What is offered, and where.
 #[derive(Clone, Copy, Debug)]
@@ -34,8 +35,8 @@ pub struct Offer {
     pub door: Door,
     /// What systemd's clients look for.
     pub bus: Option<&'static Places>,
-    /// What is removed where an earlier run has left it: logins are open again.
-    pub stale: &'static [&'static CStr],
+    /// The file that closes logins while it is there, and what it says. One that an earlier run has left is removed.
+    pub nologin: (&'static CStr, &'static str),
     /// The user whose word counts as root's.
     pub owner: u32,
 }
@@ -55,8 +56,8 @@ pub struct Listener<'a> {
     initctl: Initctl,
     desk: Desk,
     alarm: Option<Alarm>,
-    /// Files may stand that say that logins are closed.
-    has_notices: bool,
+    /// Logins are closed, by us.
+    closed: Option<OwnFile>,
     began: Time,
     restarts: u32,
     /// Makes something known, in a process of its own.
@@ -109,7 +110,7 @@ impl<'a> Listener<'a> {
             initctl: Initctl::default(),
             desk: Desk::default(),
             alarm: None,
-            has_notices: false,
+            closed: None,
             began: sys::now(),
             restarts: 0,
             notify,
@@ -121,7 +122,10 @@ impl<'a> Listener<'a> {
             complained: None,
         };
         if let Some((path, directory)) = offer.initctl {
-            listener.offer_initctl(path);
+            if listener.offer_initctl(path) == Some(Stood::Something) {
+                // We have run here before.
+                let _ = sys::unlink(offer.nologin.0);
+            }
             if listener.fifo.is_some() {
                 // Without it, only a signal that asks for it brings the name back.
                 listener.watch = Directory::watch(directory).ok();
@@ -164,23 +168,15 @@ impl<'a> Listener<'a> {
         if let Some(control) = &self.control {
             control.remove();
         }
-        if self.has_notices {
-            for file in self.offer.stale {
-                let _ = sys::unlink(file);
-            }
-        }
+        self.open_logins();
     }
 
     /// The command begins again.
     pub fn count_restart(&mut self) {
         self.asker = None;
         self.restarts = self.restarts.saturating_add(1);
-        if self.desk.close().is_some() || self.has_notices {
-            self.has_notices = false;
-            for file in self.offer.stale {
-                let _ = sys::unlink(file);
-            }
-        }
+        self.desk.close();
+        self.open_logins();
     }
 
     /// The descriptors that stay open.
@@ -246,17 +242,45 @@ impl<'a> Listener<'a> {
 
     /// Makes them known: one line each, and what people are to see.
     fn make_known(&mut self, notices: [Option<Notice>; 3]) {
-        if notices.iter().all(Option::is_none) {
-            return;
+        for notice in notices.into_iter().flatten() {
+            log_notice(&notice);
+            match notice {
+                // The plan before it may have closed them.
+                Notice::Scheduled(_) => self.open_logins(),
+                Notice::Warning(_) => self.tell(notice),
+                Notice::Closing(_) => self.close_logins(),
+                Notice::Cancelled(plan) => {
+                    self.open_logins();
+                    if plan.wall {
+                        self.tell(notice);
+                    }
+                }
+            }
         }
-        notices.iter().flatten().for_each(log_notice);
-        self.has_notices |= notices.iter().flatten().any(|notice| !matches!(notice, Notice::Warning(_)));
+    }
+
+    fn tell(&mut self, notice: Notice) {
         if let Some(messenger) = self.messenger.take() {
             messenger.end(WRITING);
         }
-        match Helper::start(|| notices.iter().flatten().for_each(self.notify)) {
+        match Helper::start(|| (self.notify)(&notice)) {
             Ok(messenger) => self.messenger = Some(messenger),
             Err(errno) => warn!("cannot tell the terminals of it: {errno}"),
+        }
+    }
+
+    fn close_logins(&mut self) {
+        let (path, text) = self.offer.nologin;
+        match OwnFile::create(path, text.as_bytes()) {
+            Ok(file) => self.closed = Some(file),
+            // Others may have closed them already, for reasons of their own.
+            Err(errno) => debug!(event = "nologin"; "cannot close logins: {errno}"),
+        }
+    }
+
+    fn open_logins(&mut self) {
+        if let Some(file) = self.closed.take() {
+            file.remove();
         }
     }
 

@@ -10,22 +10,27 @@ use crate::core::request::{Found, Initctl, Way};
 use crate::core::{Event, Machine};
 use crate::sys::{self, Directory, Fifo};
 
+/// What stood where it was offered.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Stood {
+    Nothing,
+    Something,
+}
+
 impl Listener<'_> {
-    pub(super) fn offer_initctl(&mut self, path: &'static CStr) {
+    /// `None`: it cannot be had, and that is said.
+    pub(super) fn offer_initctl(&mut self, path: &'static CStr) -> Option<Stood> {
         match Fifo::offer(path, self.ourselves) {
             Ok((fifo, was_there)) => {
                 self.fifo = Some(fifo);
                 // For clients of old; where there is no such directory they are not either.
                 self.is_linked |= sys::make_link(self.offer.link.0, path).unwrap_or(false);
-                if was_there {
-                    for stale in self.offer.stale {
-                        let _ = sys::unlink(stale);
-                    }
-                }
+                Some(if was_there { Stood::Something } else { Stood::Nothing })
             }
             Err(errno) => {
                 self.fifo = None;
                 unavailable(path, errno);
+                None
             }
         }
     }
