@@ -3,6 +3,7 @@
 
 mod bus;
 mod initctl;
+mod messenger;
 mod say;
 
 use core::ffi::CStr;
@@ -14,13 +15,14 @@ pub use self::bus::Places;
 
 use self::bus::{Bus, Use};
 use self::initctl::Stood;
+use self::messenger::Messenger;
 use self::say::{Who, announce, log_notice, refuse, unavailable};
 use super::World;
 use crate::core::request::{
     Answer, Ask, Client, Desk, Guest, Initctl, Message, Notice, Program, Reply, Said, Standing, Verb, Way,
 };
 use crate::core::{Event, Heard, Machine, Received, Sender, Time};
-use crate::sys::{self, Alarm, Control, Directory, Door, Fd, Fifo, Helper, OwnFile, Peer, Pid};
+use crate::sys::{self, Alarm, Control, Directory, Door, Fd, Fifo, OwnFile, Peer, Pid};
 
 /// What is offered, and where.
 #[derive(Clone, Copy, Debug)]
@@ -60,9 +62,7 @@ pub struct Listener<'a> {
     closed: Option<OwnFile>,
     began: Time,
     restarts: u32,
-    /// Makes something known, in a process of its own.
-    notify: &'a dyn Fn(&Notice),
-    messenger: Option<Helper>,
+    messenger: Messenger<'a>,
     bus: Option<Bus>,
     /// Speaks for who comes by the bus, in a process of its own.
     speak: &'a dyn Fn(Sockets) -> u8,
@@ -79,9 +79,6 @@ pub type Sockets = [Option<i32>; 2];
 
 /// How long one line about garbage stands for what follows.
 const QUIET: Duration = Duration::from_secs(10);
-
-/// How long what people are told may take to be written, before the next thing they are told, and before our end.
-const WRITING: Duration = Duration::from_millis(500);
 
 /// How long a client may take from our answer to its end.
 const PARTING: Duration = Duration::from_millis(200);
@@ -113,8 +110,7 @@ impl<'a> Listener<'a> {
             closed: None,
             began: sys::now(),
             restarts: 0,
-            notify,
-            messenger: None,
+            messenger: Messenger::new(notify),
             bus: None,
             speak,
             peer: None,
@@ -153,9 +149,7 @@ impl<'a> Listener<'a> {
         if let Some(asker) = self.asker.take() {
             asker.wait_readable(PARTING);
         }
-        if let Some(messenger) = self.messenger.take() {
-            messenger.end(WRITING);
-        }
+        self.messenger.wait_end();
         if let Some(bus) = self.bus.take() {
             bus.close();
         }
@@ -195,7 +189,7 @@ impl<'a> Listener<'a> {
 
     /// Who makes something known, and who speaks for clients.
     pub(super) fn helpers(&self) -> [Option<Pid>; 2] {
-        [self.messenger.as_ref().map(Helper::pid), self.speaker()]
+        [self.messenger.pid(), self.speaker()]
     }
 
     fn speaker(&self) -> Option<Pid> {
@@ -204,9 +198,7 @@ impl<'a> Listener<'a> {
 
     /// One of the helpers has ended.
     pub(super) fn reap_helpers(&mut self) {
-        if self.messenger.as_ref().is_some_and(Helper::has_ended) {
-            self.messenger = None;
-        }
+        self.messenger.reap();
         if let Some(bus) = &mut self.bus
             && bus.reap_speaker(self.speak) == Use::None
             && let Some(bus) = self.bus.take()
@@ -247,25 +239,15 @@ impl<'a> Listener<'a> {
             match notice {
                 // The plan before it may have closed them.
                 Notice::Scheduled(_) => self.open_logins(),
-                Notice::Warning(_) => self.tell(notice),
+                Notice::Warning(_) => self.messenger.tell(notice),
                 Notice::Closing(_) => self.close_logins(),
                 Notice::Cancelled(plan) => {
                     self.open_logins();
                     if plan.wall {
-                        self.tell(notice);
+                        self.messenger.tell(notice);
                     }
                 }
             }
-        }
-    }
-
-    fn tell(&mut self, notice: Notice) {
-        if let Some(messenger) = self.messenger.take() {
-            messenger.end(WRITING);
-        }
-        match Helper::start(|| (self.notify)(&notice)) {
-            Ok(messenger) => self.messenger = Some(messenger),
-            Err(errno) => warn!("cannot tell the terminals of it: {errno}"),
         }
     }
 
