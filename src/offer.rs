@@ -99,6 +99,7 @@ pub(crate) fn make_known(notice: &Notice) {
     match notice {
         Notice::Scheduled(_) | Notice::Closing(_) => {}
         Notice::Warning(plan) => tell(&warning(plan)),
+        Notice::Ending(plan) => tell(&with_text(plan, &format!("The system will {} now!", verb(plan)))),
         Notice::Cancelled(plan) => tell(&with_text(plan, "System shutdown has been cancelled")),
     }
 }
@@ -109,12 +110,15 @@ fn path(path: &'static CStr) -> &'static Path {
 
 /// As logind words it.
 fn warning(plan: &Plan) -> String {
-    let verb = match plan.request.wish {
+    with_text(plan, &format!("The system will {} at {}!", verb(plan), crate::request::written(plan.when)))
+}
+
+fn verb(plan: &Plan) -> &'static str {
+    match plan.request.wish {
         Wish::Halt => "halt",
         Wish::Poweroff | Wish::Exit(_) => "power off",
         Wish::Reboot => "reboot",
-    };
-    with_text(plan, &format!("The system will {verb} at {}!", crate::request::written(plan.when)))
+    }
 }
 
 /// The sentence, under what whoever wants that has to say.

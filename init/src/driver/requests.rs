@@ -19,7 +19,7 @@ use self::messenger::Messenger;
 use self::say::{Who, announce, log_notice, refuse, unavailable};
 use super::World;
 use crate::core::request::{
-    Answer, Ask, Client, Desk, Guest, Initctl, Message, Notice, Program, Reply, Said, Standing, Verb, Way,
+    Answer, Ask, Client, Desk, Guest, Initctl, Message, Notice, Program, Reply, Said, Standing, Text, Verb, Way,
 };
 use crate::core::{Event, Heard, Machine, Received, Sender, Time};
 use crate::sys::{self, Alarm, Control, Directory, Door, Fd, Fifo, OwnFile, Peer, Pid};
@@ -66,12 +66,27 @@ pub struct Listener<'a> {
     bus: Option<Bus>,
     /// Speaks for who comes by the bus, in a process of its own.
     speak: &'a dyn Fn(Sockets) -> u8,
-    /// Who waits for the machine's answer, and whom it speaks for.
-    peer: Option<(Peer, Option<Client>)>,
+    /// Who waits for the machine's answer.
+    asker: Option<Asker>,
     /// Who has asked for an end: it is nobody's child here where it came from outside (`docker exec`).
-    asker: Option<Fd>,
+    ender: Option<Fd>,
     /// When garbage was last complained of.
     complained: Option<Time>,
+}
+
+/// Who has sent a message, whom it speaks for, and what it has to say to people.
+#[derive(Clone, Copy)]
+struct Asker {
+    peer: Peer,
+    client: Option<Client>,
+    text: Text,
+}
+
+impl Asker {
+    fn who(&self) -> Who {
+        let Peer { pid, uid, .. } = self.peer;
+        self.client.map_or(Who::Process { pid, uid }, Who::Client)
+    }
 }
 
 /// The sockets from which connections are accepted, by their numbers: systemd's own, and its bus's.
@@ -113,8 +128,8 @@ impl<'a> Listener<'a> {
             messenger: Messenger::new(notify),
             bus: None,
             speak,
-            peer: None,
             asker: None,
+            ender: None,
             complained: None,
         };
         if let Some((path, directory)) = offer.initctl {
@@ -146,8 +161,8 @@ impl<'a> Listener<'a> {
 
     /// Takes it all back. Whoever has asked for our end gets the time to end with 0 before it.
     pub fn close(&mut self) {
-        if let Some(asker) = self.asker.take() {
-            asker.wait_readable(PARTING);
+        if let Some(ender) = self.ender.take() {
+            ender.wait_readable(PARTING);
         }
         self.messenger.wait_end();
         if let Some(bus) = self.bus.take() {
@@ -167,7 +182,7 @@ impl<'a> Listener<'a> {
 
     /// The command begins again.
     pub fn count_restart(&mut self) {
-        self.asker = None;
+        self.ender = None;
         self.restarts = self.restarts.saturating_add(1);
         self.desk.close();
         self.open_logins();
@@ -177,7 +192,7 @@ impl<'a> Listener<'a> {
     pub(super) fn descriptors(&self) -> [Option<i32>; Listener::DESCRIPTORS] {
         let [private, system] = self.bus.as_ref().map_or([None; 2], Bus::sockets);
         [
-            self.asker.as_ref().map(Fd::raw),
+            self.ender.as_ref().map(Fd::raw),
             self.fifo.as_ref().map(Fifo::raw),
             self.watch.as_ref().map(Directory::raw),
             self.link_watch.as_ref().map(Directory::raw),
@@ -239,7 +254,7 @@ impl<'a> Listener<'a> {
             match notice {
                 // The plan before it may have closed them.
                 Notice::Scheduled(_) => self.open_logins(),
-                Notice::Warning(_) => self.messenger.tell(notice),
+                Notice::Warning(_) | Notice::Ending(_) => self.messenger.tell(notice),
                 Notice::Closing(_) => self.close_logins(),
                 Notice::Cancelled(plan) => {
                     self.open_logins();
@@ -333,17 +348,18 @@ impl World<'_, '_, '_> {
         let is_known = pid > 0;
         let by_door = matches!(listener.offer.door, Door::Group(_)) && way == Way::Control;
         let may = is_known && (by_door || uid == 0 || uid == listener.offer.owner);
-        let said = listener.desk.hear(sys::microseconds_since_1970(), Guest { uid, may }, message);
+        let standing = machine.standing();
+        let said = listener.desk.hear(sys::microseconds_since_1970(), standing, Guest { uid, may }, message);
         if said.answer == Some(Answer::Refused) {
             refuse(pid, uid);
         }
         if may && message.verb == Verb::End {
-            listener.asker = Fd::of_process(pid).ok();
+            listener.ender = Fd::of_process(pid).ok();
         }
-        listener.peer = Some((peer, client));
+        listener.asker = Some(Asker { peer, client, text: message.text });
         self.carry_out(machine, said, way);
         if let Some(listener) = &mut self.setting.listener {
-            listener.peer = None;
+            listener.asker = None;
         }
     }
 
@@ -365,7 +381,7 @@ impl World<'_, '_, '_> {
 
     fn answer_peer(&self, answer: Answer, standing: Standing) {
         let Some(listener) = &self.setting.listener else { return };
-        if let (Some((peer, _)), Some(control)) = (&listener.peer, &listener.control) {
+        if let (Some(Asker { peer, .. }), Some(control)) = (&listener.asker, &listener.control) {
             let main = self.slots.first().and_then(|slot| slot.pid);
             control.reply(peer, &listener.reply(answer, standing, main).encode());
         }
@@ -373,17 +389,15 @@ impl World<'_, '_, '_> {
 
     /// What comes of what somebody asked for, to all and to who has asked.
     pub(super) fn answer(&self, event: Event, ask: Ask, heard: Heard) {
-        let peer = self.setting.listener.as_ref().and_then(|listener| listener.peer.as_ref());
-        let (way, who) = match (event, peer) {
+        let asker = self.setting.listener.as_ref().and_then(|listener| listener.asker);
+        let (way, who) = match (event, asker) {
             (Event::Signalled(Received { signal, sender }), _) => (Way::Signal(signal.number()), Who::from(sender)),
-            (Event::Asked(_, way @ (Way::Control | Way::Bus)), Some((_, Some(client)))) => (way, Who::Client(*client)),
-            (Event::Asked(_, way @ (Way::Control | Way::Bus)), Some((peer, None))) => {
-                (way, Who::Process { pid: peer.pid, uid: peer.uid })
-            }
+            (Event::Asked(_, way @ (Way::Control | Way::Bus)), Some(asker)) => (way, asker.who()),
             (Event::Asked(_, way), _) => (way, Who::Unknown),
             _ => return,
         };
-        announce(ask, heard, way, who);
+        let text = asker.map_or(Text::EMPTY, |asker| asker.text);
+        announce(ask, heard, way, who, text.as_str());
         let answer = match heard {
             Heard::Begun | Heard::Ignored => Answer::Accepted,
             Heard::UnderWay => Answer::UnderWay,

@@ -64,7 +64,7 @@ pub(super) fn refuse(pid: i32, uid: u32) {
 }
 
 /// One line: what, by whom, through what, and what happens now.
-pub(super) fn announce(ask: Ask, heard: Heard, way: Way, who: Who) {
+pub(super) fn announce(ask: Ask, heard: Heard, way: Way, who: Who, text: &str) {
     let comes = match (ask, heard) {
         (Ask::End(Request { haste: Haste::Immediate, .. }), Heard::Begun) => "killing everything",
         (Ask::End(Request { wish: Wish::Reboot, .. }), Heard::Begun) => "stopping, to begin again",
@@ -73,10 +73,12 @@ pub(super) fn announce(ask: Ask, heard: Heard, way: Way, who: Who) {
         (Ask::Runlevel(_), _) => "a container has no runlevels; nothing happens",
         (_, Heard::Begun | Heard::Ignored) => "there is nothing to do",
     };
+    // What people are told of an end.
+    let (colon, text) = if heard == Heard::Begun && !text.is_empty() { (": ", text) } else { ("", "") };
     match (who.known(), way) {
         (Some((pid, uid, comm)), _) => {
             let name = comm.as_ref().map_or("a process that is gone", |name| name.as_str());
-            info!(event = "request", pid = pid, uid = uid, comm = name; "{ask} asked for by {name} (pid {pid}, uid {uid}) through {way}; {comes}");
+            info!(event = "request", pid = pid, uid = uid, comm = name; "{ask} asked for by {name} (pid {pid}, uid {uid}) through {way}; {comes}{colon}{text}");
         }
         (None, Way::Signal(_)) => info!(event = "request"; "{ask} asked for from outside by {way}; {comes}"),
         (None, Way::Schedule) => info!(event = "request"; "the time for the {ask} has come; {comes}"),
@@ -91,6 +93,8 @@ pub(super) fn log_notice(notice: &Notice) {
         Notice::Warning(plan) => (plan, "comes"),
         Notice::Closing(plan) => (plan, "closes logins; it comes"),
         Notice::Cancelled(plan) => (plan, "is cancelled, which was to come"),
+        // The line of the request says it.
+        Notice::Ending(_) => return,
     };
     let left = plan.when.saturating_sub(sys::microseconds_since_1970()).saturating_add(999_999) / 1_000_000;
     let (wish, text) = (plan.request.wish, plan.text.as_str());
