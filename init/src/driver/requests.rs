@@ -16,10 +16,11 @@ pub use self::bus::Places;
 use self::bus::{Bus, Use};
 use self::initctl::Stood;
 use self::messenger::Messenger;
-use self::say::{Who, announce, log_notice, refuse, unavailable};
+use self::say::{Bar, Who, announce, log_notice, refuse, unavailable};
 use super::World;
 use crate::core::request::{
-    Answer, Ask, Client, Desk, Guest, Initctl, Message, Notice, Program, Reply, Said, Standing, Text, Verb, Way,
+    Answer, Ask, Client, Desk, Guest, Initctl, LeftOut, Limiter, Message, Notice, Program, Reply, Said, Standing,
+    Subject, Text, Verb, Way,
 };
 use crate::core::{Event, Heard, Machine, Received, Sender, Time};
 use crate::sys::{self, Alarm, Control, Directory, Door, Fd, Fifo, OwnFile, Peer, Pid};
@@ -70,8 +71,7 @@ pub struct Listener<'a> {
     asker: Option<Asker>,
     /// Who has asked for an end: it is nobody's child here where it came from outside (`docker exec`).
     ender: Option<Fd>,
-    /// When garbage was last complained of.
-    complained: Option<Time>,
+    limiter: Limiter,
 }
 
 /// Who has sent a message, whom it speaks for, and what it has to say to people.
@@ -91,9 +91,6 @@ impl Asker {
 
 /// The sockets from which connections are accepted, by their numbers: systemd's own, and its bus's.
 pub type Sockets = [Option<i32>; 2];
-
-/// How long one line about garbage stands for what follows.
-const QUIET: Duration = Duration::from_secs(10);
 
 /// How long a client may take from our answer to its end.
 const PARTING: Duration = Duration::from_millis(200);
@@ -130,7 +127,7 @@ impl<'a> Listener<'a> {
             speak,
             asker: None,
             ender: None,
-            complained: None,
+            limiter: Limiter::default(),
         };
         if let Some((path, directory)) = offer.initctl {
             if listener.offer_initctl(path) == Some(Stood::Something) {
@@ -240,17 +237,24 @@ impl<'a> Listener<'a> {
 
     /// Says that something came that is no request, but not each time.
     fn complain(&mut self, way: Way) {
-        let now = sys::now();
-        if self.complained.is_none_or(|last| now.since(last) >= QUIET) {
-            self.complained = Some(now);
-            warn!(event = "garbage"; "what came through {way} is no request; ignoring it, and more of its kind for 10 s");
+        if let Some(left_out) = self.admit(Subject::Garbage, way) {
+            warn!(event = "garbage"; "what came through {way} is no request; ignoring it, and more of its kind for 10 s{left_out}");
         }
     }
 
+    /// Whether a line is to be said that others can cause at will.
+    fn admit(&mut self, subject: Subject, way: Way) -> Option<LeftOut> {
+        self.limiter.admit(subject, way, sys::now())
+    }
+
     /// Makes them known: one line each, and what people are to see.
-    fn make_known(&mut self, notices: [Option<Notice>; 3]) {
+    fn make_known(&mut self, notices: [Option<Notice>; 3], way: Way) {
         for notice in notices.into_iter().flatten() {
-            log_notice(&notice);
+            let is_warning = matches!(notice, Notice::Warning(_));
+            let left_out = if is_warning { self.admit(Subject::Warning, way) } else { Some(LeftOut::NONE) };
+            if let Some(left_out) = left_out {
+                log_notice(&notice, left_out);
+            }
             match notice {
                 // The plan before it may have closed them.
                 Notice::Scheduled(_) => self.open_logins(),
@@ -344,19 +348,27 @@ impl World<'_, '_, '_> {
         let client = listener.client_of(&peer, message);
         let (pid, uid) = client.map_or((peer.pid, peer.uid), |client| (client.pid, client.uid));
         let way = if client.is_some() { Way::Bus } else { Way::Control };
-        // Whoever is outside has no number here, and no business.
-        let is_known = pid > 0;
+        let asker = Asker { peer, client, text: message.text };
         let by_door = matches!(listener.offer.door, Door::Group(_)) && way == Way::Control;
-        let may = is_known && (by_door || uid == 0 || uid == listener.offer.owner);
+        let bar = match () {
+            // Whoever is outside has no number here, and no business.
+            () if pid <= 0 => Some(Bar::Outside),
+            () if message.client.is_some() && client.is_none() => Some(Bar::ForAnother),
+            () if by_door || uid == 0 || uid == listener.offer.owner => None,
+            () => Some(Bar::User(listener.offer.owner)),
+        };
+        let may = bar.is_none();
         let standing = machine.standing();
         let said = listener.desk.hear(sys::microseconds_since_1970(), standing, Guest { uid, may }, message);
-        if said.answer == Some(Answer::Refused) {
-            refuse(pid, uid);
+        if let (Some(bar), Some(Answer::Refused)) = (bar, said.answer)
+            && let Some(left_out) = listener.admit(Subject::Refusal, way)
+        {
+            refuse(message, way, asker.who(), bar, left_out);
         }
         if may && message.verb == Verb::End {
             listener.ender = Fd::of_process(pid).ok();
         }
-        listener.asker = Some(Asker { peer, client, text: message.text });
+        listener.asker = Some(asker);
         self.carry_out(machine, said, way);
         if let Some(listener) = &mut self.setting.listener {
             listener.asker = None;
@@ -370,7 +382,7 @@ impl World<'_, '_, '_> {
             self.answer_peer(answer, standing);
         }
         if let Some(listener) = &mut self.setting.listener {
-            listener.make_known(said.notices);
+            listener.make_known(said.notices, way);
             listener.set_alarm();
             self.rest.set_others(listener.helpers());
         }
@@ -388,7 +400,7 @@ impl World<'_, '_, '_> {
     }
 
     /// What comes of what somebody asked for, to all and to who has asked.
-    pub(super) fn answer(&self, event: Event, ask: Ask, heard: Heard) {
+    pub(super) fn answer(&mut self, event: Event, ask: Ask, heard: Heard) {
         let asker = self.setting.listener.as_ref().and_then(|listener| listener.asker);
         let (way, who) = match (event, asker) {
             (Event::Signalled(Received { signal, sender }), _) => (Way::Signal(signal.number()), Who::from(sender)),
@@ -397,7 +409,18 @@ impl World<'_, '_, '_> {
             _ => return,
         };
         let text = asker.map_or(Text::EMPTY, |asker| asker.text);
-        announce(ask, heard, way, who, text.as_str());
+        let subject = match heard {
+            Heard::Begun => None,
+            Heard::UnderWay => Some(Subject::UnderWay),
+            Heard::Ignored => Some(Subject::Idle),
+        };
+        let left_out = match (&mut self.setting.listener, subject) {
+            (Some(listener), Some(subject)) => listener.admit(subject, way),
+            _ => Some(LeftOut::NONE),
+        };
+        if let Some(left_out) = left_out {
+            announce(ask, heard, way, who, text.as_str(), left_out);
+        }
         let answer = match heard {
             Heard::Begun | Heard::Ignored => Answer::Accepted,
             Heard::UnderWay => Answer::UnderWay,
