@@ -47,6 +47,14 @@ pub(crate) fn cases() -> Vec<Case> {
             Case::new("27: a FIFO in whose place a link was put comes back", || {
                 comes_back(|fifo| replace(fifo, |other| symlink("/etc/passwd", other)))
             }),
+            Case::new(
+                "27: a FIFO in whose place a folder with something in it was put comes back when that is gone",
+                comes_back_late,
+            ),
+            Case::new(
+                "28: a folder with something in it at /run/initctl is left alone, and signals are heard",
+                left_alone,
+            ),
             Case::new("a /dev/initctl that was removed comes back when /run/initctl is offered again", link_comes_back),
             Case::new("29: process 1 sleeps when a writer is gone", sleeps),
             Case::new("14a: sysvinit-core's own script leaves all as it is, and /dev/initctl comes back", postinst),
@@ -146,6 +154,30 @@ fn comes_back(goes: impl Fn(&Path) -> std::io::Result<()>) {
     goes(&fifo).expect("we may do that");
     scene.deadline.until("the FIFO to come back", || is_fifo(&fifo).then_some(()));
     poweroff(container);
+}
+
+fn comes_back_late() {
+    let scene = Scene::new();
+    let mut container = Container::start(&scene, Trixie, &Setting::PLAIN);
+    let fifo = container.file(FIFO);
+    // Taken away in one step with what stands there, it would be back at once.
+    let exchange = "mkdir -p /run/other/full && perl -e '
+        syscall(316, -100, my $from = \"/run/other\", -100, my $to = \"/run/initctl\", 2) and die $!'";
+    assert_eq!(container.types(Who::Root, exchange).exit, Exit::Code(0));
+    container.read_log(&["cannot offer /run/initctl: directory not empty; going on without"]);
+    assert_eq!(container.types(Who::Root, "rm -r /run/initctl").exit, Exit::Code(0));
+    scene.deadline.until("the FIFO to come back", || is_fifo(&fifo).then_some(()));
+    poweroff(container);
+}
+
+fn left_alone() {
+    let scene = Scene::new();
+    let setting = Setting { before: "mkdir -p /run/initctl/full", ..Setting::PLAIN };
+    let mut container = Container::start(&scene, Trixie, &setting);
+    container.read_log(&["cannot offer /run/initctl: directory not empty; going on without"]);
+    assert!(container.file("/run/initctl/full").exists());
+    assert_eq!(container.types(Who::Root, "kill -s 38 1").exit, Exit::Code(0));
+    container.must_stop(0, &["poweroff asked for"]);
 }
 
 fn link_comes_back() {

@@ -40,6 +40,20 @@ pub(crate) fn cases() -> Vec<Case> {
         let name = format!("/run/supervise {what}");
         cases.push(Case::new(name, move || directory(before, kept)));
     }
+    for (what, before) in [
+        ("that is read-only", "mount -t tmpfs -o ro tmpfs /run"),
+        ("that is missing", "rm -rf /run"),
+        ("without room", "mount -t tmpfs -o nr_inodes=1 tmpfs /run"),
+    ] {
+        cases.push(Case::new(format!("with a /run {what}, all goes on, and signals are heard"), move || {
+            let scene = Scene::new();
+            let mut container = Container::start(&scene, Trixie, &Setting { before, ..Setting::PLAIN });
+            container.read_log(&["cannot offer", "; going on without"]);
+            assert_eq!(container.fate(), Fate::GoesOn);
+            does(&container, Who::Root, "kill -s 38 1");
+            container.must_stop(0, &["poweroff asked for"]);
+        }));
+    }
     for (end, how, code) in [("exit 5", "by 5", 5), ("die TERM", "of our own SIGTERM, which is how it was asked to", 0)]
     {
         let name = format!("after a poweroff, a main that ends {how} makes the container end by {code}");

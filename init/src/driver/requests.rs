@@ -142,7 +142,7 @@ impl<'a> Listener<'a> {
         if let Some((directory, path)) = offer.control {
             match Control::offer(directory, path, offer.door, ourselves) {
                 Ok(control) => listener.control = Some(control),
-                Err(errno) => unavailable(path, errno),
+                Err(errno) => unavailable(path, errno, LeftOut::NONE),
             }
         }
         listener.bus = match (offer.bus, &listener.control) {

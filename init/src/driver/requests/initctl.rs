@@ -6,7 +6,7 @@ use log::debug;
 
 use super::say::unavailable;
 use super::{Listener, ROUNDS, World};
-use crate::core::request::{Found, Initctl, Way};
+use crate::core::request::{Found, Initctl, Subject, Way};
 use crate::core::{Event, Machine};
 use crate::sys::{self, Directory, Fifo};
 
@@ -29,7 +29,9 @@ impl Listener<'_> {
             }
             Err(errno) => {
                 self.fifo = None;
-                unavailable(path, errno);
+                if let Some(left_out) = self.admit(Subject::Unavailable, Way::Initctl) {
+                    unavailable(path, errno, left_out);
+                }
                 None
             }
         }
@@ -53,7 +55,13 @@ impl World<'_, '_, '_> {
         let mut has_heard = false;
         for _ in 0..ROUNDS {
             let Some(listener) = &mut self.setting.listener else { return };
-            let Some(fifo) = &listener.fifo else { return };
+            let Some(fifo) = &listener.fifo else {
+                // What stood in its way may be gone.
+                if listener.watch.is_some() {
+                    self.reopen_initctl();
+                }
+                return;
+            };
             let kept = listener.initctl.put_back(&mut buffer);
             let count = fifo.read(buffer.get_mut(kept..).unwrap_or_default());
             if count == 0 {

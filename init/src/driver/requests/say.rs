@@ -47,15 +47,15 @@ impl Who {
 }
 
 /// What cannot be offered.
-pub(super) fn unavailable(path: &CStr, errno: Errno) {
+pub(super) fn unavailable(path: &CStr, errno: Errno, left_out: LeftOut) {
     let path = path.to_str().unwrap_or_default();
     match errno {
         // Most likely another user than root, a read-only root, or the files of a system that has an init of its own:
         // nothing that anybody would mend.
         Errno(libc::EACCES | libc::EPERM | libc::EROFS | libc::ENOENT | libc::EADDRINUSE) => {
-            debug!(event = "unavailable"; "cannot offer {path}: {errno}; going on without");
+            debug!(event = "unavailable"; "cannot offer {path}: {errno}; going on without{left_out}");
         }
-        _ => warn!(event = "unavailable"; "cannot offer {path}: {errno}; going on without"),
+        _ => warn!(event = "unavailable"; "cannot offer {path}: {errno}; going on without{left_out}"),
     }
 }
 
