@@ -22,6 +22,10 @@ const INITCTL: &CStr = c"/run/initctl";
 const CONTROL: &CStr = c"/run/supervise/ctl";
 /// pam_nologin(8) and login(1) let root in alone while it is there.
 const NOLOGIN: &CStr = c"/run/nologin";
+/// What they say to anybody else.
+const CLOSED: &str = "\
+System is going down. Unprivileged users are not permitted to log in anymore. For technical details, see pam_nologin(8).
+";
 
 /// What systemd's clients look for (sd_booted(3), and src/libsystemd/sd-bus in systemd).
 const SYSTEMD: Places = Places {
@@ -62,7 +66,7 @@ pub(crate) fn of(surroundings: &Surroundings, options: &Options) -> Result<Optio
         control,
         door,
         bus: (options.systemd_compat && owner == 0).then_some(&SYSTEMD),
-        stale: &[NOLOGIN],
+        nologin: (NOLOGIN, CLOSED),
         owner,
     }))
 }
@@ -91,19 +95,13 @@ pub(crate) fn speak(sockets: Sockets) -> u8 {
     crate::request::speak(sockets, path(CONTROL))
 }
 
-/// Makes it known, in a process of its own.
+/// Makes it known to people, in a process of its own.
 pub(crate) fn make_known(notice: &Notice) {
     match notice {
-        Notice::Scheduled(_) => {}
+        Notice::Scheduled(_) | Notice::Closing(_) => {}
         Notice::Warning(plan) => tell(&warning(plan)),
-        Notice::Closing(plan) => close_logins(plan),
-        Notice::Cancelled(plan) => {
-            // Nobody may have been told yet, which is no harm.
-            let _ = fs::remove_file(path(NOLOGIN));
-            if plan.wall {
-                tell(&with_text(plan, "System shutdown has been cancelled"));
-            }
-        }
+        Notice::Ending(plan) => tell(&with_text(plan, &format!("The system will {} now!", verb(plan)))),
+        Notice::Cancelled(plan) => tell(&with_text(plan, "System shutdown has been cancelled")),
     }
 }
 
@@ -113,12 +111,15 @@ fn path(path: &'static CStr) -> &'static Path {
 
 /// As logind words it.
 fn warning(plan: &Plan) -> String {
-    let verb = match plan.request.wish {
+    with_text(plan, &format!("The system will {} at {}!", verb(plan), crate::request::written(plan.when)))
+}
+
+fn verb(plan: &Plan) -> &'static str {
+    match plan.request.wish {
         Wish::Halt => "halt",
         Wish::Poweroff | Wish::Exit(_) => "power off",
         Wish::Reboot => "reboot",
-    };
-    with_text(plan, &format!("The system will {verb} at {}!", crate::request::written(plan.when)))
+    }
 }
 
 /// The sentence, under what whoever wants that has to say.
@@ -126,17 +127,6 @@ fn with_text(plan: &Plan, sentence: &str) -> String {
     match plan.text.as_str() {
         "" => sentence.to_owned(),
         text => format!("{text}\n{sentence}"),
-    }
-}
-
-/// Others may have closed them already, for reasons of their own.
-fn close_logins(_: &Plan) {
-    const TEXT: &str = "\
-System is going down. Unprivileged users are not permitted to log in anymore. For technical details, see pam_nologin(8).
-";
-    let file = fs::OpenOptions::new().write(true).create_new(true).mode(0o644).open(path(NOLOGIN));
-    if let Err(error) = file.and_then(|mut file| file.write_all(TEXT.as_bytes())) {
-        log::debug!("cannot close logins: {error}");
     }
 }
 

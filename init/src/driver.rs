@@ -147,9 +147,9 @@ impl World<'_, '_, '_> {
         if !descriptors {
             let listener =
                 self.setting.listener.as_ref().map_or([None; Listener::DESCRIPTORS], |listener| listener.descriptors());
-            let [asker, fifo, watch, link_watch, control, private, system] = listener;
+            let [ender, fifo, watch, link_watch, control, private, system] = listener;
             let spared = self.setting.spared.map(Fd::raw);
-            sys::close_from_3(&[spared, asker, fifo, watch, link_watch, control, private, system]);
+            sys::close_from_3(&[spared, ender, fifo, watch, link_watch, control, private, system]);
         }
         if !directory
             && !self.slots.iter().any(|slot| slot.purpose() == Purpose::PreStop)

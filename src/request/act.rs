@@ -113,7 +113,11 @@ impl Job<'_> {
             Deed::Schedule(wish, when, notice) => self.schedule(*wish, *when, notice, wanted.quiet),
             Deed::Warn(wish, when, notice) => {
                 let when = when.on_the_clock(now()).ok_or(Failure::NoSuchTime)?;
-                self.ask(&self.message(Verb::Warn, Request::orderly(*wish), when, notice)).map(|_| exit::SUCCESS)
+                let reply = self.ask(&self.message(Verb::Warn, Request::orderly(*wish), when, notice))?;
+                if reply.answer == Answer::UnderWay {
+                    say(self.client, UNDER_WAY);
+                }
+                Ok(exit::SUCCESS)
             }
             Deed::Cancel(notice) => {
                 // That there is nothing to cancel is what was wanted.
@@ -193,7 +197,7 @@ impl Job<'_> {
         let when = when.on_the_clock(now()).ok_or(Failure::NoSuchTime)?;
         let reply = self.ask(&self.message(Verb::Schedule, Request::orderly(wish), when, notice))?;
         if reply.answer == Answer::UnderWay {
-            say(self.client, "a stop is under way already");
+            say(self.client, UNDER_WAY);
         } else if !quiet {
             tell(&self.scheduled(wish, when));
         }
@@ -277,6 +281,9 @@ impl Job<'_> {
         CString::new(mark).unwrap_or_default()
     }
 }
+
+/// Nothing can be promised or warned of any more.
+const UNDER_WAY: &str = "a stop is under way already";
 
 /// By this a supervise that is called as the real systemctl knows that it is not, as long as it is the same process: a
 /// copy of another version would pass on to us again.

@@ -141,7 +141,7 @@ extern "C" fn main(count: c_int, words: *mut *mut c_char, environment: *mut *mut
         control: words.get(6).map(|path| (c"/run/supervise", path)),
         door: if many { Door::Group(7) } else { Door::Everybody },
         bus: if many { Some(&SYSTEMD) } else { None },
-        stale: &[c"/run/nologin"],
+        nologin: (c"/run/nologin", "closed"),
         owner: 0,
     };
     let known = |notice: &_| log::warn!("{}", core::mem::size_of_val(notice));

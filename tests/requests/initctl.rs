@@ -39,6 +39,7 @@ pub(crate) fn cases() -> Vec<Case> {
         .chain(stale)
         .chain([
             Case::new("26: five hundred requests at once are one shutdown", many_writers),
+            Case::new("25: a poweroff behind more records than one read brings is heard", behind_many),
             Case::new("27: a FIFO that was removed comes back", || comes_back(|fifo| fs::remove_file(fifo))),
             Case::new("27: a FIFO in whose place a file was put comes back", || {
                 comes_back(|fifo| replace(fifo, |other| fs::write(other, "")))
@@ -46,6 +47,14 @@ pub(crate) fn cases() -> Vec<Case> {
             Case::new("27: a FIFO in whose place a link was put comes back", || {
                 comes_back(|fifo| replace(fifo, |other| symlink("/etc/passwd", other)))
             }),
+            Case::new(
+                "27: a FIFO in whose place a folder with something in it was put comes back when that is gone",
+                comes_back_late,
+            ),
+            Case::new(
+                "28: a folder with something in it at /run/initctl is left alone, and signals are heard",
+                left_alone,
+            ),
             Case::new("a /dev/initctl that was removed comes back when /run/initctl is offered again", link_comes_back),
             Case::new("29: process 1 sleeps when a writer is gone", sleeps),
             Case::new("14a: sysvinit-core's own script leaves all as it is, and /dev/initctl comes back", postinst),
@@ -117,6 +126,15 @@ fn many_writers() {
     container.must_stop(0, &["poweroff asked for through /run/initctl"]);
 }
 
+fn behind_many() {
+    let scene = Scene::new();
+    let container = Container::start(&scene, Trixie, &Setting::PLAIN);
+    // One page holds ten records and the beginning of another.
+    let waiting = [record(99, b'0').repeat(10), record(SET_RUNLEVEL, b'0')].concat();
+    write(&container.file(FIFO), &waiting).expect("the FIFO is there");
+    container.must_stop(0, &["poweroff asked for through /run/initctl"]);
+}
+
 fn is_fifo(path: &Path) -> bool {
     let found = fs::symlink_metadata(path);
     found.is_ok_and(|found| found.file_type().is_fifo() && found.permissions().mode() & 0o777 == 0o600)
@@ -136,6 +154,30 @@ fn comes_back(goes: impl Fn(&Path) -> std::io::Result<()>) {
     goes(&fifo).expect("we may do that");
     scene.deadline.until("the FIFO to come back", || is_fifo(&fifo).then_some(()));
     poweroff(container);
+}
+
+fn comes_back_late() {
+    let scene = Scene::new();
+    let mut container = Container::start(&scene, Trixie, &Setting::PLAIN);
+    let fifo = container.file(FIFO);
+    // Taken away in one step with what stands there, it would be back at once.
+    let exchange = "mkdir -p /run/other/full && perl -e '
+        syscall(316, -100, my $from = \"/run/other\", -100, my $to = \"/run/initctl\", 2) and die $!'";
+    assert_eq!(container.types(Who::Root, exchange).exit, Exit::Code(0));
+    container.read_log(&["cannot offer /run/initctl: directory not empty; going on without"]);
+    assert_eq!(container.types(Who::Root, "rm -r /run/initctl").exit, Exit::Code(0));
+    scene.deadline.until("the FIFO to come back", || is_fifo(&fifo).then_some(()));
+    poweroff(container);
+}
+
+fn left_alone() {
+    let scene = Scene::new();
+    let setting = Setting { before: "mkdir -p /run/initctl/full", ..Setting::PLAIN };
+    let mut container = Container::start(&scene, Trixie, &setting);
+    container.read_log(&["cannot offer /run/initctl: directory not empty; going on without"]);
+    assert!(container.file("/run/initctl/full").exists());
+    assert_eq!(container.types(Who::Root, "kill -s 38 1").exit, Exit::Code(0));
+    container.must_stop(0, &["poweroff asked for"]);
 }
 
 fn link_comes_back() {

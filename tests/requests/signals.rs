@@ -11,10 +11,11 @@ const ROW: Row = Row { number: "20", roots: &[Trixie], ..Row::PLAIN };
 pub(crate) const ROWS: &[Row] = &[
     // Counted from 34, which a musl libc does not.
     Row { number: "20 and 32", typed: &["kill -s 37 1"], then: Then::Stops("halt"), ..ROW },
-    Row { typed: &["kill -s 38 1", "kill -s PWR 1"], then: Then::Stops("poweroff"), ..ROW },
+    Row { typed: &["kill -s 38 1"], then: Then::Stops("poweroff"), ..ROW },
+    Row { typed: &["kill -s PWR 1"], then: Then::Stops("poweroff"), ..ROW },
     Row { typed: &["kill -s 39 1", "kill -s 40 1", "kill -s 41 1"], then: Then::Reboots, ..ROW },
     Row { typed: &["kill -s 47 1", "kill -s 48 1"], then: Then::IsKilled(137), ..ROW },
-    Row { typed: &["kill -s 49 1"], then: Then::IsKilled(129), ..ROW },
+    Row { typed: &["kill -s 49 1", "kill -s 50 1", "kill -s 51 1"], then: Then::IsKilled(129), ..ROW },
     Row {
         number: "24",
         who: Who::User,
@@ -30,9 +31,13 @@ const FROM_OUTSIDE: &[(i32, Then)] = &[
     (37, Then::Stops("halt")),
     (38, Then::Stops("poweroff")),
     (39, Then::Reboots),
+    (40, Then::Reboots),
+    (41, Then::Reboots),
     (47, Then::IsKilled(137)),
     (48, Then::IsKilled(137)),
     (49, Then::IsKilled(129)),
+    (50, Then::IsKilled(129)),
+    (51, Then::IsKilled(129)),
     (libc::SIGPWR, Then::Stops("poweroff")),
 ];
 

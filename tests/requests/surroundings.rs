@@ -25,6 +25,11 @@ pub(crate) fn cases() -> Vec<Case> {
     let mut cases = vec![
         Case::new("31: the services do not get a runlevel", no_runlevel),
         Case::new("24: a user's message to the control socket is refused", control_socket),
+        Case::new("24: a user who asks a thousand times makes one line", flood),
+        Case::new("24: nobody but the speaker speaks for others", for_another),
+        Case::new("25: what is no message is complained of once, and hides no complaint of /run/initctl", garbage),
+        Case::new("requests of root that lead to nothing are told once", idle),
+        Case::new("24: a member of --ctl-group may ask, and another user cannot", group),
         Case::new("24: a user cannot write to /run/initctl", initctl),
     ];
     for (what, before, kept) in [
@@ -34,6 +39,20 @@ pub(crate) fn cases() -> Vec<Case> {
     ] {
         let name = format!("/run/supervise {what}");
         cases.push(Case::new(name, move || directory(before, kept)));
+    }
+    for (what, before) in [
+        ("that is read-only", "mount -t tmpfs -o ro tmpfs /run"),
+        ("that is missing", "rm -rf /run"),
+        ("without room", "mount -t tmpfs -o nr_inodes=1 tmpfs /run"),
+    ] {
+        cases.push(Case::new(format!("with a /run {what}, all goes on, and signals are heard"), move || {
+            let scene = Scene::new();
+            let mut container = Container::start(&scene, Trixie, &Setting { before, ..Setting::PLAIN });
+            container.read_log(&["cannot offer", "; going on without"]);
+            assert_eq!(container.fate(), Fate::GoesOn);
+            does(&container, Who::Root, "kill -s 38 1");
+            container.must_stop(0, &["poweroff asked for"]);
+        }));
     }
     for (end, how, code) in [("exit 5", "by 5", 5), ("die TERM", "of our own SIGTERM, which is how it was asked to", 0)]
     {
@@ -112,6 +131,93 @@ fn control_socket() {
     let asked = container.types(Who::Root, ASK_DIRECTLY);
     assert_eq!(asked.exit, Exit::Code(0), "{asked:?}");
     container.must_stop(0, &["poweroff asked for", "the control socket"]);
+}
+
+/// Sends process 1 messages: `say(VERB, PID, UID)`.
+const SAY: &str = r#"
+use Socket;
+socket(my $socket, PF_UNIX, SOCK_DGRAM, 0) or die;
+my $door = sockaddr_un("/run/supervise/ctl");
+sub say { send($socket, pack("a4 a a a C Q< C l< L< a15 C a220", "SVc2", $_[0], "p", "o", 0, 0, 0, $_[1], $_[2], "x", 0, ""), 0, $door) or die $! }
+"#;
+
+fn perl(script: &str) -> String {
+    format!("exec perl -e '{SAY}{script}'")
+}
+
+#[track_caller]
+fn does(container: &Container<'_>, who: Who, line: &str) {
+    let done = container.types(who, line);
+    assert_eq!(done.exit, Exit::Code(0), "{line}: {done:?}");
+}
+
+/// What process 1 has said when it is over; nothing has come of what was asked for.
+#[track_caller]
+fn said(mut container: Container<'_>) -> Vec<String> {
+    assert_eq!(container.fate(), Fate::GoesOn);
+    container.signals(libc::SIGTERM);
+    container.end().2
+}
+
+#[track_caller]
+fn must_count(log: &[String], words: &[&str], count: usize) {
+    let found = log.iter().filter(|line| words.iter().all(|word| line.contains(word))).count();
+    assert_eq!(found, count, "{words:?} in {log:#?}");
+}
+
+fn flood() {
+    let scene = Scene::new();
+    let container = Container::start(&scene, Trixie, &Setting::PLAIN);
+    does(&container, Who::User, &perl(r#"for (1 .. 250) { say($_, 0, 0) for "e", "s", "w", "c" }"#));
+    let log = said(container);
+    must_count(&log, &["refused"], 1);
+    must_count(
+        &log,
+        &["poweroff asked for by perl (pid ", ", uid 1000) through the control socket; refused: only root may"],
+        1,
+    );
+}
+
+fn for_another() {
+    let scene = Scene::new();
+    let container = Container::start(&scene, Trixie, &Setting::PLAIN);
+    does(&container, Who::Root, &perl(r#"say("e", 1, 0)"#));
+    let log = said(container);
+    must_count(&log, &["poweroff asked for by perl (pid ", ", uid 0)", "refused: it may not speak for others"], 1);
+}
+
+fn garbage() {
+    let scene = Scene::new();
+    let container = Container::start(&scene, Trixie, &Setting::PLAIN);
+    does(&container, Who::User, &perl(r#"for (1 .. 100) { send($socket, "x" x $_, 0, $door) or die }"#));
+    does(&container, Who::Root, "for i in 1 2 3; do echo x >/run/initctl; done");
+    let log = said(container);
+    for way in ["the control socket", "/run/initctl"] {
+        must_count(&log, &["what came through", way, "is no request; ignoring it, and more of its kind for 10 s"], 1);
+    }
+}
+
+fn idle() {
+    let scene = Scene::new();
+    let container = Container::start(&scene, Trixie, &Setting { ours: true, ..Setting::PLAIN });
+    does(&container, Who::Root, "for i in $(seq 20); do telinit 3 || exit 1; done; shutdown -k +5; shutdown -k +5");
+    let log = said(container);
+    must_count(&log, &["a container has no runlevels; nothing happens"], 1);
+    must_count(&log, &["a poweroff comes in"], 1);
+}
+
+fn group() {
+    let scene = Scene::new();
+    // Of Debian's groups `operator` has nobody in it: 37.
+    let setting = Setting { ours: true, options: &["--ctl-group", "operator"], ..Setting::PLAIN };
+    let mut container = Container::start(&scene, Trixie, &setting);
+    let asked = container.types(Who::User, "poweroff");
+    assert_eq!((asked.exit, &asked.stderr[..]), (Exit::Code(1), &["poweroff: must be root.".to_owned()][..]));
+    assert_eq!(container.types(Who::User, "supervise ctl status").exit, Exit::Code(1));
+    assert_eq!(container.fate(), Fate::GoesOn);
+    does(&container, Who::Root, "setpriv --reuid 1000 --regid 37 --clear-groups poweroff");
+    container.read_log(&["poweroff asked for by poweroff (pid ", "uid 1000) through the control socket; stopping"]);
+    container.must_stop(0, &[]);
 }
 
 fn initctl() {

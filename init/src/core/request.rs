@@ -3,6 +3,7 @@
 mod control;
 mod desk;
 mod initctl;
+mod limiter;
 mod schedule;
 mod signals;
 
@@ -11,6 +12,7 @@ use core::fmt;
 pub use self::control::{Answer, Client, Message, Reply, Standing, Text, Verb};
 pub use self::desk::{Desk, Guest, Said};
 pub use self::initctl::{Found, Initctl};
+pub use self::limiter::{LeftOut, Limiter, Subject};
 pub use self::schedule::{Notice, Plan, Schedule, Steps};
 pub use self::signals::{Manager, Program};
 

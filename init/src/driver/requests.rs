@@ -2,6 +2,8 @@
 //! clock, for what is scheduled. What is asked for goes to the machine; what comes of it, to who has asked.
 
 mod bus;
+mod initctl;
+mod messenger;
 mod say;
 
 use core::ffi::CStr;
@@ -12,13 +14,16 @@ use log::{debug, warn};
 pub use self::bus::Places;
 
 use self::bus::{Bus, Use};
-use self::say::{Who, announce, log_notice, refuse, unavailable};
+use self::initctl::Stood;
+use self::messenger::Messenger;
+use self::say::{Bar, Who, announce, log_notice, refuse, unavailable};
 use super::World;
 use crate::core::request::{
-    Answer, Ask, Client, Desk, Found, Guest, Initctl, Message, Notice, Program, Reply, Said, Standing, Verb, Way,
+    Answer, Ask, Client, Desk, Guest, Initctl, LeftOut, Limiter, Message, Notice, Program, Reply, Said, Standing,
+    Subject, Text, Verb, Way,
 };
 use crate::core::{Event, Heard, Machine, Received, Sender, Time};
-use crate::sys::{self, Alarm, Control, Directory, Door, Fd, Fifo, Helper, Peer, Pid};
+use crate::sys::{self, Alarm, Control, Directory, Door, Fd, Fifo, OwnFile, Peer, Pid};
 
 /// What is offered, and where.
 #[derive(Clone, Copy, Debug)]
@@ -33,8 +38,8 @@ pub struct Offer {
     pub door: Door,
     /// What systemd's clients look for.
     pub bus: Option<&'static Places>,
-    /// What is removed where an earlier run has left it: logins are open again.
-    pub stale: &'static [&'static CStr],
+    /// The file that closes logins while it is there, and what it says. One that an earlier run has left is removed.
+    pub nologin: (&'static CStr, &'static str),
     /// The user whose word counts as root's.
     pub owner: u32,
 }
@@ -54,32 +59,38 @@ pub struct Listener<'a> {
     initctl: Initctl,
     desk: Desk,
     alarm: Option<Alarm>,
-    /// Files may stand that say that logins are closed.
-    has_notices: bool,
+    /// Logins are closed, by us.
+    closed: Option<OwnFile>,
     began: Time,
     restarts: u32,
-    /// Makes something known, in a process of its own.
-    notify: &'a dyn Fn(&Notice),
-    messenger: Option<Helper>,
+    messenger: Messenger<'a>,
     bus: Option<Bus>,
     /// Speaks for who comes by the bus, in a process of its own.
     speak: &'a dyn Fn(Sockets) -> u8,
-    /// Who waits for the machine's answer, and whom it speaks for.
-    peer: Option<(Peer, Option<Client>)>,
+    /// Who waits for the machine's answer.
+    asker: Option<Asker>,
     /// Who has asked for an end: it is nobody's child here where it came from outside (`docker exec`).
-    asker: Option<Fd>,
-    /// When garbage was last complained of.
-    complained: Option<Time>,
+    ender: Option<Fd>,
+    limiter: Limiter,
+}
+
+/// Who has sent a message, whom it speaks for, and what it has to say to people.
+#[derive(Clone, Copy)]
+struct Asker {
+    peer: Peer,
+    client: Option<Client>,
+    text: Text,
+}
+
+impl Asker {
+    fn who(&self) -> Who {
+        let Peer { pid, uid, .. } = self.peer;
+        self.client.map_or(Who::Process { pid, uid }, Who::Client)
+    }
 }
 
 /// The sockets from which connections are accepted, by their numbers: systemd's own, and its bus's.
 pub type Sockets = [Option<i32>; 2];
-
-/// How long one line about garbage stands for what follows.
-const QUIET: Duration = Duration::from_secs(10);
-
-/// How long what people are told may take to be written, before the next thing they are told, and before our end.
-const WRITING: Duration = Duration::from_millis(500);
 
 /// How long a client may take from our answer to its end.
 const PARTING: Duration = Duration::from_millis(200);
@@ -108,19 +119,21 @@ impl<'a> Listener<'a> {
             initctl: Initctl::default(),
             desk: Desk::default(),
             alarm: None,
-            has_notices: false,
+            closed: None,
             began: sys::now(),
             restarts: 0,
-            notify,
-            messenger: None,
+            messenger: Messenger::new(notify),
             bus: None,
             speak,
-            peer: None,
             asker: None,
-            complained: None,
+            ender: None,
+            limiter: Limiter::default(),
         };
         if let Some((path, directory)) = offer.initctl {
-            listener.offer_initctl(path);
+            if listener.offer_initctl(path) == Some(Stood::Something) {
+                // We have run here before.
+                let _ = sys::unlink(offer.nologin.0);
+            }
             if listener.fifo.is_some() {
                 // Without it, only a signal that asks for it brings the name back.
                 listener.watch = Directory::watch(directory).ok();
@@ -129,7 +142,7 @@ impl<'a> Listener<'a> {
         if let Some((directory, path)) = offer.control {
             match Control::offer(directory, path, offer.door, ourselves) {
                 Ok(control) => listener.control = Some(control),
-                Err(errno) => unavailable(path, errno),
+                Err(errno) => unavailable(path, errno, LeftOut::NONE),
             }
         }
         listener.bus = match (offer.bus, &listener.control) {
@@ -143,44 +156,12 @@ impl<'a> Listener<'a> {
         listener
     }
 
-    fn offer_initctl(&mut self, path: &'static CStr) {
-        match Fifo::offer(path, self.ourselves) {
-            Ok((fifo, was_there)) => {
-                self.fifo = Some(fifo);
-                // For clients of old; where there is no such directory they are not either.
-                self.is_linked |= sys::make_link(self.offer.link.0, path).unwrap_or(false);
-                if was_there {
-                    for stale in self.offer.stale {
-                        let _ = sys::unlink(stale);
-                    }
-                }
-            }
-            Err(errno) => {
-                self.fifo = None;
-                unavailable(path, errno);
-            }
-        }
-    }
-
-    /// What writes to the FIFO may remove its other name afterwards, as sysvinit-core's script does. From then on we are
-    /// told of that: not from the beginning, because most containers have nothing of the kind.
-    fn keep_link(&mut self) {
-        let (Some((path, _)), (link, directory)) = (self.offer.initctl, self.offer.link) else { return };
-        if self.link_watch.is_none() {
-            self.link_watch = Directory::watch(directory).ok();
-        }
-        // It may be gone already.
-        self.is_linked |= sys::make_link(link, path).unwrap_or(false);
-    }
-
     /// Takes it all back. Whoever has asked for our end gets the time to end with 0 before it.
     pub fn close(&mut self) {
-        if let Some(asker) = self.asker.take() {
-            asker.wait_readable(PARTING);
+        if let Some(ender) = self.ender.take() {
+            ender.wait_readable(PARTING);
         }
-        if let Some(messenger) = self.messenger.take() {
-            messenger.end(WRITING);
-        }
+        self.messenger.wait_end();
         if let Some(bus) = self.bus.take() {
             bus.close();
         }
@@ -193,30 +174,22 @@ impl<'a> Listener<'a> {
         if let Some(control) = &self.control {
             control.remove();
         }
-        if self.has_notices {
-            for file in self.offer.stale {
-                let _ = sys::unlink(file);
-            }
-        }
+        self.open_logins();
     }
 
     /// The command begins again.
     pub fn count_restart(&mut self) {
-        self.asker = None;
+        self.ender = None;
         self.restarts = self.restarts.saturating_add(1);
-        if self.desk.close().is_some() || self.has_notices {
-            self.has_notices = false;
-            for file in self.offer.stale {
-                let _ = sys::unlink(file);
-            }
-        }
+        self.desk.close();
+        self.open_logins();
     }
 
     /// The descriptors that stay open.
     pub(super) fn descriptors(&self) -> [Option<i32>; Listener::DESCRIPTORS] {
         let [private, system] = self.bus.as_ref().map_or([None; 2], Bus::sockets);
         [
-            self.asker.as_ref().map(Fd::raw),
+            self.ender.as_ref().map(Fd::raw),
             self.fifo.as_ref().map(Fifo::raw),
             self.watch.as_ref().map(Directory::raw),
             self.link_watch.as_ref().map(Directory::raw),
@@ -228,7 +201,7 @@ impl<'a> Listener<'a> {
 
     /// Who makes something known, and who speaks for clients.
     pub(super) fn helpers(&self) -> [Option<Pid>; 2] {
-        [self.messenger.as_ref().map(Helper::pid), self.speaker()]
+        [self.messenger.pid(), self.speaker()]
     }
 
     fn speaker(&self) -> Option<Pid> {
@@ -237,9 +210,7 @@ impl<'a> Listener<'a> {
 
     /// One of the helpers has ended.
     pub(super) fn reap_helpers(&mut self) {
-        if self.messenger.as_ref().is_some_and(Helper::has_ended) {
-            self.messenger = None;
-        }
+        self.messenger.reap();
         if let Some(bus) = &mut self.bus
             && bus.reap_speaker(self.speak) == Use::None
             && let Some(bus) = self.bus.take()
@@ -266,26 +237,51 @@ impl<'a> Listener<'a> {
 
     /// Says that something came that is no request, but not each time.
     fn complain(&mut self, way: Way) {
-        let now = sys::now();
-        if self.complained.is_none_or(|last| now.since(last) >= QUIET) {
-            self.complained = Some(now);
-            warn!(event = "garbage"; "what came through {way} is no request; ignoring it, and more of its kind for 10 s");
+        if let Some(left_out) = self.admit(Subject::Garbage, way) {
+            warn!(event = "garbage"; "what came through {way} is no request; ignoring it, and more of its kind for 10 s{left_out}");
         }
     }
 
+    /// Whether a line is to be said that others can cause at will.
+    fn admit(&mut self, subject: Subject, way: Way) -> Option<LeftOut> {
+        self.limiter.admit(subject, way, sys::now())
+    }
+
     /// Makes them known: one line each, and what people are to see.
-    fn make_known(&mut self, notices: [Option<Notice>; 3]) {
-        if notices.iter().all(Option::is_none) {
-            return;
+    fn make_known(&mut self, notices: [Option<Notice>; 3], way: Way) {
+        for notice in notices.into_iter().flatten() {
+            let is_warning = matches!(notice, Notice::Warning(_));
+            let left_out = if is_warning { self.admit(Subject::Warning, way) } else { Some(LeftOut::NONE) };
+            if let Some(left_out) = left_out {
+                log_notice(&notice, left_out);
+            }
+            match notice {
+                // The plan before it may have closed them.
+                Notice::Scheduled(_) => self.open_logins(),
+                Notice::Warning(_) | Notice::Ending(_) => self.messenger.tell(notice),
+                Notice::Closing(_) => self.close_logins(),
+                Notice::Cancelled(plan) => {
+                    self.open_logins();
+                    if plan.wall {
+                        self.messenger.tell(notice);
+                    }
+                }
+            }
         }
-        notices.iter().flatten().for_each(log_notice);
-        self.has_notices |= notices.iter().flatten().any(|notice| !matches!(notice, Notice::Warning(_)));
-        if let Some(messenger) = self.messenger.take() {
-            messenger.end(WRITING);
+    }
+
+    fn close_logins(&mut self) {
+        let (path, text) = self.offer.nologin;
+        match OwnFile::create(path, text.as_bytes()) {
+            Ok(file) => self.closed = Some(file),
+            // Others may have closed them already, for reasons of their own.
+            Err(errno) => debug!(event = "nologin"; "cannot close logins: {errno}"),
         }
-        match Helper::start(|| notices.iter().flatten().for_each(self.notify)) {
-            Ok(messenger) => self.messenger = Some(messenger),
-            Err(errno) => warn!("cannot tell the terminals of it: {errno}"),
+    }
+
+    fn open_logins(&mut self) {
+        if let Some(file) = self.closed.take() {
+            file.remove();
         }
     }
 
@@ -332,49 +328,6 @@ impl World<'_, '_, '_> {
         }
     }
 
-    fn read_initctl(&mut self, machine: &mut impl Machine) {
-        let mut buffer = [0; 4096];
-        let mut has_heard = false;
-        for _ in 0..ROUNDS {
-            let Some(listener) = &mut self.setting.listener else { return };
-            let Some(fifo) = &listener.fifo else { return };
-            let count = fifo.read(&mut buffer);
-            if count == 0 {
-                if !fifo.is_there() {
-                    self.reopen_initctl();
-                } else if has_heard || listener.link_watch.is_some() {
-                    listener.keep_link();
-                }
-                return;
-            }
-            has_heard = true;
-            let mut bytes = buffer.get(..count).unwrap_or_default();
-            while let Some(listener) = &mut self.setting.listener
-                && let Some((found, rest)) = listener.initctl.take(bytes)
-            {
-                bytes = rest;
-                match found {
-                    Found::Ask(ask) => self.deliver(machine, Event::Asked(ask, Way::Initctl)),
-                    Found::Unknown => {
-                        debug!(event = "initctl"; "a record of /run/initctl asks for nothing that we know")
-                    }
-                    Found::Garbage => listener.complain(Way::Initctl),
-                }
-            }
-        }
-        // There is more: we are to be woken again.
-        let _ = sys::send(self.setting.ourselves, crate::core::Signal::IO);
-    }
-
-    pub(super) fn reopen_initctl(&mut self) {
-        if let Some(listener) = &mut self.setting.listener
-            && let Some((path, _)) = listener.offer.initctl
-        {
-            debug!(event = "initctl"; "offering /run/initctl again");
-            listener.offer_initctl(path);
-        }
-    }
-
     fn read_control(&mut self, machine: &mut impl Machine) {
         let mut buffer = [0; 1024];
         for _ in 0..ROUNDS {
@@ -395,21 +348,30 @@ impl World<'_, '_, '_> {
         let client = listener.client_of(&peer, message);
         let (pid, uid) = client.map_or((peer.pid, peer.uid), |client| (client.pid, client.uid));
         let way = if client.is_some() { Way::Bus } else { Way::Control };
-        // Whoever is outside has no number here, and no business.
-        let is_known = pid > 0;
+        let asker = Asker { peer, client, text: message.text };
         let by_door = matches!(listener.offer.door, Door::Group(_)) && way == Way::Control;
-        let may = is_known && (by_door || uid == 0 || uid == listener.offer.owner);
-        let said = listener.desk.hear(sys::microseconds_since_1970(), Guest { uid, may }, message);
-        if said.answer == Some(Answer::Refused) {
-            refuse(pid, uid);
+        let bar = match () {
+            // Whoever is outside has no number here, and no business.
+            () if pid <= 0 => Some(Bar::Outside),
+            () if message.client.is_some() && client.is_none() => Some(Bar::ForAnother),
+            () if by_door || uid == 0 || uid == listener.offer.owner => None,
+            () => Some(Bar::User(listener.offer.owner)),
+        };
+        let may = bar.is_none();
+        let standing = machine.standing();
+        let said = listener.desk.hear(sys::microseconds_since_1970(), standing, Guest { uid, may }, message);
+        if let (Some(bar), Some(Answer::Refused)) = (bar, said.answer)
+            && let Some(left_out) = listener.admit(Subject::Refusal, way)
+        {
+            refuse(message, way, asker.who(), bar, left_out);
         }
         if may && message.verb == Verb::End {
-            listener.asker = Fd::of_process(pid).ok();
+            listener.ender = Fd::of_process(pid).ok();
         }
-        listener.peer = Some((peer, client));
+        listener.asker = Some(asker);
         self.carry_out(machine, said, way);
         if let Some(listener) = &mut self.setting.listener {
-            listener.peer = None;
+            listener.asker = None;
         }
     }
 
@@ -420,7 +382,7 @@ impl World<'_, '_, '_> {
             self.answer_peer(answer, standing);
         }
         if let Some(listener) = &mut self.setting.listener {
-            listener.make_known(said.notices);
+            listener.make_known(said.notices, way);
             listener.set_alarm();
             self.rest.set_others(listener.helpers());
         }
@@ -431,25 +393,34 @@ impl World<'_, '_, '_> {
 
     fn answer_peer(&self, answer: Answer, standing: Standing) {
         let Some(listener) = &self.setting.listener else { return };
-        if let (Some((peer, _)), Some(control)) = (&listener.peer, &listener.control) {
+        if let (Some(Asker { peer, .. }), Some(control)) = (&listener.asker, &listener.control) {
             let main = self.slots.first().and_then(|slot| slot.pid);
             control.reply(peer, &listener.reply(answer, standing, main).encode());
         }
     }
 
     /// What comes of what somebody asked for, to all and to who has asked.
-    pub(super) fn answer(&self, event: Event, ask: Ask, heard: Heard) {
-        let peer = self.setting.listener.as_ref().and_then(|listener| listener.peer.as_ref());
-        let (way, who) = match (event, peer) {
+    pub(super) fn answer(&mut self, event: Event, ask: Ask, heard: Heard) {
+        let asker = self.setting.listener.as_ref().and_then(|listener| listener.asker);
+        let (way, who) = match (event, asker) {
             (Event::Signalled(Received { signal, sender }), _) => (Way::Signal(signal.number()), Who::from(sender)),
-            (Event::Asked(_, way @ (Way::Control | Way::Bus)), Some((_, Some(client)))) => (way, Who::Client(*client)),
-            (Event::Asked(_, way @ (Way::Control | Way::Bus)), Some((peer, None))) => {
-                (way, Who::Process { pid: peer.pid, uid: peer.uid })
-            }
+            (Event::Asked(_, way @ (Way::Control | Way::Bus)), Some(asker)) => (way, asker.who()),
             (Event::Asked(_, way), _) => (way, Who::Unknown),
             _ => return,
         };
-        announce(ask, heard, way, who);
+        let text = asker.map_or(Text::EMPTY, |asker| asker.text);
+        let subject = match heard {
+            Heard::Begun => None,
+            Heard::UnderWay => Some(Subject::UnderWay),
+            Heard::Ignored => Some(Subject::Idle),
+        };
+        let left_out = match (&mut self.setting.listener, subject) {
+            (Some(listener), Some(subject)) => listener.admit(subject, way),
+            _ => Some(LeftOut::NONE),
+        };
+        if let Some(left_out) = left_out {
+            announce(ask, heard, way, who, text.as_str(), left_out);
+        }
         let answer = match heard {
             Heard::Begun | Heard::Ignored => Answer::Accepted,
             Heard::UnderWay => Answer::UnderWay,

@@ -29,7 +29,7 @@ impl Fd {
 
     /// openat(2) from the working directory, close-on-exec. Raw, because musl's open sets that once more by a call of its
     /// own.
-    fn openat(path: &core::ffi::CStr, flags: i32, mode: libc::c_uint) -> Result<Fd, Errno> {
+    pub(super) fn openat(path: &core::ffi::CStr, flags: i32, mode: libc::c_uint) -> Result<Fd, Errno> {
         let flags = flags | libc::O_CLOEXEC;
         // SAFETY: `path` ends with a NUL and the kernel only reads it.
         let fd = cerr(unsafe { libc::syscall(libc::SYS_openat, libc::AT_FDCWD, path.as_ptr(), flags, mode) })?;

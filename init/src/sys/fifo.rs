@@ -1,6 +1,7 @@
 //! A FIFO that others write to, made anew over whatever stood there. We have it open for reading alone: with each read the
 //! kernel tells those who may write, and by SIGIO we would wake ourselves for ever. That its last writer has gone, which is
-//! its end, then means no more than that it is empty.
+//! its end, then means no more than that it is empty. (Inits that poll theirs open it for writing too, because its end would wake
+//! them for ever; SIGIO tells of its end once.)
 
 use core::ffi::CStr;
 

@@ -105,6 +105,35 @@ fn leads_to(path: &CStr, target: &CStr) -> bool {
     line.bytes() == target.to_bytes()
 }
 
+/// A file of our making. Another one that has taken its place is not ours to remove.
+#[derive(Debug)]
+pub struct OwnFile {
+    path: &'static CStr,
+    file: Identity,
+}
+
+impl OwnFile {
+    /// Makes it, for all to read. Where its content finds no room it is there all the same.
+    ///
+    /// # Errors
+    /// The kernel's; EEXIST: somebody else's stands there.
+    pub fn create(path: &'static CStr, content: &[u8]) -> Result<OwnFile, Errno> {
+        let flags = libc::O_WRONLY | libc::O_CREAT | libc::O_EXCL | libc::O_NOFOLLOW;
+        let fd = Fd::openat(path, flags, 0o644)?;
+        let file = Identity::of_open(&fd)?;
+        let _ = fd.replace_content(content);
+        Ok(OwnFile { path, file })
+    }
+
+    /// Removes it.
+    pub fn remove(self) {
+        if Identity::of(self.path).is_ok_and(|there| there.is_same_file(&self.file)) {
+            // Nobody else will miss it.
+            let _ = unlink(self.path);
+        }
+    }
+}
+
 /// What is known of a file: which it is, and what.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Identity {

@@ -63,6 +63,12 @@ impl Helper {
         }
     }
 
+    /// Kills it, and does not wait for its end.
+    pub fn kill(&self) {
+        // It is not reaped, so the number is its own.
+        let _ = send(self.pid, Signal::KILL);
+    }
+
     /// Gives it so long to end, then kills it.
     pub fn end(self, limit: Duration) {
         /// Longer than a process that can be killed takes to die. One that cannot must not hold us up.
@@ -72,8 +78,7 @@ impl Helper {
         }
         self.wait_end(limit);
         if !self.has_ended() {
-            // It is not reaped, so the number is its own.
-            let _ = send(self.pid, Signal::KILL);
+            self.kill();
             self.wait_end(DEATH);
             self.has_ended();
         }

@@ -34,7 +34,7 @@ pub use self::control::{Control, Door, Peer};
 pub use self::errno::Errno;
 pub use self::fds::{Fd, close_from_3};
 pub use self::fifo::Fifo;
-pub use self::files::{Directory, make_directory, make_link, remove_directory, unlink};
+pub use self::files::{Directory, OwnFile, make_directory, make_link, remove_directory, unlink};
 pub use self::helper::Helper;
 pub use self::log::{
     Format, JsonText, Line, Output, STDERR, install as install_log, set_format as set_log_format, write_at_once,

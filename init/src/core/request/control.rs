@@ -12,7 +12,7 @@
 
 use core::fmt;
 
-use super::{Haste, Request, Wish};
+use super::{Ask, Haste, Request, Wish};
 use crate::core::Name;
 
 /// What a message asks for.
@@ -196,6 +196,22 @@ pub struct Message {
     pub client: Option<Client>,
     /// What people are to be told.
     pub text: Text,
+}
+
+/// What it asks for, as a log line begins with it.
+impl fmt::Display for Message {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let wish = self.request.wish;
+        match self.verb {
+            Verb::End => Ask::End(self.request).fmt(f),
+            Verb::Schedule => write!(f, "{wish} at a time"),
+            Verb::Warn => write!(f, "warning of a {wish}"),
+            Verb::Cancel => f.write_str("cancelling what is scheduled"),
+            Verb::Status => f.write_str("status"),
+            // Who speaks for others asks that first, whatever they want.
+            Verb::May => f.write_str("what only some may have"),
+        }
+    }
 }
 
 impl Message {

@@ -1,7 +1,11 @@
 //! What comes of a message to the control socket: who may ask for what, and what is scheduled.
+//!
+//! 1. An end that comes now takes the place of a later one. People are told of it if whoever wants it has something to say,
+//!    or if they were told of the other one.
+//! 2. While all are being stopped nothing can be scheduled, and nobody is warned: the end is on its way.
 
 use super::Ask;
-use super::control::{Answer, Message, Text, Verb};
+use super::control::{Answer, Message, Standing, Text, Verb};
 use super::schedule::{Notice, Plan, Schedule, Steps};
 
 /// Keeps what is scheduled, and knows what to answer.
@@ -37,7 +41,7 @@ impl Desk {
     }
 
     /// A message. The time is the wall clock's, in microseconds since 1970.
-    pub fn hear(&mut self, now: u64, guest: Guest, message: &Message) -> Said {
+    pub fn hear(&mut self, now: u64, standing: Standing, guest: Guest, message: &Message) -> Said {
         let answered = |answer| Said { answer: Some(answer), ..Said::default() };
         let Message { verb, request, wall, when, text, client: _ } = *message;
         let plan = Plan { request, when, wall, text, uid: guest.uid };
@@ -45,11 +49,8 @@ impl Desk {
             Verb::Status => answered(Answer::Accepted),
             _ if !guest.may => answered(Answer::Refused),
             Verb::May => answered(Answer::Accepted),
-            Verb::End => Said {
-                answer: None,
-                notices: [self.schedule.cancel(true, Text::EMPTY), None, None],
-                ask: Some(Ask::End(request)),
-            },
+            Verb::End => self.end(standing, Plan { when: now, ..plan }),
+            Verb::Schedule | Verb::Warn if standing == Standing::Stopping => answered(Answer::UnderWay),
             Verb::Schedule => Said::from(self.schedule.set(now, plan)),
             Verb::Warn => Said { notices: [Some(Notice::Warning(plan)), None, None], ..answered(Answer::Accepted) },
             Verb::Cancel => match self.schedule.cancel(wall, text) {
@@ -57,6 +58,13 @@ impl Desk {
                 None => answered(Answer::NothingScheduled),
             },
         }
+    }
+
+    fn end(&mut self, standing: Standing, plan: Plan) -> Said {
+        let is_known = self.schedule.replace().is_some_and(|replaced| replaced.wall);
+        let tells = plan.wall && (is_known || !plan.text.is_empty()) && standing != Standing::Stopping;
+        let notice = tells.then_some(Notice::Ending(plan));
+        Said { answer: None, notices: [notice, None, None], ask: Some(Ask::End(plan.request)) }
     }
 
     /// What is due by now.
@@ -78,7 +86,7 @@ impl From<Steps> for Said {
 
 #[cfg(test)]
 mod tests {
-    use super::{Answer, Ask, Desk, Guest, Message, Notice, Said, Verb};
+    use super::{Answer, Ask, Desk, Guest, Message, Notice, Said, Standing, Verb};
     use crate::core::request::{Request, Text, Wish};
 
     const NOW: u64 = 1_700_000_000_000_000;
@@ -95,33 +103,71 @@ mod tests {
         let mut desk = Desk::default();
         for verb in [Verb::End, Verb::Schedule, Verb::Warn, Verb::Cancel, Verb::May] {
             let refused = Said { answer: Some(Answer::Refused), ..Said::default() };
-            assert_eq!(desk.hear(NOW, USER, &message(verb, 1)), refused, "{verb:?}");
+            assert_eq!(desk.hear(NOW, Standing::Running, USER, &message(verb, 1)), refused, "{verb:?}");
         }
         assert_eq!(desk, Desk::default());
-        assert_eq!(desk.hear(NOW, USER, &message(Verb::Status, 0)).answer, Some(Answer::Accepted));
-        assert_eq!(desk.hear(NOW, ROOT, &message(Verb::May, 0)).answer, Some(Answer::Accepted));
+        assert_eq!(desk.hear(NOW, Standing::Running, USER, &message(Verb::Status, 0)).answer, Some(Answer::Accepted));
+        assert_eq!(desk.hear(NOW, Standing::Running, ROOT, &message(Verb::May, 0)).answer, Some(Answer::Accepted));
         assert_eq!(desk, Desk::default(), "to be told that one may does nothing");
     }
 
     #[test]
     fn an_end_at_once_takes_the_place_of_a_later_one() {
+        let quiet = Message { wall: false, ..message(Verb::Schedule, 10) };
+        let silent = Message { text: Text::EMPTY, ..message(Verb::End, 0) };
+        let not_told = Message { wall: false, ..message(Verb::End, 0) };
+        let ask = Some(Ask::End(Request::orderly(Wish::Poweroff)));
+        for (first, second, is_told) in [
+            (None, message(Verb::End, 0), true),
+            (None, silent, false),
+            (None, not_told, false),
+            (Some(message(Verb::Schedule, 10)), silent, true),
+            (Some(message(Verb::Schedule, 10)), not_told, false),
+            (Some(quiet), silent, false),
+        ] {
+            let mut desk = Desk::default();
+            if let Some(first) = first {
+                desk.hear(NOW, Standing::Running, ROOT, &first);
+            }
+            let said = desk.hear(NOW, Standing::Running, ROOT, &second);
+            assert_eq!((said.answer, said.ask), (None, ask));
+            let told = said.notices.map(|notice| {
+                notice.map(
+                    |notice| matches!(notice, Notice::Ending(plan) if plan.when == NOW && plan.text == second.text),
+                )
+            });
+            assert_eq!(told, [is_told.then_some(true), None, None], "{first:?} {second:?}");
+            assert_eq!(desk, Desk::default());
+        }
+    }
+
+    #[test]
+    fn nothing_is_promised_while_all_are_being_stopped() {
+        for verb in [Verb::Schedule, Verb::Warn] {
+            let mut desk = Desk::default();
+            let under_way = Said { answer: Some(Answer::UnderWay), ..Said::default() };
+            assert_eq!(desk.hear(NOW, Standing::Stopping, ROOT, &message(verb, 1)), under_way);
+            assert_eq!(desk, Desk::default());
+        }
         let mut desk = Desk::default();
-        desk.hear(NOW, ROOT, &message(Verb::Schedule, 10));
-        let said = desk.hear(NOW, ROOT, &message(Verb::End, 0));
-        assert_eq!((said.answer, said.ask), (None, Some(Ask::End(Request::orderly(Wish::Poweroff)))));
-        assert!(matches!(said.notices[0], Some(Notice::Cancelled(_))));
-        assert_eq!(desk.schedule().plan(), None);
+        desk.hear(NOW, Standing::Running, ROOT, &message(Verb::Schedule, 1));
+        let said = desk.hear(NOW, Standing::Stopping, ROOT, &message(Verb::End, 0));
+        assert_eq!(said.notices, [None; 3]);
+        assert_eq!(said.ask, Some(Ask::End(Request::orderly(Wish::Poweroff))));
     }
 
     #[test]
     fn what_is_scheduled_comes_unless_it_is_cancelled() {
         let mut desk = Desk::default();
-        assert_eq!(desk.hear(NOW, ROOT, &message(Verb::Cancel, 0)).answer, Some(Answer::NothingScheduled));
-        let said = desk.hear(NOW, ROOT, &message(Verb::Schedule, 1));
+        assert_eq!(
+            desk.hear(NOW, Standing::Running, ROOT, &message(Verb::Cancel, 0)).answer,
+            Some(Answer::NothingScheduled)
+        );
+        let said = desk.hear(NOW, Standing::Running, ROOT, &message(Verb::Schedule, 1));
         assert_eq!((said.answer, said.ask), (Some(Answer::Accepted), None));
-        assert_eq!(desk.hear(NOW, ROOT, &message(Verb::Cancel, 0)).answer, Some(Answer::Accepted));
+        assert_eq!(desk.hear(NOW, Standing::Running, ROOT, &message(Verb::Cancel, 0)).answer, Some(Answer::Accepted));
         assert_eq!(desk.look(NOW + 120_000_000), Said::default());
-        desk.hear(NOW, ROOT, &message(Verb::Schedule, 1));
+        desk.hear(NOW, Standing::Running, ROOT, &message(Verb::Schedule, 1));
         assert_eq!(desk.look(NOW + 59_000_000).ask, None);
         assert_eq!(desk.look(NOW + 60_000_000).ask, Some(Ask::End(Request::orderly(Wish::Poweroff))));
     }
@@ -129,7 +175,7 @@ mod tests {
     #[test]
     fn a_mere_warning_leaves_nothing_behind() {
         let mut desk = Desk::default();
-        let said = desk.hear(NOW, ROOT, &message(Verb::Warn, 1));
+        let said = desk.hear(NOW, Standing::Running, ROOT, &message(Verb::Warn, 1));
         assert!(matches!(said.notices, [Some(Notice::Warning(_)), None, None]));
         assert_eq!(desk, Desk::default());
     }

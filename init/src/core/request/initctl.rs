@@ -2,7 +2,8 @@
 //! machine's own byte order, a magic number first. Writes of that size are whole, but several may be read at once.
 //!
 //! 1. What is no record is skipped, byte by byte, up to the next magic number.
-//! 2. What is left of a record when the FIFO is drained is dropped: the next writer begins anew.
+//! 2. What a read leaves of a record is kept for the next read, and dropped when the FIFO is drained: the next writer begins
+//!    anew.
 //! 3. No byte of `data` is trusted to be zero, or to end anything.
 
 use super::{Ask, Request, Wish};
@@ -21,6 +22,20 @@ const SET_VARIABLE: u32 = 6;
 pub struct Initctl {
     /// sysvinit's clients say by a variable of their own what runlevel 0 shall mean: `INIT_HALT=HALT`.
     halts: bool,
+    /// The beginning of a record whose end was not read yet.
+    part: Part,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+struct Part {
+    bytes: [u8; Initctl::RECORD],
+    length: usize,
+}
+
+impl Default for Part {
+    fn default() -> Part {
+        Part { bytes: [0; Initctl::RECORD], length: 0 }
+    }
 }
 
 /// What a read brings, taken apart.
@@ -38,18 +53,36 @@ impl Initctl {
     /// The size of a record.
     pub const RECORD: usize = 384;
 
-    /// Takes the first record out of `bytes`, which one read has brought, and says what is behind it; `None`: nothing is
-    /// left.
-    pub fn take<'b>(&mut self, bytes: &'b [u8]) -> Option<(Found, &'b [u8])> {
-        if bytes.is_empty() {
-            return None;
+    /// Puts what is left of the last read at the beginning of the buffer for the next one, and says how many bytes that is.
+    /// Where the next read brings nothing, it was no record.
+    pub fn put_back(&mut self, buffer: &mut [u8]) -> usize {
+        let Part { bytes, length } = core::mem::take(&mut self.part);
+        for (to, from) in buffer.iter_mut().zip(bytes).take(length) {
+            *to = from;
         }
-        let Some((record, rest)) = bytes.split_at_checked(Initctl::RECORD).filter(|(record, _)| begins(record)) else {
+        length
+    }
+
+    /// Takes the first record out of `bytes`, which are what was put back and what one read has brought, and says what is
+    /// behind it; `None`: no more than the beginning of a record is left, which is kept.
+    pub fn take<'b>(&mut self, bytes: &'b [u8]) -> Option<(Found, &'b [u8])> {
+        if !begins(bytes) {
             // Its own first byte cannot begin one again.
             let next = (1..bytes.len()).find(|at| bytes.get(*at..).is_some_and(begins));
             return Some((Found::Garbage, next.and_then(|at| bytes.get(at..)).unwrap_or_default()));
+        }
+        let Some((record, rest)) = bytes.split_at_checked(Initctl::RECORD) else {
+            self.keep(bytes);
+            return None;
         };
         Some((self.read(record), rest))
+    }
+
+    fn keep(&mut self, bytes: &[u8]) {
+        for (to, from) in self.part.bytes.iter_mut().zip(bytes) {
+            *to = *from;
+        }
+        self.part.length = bytes.len().min(Initctl::RECORD);
     }
 
     fn read(&mut self, record: &[u8]) -> Found {
@@ -101,6 +134,7 @@ fn word(record: &[u8], at: usize) -> Option<u32> {
 
 #[cfg(test)]
 mod tests {
+    use std::vec;
     use std::vec::Vec;
 
     use super::{Ask, Found, Initctl, MAGIC, Request, Wish};
@@ -116,7 +150,16 @@ mod tests {
         bytes
     }
 
-    fn all(reader: &mut Initctl, mut bytes: &[u8]) -> Vec<Found> {
+    /// What comes of bytes that drain the FIFO.
+    fn all(reader: &mut Initctl, bytes: &[u8]) -> Vec<Found> {
+        let mut found = by_one_read(reader, bytes);
+        if reader.put_back(&mut [0; Initctl::RECORD]) > 0 {
+            found.push(Found::Garbage);
+        }
+        found
+    }
+
+    fn by_one_read(reader: &mut Initctl, mut bytes: &[u8]) -> Vec<Found> {
         let mut found = Vec::new();
         while let Some((what, rest)) = reader.take(bytes) {
             assert!(rest.len() < bytes.len(), "it stands still");
@@ -189,6 +232,25 @@ mod tests {
         }
         // The rest of one that came in two pieces.
         assert!(!all(&mut reader, &valid[200..]).contains(&POWEROFF));
+    }
+
+    #[test]
+    fn a_record_that_two_reads_bring_is_one() {
+        let waiting = [vec![record(99, b'0', b""); 10].concat(), record(1, b'0', b"")].concat();
+        for size in [1, 100, 383, 384, 385, 4096] {
+            let mut reader = Initctl::default();
+            let (mut found, mut rest) = (Vec::new(), &waiting[..]);
+            while !rest.is_empty() {
+                let mut buffer = [0; 4096 + Initctl::RECORD];
+                let kept = reader.put_back(&mut buffer);
+                let (now, later) = rest.split_at(size.min(rest.len()));
+                buffer[kept..kept + now.len()].copy_from_slice(now);
+                found.extend(by_one_read(&mut reader, &buffer[..kept + now.len()]));
+                rest = later;
+            }
+            assert_eq!(found, [vec![Found::Unknown; 10], vec![POWEROFF]].concat(), "{size}");
+            assert_eq!(reader, Initctl::default(), "nothing is left");
+        }
     }
 
     #[test]

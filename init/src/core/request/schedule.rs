@@ -48,6 +48,8 @@ pub enum Notice {
     Closing(Plan),
     /// There is none any more; the text is that of who has cancelled it.
     Cancelled(Plan),
+    /// The end comes now, and people are told of it.
+    Ending(Plan),
 }
 
 /// What comes of an event: notices in their order, and whether the end has come.
@@ -100,6 +102,11 @@ impl Schedule {
     pub fn cancel(&mut self, wall: bool, text: Text) -> Option<Notice> {
         let plan = self.pending.take()?.plan;
         Some(Notice::Cancelled(Plan { wall: plan.wall && wall, text, ..plan }))
+    }
+
+    /// Something else takes its place: nobody is told that it does not come.
+    pub fn replace(&mut self) -> Option<Plan> {
+        self.pending.take().map(|pending| pending.plan)
     }
 
     /// What is due.
@@ -169,7 +176,7 @@ mod tests {
                     Notice::Warning(_) => told.push(left),
                     Notice::Closing(_) => closed.push(left),
                     Notice::Scheduled(_) => assert_eq!(now, NOW),
-                    Notice::Cancelled(_) => panic!("nobody has cancelled it"),
+                    Notice::Cancelled(_) | Notice::Ending(_) => panic!("nobody has asked for that"),
                 }
             }
             if steps.due.is_some() {

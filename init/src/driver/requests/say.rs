@@ -1,10 +1,11 @@
 //! What is said of requests, one line each: what, by whom, by what way, and what comes of it.
 
 use core::ffi::CStr;
+use core::fmt;
 
 use log::{debug, info, warn};
 
-use crate::core::request::{Ask, Client, Haste, Notice, Request, Way, Wish};
+use crate::core::request::{Ask, Client, Haste, LeftOut, Message, Notice, Request, Way, Wish};
 use crate::core::{Heard, Sender};
 use crate::sys::{self, Errno, Line};
 
@@ -46,25 +47,52 @@ impl Who {
 }
 
 /// What cannot be offered.
-pub(super) fn unavailable(path: &CStr, errno: Errno) {
+pub(super) fn unavailable(path: &CStr, errno: Errno, left_out: LeftOut) {
     let path = path.to_str().unwrap_or_default();
     match errno {
         // Most likely another user than root, a read-only root, or the files of a system that has an init of its own:
         // nothing that anybody would mend.
         Errno(libc::EACCES | libc::EPERM | libc::EROFS | libc::ENOENT | libc::EADDRINUSE) => {
-            debug!(event = "unavailable"; "cannot offer {path}: {errno}; going on without");
+            debug!(event = "unavailable"; "cannot offer {path}: {errno}; going on without{left_out}");
         }
-        _ => warn!(event = "unavailable"; "cannot offer {path}: {errno}; going on without"),
+        _ => warn!(event = "unavailable"; "cannot offer {path}: {errno}; going on without{left_out}"),
     }
 }
 
-/// Who may not ask for what it asks for.
-pub(super) fn refuse(pid: i32, uid: u32) {
-    info!(event = "refused", pid = pid, uid = uid; "pid {pid} (uid {uid}) may not ask for that; only root may");
+/// Why somebody may not.
+#[derive(Clone, Copy)]
+pub(super) enum Bar {
+    /// It is not inside.
+    Outside,
+    /// It says that it speaks for another.
+    ForAnother,
+    /// It is neither root nor this user, who counts as root.
+    User(u32),
 }
 
+impl fmt::Display for Bar {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Bar::Outside => f.write_str("only who is inside may"),
+            Bar::ForAnother => f.write_str("it may not speak for others"),
+            Bar::User(0) => f.write_str("only root may"),
+            Bar::User(owner) => write!(f, "only root and uid {owner} may"),
+        }
+    }
+}
+
+/// What is asked for by whom through what, who may not.
+pub(super) fn refuse(message: &Message, way: Way, who: Who, bar: Bar, left_out: LeftOut) {
+    let Some((pid, uid, comm)) = who.known() else { return };
+    let name = comm.as_ref().map_or(GONE, |name| name.as_str());
+    info!(event = "refused", pid = pid, uid = uid, comm = name; "{message} asked for by {name} (pid {pid}, uid {uid}) through {way}; refused: {bar}{left_out}");
+}
+
+/// Whose name cannot be had.
+const GONE: &str = "a process that is gone";
+
 /// One line: what, by whom, through what, and what happens now.
-pub(super) fn announce(ask: Ask, heard: Heard, way: Way, who: Who) {
+pub(super) fn announce(ask: Ask, heard: Heard, way: Way, who: Who, text: &str, left_out: LeftOut) {
     let comes = match (ask, heard) {
         (Ask::End(Request { haste: Haste::Immediate, .. }), Heard::Begun) => "killing everything",
         (Ask::End(Request { wish: Wish::Reboot, .. }), Heard::Begun) => "stopping, to begin again",
@@ -73,27 +101,31 @@ pub(super) fn announce(ask: Ask, heard: Heard, way: Way, who: Who) {
         (Ask::Runlevel(_), _) => "a container has no runlevels; nothing happens",
         (_, Heard::Begun | Heard::Ignored) => "there is nothing to do",
     };
+    // What people are told of an end.
+    let (colon, text) = if heard == Heard::Begun && !text.is_empty() { (": ", text) } else { ("", "") };
     match (who.known(), way) {
         (Some((pid, uid, comm)), _) => {
-            let name = comm.as_ref().map_or("a process that is gone", |name| name.as_str());
-            info!(event = "request", pid = pid, uid = uid, comm = name; "{ask} asked for by {name} (pid {pid}, uid {uid}) through {way}; {comes}");
+            let name = comm.as_ref().map_or(GONE, |name| name.as_str());
+            info!(event = "request", pid = pid, uid = uid, comm = name; "{ask} asked for by {name} (pid {pid}, uid {uid}) through {way}; {comes}{colon}{text}{left_out}");
         }
-        (None, Way::Signal(_)) => info!(event = "request"; "{ask} asked for from outside by {way}; {comes}"),
-        (None, Way::Schedule) => info!(event = "request"; "the time for the {ask} has come; {comes}"),
-        (None, _) => info!(event = "request"; "{ask} asked for through {way}; {comes}"),
+        (None, Way::Signal(_)) => info!(event = "request"; "{ask} asked for from outside by {way}; {comes}{left_out}"),
+        (None, Way::Schedule) => info!(event = "request"; "the time for the {ask} has come; {comes}{left_out}"),
+        (None, _) => info!(event = "request"; "{ask} asked for through {way}; {comes}{left_out}"),
     }
 }
 
 /// What becomes of what is scheduled.
-pub(super) fn log_notice(notice: &Notice) {
+pub(super) fn log_notice(notice: &Notice, left_out: LeftOut) {
     let (plan, what) = match notice {
         Notice::Scheduled(plan) => (plan, "is scheduled"),
         Notice::Warning(plan) => (plan, "comes"),
         Notice::Closing(plan) => (plan, "closes logins; it comes"),
         Notice::Cancelled(plan) => (plan, "is cancelled, which was to come"),
+        // The line of the request says it.
+        Notice::Ending(_) => return,
     };
     let left = plan.when.saturating_sub(sys::microseconds_since_1970()).saturating_add(999_999) / 1_000_000;
     let (wish, text) = (plan.request.wish, plan.text.as_str());
     let colon = if text.is_empty() { "" } else { ": " };
-    info!(event = "schedule", seconds = left.cast_signed(); "a {wish} {what} in {left} s{colon}{text}");
+    info!(event = "schedule", seconds = left.cast_signed(); "a {wish} {what} in {left} s{colon}{text}{left_out}");
 }
