@@ -6,7 +6,8 @@
 //! 3. Our own executable is not removed, whatever it is called.
 //!
 //! What leads to us is the same file: by a link, by several, or by another hard link. A copy is another file, and may be
-//! one that somebody wants to keep.
+//! one that somebody wants to keep. A link that leads to us by way of another client's name in /sbin and the like is most
+//! likely a package's, which had it lead to its own client: it is not removed.
 
 use std::ffi::{CStr, OsStr};
 use std::fs::{self, Metadata};
@@ -142,6 +143,11 @@ impl Us {
         self.program.parent().and_then(same).unwrap_or(false)
     }
 
+    /// Whether this is its name.
+    fn is_at(&self, path: &Path) -> bool {
+        path.file_name() == self.program.file_name() && path.parent().is_some_and(|dir| self.is_in(dir))
+    }
+
     fn look_at(&self, path: &Path) -> Result<Found, Trouble> {
         let entry = match fs::symlink_metadata(path) {
             Ok(entry) => entry,
@@ -150,9 +156,11 @@ impl Us {
         };
         Ok(match fs::metadata(path) {
             Ok(there) if file(&there) == self.file => {
-                let is_it =
-                    path.file_name() == self.program.file_name() && path.parent().is_some_and(|dir| self.is_in(dir));
-                if is_it { Found::Ourselves } else { Found::Ours }
+                if self.is_at(path) {
+                    Found::Ourselves
+                } else {
+                    Found::Ours
+                }
             }
             Ok(_) if entry.is_symlink() => Found::Other(Other::Link),
             Ok(there) if there.is_dir() => Found::Other(Other::Directory),
@@ -207,7 +215,8 @@ impl Place {
     fn remove(&self) -> Result<(), Trouble> {
         for (path, found) in self.look()? {
             match found {
-                Found::Ours => remove_link(&path)?,
+                Found::Ours if !divert::goes_by_a_client(&self.us, &path) => remove_link(&path)?,
+                Found::Ours => is_left(&path, Found::Other(Other::Link)),
                 other => is_left(&path, other),
             }
         }

@@ -354,6 +354,63 @@ fn a_removal_that_fails_leaves_something_in_place() {
 }
 
 #[test]
+fn a_second_removal_takes_nothing_that_is_a_packages() {
+    if !can() {
+        return;
+    }
+    // While `systemctl` leads to us, so does whatever of a package leads to `systemctl`.
+    for (root, _, folder) in DEBIANS {
+        let script = format!(
+            r#"
+            look >/tmp/before
+            supervise shims --divert
+            look >/tmp/after
+            rm /sbin/reboot
+            echo own >/sbin/reboot
+            for run in 1 2 3; do
+                supervise shims --divert --remove 2>/tmp/said || echo "$?"
+                look | grep -E '^/sbin/(poweroff|halt) ' >/tmp/there
+                grep -E '^/sbin/(poweroff|halt) ' /tmp/before | diff - /tmp/there
+            done
+            grep -c reboot /tmp/said
+            cat /sbin/reboot
+            rm /sbin/reboot
+            # What is back is moved again.
+            supervise shims --divert
+            look | diff /tmp/after -
+            [ -e {folder}/poweroff.supervise-orig ]
+            supervise shims --divert --remove
+            look | diff /tmp/before -
+            "#
+        );
+        assert_eq!(succeeds(root, &script), ["125", "125", "125", "1", "own"], "{}", root.name());
+    }
+}
+
+#[test]
+fn one_client_that_leads_to_us_makes_no_other_ours() {
+    if !can() {
+        return;
+    }
+    let script = r#"
+        look >/tmp/before
+        dpkg-divert --quiet --local --rename --divert /bin/systemctl.supervise-orig --add /bin/systemctl
+        ln -s /usr/local/bin/supervise /bin/systemctl
+        supervise shims --divert --remove
+        look | diff /tmp/before -
+        # Nor in a directory of links.
+        rm /bin/systemctl
+        ln -s /usr/local/bin/supervise /bin/systemctl
+        look >/tmp/before
+        supervise shims /sbin --remove
+        look | diff /tmp/before -
+    "#;
+    for root in [Root::Bookworm, Root::Trixie] {
+        assert_eq!(succeeds(root, script), [""; 0], "{}", root.name());
+    }
+}
+
+#[test]
 fn as_process_1_init_is_the_init_and_otherwise_it_asks_it() {
     if !can() {
         return;

@@ -9,6 +9,8 @@
 //! 2. In a merged /usr a package may know the same file by two names. Both are diverted, each to a name of its own: with
 //!    one for both, dpkg would take a package's file away when it moves from one to the other.
 //! 3. What was diverted already stays so; each step is made once.
+//! 4. A package's link to another client is the package's, also while that client is ours, as it is when a removal has
+//!    stopped half way.
 
 use std::ffi::OsString;
 use std::fs;
@@ -20,7 +22,7 @@ use log::debug;
 use supervise_init::sys::{Errno, SigSet};
 
 use super::dpkg::{Diversion, Dpkg, Moves};
-use super::trouble::{Trouble, Way};
+use super::trouble::{Other, Trouble, Way};
 use super::{File, Found, Names, Order, Us, errno, file, is_kept, is_left, is_made, remove_link};
 use crate::request::{DIVERTED, DIVERTED_TOO};
 
@@ -161,6 +163,25 @@ fn directories(names: &'static [&'static str]) -> Vec<Directory> {
     all
 }
 
+/// Whether a link goes by another client's name where packages have these: whatever that one leads to, it was not made by
+/// us, because ours lead to our own executable.
+pub(super) fn goes_by_a_client(us: &Us, link: &Path) -> bool {
+    /// As many as the kernel follows (path_resolution(7)).
+    const MOST_LINKS: usize = 40;
+    let (directories, names) = (directories(&DIRECTORIES), Names::Clients.all());
+    let is_there = |folder: &Path| {
+        fs::metadata(folder).is_ok_and(|there| directories.iter().any(|directory| directory.file == file(&there)))
+    };
+    let is_client = |path: &Path| {
+        let is_named = path.file_name().is_some_and(|name| names.iter().any(|client| name == *client));
+        (is_named && path.parent().is_some_and(is_there)) || path.ends_with(OTHER_TELINIT)
+    };
+    let next = |path: &PathBuf| Some(path.parent()?.join(fs::read_link(path).ok()?));
+    let mut steps = std::iter::successors(next(&link.to_owned()), next).take(MOST_LINKS);
+    // Our own executable may have a client's name itself.
+    steps.any(|step| is_client(&step) && !us.is_at(&step))
+}
+
 /// Whether it is one that we make of this name.
 fn is_by_us(diversion: &Diversion, name: &Path) -> bool {
     let targets = [DIVERTED, DIVERTED_TOO].map(|suffix| with_suffix(name, suffix));
@@ -182,7 +203,13 @@ impl Directory {
 
 impl Spot {
     fn look(us: &Us, names: Vec<PathBuf>) -> Result<Spot, Trouble> {
-        let found = names.first().map_or(Ok(Found::Nothing), |path| us.look_at(path))?;
+        let found = match names.first() {
+            None => Found::Nothing,
+            Some(path) => match us.look_at(path)? {
+                Found::Ours if goes_by_a_client(us, path) => Found::Other(Other::Link),
+                found => found,
+            },
+        };
         Ok(Spot { found, names })
     }
 
@@ -202,7 +229,7 @@ impl Spot {
         matches!(self.found, Found::Other(_))
     }
 
-    fn taken(&self) -> Option<(PathBuf, super::Other)> {
+    fn taken(&self) -> Option<(PathBuf, Other)> {
         match self.found {
             Found::Other(other) => Some((self.path().to_owned(), other)),
             Found::Nothing | Found::Ours | Found::Ourselves => None,
@@ -212,7 +239,12 @@ impl Spot {
     /// What packages bring by any of its names goes elsewhere. What is there moves with the name that its package has
     /// for it, after the others: then the file is missing for a moment only.
     fn diversions(&self, owned: &[&Path], known: &[Diversion]) -> Vec<Step> {
-        let first = self.paths().find(|name| owned.contains(name)).unwrap_or(self.path());
+        let is_first = |name: &&Path| {
+            known.iter().any(|diversion| is_by_us(diversion, name) && diversion.to == with_suffix(name, DIVERTED))
+        };
+        // Of a removal that has stopped half way one may be left: its other name must not become that of two files.
+        let first = self.paths().find(is_first).or_else(|| self.paths().find(|name| owned.contains(name)));
+        let first = first.unwrap_or(self.path());
         let mut names: Vec<&Path> = self.paths().filter(|name| *name != first).collect();
         names.push(first);
         names.retain(|name| !known.iter().any(|diversion| is_by_us(diversion, name)));

@@ -2,6 +2,7 @@
 //! anybody says.
 
 use std::fs;
+use std::time::Instant;
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -23,40 +24,49 @@ my ($private, $bus) = ("/run/systemd/private", "/run/dbus/system_bus_socket");
 my $hello = "\0AUTH EXTERNAL\r\nDATA\r\nBEGIN\r\n";
 "#;
 
-/// Each with what it is, and whether it waits until it is dropped.
-const HOSTILE: [(&str, Who, &str); 7] = [
+/// Each with what it is, and what is said of it, if it waits until it is dropped.
+const HOSTILE: [(&str, Who, &str, &[&str]); 7] = [
     (
         "a header of 1 GiB",
         Who::Root,
         r#"my $s = socket_at($private); syswrite $s, $hello . "l\1\0\1" . pack("L<3", 1 << 30, 1, 0); 1 while sysread $s, my $x, 100;"#,
+        &["(uid 0) said is no D-Bus: "],
     ),
     (
         "noise",
         Who::Root,
         r#"srand 1; my $s = socket_at($private); syswrite $s, join "", map { chr rand 256 } 1 .. 9000; 1 while sysread $s, my $x, 100;"#,
+        &["(uid 0) said is no D-Bus: "],
     ),
     (
         "an endless line",
         Who::User,
         r#"my $s = socket_at($bus); syswrite $s, "\0" . "x" x 9000; 1 while sysread $s, my $x, 100;"#,
+        &["(uid 1000) said is no D-Bus: "],
     ),
     (
         "half a handshake",
         Who::User,
         r#"my $s = socket_at($bus); syswrite $s, "\0AUTH EXT"; 1 while sysread $s, my $x, 100;"#,
+        SILENT,
     ),
     (
         "half a message",
         Who::Root,
         r#"my $s = socket_at($private); syswrite $s, $hello . "l\1\0\1"; shutdown $s, 1; 1 while sysread $s, my $x, 100;"#,
+        &[],
     ),
-    ("nothing", Who::User, r#"my $s = socket_at($bus); 1 while sysread $s, my $x, 100;"#),
-    ("a handshake and no more, and goes", Who::User, r#"my $s = socket_at($bus); syswrite $s, $hello;"#),
+    ("nothing", Who::User, r#"my $s = socket_at($bus); 1 while sysread $s, my $x, 100;"#, SILENT),
+    ("a handshake and no more, and goes", Who::User, r#"my $s = socket_at($bus); syswrite $s, $hello;"#, &[]),
 ];
+/// What is said of a user who does not come to a first message.
+const SILENT: &[&str] = &["(uid 1000) has come to no first message in 5 s; saying no more of its kind for 10 s"];
 
 pub(crate) fn cases() -> Vec<Case> {
-    let hostile = HOSTILE.into_iter().map(|(what, who, script)| {
-        Case::new(format!("30: after {what} on the bus, a poweroff is heard"), move || is_heard_after(who, script))
+    let hostile = HOSTILE.into_iter().map(|(what, who, script, said)| {
+        Case::new(format!("30: after {what} on the bus, a poweroff is heard"), move || {
+            is_heard_after(who, script, said)
+        })
     });
     let mut cases = vec![
         Case::new("30: process 1 sleeps when nobody is left to speak for, and the next client is heard", sleeps),
@@ -67,6 +77,12 @@ pub(crate) fn cases() -> Vec<Case> {
         Case::new("30: who speaks has no rights", no_rights),
         Case::new("30: a speaker that is killed is missed by nobody", killed_between),
         Case::new("30: who waits while the speaker is killed is heard by the next one", killed_meanwhile),
+        Case::new("30: noise again and again is one line", noise_again_and_again),
+        Case::new("30: a flood of users who come and go does not keep root out", a_flood),
+        Case::new(
+            "30: a speaker without descriptors sleeps, and hears who waits when it has some again",
+            no_descriptors,
+        ),
         Case::new("30: speakers that fail one after the other are no busy loop", failing),
         Case::new("30: a /run that cannot be written to is no reason not to go on", read_only),
         Case::new("30: what stands in the way is replaced", stale),
@@ -116,11 +132,76 @@ fn signal(pid: i32, signal: Signal) {
     kill(Pid::from_raw(pid), signal).expect("it is there");
 }
 
-fn is_heard_after(who: Who, script: &str) {
+fn is_heard_after(who: Who, script: &str, said: &[&str]) {
     let scene = Scene::new();
-    let container = Container::start(&scene, Trixie, &COMPAT);
-    let said = container.types(who, &perl(script));
-    assert_eq!(said.exit, Exit::Code(0), "{said:?}");
+    let mut container = Container::start(&scene, Trixie, &COMPAT);
+    let done = container.types(who, &perl(script));
+    assert_eq!(done.exit, Exit::Code(0), "{done:?}");
+    container.read_log(said);
+    does(&container, POWEROFF);
+    container.read_log(&["poweroff asked for by systemctl (pid"]);
+    assert_eq!(complaints(&container), usize::from(!said.is_empty()), "{:#?}", container.log);
+    container.must_stop(0, &["asked for"]);
+}
+
+/// How many lines tell of a connection that was dropped, of those that were read.
+fn complaints(container: &Container<'_>) -> usize {
+    container.log.iter().filter(|line| line.contains("dropped a connection to the systemd bus: ")).count()
+}
+
+fn noise_again_and_again() {
+    let scene = Scene::new();
+    let mut container = Container::start(&scene, Trixie, &COMPAT);
+    let script =
+        r#"for (1 .. 50) { my $s = socket_at($bus); syswrite $s, "noise\r\n"; 1 while sysread $s, my $x, 100; }"#;
+    let done = container.types(Who::User, &perl(script));
+    assert_eq!(done.exit, Exit::Code(0), "{done:?}");
+    does(&container, POWEROFF);
+    container.read_log(&["poweroff asked for by systemctl (pid"]);
+    assert_eq!(complaints(&container), 1, "{:#?}", container.log);
+    container.must_stop(0, &["(uid 1000) said is no D-Bus: ", "; saying no more of its kind for 10 s"]);
+}
+
+/// Users who come and go as fast as they can.
+fn a_flood() {
+    let scene = Scene::new();
+    let mut container = Container::start(&scene, Trixie, &COMPAT);
+    let script = r#"fork for 1 .. 3; my $told = 0;
+        while (1) { my $s = eval { socket_at($bus) } or next; close $s; $told++ or syswrite STDOUT, "ready\n"; }"#;
+    let mut users = container.begins(Who::User, &perl(script));
+    for _ in 0..8 {
+        assert_eq!(users.stdout().next().as_deref(), Some("ready"));
+    }
+    // Where not even the kernel takes more, the client goes to systemd's own socket, with a line of its own.
+    for line in [STATE, POWEROFF] {
+        assert_eq!(container.types(Who::Root, line).exit, Exit::Code(0), "{line}");
+    }
+    container.read_log(&["poweroff asked for by systemctl (pid"]);
+    container.must_stop(0, &["poweroff asked for by systemctl (pid"]);
+}
+
+/// Nanoseconds that it was on a processor (proc-schedstat.rst).
+fn time_on_a_processor(pid: i32) -> u64 {
+    let text = fs::read_to_string(format!("/proc/{pid}/schedstat")).expect("it is there");
+    text.split(' ').next().and_then(|word| word.parse().ok()).expect("a number comes first")
+}
+
+fn no_descriptors() {
+    let scene = Scene::new();
+    // Fewer than it needs for as many as may be connected.
+    let mut container = Container::start(&scene, Trixie, &Setting { before: "ulimit -n 14", ..COMPAT });
+    let speaker = speaker(&container);
+    let script = r#"my @all = map { socket_at($private) } 1 .. 12; syswrite STDOUT, "ready\n"; <STDIN>;"#;
+    let mut peers = container.begins(Who::Root, &perl(script));
+    assert_eq!(peers.stdout().next().as_deref(), Some("ready"));
+    container.read_log(&["cannot accept a connection to the systemd bus: no file descriptors available; it waits"]);
+    let (begin, before) = (Instant::now(), time_on_a_processor(speaker));
+    for _ in 0..20 {
+        does(&container, "true");
+    }
+    let (took, waited) = (time_on_a_processor(speaker) - before, begin.elapsed().as_nanos());
+    assert!(u128::from(took) * 10 < waited, "it ran {took} ns of {waited}");
+    drop(peers);
     powers_off(container);
 }
 
@@ -145,13 +226,19 @@ fn sleeps() {
 /// More than may be open at once.
 fn silent_peers(who: Who) {
     let scene = Scene::new();
-    let container = Container::start(&scene, Trixie, &COMPAT);
-    let path = if who == Who::Root { "$private" } else { "$bus" };
+    let mut container = Container::start(&scene, Trixie, &COMPAT);
+    let (path, said) = match who {
+        Who::Root => ("$private", "(uid 0) has come to no first message in 5 s"),
+        Who::User => ("$bus", "too many others than root have connected"),
+    };
     let script =
         format!("my @all = map {{ socket_at({path}) }} 1 .. 40; print \"ready\\n\"; $| = 1; print \"\"; <STDIN>;");
     let mut peers = container.begins(who, &perl(&script));
     assert_eq!(peers.stdout().next().as_deref(), Some("ready"));
-    powers_off(container);
+    does(&container, POWEROFF);
+    container.read_log(&["poweroff asked for by systemctl (pid"]);
+    assert_eq!(complaints(&container), 1, "{:#?}", container.log);
+    container.must_stop(0, &["dropped a connection to the systemd bus: ", said]);
 }
 
 fn a_hundred_at_once() {
@@ -213,12 +300,16 @@ fn killed_between() {
     powers_off(container);
 }
 
+/// As many connections as are open at once, which say nothing, so that the next one waits.
 fn killed_meanwhile() {
     let scene = Scene::new();
     let mut container = Container::start(&scene, Trixie, &COMPAT);
     let speaker = speaker(&container);
-    signal(speaker, Signal::SIGSTOP);
-    scene.deadline.until("it to be stopped", || (proc::state(speaker) == Some('T')).then_some(()));
+    let before = proc::descriptors(speaker).len();
+    let script = r#"my @all = map { socket_at($private) } 1 .. 16; syswrite STDOUT, "ready\n"; <STDIN>;"#;
+    let mut peers = container.begins(Who::Root, &perl(script));
+    assert_eq!(peers.stdout().next().as_deref(), Some("ready"));
+    scene.deadline.until("all to be accepted", || (proc::descriptors(speaker).len() >= before + 16).then_some(()));
     let client = container.begins(Who::Root, &format!("exec {POWEROFF}"));
     scene.deadline.until("the client to wait", || {
         let pid = *proc::children(client.outer_pid()).first()?;

@@ -2,7 +2,9 @@
 //!
 //! 1. At most [`MOST`] connections are open, of which others than root have at most [`OF_USERS`]: nobody keeps root out.
 //! 2. Who does not come to a first message in time is dropped, and so is who says nothing more.
-//! 3. Process 1 is asked for an end when the client has ended, or has had the time for it.
+//! 3. Who is dropped for what it has said, or has not, is told of in one line, and so is what keeps us from accepting.
+//! 4. A turn has an end: who comes and goes at once keeps nobody from being heard, and no failure is tried again at once.
+//! 5. Process 1 is asked for an end when the client has ended, or has had the time for it.
 
 use std::fmt;
 use std::io::{self, ErrorKind, Read as _, Write as _};
@@ -12,7 +14,7 @@ use std::time::{Duration, Instant};
 
 use supervise_init::core::request::{Client, Message, Reply};
 use supervise_init::driver::Sockets;
-use supervise_init::sys::{Fd, comm, microseconds_since_1970};
+use supervise_init::sys::{Errno, Fd, comm, microseconds_since_1970};
 
 use super::super::talk::{Line, Unanswered};
 use super::guest::{Fault, Guest, World};
@@ -33,6 +35,10 @@ const PARTING: Duration = Duration::from_millis(300);
 const IDLE: Duration = Duration::from_secs(5);
 /// How long one line about who was dropped stands for others.
 const QUIET: Duration = Duration::from_secs(10);
+/// How many are accepted from one socket in one turn.
+const OF_A_TURN: usize = 64;
+/// How long nobody is accepted when that has failed: who waits would wake us again at once.
+const PAUSE: Duration = Duration::from_secs(1);
 /// More than this is not kept for who does not read.
 const UNREAD: usize = 256 * 1024;
 
@@ -58,6 +64,8 @@ pub(super) struct Speaker {
     seats: Vec<Seat>,
     process_1: Process1,
     complained: Option<Instant>,
+    /// Nobody is accepted before.
+    deaf_until: Option<Instant>,
 }
 
 /// A connection.
@@ -102,7 +110,7 @@ impl Speaker {
     /// Who speaks on these sockets, and asks by that line.
     pub(super) fn new(sockets: Sockets, line: Line) -> Speaker {
         let listeners = sockets.into_iter().flatten().map(sys::listener).collect();
-        Speaker { listeners, seats: Vec::new(), process_1: Process1 { line }, complained: None }
+        Speaker { listeners, seats: Vec::new(), process_1: Process1 { line }, complained: None, deaf_until: None }
     }
 
     /// Speaks until nobody has come for some time.
@@ -115,7 +123,9 @@ impl Speaker {
             } else if now >= alone_since + IDLE {
                 return Ok(());
             }
-            let deadline = self.seats.iter().map(Seat::deadline).min().unwrap_or(alone_since + IDLE);
+            self.deaf_until = self.deaf_until.filter(|until| now < *until);
+            let of_seats = self.seats.iter().map(Seat::deadline).min().unwrap_or(alone_since + IDLE);
+            let deadline = self.deaf_until.map_or(of_seats, |until| until.min(of_seats));
             let mut asked = self.asked();
             sys::wait(&mut asked, deadline.saturating_duration_since(now)).map_err(Trouble::Poll)?;
             let of_seats = &asked[self.listeners.len()..];
@@ -131,9 +141,8 @@ impl Speaker {
     /// What is waited for: the listeners, and two of each seat.
     fn asked(&self) -> Vec<libc::pollfd> {
         let entry = |fd: Option<RawFd>, events| libc::pollfd { fd: fd.unwrap_or(-1), events, revents: 0 };
-        let has_room = self.seats.len() < MOST;
-        let listeners =
-            self.listeners.iter().map(|listener| entry(has_room.then(|| listener.as_raw_fd()), libc::POLLIN));
+        let hears = self.seats.len() < MOST && self.deaf_until.is_none();
+        let listeners = self.listeners.iter().map(|listener| entry(hears.then(|| listener.as_raw_fd()), libc::POLLIN));
         let seats = self.seats.iter().flat_map(|seat| {
             let writing = if seat.guest.out.is_empty() { 0 } else { libc::POLLOUT };
             let client = seat.farewell.as_ref().and_then(|farewell| farewell.client.as_ref());
@@ -145,10 +154,21 @@ impl Speaker {
 
     fn accept(&mut self) {
         for at in 0..self.listeners.len() {
-            while self.seats.len() < MOST
-                && let Ok((stream, _)) = self.listeners[at].accept()
-            {
-                self.welcome(stream);
+            for _ in 0..OF_A_TURN {
+                if self.seats.len() >= MOST || self.deaf_until.is_some() {
+                    return;
+                }
+                match self.listeners[at].accept() {
+                    Ok((stream, _)) => self.welcome(stream),
+                    Err(error) if error.kind() == ErrorKind::WouldBlock => break,
+                    // Who has gone before it was accepted.
+                    Err(error) if matches!(error.kind(), ErrorKind::ConnectionAborted | ErrorKind::Interrupted) => {}
+                    Err(error) => {
+                        self.deaf_until = Some(Instant::now() + PAUSE);
+                        let errno = Errno(error.raw_os_error().unwrap_or(libc::EIO));
+                        self.complain(&format!("cannot accept a connection to the systemd bus: {errno}; it waits"));
+                    }
+                }
             }
         }
     }
@@ -166,7 +186,7 @@ impl Speaker {
             (Some((pid, _)), _) if pid > 0 => "too many others than root have connected",
             _ => "who has connected is not in this container",
         };
-        self.complain(why);
+        self.complain_of_dropped(why);
     }
 
     /// Looks after a connection; `None`: it is over.
@@ -177,7 +197,7 @@ impl Speaker {
             match why {
                 Fault::Unanswered(why) => return Err(Trouble::Unanswered(why)),
                 Fault::Broken(why) => {
-                    self.complain(&format!(
+                    self.complain_of_dropped(&format!(
                         "what pid {} (uid {}) said is no D-Bus: {why}",
                         seat.guest.who.pid, seat.guest.who.uid
                     ));
@@ -193,18 +213,28 @@ impl Speaker {
         }) {
             self.process_1.ask(&farewell.message).map_err(Trouble::Unanswered)?;
         }
-        if seat.farewell.is_none() && now >= seat.deadline() {
+        if seat.stream.is_some() && seat.farewell.is_none() && now >= seat.deadline() {
+            let Client { pid, uid, .. } = seat.guest.who;
+            let what = match seat.guest.is_talking() {
+                false => format!("has come to no first message in {} s", FIRST.as_secs()),
+                true => format!("has said nothing for {} s", SILENCE.as_secs()),
+            };
+            self.complain_of_dropped(&format!("pid {pid} (uid {uid}) {what}"));
             seat.stream = None;
         }
         Ok((seat.stream.is_some() || seat.farewell.is_some()).then_some(seat))
     }
 
-    /// Says why somebody was dropped, but not each time.
-    fn complain(&mut self, why: &str) {
+    fn complain_of_dropped(&mut self, why: &str) {
+        self.complain(&format!("dropped a connection to the systemd bus: {why}"));
+    }
+
+    /// Says what is wrong, but not each time.
+    fn complain(&mut self, what: &str) {
         let now = Instant::now();
         if self.complained.is_none_or(|last| now >= last + QUIET) {
             self.complained = Some(now);
-            log::warn!("dropped a connection to the systemd bus: {why}; saying no more of its kind for 10 s");
+            log::warn!("{what}; saying no more of its kind for 10 s");
         }
     }
 }

@@ -23,17 +23,19 @@ pub(super) fn peer(stream: &UnixStream) -> Option<(i32, u32)> {
     (done == 0).then_some((peer.pid, peer.uid))
 }
 
-/// poll(2): waits until something of that has come, or the time is over.
+/// poll(2): waits until something of that has come, or the time is over. Entries without a descriptor are not for the
+/// kernel, which takes no more than one may have open (RLIMIT_NOFILE in getrlimit(2)).
 pub(super) fn wait(asked: &mut [libc::pollfd], limit: Duration) -> io::Result<()> {
-    let count = asked.len() as libc::nfds_t;
+    let mut open: Vec<libc::pollfd> = asked.iter().filter(|entry| entry.fd >= 0).copied().collect();
     // Not before the time.
     let milliseconds = i32::try_from(limit.as_millis().saturating_add(1)).unwrap_or(i32::MAX);
     // SAFETY: as many entries as are told, all ours.
-    if unsafe { libc::poll(asked.as_mut_ptr(), count, milliseconds) } >= 0 {
-        return Ok(());
+    if unsafe { libc::poll(open.as_mut_ptr(), open.len() as libc::nfds_t, milliseconds) } < 0 {
+        return match io::Error::last_os_error() {
+            error if error.kind() == io::ErrorKind::Interrupted => Ok(()),
+            error => Err(error),
+        };
     }
-    match io::Error::last_os_error() {
-        error if error.kind() == io::ErrorKind::Interrupted => Ok(()),
-        error => Err(error),
-    }
+    asked.iter_mut().filter(|entry| entry.fd >= 0).zip(open).for_each(|(entry, found)| *entry = found);
+    Ok(())
 }
