@@ -7,6 +7,7 @@ mod files;
 pub(super) mod inside;
 mod mounts;
 mod process;
+mod remount;
 mod root;
 
 use std::collections::VecDeque;
@@ -36,6 +37,8 @@ pub(super) struct Site {
     /// Where what vanishes with the container is.
     stage: Option<OwnedFd>,
     root: Option<Inside>,
+    /// The host's /dev, read-only.
+    nodes: Option<OwnedFd>,
     /// An empty directory, to mask others with.
     void: Option<OwnedFd>,
     hostname: String,
@@ -59,6 +62,7 @@ impl Site {
             sources: VecDeque::new(),
             stage: None,
             root: None,
+            nodes: None,
             void: None,
             hostname: String::new(),
             name_server: None,
@@ -103,7 +107,7 @@ fn apply(step: &Step, site: &mut Site) -> Result<(), Why> {
         Step::MakeStage => root::make_stage(site),
         Step::MakeRoot(root) => root::make(site, root),
         Step::Mount(mount) => mounts::mount(site, mount),
-        Step::Devices => devices::put(site.root()?),
+        Step::Devices => devices::put(site),
         Step::Console => devices::put_console(site.root()?),
         Step::NameHost(name) => files::name_host(site, name),
         Step::PutFile(file) => files::put(site, *file),

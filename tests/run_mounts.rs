@@ -1,0 +1,117 @@
+//! What is mounted in a container, attacked by its root, by an image's author, and by who owns the directory of `--upper`.
+
+#[expect(dead_code, reason = "each test file uses its part of the harness")]
+mod harness;
+
+use std::fs;
+use std::process::{Command, Output};
+
+use harness::contained::{self, BOOKWORM, BUSYBOX, ends, root, script};
+use harness::launch::Init;
+use harness::terminal::Terminal;
+use harness::{Exit, MARK, Scene};
+
+/// That run, behind a shell's words in a mount namespace of its own.
+fn behind(scene: &Scene, words: &str, run: &Command) -> Output {
+    let mut outer = scene.command("unshare");
+    outer.args(["--mount", "sh", "-c", &format!("{words} && exec \"$@\""), "-"]);
+    outer.arg(run.get_program()).args(run.get_args()).env_remove("SUPERVISE_REQUESTS");
+    outer.output().expect("it runs")
+}
+
+// The mode and the owner are those that they have: on a machine where the attack succeeds, it changes nothing but times.
+const TOUCH: &str = "for node in /dev/null /dev/zero /dev/full /dev/random /dev/urandom /dev/tty; do
+        chmod 666 $node 2>/dev/null && echo got in: changed the mode of $node
+        chown 0:0 $node 2>/dev/null && echo got in: changed the owner of $node
+        touch $node 2>/dev/null && echo got in: touched $node
+    done
+    touch /proc/keys 2>/dev/null && echo got in: touched /proc/keys";
+
+#[test]
+fn the_device_nodes_of_the_host_stay_as_they_are() {
+    let Some(root) = root(BOOKWORM) else { return };
+    let scene = Scene::new();
+    let attack = format!(
+        "{TOUCH}
+        mount -o remount,bind,rw /dev/null 2>/dev/null && echo got in: remounted
+        {TOUCH}
+        echo x >/dev/null && head -c 1 /dev/zero | wc -c; echo x 2>/dev/null >/dev/full || echo done"
+    );
+    let ended = script(&scene, &[], &root, &attack);
+    ends(&ended, 0, &["1", "done"]);
+    // Where the kernel lacks the call that restricts mounts, it holds as well.
+    let run = contained::command(&scene, &[], &root, &["sh", "-c", &attack]);
+    let output = without_mount_setattr(&scene, &run);
+    assert_eq!(String::from_utf8_lossy(&output.stdout), "1\ndone\n", "{output:?}");
+}
+
+fn without_mount_setattr(scene: &Scene, run: &Command) -> Output {
+    let mut outer = scene.command("strace");
+    outer.args(["-f", "-qq", "-o", "/dev/null", "-e", "inject=mount_setattr:error=ENOSYS"]);
+    outer.arg(run.get_program()).args(run.get_args()).env_remove("SUPERVISE_REQUESTS");
+    contained::in_a_room(scene, &outer).output().expect("strace runs")
+}
+
+#[test]
+fn the_terminal_of_the_host_stays_as_it_is() {
+    let Some(root) = root(BUSYBOX) else { return };
+    let scene = Scene::new();
+    let supervise = Init::Supervise.path().expect("cargo built it");
+    let mut terminal = Terminal::open(&scene);
+    let mut outer = terminal.shell(&scene);
+    let attack = "chmod 640 /dev/console 2>/dev/null && echo got in; echo end:$((40+2))";
+    terminal.press(&format!(
+        "SUPERVISE_REQUESTS=on {} run --env {MARK} {} -- sh -c '{attack}'\n",
+        supervise.display(),
+        root.display()
+    ));
+    let said = terminal.screen.up_to("end:42\r");
+    assert!(!said.contains("got in\r"), "{said}");
+    terminal.press("exit\n");
+    assert_eq!(outer.wait(), Exit::Code(0));
+}
+
+#[test]
+fn read_only_holds_below_a_bind_on_an_older_kernel() {
+    let Some(root) = root(BUSYBOX) else { return };
+    let scene = Scene::new();
+    let shared = scene.folder().join("shared");
+    fs::create_dir_all(shared.join("m/with blank")).expect("the folder is ours");
+    let bind = format!("{}:/x:ro", shared.display());
+    let words = ["sh", "-c", "ls /x/m /x/m/*; echo x >/x/y; echo x >/x/m/y; echo x >'/x/m/with blank/y'; ls /x/m"];
+    let run = contained::command(&scene, &["--bind", &bind], &root, &words);
+    let mut outer = scene.command("strace");
+    outer.args(["-f", "-qq", "-o", "/dev/null", "-e", "inject=mount_setattr:error=ENOSYS"]);
+    outer.arg(run.get_program()).args(run.get_args());
+    let mounts = format!(
+        "cd {} && mount -t tmpfs tmpfs m && mkdir 'm/with blank' && mount -t tmpfs tmpfs 'm/with blank' && \
+         touch 'm/with blank/seen'",
+        shared.display()
+    );
+    let output = behind(&scene, &mounts, &outer);
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert_eq!(said, "/x/m:\nwith blank\n\n/x/m/with blank:\nseen\nwith blank\n", "{output:?}");
+    assert!(!shared.join("y").exists());
+}
+
+#[test]
+fn with_the_network_of_the_host_sys_shows_no_more_of_it() {
+    let Some(root) = root(BOOKWORM) else { return };
+    let scene = Scene::new();
+    let attack = "
+        while read -r device place kind options rest; do
+            case $place in /sys | /sys/*) ;; *) continue ;; esac
+            case $kind in tmpfs) [ -z \"$(ls -A $place)\" ] && continue ;; esac
+            for option in ro nosuid nodev noexec; do
+                case ,$options, in *,$option,*) ;; *) echo got in: $place lacks $option ;; esac
+            done
+        done </proc/self/mounts
+        for place in fs/cgroup fs/bpf kernel/debug kernel/tracing kernel/security kernel/config; do
+            [ -z \"$(ls -A /sys/$place 2>/dev/null)\" ] || echo got in: /sys/$place
+        done
+        ls -d /sys/class/net/lo; echo done";
+    let options = ["--net", "host", "--user-ns"];
+    ends(&script(&scene, &options, &root, attack), 0, &["/sys/class/net/lo", "done"]);
+    let run = contained::as_user(&scene, &[], &options[..2], &root, &["sh", "-c", attack]);
+    ends(&contained::begin(&scene, run).end(), 0, &["/sys/class/net/lo", "done"]);
+}
