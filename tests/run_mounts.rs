@@ -4,12 +4,30 @@
 mod harness;
 
 use std::fs;
+use std::os::unix::fs::{MetadataExt, PermissionsExt, chown, symlink};
+use std::path::Path;
 use std::process::{Command, Output};
 
-use harness::contained::{self, BOOKWORM, BUSYBOX, ends, root, script};
+use harness::contained::{self, BOOKWORM, BUSYBOX, ends, own_root, root, script};
 use harness::launch::Init;
+use harness::running::refused;
 use harness::terminal::Terminal;
 use harness::{Exit, MARK, Scene};
+
+fn text(path: &Path) -> &str {
+    path.to_str().expect("it is text")
+}
+
+fn mode(path: &Path) -> u32 {
+    fs::symlink_metadata(path).expect("it is there").mode() & 0o7777
+}
+
+fn names(directory: &Path) -> Vec<String> {
+    let entries = fs::read_dir(directory).expect("it can be read").map(|entry| entry.expect("it can be read"));
+    let mut names: Vec<String> = entries.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
+    names.sort();
+    names
+}
 
 /// That run, behind a shell's words in a mount namespace of its own.
 fn behind(scene: &Scene, words: &str, run: &Command) -> Output {
@@ -69,6 +87,90 @@ fn the_terminal_of_the_host_stays_as_it_is() {
     assert!(!said.contains("got in\r"), "{said}");
     terminal.press("exit\n");
     assert_eq!(outer.wait(), Exit::Code(0));
+}
+
+#[test]
+fn upper_is_not_followed_as_a_link() {
+    let Some(root) = root(BUSYBOX) else { return };
+    for name in ["upper", "work"] {
+        let scene = Scene::new();
+        let (kept, outside) = (scene.folder().join("kept"), scene.folder().join("outside"));
+        fs::create_dir(&kept).expect("the folder is ours");
+        fs::create_dir(&outside).expect("the folder is ours");
+        chown(&kept, Some(1000), Some(1000)).expect("we are root");
+        fs::set_permissions(&kept, fs::Permissions::from_mode(0o700)).expect("it is ours");
+        symlink(&outside, kept.join(name)).expect("we are root");
+        let ended = script(&scene, &["--upper", text(&kept)], &root, "echo x >/file");
+        refused(&ended, &[text(&kept.join(name)), "is a symbolic link"]);
+        assert_eq!(names(&outside), [""; 0], "{name}: something was made outside");
+        assert_eq!(names(&kept), [name], "what this run made is gone");
+    }
+}
+
+#[test]
+fn what_is_kept_is_not_for_other_users() {
+    let Some(root) = root(BUSYBOX) else { return };
+    let scene = Scene::new();
+    let kept = scene.folder().join("kept");
+    let ended = script(&scene, &["--upper", text(&kept)], &root, "cp /bin/busybox /tool && chmod 4755 /tool");
+    assert!(ended.exit == Exit::Code(0) && ended.stderr.is_empty(), "{ended:?}");
+    assert_eq!((mode(&kept), mode(&kept.join("upper/tool"))), (0o700, 0o4755));
+    // A directory that is there is somebody's, and stays as it is.
+    fs::set_permissions(&kept, fs::Permissions::from_mode(0o711)).expect("it is ours");
+    let ended = script(&scene, &["--upper", text(&kept)], &root, "true");
+    let words = ["supervise: warning: ", text(&kept), "chmod 700"];
+    assert!(
+        ended.stderr.len() == 1 && words.iter().all(|word| ended.stderr[0].contains(word)) && mode(&kept) == 0o711,
+        "{ended:?}"
+    );
+}
+
+#[test]
+fn a_run_that_fails_leaves_no_directories() {
+    let Some(root) = root(BUSYBOX) else { return };
+    let scene = Scene::new();
+    let kept = scene.folder().join("kept");
+    let bind = format!("{}:/mnt", scene.folder().join("missing").display());
+    let missing = scene.folder().join("none");
+    for (options, root, why) in [
+        (&["--bind", &bind][..], root.as_path(), "missing: no such file"),
+        (&[], &missing, "none: no such file"),
+        // It is found out last of all.
+        (&["--bind", "/etc:/proc/new"], &root, "/proc/new"),
+    ] {
+        let options = [options, &["--upper", text(&kept)]].concat();
+        refused(&script(&scene, &options, root, "true"), &[why]);
+        assert!(!kept.exists(), "{why}: {:?} is left", names(&kept));
+    }
+    // What was there before stays.
+    fs::create_dir(&kept).expect("the folder is ours");
+    fs::set_permissions(&kept, fs::Permissions::from_mode(0o700)).expect("it is ours");
+    fs::write(kept.join("mine"), "").expect("the folder is ours");
+    refused(&script(&scene, &["--bind", "/etc:/proc/new", "--upper", text(&kept)], &root, "true"), &["/proc/new"]);
+    assert_eq!(names(&kept), ["mine"]);
+}
+
+#[test]
+fn upper_is_not_in_the_root_filesystem() {
+    let scene = Scene::new();
+    let Some(own) = own_root(&scene, "own", "mkdir -p kept/upper") else { return };
+    let before = names(&own);
+    let link = scene.folder().join("link");
+    symlink(&own, &link).expect("the folder is ours");
+    for (upper, root) in [
+        (own.join("new"), own.clone()),
+        (own.join("kept"), own.clone()),
+        (own.clone(), own.clone()),
+        (link.join("new"), own.clone()),
+        (own.join("kept"), own.join("kept/upper")),
+    ] {
+        let ended = script(&scene, &["--upper", text(&upper)], &root, "true");
+        refused(&ended, &[text(&upper), "take a directory beside it"]);
+        assert_eq!(names(&own), before);
+    }
+    // A root filesystem beside what is kept is none of it.
+    let ended = script(&scene, &["--upper", text(scene.folder())], &own, "true");
+    assert_eq!(ended.exit, Exit::Code(0), "{ended:?}");
 }
 
 #[test]
