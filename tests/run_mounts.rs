@@ -217,3 +217,85 @@ fn with_the_network_of_the_host_sys_shows_no_more_of_it() {
     let run = contained::as_user(&scene, &[], &options[..2], &root, &["sh", "-c", attack]);
     ends(&contained::begin(&scene, run).end(), 0, &["/sys/class/net/lo", "done"]);
 }
+
+#[test]
+fn nothing_is_put_into_what_is_bound() {
+    let scene = Scene::new();
+    let Some(own) = own_root(&scene, "own", "mkdir -p var; rm -rf var/run; ln -s ../run var/run") else { return };
+    let shared = scene.folder().join("shared");
+    fs::create_dir(&shared).expect("the folder is ours");
+    fs::write(shared.join("hosts"), "theirs\n").expect("the folder is ours");
+    for (place, code) in [("/dev", 0), ("/etc", 0), ("/run", 125), ("/var/run", 125)] {
+        for ro in ["", ":ro"] {
+            let bind = format!("{}:{place}{ro}", shared.display());
+            let ended = script(&scene, &["--bind", &bind], &own, "echo alive");
+            assert_eq!(ended.exit, Exit::Code(code), "{place}{ro}: {ended:?}");
+            assert!(code == 0 || ended.stderr[0].contains("bind what is needed of it"), "{place}{ro}: {ended:?}");
+            assert_eq!(names(&shared), ["hosts"], "{place}{ro}");
+            assert_eq!(fs::read_to_string(shared.join("hosts")).expect("it is there"), "theirs\n");
+        }
+    }
+}
+
+#[test]
+fn read_only_holds_for_the_files_of_etc() {
+    let Some(root) = root(BUSYBOX) else { return };
+    let scene = Scene::new();
+    let tries =
+        "for file in hosts hostname resolv.conf; do echo x 2>/dev/null >>/etc/$file && echo got in; done; echo done";
+    for options in [&["--net", "host", "--read-only"][..], &["--net", "host", "--read-only", "--user-ns"]] {
+        ends(&script(&scene, options, &root, tries), 0, &["done"]);
+    }
+    ends(&script(&scene, &[], &root, "echo '127.0.0.2 more' >>/etc/hosts && echo done"), 0, &["done"]);
+}
+
+#[test]
+fn a_client_that_is_a_directory_is_left_alone() {
+    let scene = Scene::new();
+    let Some(own) = own_root(&scene, "own", "rm -f sbin/reboot; mkdir -p sbin/reboot/x") else { return };
+    ends(&script(&scene, &[], &own, "ls /sbin/reboot; poweroff; exec sleep 1000"), 0, &["x"]);
+}
+
+#[test]
+fn clients_cannot_be_written_to_where_supervise_is_a_copy() {
+    let Some(root) = root(BUSYBOX) else { return };
+    let scene = Scene::new();
+    let attack = "for file in /sbin/poweroff /sbin/init /run/supervise/bin/supervise; do
+            ( : >>$file ) 2>/dev/null && echo got in by $file; chmod 777 $file 2>/dev/null && echo got in: mode of $file
+        done; cmp /proc/1/exe /sbin/poweroff && echo done";
+    // Without an overlay of its own it is copied; the root filesystem is bound.
+    let Some(own) = own_root(&scene, "own", "true") else { return };
+    drop(root);
+    let run = contained::command(&scene, &["--writable", "-v"], &own, &["sh", "-c", attack]);
+    let mut outer = scene.command("strace");
+    outer.args(["-f", "-qq", "-o", "/dev/null", "-e", "inject=readlink,readlinkat:error=ENOSYS"]);
+    outer.arg(run.get_program()).args(run.get_args()).env_remove("SUPERVISE_REQUESTS");
+    let output = outer.output().expect("strace runs");
+    assert_eq!(String::from_utf8_lossy(&output.stdout), "done\n", "{output:?}");
+    assert!(String::from_utf8_lossy(&output.stderr).contains("it is copied"), "{output:?}");
+}
+
+#[test]
+fn a_mount_in_the_root_filesystem_is_why_a_user_cannot_have_it() {
+    let scene = Scene::new();
+    let Some(own) = own_root(&scene, "own", "true") else { return };
+    let mount = format!("mount -t tmpfs tmpfs {}/proc", own.display());
+    let run = contained::command(&scene, &["--user-ns"], &own, &["true"]);
+    let output = behind(&scene, &mount, &run);
+    let said = String::from_utf8_lossy(&output.stderr);
+    let words = ["/proc is mounted in it", "unmount it", "--writable"];
+    assert!(output.status.code() == Some(125) && words.iter().all(|word| said.contains(word)), "{output:?}");
+    let run = contained::command(&scene, &["--user-ns", "--writable"], &own, &["echo", "alive"]);
+    assert_eq!(behind(&scene, &mount, &run).stdout, b"alive\n");
+}
+
+#[test]
+fn a_file_of_etc_that_a_user_cannot_have_is_a_warning() {
+    let scene = Scene::new();
+    let Some(own) = own_root(&scene, "own", "rm -f etc/hostname") else { return };
+    let run = contained::as_user(&scene, &[], &[], &own, &["sh", "-c", "ls /etc/hostname 2>/dev/null; echo done"]);
+    let ended = contained::begin(&scene, run).end();
+    ends(&ended, 0, &["done"]);
+    let warned = |line: &String| line.starts_with("supervise: warning: ") && line.contains("/etc/hostname");
+    assert!(ended.stderr.iter().any(warned), "{ended:?}");
+}

@@ -26,6 +26,10 @@ pub(in crate::runtime) enum Why {
     NotADirectory(PathBuf),
     /// What is kept would be written to the root filesystem, or the other way round.
     InRoot(PathBuf),
+    /// It would be made on the host, in what is bound there.
+    Bound(PathBuf),
+    /// An overlay cannot be made of what something is mounted in, by a user namespace.
+    Submount(PathBuf),
     /// Another container writes there.
     InUse(PathBuf),
     /// The host's root cannot be left.
@@ -93,6 +97,17 @@ impl fmt::Display for Why {
                     root.display()
                 )
             }
+            Why::Bound(path) => write!(
+                f,
+                "{} would be made on the host, in what --bind shows; bind what is needed of it, not all",
+                path.display()
+            ),
+            Why::Submount(path) => write!(
+                f,
+                "{} is mounted in it, which a user namespace cannot leave out; unmount it, or say --writable, or take a \
+                 copy of ROOTFS",
+                path.display()
+            ),
             Why::InUse(dir) => write!(f, "another container writes to {}", dir.display()),
             Why::Overlay(errno, hint) => {
                 write!(f, "{}", text(errno))?;

@@ -41,6 +41,8 @@ pub(super) struct Site {
     nodes: Option<OwnedFd>,
     /// An empty directory, to mask others with.
     void: Option<OwnedFd>,
+    /// `--read-only`.
+    is_read_only: bool,
     hostname: String,
     /// What the monitor says of the network.
     name_server: Option<String>,
@@ -64,6 +66,7 @@ impl Site {
             root: None,
             nodes: None,
             void: None,
+            is_read_only: false,
             hostname: String::new(),
             name_server: None,
         }

@@ -69,7 +69,8 @@ pub(super) fn mount(site: &mut Site, mount: &Mount) -> Result<(), Why> {
                 return Err(Why::Link(path.to_owned()));
             }
             let flags = if *read_only { mount.flags | MsFlags::MS_RDONLY } else { mount.flags };
-            attach(&source, &place, flags)
+            attach(&source, &place, flags)?;
+            site.root.as_mut().ok_or(Why::OutOfOrder)?.note_bound(&source)
         }
     }
 }

@@ -56,7 +56,7 @@ fn remount(mount: &OwnedFd, flags: MsFlags) -> Result<(), Why> {
 }
 
 /// The number of the mount that it is on, as proc_pid_fdinfo(5) tells it.
-fn mount_id(file: &OwnedFd) -> Result<u64, Why> {
+pub(super) fn mount_id(file: &OwnedFd) -> Result<u64, Why> {
     let path = format!("/proc/self/fdinfo/{}", file.as_raw_fd());
     let text = fs::read_to_string(&path).map_err(|error| file_error(&path, &error))?;
     let id = text.lines().find_map(|line| line.strip_prefix("mnt_id:")?.trim().parse().ok());

@@ -16,6 +16,7 @@ use super::mounts::{restrict, tree};
 use super::{Site, Upper, Why};
 use crate::runtime::ids::are_in_user_namespace;
 use crate::runtime::spec::{Changes, Root};
+use crate::runtime::submounts::first_below;
 use crate::sys::{HowFar, attach_mount, mount_tmpfs};
 
 /// A directory to mount on or to mount; not opened.
@@ -100,9 +101,10 @@ pub(super) fn make(site: &mut Site, root: &Root) -> Result<(), Why> {
             if site.upper.is_none() {
                 site.upper = Some(make_upper(stage, &site.layers)?);
             }
-            mount_overlay(site, &place)?;
+            mount_overlay(site, &place).map_err(|why| explained(why, root))?;
         }
     }
+    site.is_read_only = root.read_only;
     site.root = Some(Inside::new(open_beneath(site.stage()?, "root")?));
     Ok(())
 }
@@ -119,6 +121,16 @@ fn mount_overlay(site: &Site, place: &OwnedFd) -> Result<(), Why> {
     let done =
         mount_2(Some("overlay"), path_of(place).as_str(), Some("overlay"), MsFlags::MS_NODEV, Some(data.as_str()));
     done.map_err(|errno| Why::Overlay(errno, overlay_hint(errno, upper)))
+}
+
+/// A user namespace may not uncover what lies under a mount, as an overlay would (since Linux 5.14).
+fn explained(why: Why, root: &Root) -> Why {
+    match why {
+        Why::Overlay(Errno::EINVAL, _) if are_in_user_namespace() => {
+            root.layers.iter().find_map(|layer| first_below(layer)).map_or(why, Why::Submount)
+        }
+        why => why,
+    }
 }
 
 /// What the kernel tells in its log alone.
