@@ -7,9 +7,8 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
-use harness::contained::{self, BOOKWORM, BUSYBOX, ends, root, script};
+use harness::contained::{self, BOOKWORM, BUSYBOX, ends, own_root, root, script};
 use harness::{Exit, Scene, send};
 
 /// Each file below a directory, with what tells whether it was changed.
@@ -27,15 +26,6 @@ fn listing(directory: &Path) -> BTreeMap<PathBuf, (u64, u32, i64, i64)> {
         }
     }
     all
-}
-
-/// A small root filesystem of our own, which may be changed.
-fn own_root(scene: &Scene, name: &str) -> Option<PathBuf> {
-    let busybox = root(BUSYBOX)?;
-    let own = scene.folder().join(name);
-    let copied = Command::new("cp").arg("-a").args([&busybox, &own]).status().expect("cp runs");
-    assert!(copied.success());
-    Some(own)
 }
 
 fn text(path: &Path) -> &str {
@@ -97,7 +87,7 @@ fn two_containers_do_not_write_to_one_upper() {
 #[test]
 fn writable_changes_the_root_filesystem_and_read_only_nothing() {
     let scene = Scene::new();
-    let Some(own) = own_root(&scene, "own") else { return };
+    let Some(own) = own_root(&scene, "own", "true") else { return };
     assert_eq!(script(&scene, &["--writable"], &own, "echo kept >/file").exit, Exit::Code(0));
     assert_eq!(fs::read_to_string(own.join("file")).expect("it is on the host"), "kept\n");
     let before = listing(&own);
@@ -110,7 +100,7 @@ fn writable_changes_the_root_filesystem_and_read_only_nothing() {
 #[test]
 fn several_layers_are_one_root() {
     let scene = Scene::new();
-    let Some(own) = own_root(&scene, "base") else { return };
+    let Some(own) = own_root(&scene, "base", "true") else { return };
     let above = scene.folder().join("a,b c");
     fs::create_dir_all(above.join("etc")).expect("the folder is ours");
     fs::write(above.join("etc/layer"), "above\n").expect("the folder is ours");
@@ -174,7 +164,7 @@ fn a_tmpfs_hides_what_was_there_and_vanishes() {
 #[test]
 fn what_is_mounted_in_the_root_filesystem_is_missed_aloud() {
     let scene = Scene::new();
-    let Some(own) = own_root(&scene, "own") else { return };
+    let Some(own) = own_root(&scene, "own", "true") else { return };
     let run = contained::command(&scene, &[], &own, &["ls", "-A", "/mnt"]);
     let mut outer = scene.command("unshare");
     let words = format!("mount -t tmpfs tmpfs {0}/mnt && touch {0}/mnt/seen && exec \"$@\"", own.display());

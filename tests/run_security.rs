@@ -6,21 +6,11 @@ mod harness;
 use std::collections::HashMap;
 use std::fs;
 use std::os::unix::fs::symlink;
-use std::path::PathBuf;
 use std::process::Command;
 
-use harness::contained::{self, BOOKWORM, BUSYBOX, ends, root, script, script_in_a_room};
+use harness::contained::{self, BOOKWORM, BUSYBOX, ends, own_root, root, script, script_in_a_room};
 use harness::running::Ended;
 use harness::{Exit, Scene, proc};
-
-/// A small root filesystem of our own, in which an image's author has done as told.
-fn evil_root(scene: &Scene, name: &str, deeds: &str) -> Option<PathBuf> {
-    let busybox = root(BUSYBOX)?;
-    let own = scene.folder().join(name);
-    let script = format!("cp -a {} {} && cd {1} && {deeds}", busybox.display(), own.display());
-    assert!(Command::new("sh").args(["-ec", &script]).status().expect("sh runs").success());
-    Some(own)
-}
 
 /// Requires that each attempt was refused: the script says `got in` where one was not.
 #[track_caller]
@@ -139,7 +129,7 @@ fn links_of_the_image_lead_nowhere_outside() {
     .enumerate()
     {
         for options in [&[][..], &["--writable"]] {
-            let Some(own) = evil_root(&scene, &format!("root{at}{}", options.len()), &deeds(deed)) else { return };
+            let Some(own) = own_root(&scene, &format!("root{at}{}", options.len()), &deeds(deed)) else { return };
             let ended = script_in_a_room(&scene, options, &own, "echo alive");
             assert_eq!(ended.exit, Exit::Code(code), "{deed}: {ended:?}");
             assert_eq!(ended.stderr.len(), usize::from(code != 0), "{deed}: {ended:?}");
@@ -152,7 +142,7 @@ fn links_of_the_image_lead_nowhere_outside() {
 #[test]
 fn resolv_conf_is_not_written_through_a_link() {
     let scene = Scene::new();
-    let Some(own) = evil_root(&scene, "own", "echo secret >etc/shadow; ln -s shadow etc/resolv.conf") else { return };
+    let Some(own) = own_root(&scene, "own", "echo secret >etc/shadow; ln -s shadow etc/resolv.conf") else { return };
     let ended = script(&scene, &["--net", "host", "--writable"], &own, "cat /etc/shadow; cat /etc/resolv.conf | wc -l");
     let lines = fs::read_to_string("/etc/resolv.conf").unwrap_or_default().lines().count();
     ends(&ended, 0, &["secret".to_owned(), lines.to_string()]);
@@ -162,7 +152,7 @@ fn resolv_conf_is_not_written_through_a_link() {
 #[test]
 fn a_link_that_comes_and_goes_leads_nowhere_outside() {
     let scene = Scene::new();
-    let Some(own) = evil_root(&scene, "own", "mkdir -p srv/dir/x") else { return };
+    let Some(own) = own_root(&scene, "own", "mkdir -p srv/dir/x") else { return };
     let outside = scene.folder().join("outside");
     fs::create_dir(&outside).expect("the folder is ours");
     symlink(&outside, own.join("srv/link")).expect("the folder is ours");
@@ -223,7 +213,7 @@ fn masks_and_read_only_paths_hold() {
 #[test]
 fn no_device_can_be_made_or_brought() {
     let scene = Scene::new();
-    let Some(own) = evil_root(&scene, "own", "mknod disk b 253 0; mknod zero c 1 5; mkdir -p srv") else { return };
+    let Some(own) = own_root(&scene, "own", "mknod disk b 253 0; mknod zero c 1 5; mkdir -p srv") else { return };
     let shared = scene.folder().join("shared");
     fs::create_dir(&shared).expect("the folder is ours");
     assert!(Command::new("mknod").arg(shared.join("zero")).args(["c", "1", "5"]).status().expect("it runs").success());

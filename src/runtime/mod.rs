@@ -20,6 +20,7 @@ pub(crate) mod cgroup;
 pub(crate) mod features;
 mod host;
 mod ids;
+mod kept;
 mod monitor;
 pub(crate) mod network;
 mod plan;

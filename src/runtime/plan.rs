@@ -87,7 +87,8 @@ pub(super) fn steps(spec: &Spec) -> Vec<Step> {
     ]);
     for mount in &spec.mounts {
         steps.push(Step::Mount(mount.clone()));
-        if mount.destination == Path::new("/dev") {
+        // What is bound there is the host's, and stays as it is.
+        if mount.destination == Path::new("/dev") && matches!(mount.source, Source::Filesystem { .. }) {
             steps.extend([Step::Devices, Step::Console]);
         }
     }

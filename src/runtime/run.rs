@@ -2,22 +2,21 @@
 
 use std::ffi::{CStr, CString, OsStr};
 use std::fmt::Write as _;
-use std::fs::{DirBuilder, File};
-use std::io::{self, Read as _};
-use std::os::fd::{AsRawFd as _, IntoRawFd as _, OwnedFd};
+use std::fs::File;
+use std::io::Read as _;
+use std::os::fd::{AsRawFd as _, IntoRawFd as _};
 use std::os::unix::ffi::OsStrExt as _;
-use std::os::unix::fs::DirBuilderExt as _;
 use std::path::Path;
 
 use log::{debug, error, warn};
-use nix::errno::Errno;
-use nix::fcntl::{Flock, FlockArg, OFlag, open};
+use nix::fcntl::{OFlag, open};
 use nix::sys::stat::Mode;
 use nix::unistd::geteuid;
 use supervise_init::sys::{Capabilities, Environment, Output, close_from_3, has_capability};
 
-use super::apply::{self, Why};
+use super::apply;
 use super::ids;
+use super::kept::{self, Kept};
 use super::monitor::{Container, Ended};
 use super::plan::{self, Step};
 use super::rights::capabilities as rights;
@@ -64,15 +63,12 @@ pub(crate) fn run(order: &Order, environment: Environment, surroundings: &Surrou
     {
         warn!("{left_out}");
     }
-    let _claim = match &asked.changes {
-        Changes::Kept(dir) => match claim(dir) {
-            Ok(claim) => Some(claim),
-            Err(why) => {
-                error!("cannot keep what is written in {}: {why}", dir.display());
-                return exit::FAILURE;
-            }
-        },
-        Changes::Vanish | Changes::InPlace => None,
+    let kept = match claim(asked, &steps) {
+        Ok(kept) => kept,
+        Err(why) => {
+            error!("{why}");
+            return exit::FAILURE;
+        }
     };
     let container = Container {
         steps: &steps,
@@ -83,7 +79,12 @@ pub(crate) fn run(order: &Order, environment: Environment, surroundings: &Surrou
     };
     loop {
         match container.live() {
-            Ended::Code(code) => return code,
+            Ended::Code(code) => {
+                if let Some(kept) = kept.filter(|_| code == exit::FAILURE) {
+                    kept.give_back();
+                }
+                return code;
+            }
             Ended::Reboot => debug!(event = "reboot"; "the container asked for a reboot; setting it up again"),
         }
     }
@@ -176,19 +177,16 @@ fn entry(text: impl Into<Vec<u8>>) -> &'static CStr {
     Box::leak(CString::new(text).unwrap_or_default().into_boxed_c_str())
 }
 
-/// Takes the directory for us alone, as long as we live: two containers would write over each other's files.
-fn claim(dir: &Path) -> Result<Flock<OwnedFd>, Why> {
-    if let Err(error) = DirBuilder::new().mode(0o755).create(dir)
-        && error.kind() != io::ErrorKind::AlreadyExists
-    {
-        return Err(Why::File(dir.to_owned(), Errno::from_raw(error.raw_os_error().unwrap_or(libc::EIO))));
-    }
-    let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
-    let directory = open(dir, flags, Mode::empty()).map_err(Why::Kernel)?;
-    Flock::lock(directory, FlockArg::LockExclusiveNonblock).map_err(|(_, errno)| match errno {
-        Errno::EWOULDBLOCK => Why::InUse(dir.to_owned()),
-        errno => Why::Kernel(errno),
-    })
+/// What `--upper` names, when all that it is for is there.
+fn claim(asked: &Asked, steps: &[Step]) -> Result<Option<Kept>, String> {
+    let Changes::Kept(dir) = &asked.changes else { return Ok(None) };
+    let sources = asked.layers.iter().chain(asked.binds.iter().map(|bind| &bind.source));
+    kept::check_sources(sources).map_err(|why| {
+        let step = steps.iter().find(|step| matches!(step, Step::OpenSources(..)));
+        format!("cannot {}: {why}", step.map_or_else(String::new, Step::to_string))
+    })?;
+    let kept = Kept::claim(dir, &asked.layers);
+    kept.map(Some).map_err(|why| format!("cannot keep what is written in {}: {why}", dir.display()))
 }
 
 /// `--dry-run`.

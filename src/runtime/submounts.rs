@@ -46,16 +46,27 @@ impl fmt::Display for LeftOut {
     }
 }
 
-/// The mounts below the directory, as proc_pid_mountinfo(5) lists them, each once.
+/// A mount in that directory, wherever in it, as a path inside.
+pub(super) fn first_below(layer: &Path) -> Option<PathBuf> {
+    let table = fs::read("/proc/self/mountinfo").ok()?;
+    all_below(&table, &fs::canonicalize(layer).ok()?).into_iter().next()
+}
+
+/// The mounts below the directory that nothing new is mounted over.
 fn below(table: &[u8], directory: &Path) -> Vec<PathBuf> {
+    let is_covered = |inside: &PathBuf| COVERED.iter().any(|covered| inside.starts_with(covered));
+    all_below(table, directory).into_iter().filter(|inside| !is_covered(inside)).collect()
+}
+
+/// The mounts below the directory, as proc_pid_mountinfo(5) lists them, each once.
+fn all_below(table: &[u8], directory: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();
     for line in table.split(|byte| *byte == b'\n') {
         let place = line.split(|byte| *byte == b' ').nth(4).and_then(|place| std::str::from_utf8(place).ok());
         let Some(place) = place.map(unescaped) else { continue };
         let Ok(inside) = place.strip_prefix(directory) else { continue };
         let inside = Path::new("/").join(inside);
-        let is_covered = COVERED.iter().any(|covered| inside.starts_with(covered));
-        if inside != Path::new("/") && !is_covered && !found.contains(&inside) {
+        if inside != Path::new("/") && !found.contains(&inside) {
             found.push(inside);
         }
     }

@@ -31,6 +31,16 @@ pub(crate) fn root(name: &str) -> Option<PathBuf> {
     Some(roots.join(name).join("root"))
 }
 
+/// A copy of the small root filesystem, in which an image's author has done as told.
+#[track_caller]
+pub(crate) fn own_root(scene: &Scene, name: &str, deeds: &str) -> Option<PathBuf> {
+    let busybox = root(BUSYBOX)?;
+    let own = scene.folder().join(name);
+    let script = format!("cp -a {} {} && cd {1} && {deeds}", busybox.display(), own.display());
+    assert!(Command::new("sh").args(["-ec", &script]).status().expect("sh runs").success());
+    Some(own)
+}
+
 /// `supervise run` with these options, a root filesystem, and a command. What it starts carries the scene's mark.
 pub(crate) fn command(scene: &Scene, options: &[&str], root: &Path, command: &[&str]) -> Command {
     let mut run = scene.command(Init::Supervise.path().expect("cargo built it"));

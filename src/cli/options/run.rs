@@ -10,7 +10,7 @@ pub(crate) const RUN: [Row; 14] = [
         short: None,
         long: "upper",
         value: Some("DIR"),
-        help: "Keep what it writes in DIR/upper\nOn the host, to be used again the next time. Without it what is written vanishes with the container. DIR is made if it is not there.",
+        help: "Keep what it writes in DIR/upper\nOn the host, to be used again the next time. Without it what is written vanishes with the container. DIR is made if it is not there, for its owner alone.",
     },
     Row {
         id: Id::Writable,
@@ -18,7 +18,7 @@ pub(crate) const RUN: [Row; 14] = [
         short: None,
         long: "writable",
         value: None,
-        help: "Let it change ROOTFS itself\nOtherwise ROOTFS stays as it is.",
+        help: "Let it change ROOTFS itself\nOtherwise ROOTFS stays as it is. Keep other users out of it: they could execute what becomes set-user-ID there.",
     },
     Row {
         id: Id::ReadOnly,
@@ -66,7 +66,7 @@ pub(crate) const RUN: [Row; 14] = [
         short: None,
         long: "pids",
         value: Some("NUMBER"),
-        help: "Let it have so many processes and threads",
+        help: "Let it have so many processes and threads\nProcess 1 is one of them, so 1 leaves none for COMMAND.",
     },
     Row {
         id: Id::Net,
@@ -90,7 +90,7 @@ pub(crate) const RUN: [Row; 14] = [
         short: None,
         long: "user-ns",
         value: None,
-        help: "Give it a user namespace\nSo that its root has no rights over the host. Who is not root has one anyway.",
+        help: "Give it a user namespace\nIts capabilities do not count on the host. Where root starts it, ids inside are those of the host, and it can change root's files that --bind shows. Who is not root has one anyway.",
     },
     Row {
         id: Id::CapAdd,

@@ -17,7 +17,7 @@ use nix::sys::sendfile::sendfile64;
 use nix::sys::stat::{Mode, fchmod, fstat, mkdirat, stat};
 use nix::unistd::symlinkat;
 
-use super::inside::{Inside, Links, make_file, path_of};
+use super::inside::{Inside, Kind, Links, kind, make_file, path_of};
 use super::mounts::{bind, restrict};
 use super::root::{open_beneath, open_directory};
 use super::{Site, Why};
@@ -39,26 +39,29 @@ pub(super) fn offer(site: &mut Site) -> Result<(), Why> {
     for name in request::names() {
         symlinkat("supervise", &bin, name)?;
     }
-    let ours = put_ourselves(stage, &bin)?;
+    put_ourselves(stage, &bin)?;
     let root = site.root()?;
+    if root.is_bound(Path::new(DIRECTORY))? {
+        return Err(Why::Bound(DIRECTORY.into()));
+    }
     bind(&bin, &root.directory(Path::new(DIRECTORY), Links::Followed)?, MsFlags::MS_REC)?;
     let flags = MsFlags::MS_RDONLY | MsFlags::MS_NOSUID | MsFlags::MS_NODEV;
     restrict(&root.find(Path::new(DIRECTORY), OFlag::O_DIRECTORY, Links::Followed)?, flags, HowFar::Tree)?;
+    // From there, where it cannot be changed, also where it is a copy.
+    let ours = root.find(&Path::new(DIRECTORY).join("supervise"), OFlag::O_NOFOLLOW, Links::Followed)?;
     bind_over_clients(root, &ours)
 }
 
-/// Puts our own file there, and returns it.
-fn put_ourselves(stage: &OwnedFd, bin: &OwnedFd) -> Result<OwnedFd, Why> {
+/// Puts our own file there.
+fn put_ourselves(stage: &OwnedFd, bin: &OwnedFd) -> Result<(), Why> {
     match show_ourselves(stage) {
         Ok(ours) => {
             make_file(bin, Path::new("supervise"))?;
-            bind(&ours, &open_beneath(bin, "supervise")?, MsFlags::empty())?;
-            Ok(ours)
+            bind(&ours, &open_beneath(bin, "supervise")?, MsFlags::empty())
         }
         Err(why) => {
             debug!(event = "copy"; "our file cannot be shown by an overlay: {why}; it is copied");
-            copy_ourselves(bin)?;
-            open_beneath(bin, "supervise")
+            copy_ourselves(bin)
         }
     }
 }
@@ -121,7 +124,10 @@ fn bind_over_clients(root: &Inside, ours: &OwnedFd) -> Result<(), Why> {
         }
         seen.push((status.st_dev, status.st_ino));
         for name in request::names() {
-            if let Ok(client) = open_beneath(&directory, name) {
+            // A directory of that name is no client.
+            if let Ok(client) = open_beneath(&directory, name)
+                && kind(&client)? == Kind::File
+            {
                 bind(ours, &client, MsFlags::empty()).map_err(|why| why.about(&Path::new(place).join(name)))?;
             }
         }

@@ -5,13 +5,13 @@ use std::path::Path;
 
 use nix::fcntl::{OFlag, open, readlink};
 use nix::mount::MsFlags;
-use nix::sys::stat::{Mode, fstat};
+use nix::sys::stat::{Mode, SFlag, fstat, major, minor, mkdirat};
 use nix::unistd::symlinkat;
 
 use super::inside::{Inside, Links, make_file};
-use super::mounts::{bind, device};
+use super::mounts::{attach, bind, bind_read_only, tree};
 use super::root::open_beneath;
-use super::{Why, inside};
+use super::{Site, Why, inside};
 
 /// Each with its numbers (linux/Documentation/admin-guide/devices.txt).
 const DEVICES: [(&str, u64, u64); 6] =
@@ -26,10 +26,12 @@ const LINKS: [(&str, &str); 5] = [
 ];
 
 /// The devices are the host's, each bound to a file: /dev itself lets no device be used, also none that root makes in it.
-pub(super) fn put(root: &Inside) -> Result<(), Why> {
-    let directory = dev(root)?;
+pub(super) fn put(site: &mut Site) -> Result<(), Why> {
+    nodes(site)?;
+    let nodes = site.nodes.as_ref().ok_or(Why::OutOfOrder)?;
+    let directory = dev(site.root()?)?;
     for (name, major, minor) in DEVICES {
-        let device = device(name, major, minor)?;
+        let device = find(nodes, name, major, minor)?;
         make_file(&directory, Path::new(name)).map_err(Why::of(name))?;
         bind(&device, &open_beneath(&directory, name)?, MsFlags::empty())?;
     }
@@ -39,12 +41,37 @@ pub(super) fn put(root: &Inside) -> Result<(), Why> {
     Ok(())
 }
 
+/// The host's /dev, read-only, and so all that is bound from there: devices can be written to nevertheless, and modes,
+/// owners and times of the host's nodes cannot be changed.
+pub(super) fn nodes(site: &mut Site) -> Result<&OwnedFd, Why> {
+    if site.nodes.is_none() {
+        let stage = site.stage()?;
+        mkdirat(stage, "dev", Mode::from_bits_truncate(0o755))?;
+        let nodes = tree(Path::new("/dev"))?;
+        attach(&nodes, &open_beneath(stage, "dev")?, MsFlags::MS_RDONLY)?;
+        site.nodes = Some(nodes);
+    }
+    site.nodes.as_ref().ok_or(Why::OutOfOrder)
+}
+
+/// A device of the host, which it is told to be by its numbers: by its name alone it could be anything.
+pub(super) fn find(nodes: &OwnedFd, name: &'static str, major_number: u64, minor_number: u64) -> Result<OwnedFd, Why> {
+    let device = open_beneath(nodes, name).map_err(|why| why.within(Path::new("/dev")))?;
+    let status = fstat(&device)?;
+    let is_character = status.st_mode & SFlag::S_IFMT.bits() == SFlag::S_IFCHR.bits();
+    if is_character && (major(status.st_rdev), minor(status.st_rdev)) == (major_number, minor_number) {
+        Ok(device)
+    } else {
+        Err(Why::NotThatDevice(name))
+    }
+}
+
 /// The terminal that stdin is, if it is one, under a name that there is inside: ttyname(3) looks for it.
 pub(super) fn put_console(root: &Inside) -> Result<(), Why> {
     let Some(terminal) = terminal() else { return Ok(()) };
     let directory = dev(root)?;
     make_file(&directory, Path::new("console")).map_err(Why::of("console"))?;
-    bind(&terminal, &open_beneath(&directory, "console")?, MsFlags::empty())
+    bind_read_only(&terminal, &open_beneath(&directory, "console")?)
 }
 
 fn dev(root: &Inside) -> Result<OwnedFd, Why> {

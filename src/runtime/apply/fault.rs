@@ -22,6 +22,14 @@ pub(in crate::runtime) enum Why {
     NotThatDevice(&'static str),
     /// Before Linux 5.6, or refused by a filter.
     NoOpenat2(Errno),
+    /// What is kept goes to directories: who owns the one that they are in could lead it elsewhere by links.
+    NotADirectory(PathBuf),
+    /// What is kept would be written to the root filesystem, or the other way round.
+    InRoot(PathBuf),
+    /// It would be made on the host, in what is bound there.
+    Bound(PathBuf),
+    /// An overlay cannot be made of what something is mounted in, by a user namespace.
+    Submount(PathBuf),
     /// Another container writes there.
     InUse(PathBuf),
     /// The host's root cannot be left.
@@ -51,6 +59,7 @@ impl Why {
     pub(super) fn within(self, directory: &Path) -> Why {
         match self {
             Why::File(path, errno) => Why::File(directory.join(path), errno),
+            Why::NotADirectory(path) => Why::NotADirectory(directory.join(path)),
             why => why,
         }
     }
@@ -78,6 +87,27 @@ impl fmt::Display for Why {
             }
             Why::NotThatDevice(name) => write!(f, "/dev/{name} of the host is another device, or none"),
             Why::NoOpenat2(errno) => write!(f, "openat2(2) is needed, which Linux has since 5.6: {}", text(errno)),
+            Why::NotADirectory(path) => {
+                write!(f, "{} is a symbolic link, or a file; make it a directory", path.display())
+            }
+            Why::InRoot(root) => {
+                write!(
+                    f,
+                    "it and the root filesystem {} are in one another; take a directory beside it",
+                    root.display()
+                )
+            }
+            Why::Bound(path) => write!(
+                f,
+                "{} would be made on the host, in what --bind shows; bind what is needed of it, not all",
+                path.display()
+            ),
+            Why::Submount(path) => write!(
+                f,
+                "{} is mounted in it, which a user namespace cannot leave out; unmount it, or say --writable, or take a \
+                 copy of ROOTFS",
+                path.display()
+            ),
             Why::InUse(dir) => write!(f, "another container writes to {}", dir.display()),
             Why::Overlay(errno, hint) => {
                 write!(f, "{}", text(errno))?;

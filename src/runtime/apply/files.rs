@@ -4,14 +4,15 @@ use std::fs;
 use std::io::Write as _;
 use std::path::Path;
 
-use log::debug;
+use log::{debug, warn};
 use nix::errno::Errno;
 use nix::fcntl::{OFlag, openat};
 use nix::mount::MsFlags;
 use nix::sys::stat::Mode;
 use nix::unistd::sethostname;
 
-use super::mounts::bind;
+use super::inside::Links;
+use super::mounts::{bind, bind_read_only};
 use super::root::open_beneath;
 use super::{Site, Why, inside};
 use crate::runtime::ids::are_in_user_namespace;
@@ -34,12 +35,18 @@ pub(super) fn put(site: &mut Site, file: File) -> Result<(), Why> {
         .write_all(content.as_bytes())
         .map_err(|error| Why::File(path.to_owned(), Errno::from_raw(error.raw_os_error().unwrap_or(libc::EIO))))?;
     let made = openat(&files, name, OFlag::O_PATH | OFlag::O_CLOEXEC, Mode::empty())?;
-    match site.root()?.file(path) {
+    let root = site.root()?;
+    if root.find(path, OFlag::O_NOFOLLOW, Links::Followed).is_err() && root.is_bound(path)? {
+        debug!(event = "file"; "{} is not in what is bound there; going on without", path.display());
+        return Ok(());
+    }
+    match root.file(path) {
         // In a user namespace nobody is root over the image's /etc if that belongs to a root who is not in it.
         Err(Why::File(_, Errno::EACCES | Errno::EOVERFLOW)) if are_in_user_namespace() => {
-            debug!(event = "file"; "{} is not in the image and cannot be made there; going on without", path.display());
+            warn!("{} is not in the image and cannot be made there; going on without", path.display());
             Ok(())
         }
+        place if site.is_read_only => bind_read_only(&made, &place?),
         place => bind(&made, &place?, MsFlags::empty()),
     }
 }

@@ -9,6 +9,7 @@ use nix::fcntl::{OFlag, OpenHow, ResolveFlag, openat, openat2};
 use nix::sys::stat::{Mode, SFlag, fstat, mkdirat};
 
 use super::Why;
+use super::remount::mount_id;
 
 /// What a place is that something is mounted on.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -29,15 +30,32 @@ pub(in crate::runtime) enum Links {
 /// The root of the container.
 pub(in crate::runtime) struct Inside {
     root: OwnedFd,
+    /// The mounts that show something of the host.
+    bound: Vec<u64>,
 }
 
 impl Inside {
     pub(in crate::runtime) fn new(root: OwnedFd) -> Inside {
-        Inside { root }
+        Inside { root, bound: Vec::new() }
     }
 
     pub(super) fn root(&self) -> &OwnedFd {
         &self.root
+    }
+
+    /// That mount shows something of the host.
+    pub(super) fn note_bound(&mut self, mount: &OwnedFd) -> Result<(), Why> {
+        self.bound.push(mount_id(mount)?);
+        Ok(())
+    }
+
+    /// Whether what is made there would be made on the host, in what is bound.
+    pub(super) fn is_bound(&self, path: &Path) -> Result<bool, Why> {
+        if self.bound.is_empty() {
+            return Ok(false);
+        }
+        let there = path.ancestors().find_map(|above| self.find(above, OFlag::empty(), Links::Followed).ok());
+        there.map_or(Ok(false), |there| Ok(self.bound.contains(&mount_id(&there)?)))
     }
 
     /// What is there, to be mounted on or looked at; not opened.

@@ -7,6 +7,7 @@ mod files;
 pub(super) mod inside;
 mod mounts;
 mod process;
+mod remount;
 mod root;
 
 use std::collections::VecDeque;
@@ -36,8 +37,12 @@ pub(super) struct Site {
     /// Where what vanishes with the container is.
     stage: Option<OwnedFd>,
     root: Option<Inside>,
+    /// The host's /dev, read-only.
+    nodes: Option<OwnedFd>,
     /// An empty directory, to mask others with.
     void: Option<OwnedFd>,
+    /// `--read-only`.
+    is_read_only: bool,
     hostname: String,
     /// What the monitor says of the network.
     name_server: Option<String>,
@@ -59,7 +64,9 @@ impl Site {
             sources: VecDeque::new(),
             stage: None,
             root: None,
+            nodes: None,
             void: None,
+            is_read_only: false,
             hostname: String::new(),
             name_server: None,
         }
@@ -103,7 +110,7 @@ fn apply(step: &Step, site: &mut Site) -> Result<(), Why> {
         Step::MakeStage => root::make_stage(site),
         Step::MakeRoot(root) => root::make(site, root),
         Step::Mount(mount) => mounts::mount(site, mount),
-        Step::Devices => devices::put(site.root()?),
+        Step::Devices => devices::put(site),
         Step::Console => devices::put_console(site.root()?),
         Step::NameHost(name) => files::name_host(site, name),
         Step::PutFile(file) => files::put(site, *file),

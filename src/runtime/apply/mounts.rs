@@ -6,13 +6,12 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
-use nix::fcntl::{OFlag, open};
+use nix::fcntl::OFlag;
 use nix::mount::{MsFlags, mount as mount_2};
-use nix::sys::stat::{Mode, SFlag, fstat, major, minor, mkdirat};
-use nix::sys::statvfs::{FsFlags, fstatvfs};
+use nix::sys::stat::{Mode, fstat, mkdirat};
 
 use super::inside::{Inside, Kind, Links, kind, path_of};
-use super::{Site, Why};
+use super::{Site, Why, devices, remount};
 use crate::runtime::spec::{Mount, Source};
 use crate::sys::{HowFar, attach_mount, clone_tree, restrict_mount};
 
@@ -55,7 +54,7 @@ pub(super) fn mount(site: &mut Site, mount: &Mount) -> Result<(), Why> {
             let data = Some(data.as_ref()).filter(|data| !data.is_empty());
             match mount_2(Some(*kind), path_of(&place).as_str(), Some(*kind), mount.flags, data) {
                 // Where the network is the host's, a user namespace may not have its own sysfs (sysfs(5)).
-                Err(Errno::EPERM) if *kind == "sysfs" => bind_sysfs(root, &place, path),
+                Err(Errno::EPERM) if *kind == "sysfs" => bind_sysfs(site, &place, mount),
                 other => other.map_err(Why::from),
             }
         }
@@ -70,8 +69,8 @@ pub(super) fn mount(site: &mut Site, mount: &Mount) -> Result<(), Why> {
                 return Err(Why::Link(path.to_owned()));
             }
             let flags = if *read_only { mount.flags | MsFlags::MS_RDONLY } else { mount.flags };
-            attach_mount(source.as_fd(), place.as_fd())?;
-            restrict(&source, flags, HowFar::Tree)
+            attach(&source, &place, flags)?;
+            site.root.as_mut().ok_or(Why::OutOfOrder)?.note_bound(&source)
         }
     }
 }
@@ -82,10 +81,33 @@ fn is_root(root: &Inside, place: &OwnedFd) -> Result<bool, Why> {
     Ok((root.st_dev, root.st_ino) == (place.st_dev, place.st_ino))
 }
 
-fn bind_sysfs(root: &Inside, place: &OwnedFd, path: &Path) -> Result<(), Why> {
-    let source = open("/sys", OFlag::O_PATH | OFlag::O_CLOEXEC, Mode::empty())?;
-    bind(&source, place, MsFlags::MS_REC)?;
-    restrict(&reopen(root, path)?, MsFlags::MS_RDONLY, HowFar::Tree)
+/// What hosts mount in /sys, and a sysfs of its own does not have.
+const IN_SYSFS: [&str; 8] = [
+    "/sys/fs/bpf",
+    "/sys/fs/cgroup",
+    "/sys/fs/fuse/connections",
+    "/sys/fs/pstore",
+    "/sys/kernel/config",
+    "/sys/kernel/debug",
+    "/sys/kernel/security",
+    "/sys/kernel/tracing",
+];
+
+/// The host's, with what is mounted in it: without that the kernel lets no user namespace bind it.
+fn bind_sysfs(site: &mut Site, place: &OwnedFd, mount: &Mount) -> Result<(), Why> {
+    attach(&tree(Path::new("/sys"))?, place, mount.flags)?;
+    IN_SYSFS.iter().try_for_each(|path| mask(site, path))
+}
+
+/// Mounts there what is mounted nowhere, with less than it has.
+pub(super) fn attach(tree: &OwnedFd, place: &OwnedFd, flags: MsFlags) -> Result<(), Why> {
+    attach_mount(tree.as_fd(), place.as_fd())?;
+    restrict(tree, flags, HowFar::Tree)
+}
+
+/// Binds one file, so that it cannot be changed there.
+pub(super) fn bind_read_only(file: &OwnedFd, place: &OwnedFd) -> Result<(), Why> {
+    attach(&tree(Path::new(&path_of(file)))?, place, MsFlags::MS_RDONLY)
 }
 
 pub(super) fn bind(source: &OwnedFd, place: &OwnedFd, recursive: MsFlags) -> Result<(), Why> {
@@ -110,26 +132,10 @@ pub(super) fn restrict(mount: &OwnedFd, flags: MsFlags, how_far: HowFar) -> Resu
     ];
     let attributes = attributes.iter().filter(|(flag, _)| flags.contains(*flag)).fold(0, |all, (_, one)| all | one);
     match restrict_mount(mount.as_fd(), attributes, how_far) {
-        // Linux before 5.12, or a filter that does not know it. What is mounted in the mount stays as it is there.
-        Err(Errno::ENOSYS | Errno::EPERM) => remount(mount, flags),
+        // Linux before 5.12, or a filter that does not know it.
+        Err(Errno::ENOSYS | Errno::EPERM) => remount::restrict(mount, flags, how_far),
         other => other.map_err(Why::from),
     }
-}
-
-/// The same by mount(2), which would give back what is not named.
-fn remount(mount: &OwnedFd, flags: MsFlags) -> Result<(), Why> {
-    let kept = [
-        (FsFlags::ST_RDONLY, MsFlags::MS_RDONLY),
-        (FsFlags::ST_NOSUID, MsFlags::MS_NOSUID),
-        (FsFlags::ST_NODEV, MsFlags::MS_NODEV),
-        (FsFlags::ST_NOEXEC, MsFlags::MS_NOEXEC),
-        (FsFlags::ST_NOATIME, MsFlags::MS_NOATIME),
-        (FsFlags::ST_NODIRATIME, MsFlags::MS_NODIRATIME),
-    ];
-    let has = fstatvfs(mount)?.flags();
-    let kept = kept.iter().filter(|(had, _)| has.contains(*had)).fold(flags, |all, (_, flag)| all | *flag);
-    let flags = MsFlags::MS_REMOUNT | MsFlags::MS_BIND | kept;
-    mount_2(NOTHING, path_of(mount).as_str(), NOTHING, flags, NOTHING).map_err(Why::from)
 }
 
 /// Puts nothing in its place, if it is there.
@@ -141,7 +147,7 @@ pub(super) fn mask(site: &mut Site, path: &str) -> Result<(), Why> {
     };
     match kind(&place)? {
         Kind::File => {
-            let null = device("null", 1, 3)?;
+            let null = devices::find(devices::nodes(site)?, "null", 1, 3)?;
             bind(&null, &place, MsFlags::empty())
         }
         Kind::Directory => {
@@ -159,20 +165,6 @@ fn void(site: &mut Site) -> Result<&OwnedFd, Why> {
         site.void = Some(super::root::open_beneath(stage, "void")?);
     }
     site.void.as_ref().ok_or(Why::OutOfOrder)
-}
-
-/// A device of the host, which it is told to be by its numbers: by its name alone it could be anything.
-pub(super) fn device(name: &'static str, major_number: u64, minor_number: u64) -> Result<OwnedFd, Why> {
-    let path = Path::new("/dev").join(name);
-    let device = open(&path, OFlag::O_PATH | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC, Mode::empty());
-    let device = device.map_err(Why::of(&path))?;
-    let status = fstat(&device)?;
-    let is_character = status.st_mode & SFlag::S_IFMT.bits() == SFlag::S_IFCHR.bits();
-    if is_character && (major(status.st_rdev), minor(status.st_rdev)) == (major_number, minor_number) {
-        Ok(device)
-    } else {
-        Err(Why::NotThatDevice(name))
-    }
 }
 
 /// What is there can be read, not written to.

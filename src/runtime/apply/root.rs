@@ -3,8 +3,9 @@
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::path::Path;
 
+use log::debug;
 use nix::errno::Errno;
-use nix::fcntl::{OFlag, open, openat};
+use nix::fcntl::{AtFlags, OFlag, open, openat};
 use nix::mount::{MntFlags, MsFlags, mount as mount_2, umount2};
 use nix::sys::stat::{FchmodatFlags, Mode, fchmodat, fstat, mkdirat};
 use nix::sys::statfs::{FsType, OVERLAYFS_SUPER_MAGIC, fstatfs};
@@ -15,6 +16,7 @@ use super::mounts::{restrict, tree};
 use super::{Site, Upper, Why};
 use crate::runtime::ids::are_in_user_namespace;
 use crate::runtime::spec::{Changes, Root};
+use crate::runtime::submounts::first_below;
 use crate::sys::{HowFar, attach_mount, mount_tmpfs};
 
 /// A directory to mount on or to mount; not opened.
@@ -37,32 +39,40 @@ pub(super) fn open_parts(site: &mut Site, root: &Root) -> Result<(), Why> {
         site.whole = Some(tree(layer)?);
     }
     if let Changes::Kept(dir) = &root.changes {
-        let is_new = make_upper(&open_directory(dir)?, &site.layers).map_err(|why| why.within(dir))?;
-        log::debug!(event = "upper"; "{}/upper {}", dir.display(), if is_new { "is new" } else { "is used again" });
-        let [upper, work] = ["upper", "work"].map(|name| open_directory(&dir.join(name)));
-        site.upper = Some(Upper { upper: upper?, work: work? });
+        site.upper = Some(make_upper(&open_directory(dir)?, &site.layers).map_err(|why| why.within(dir))?);
     }
     Ok(())
 }
 
 /// Where an overlay keeps what is written, and where it prepares that. The root inside looks as the upper directory does:
-/// a new one is like the layer below. Says whether it was made.
-fn make_upper(dir: &OwnedFd, layers: &[OwnedFd]) -> Result<bool, Why> {
-    let make = |name: &'static str, mode| match mkdirat(dir, name, Mode::from_bits_truncate(mode)) {
-        Ok(()) => Ok(true),
-        Err(Errno::EEXIST) => Ok(false),
-        Err(errno) => Err(Why::File(name.into(), errno)),
-    };
-    make("work", 0o700)?;
-    let is_new = make("upper", 0o755)?;
+/// a new one is like the layer below.
+fn make_upper(dir: &OwnedFd, layers: &[OwnedFd]) -> Result<Upper, Why> {
+    let (work, _) = make_part(dir, "work", 0o700)?;
+    let (upper, is_new) = make_part(dir, "upper", 0o755)?;
+    debug!(event = "upper"; "the upper directory {}", if is_new { "is new" } else { "is used again" });
     if let Some(layer) = layers.first().filter(|_| is_new) {
         let status = fstat(layer)?;
         let (user, group) = (Uid::from_raw(status.st_uid), Gid::from_raw(status.st_gid));
         // Of an owner that the user namespace does not have it cannot be.
-        let _ = fchownat(dir, "upper", Some(user), Some(group), nix::fcntl::AtFlags::AT_SYMLINK_NOFOLLOW);
-        fchmodat(dir, "upper", Mode::from_bits_truncate(status.st_mode), FchmodatFlags::FollowSymlink)?;
+        let _ = fchownat(&upper, ".", Some(user), Some(group), AtFlags::empty());
+        fchmodat(&upper, ".", Mode::from_bits_truncate(status.st_mode), FchmodatFlags::FollowSymlink)?;
     }
-    Ok(is_new)
+    Ok(Upper { upper, work })
+}
+
+/// A directory in that one, and whether it was made. Who owns that one may have put a link there, which is not followed.
+fn make_part(dir: &OwnedFd, name: &'static str, mode: u32) -> Result<(OwnedFd, bool), Why> {
+    let is_new = match mkdirat(dir, name, Mode::from_bits_truncate(mode)) {
+        Ok(()) => true,
+        Err(Errno::EEXIST) => false,
+        Err(errno) => return Err(Why::File(name.into(), errno)),
+    };
+    let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
+    match openat(dir, name, flags, Mode::empty()) {
+        Ok(part) => Ok((part, is_new)),
+        Err(Errno::ENOTDIR | Errno::ELOOP) => Err(Why::NotADirectory(name.into())),
+        Err(errno) => Err(Why::File(name.into(), errno)),
+    }
 }
 
 /// Over the first layer: that is a directory which is surely there, and nobody needs it by its path any more.
@@ -89,13 +99,12 @@ pub(super) fn make(site: &mut Site, root: &Root) -> Result<(), Why> {
         }
         Changes::Vanish | Changes::Kept(_) => {
             if site.upper.is_none() {
-                make_upper(stage, &site.layers)?;
-                let [upper, work] = ["upper", "work"].map(|name| open_beneath(stage, name));
-                site.upper = Some(Upper { upper: upper?, work: work? });
+                site.upper = Some(make_upper(stage, &site.layers)?);
             }
-            mount_overlay(site, &place)?;
+            mount_overlay(site, &place).map_err(|why| explained(why, root))?;
         }
     }
+    site.is_read_only = root.read_only;
     site.root = Some(Inside::new(open_beneath(site.stage()?, "root")?));
     Ok(())
 }
@@ -112,6 +121,16 @@ fn mount_overlay(site: &Site, place: &OwnedFd) -> Result<(), Why> {
     let done =
         mount_2(Some("overlay"), path_of(place).as_str(), Some("overlay"), MsFlags::MS_NODEV, Some(data.as_str()));
     done.map_err(|errno| Why::Overlay(errno, overlay_hint(errno, upper)))
+}
+
+/// A user namespace may not uncover what lies under a mount, as an overlay would (since Linux 5.14).
+fn explained(why: Why, root: &Root) -> Why {
+    match why {
+        Why::Overlay(Errno::EINVAL, _) if are_in_user_namespace() => {
+            root.layers.iter().find_map(|layer| first_below(layer)).map_or(why, Why::Submount)
+        }
+        why => why,
+    }
 }
 
 /// What the kernel tells in its log alone.
@@ -149,7 +168,7 @@ pub(super) fn leave_host(site: &mut Site) -> Result<(), Why> {
     umount2(".", MntFlags::MNT_DETACH)?;
     chdir("/")?;
     // What is of the host.
-    (site.stage, site.root, site.void, site.upper) = (None, None, None, None);
+    (site.stage, site.root, site.nodes, site.void, site.upper) = (None, None, None, None, None);
     site.layers.clear();
     Ok(())
 }
