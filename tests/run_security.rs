@@ -41,9 +41,9 @@ fn the_file_of_process_1_cannot_be_written_to() {
         try /proc/1/exe
         mount -o remount,rw /run/supervise/bin/supervise 2>/dev/null; mount -o remount,bind,rw /sbin/init 2>/dev/null
         try /proc/1/exe; try /run/supervise/bin/supervise; try /sbin/poweroff
-        exec 9</proc/1/exe; try /proc/self/fd/9
+        exec 9</run/supervise/bin/supervise; try /proc/self/fd/9
         perl -e 'open(F, \"+<\", \"/proc/1/exe\") and print \"got in by perl\n\"'
-        cp /proc/1/exe /tmp/copy && cmp /tmp/copy /proc/1/exe && echo done";
+        cp /run/supervise/bin/supervise /tmp/copy && cmp /tmp/copy /sbin/poweroff && echo done";
     for options in [&[][..], &["--cap-add", "ALL"]] {
         is_held(&script(&scene, options, &root, attack));
     }
@@ -264,6 +264,26 @@ fn processes_of_the_host_are_neither_seen_nor_reached() {
 }
 
 #[test]
+fn process_1_cannot_be_traced_and_ends_when_it_is_told() {
+    let Some(root) = root(BOOKWORM) else { return };
+    let scene = Scene::new();
+    // PTRACE_ATTACH, PTRACE_SEIZE; its memory and its environment.
+    let attack = "
+        perl -e 'for (16, 0x4206) { print \"got in by ptrace\n\" if syscall(101, $_, 1, 0, 0) == 0 }'
+        ( : </proc/1/mem ) 2>/dev/null && echo got in by its memory
+        ( head -c 1 /proc/1/environ ) >/dev/null 2>&1 && echo got in by its environment
+        readlink /proc/1/exe && echo got in by its file
+        echo done; exec sleep 1000";
+    for options in [&[][..], &["--user-ns"]] {
+        let mut run = contained::start(&scene, options, &root, &["sh", "-c", attack]);
+        run.expect("done");
+        run.signal(15);
+        assert_eq!(run.wait(), Exit::Code(143));
+    }
+    scene.nothing_is_left();
+}
+
+#[test]
 fn no_capability_is_regained() {
     let Some(root) = root(BOOKWORM) else { return };
     let scene = Scene::new();
@@ -304,7 +324,7 @@ fn on_an_older_kernel_it_is_done_in_another_way() {
     let Some(root) = root(BUSYBOX) else { return };
     let scene = Scene::new();
     let bind = format!("{}:/srv:ro", scene.folder().display());
-    let held = "echo x >/srv/x; echo x >/x; echo x >/proc/sysrq-trigger; ls /sys/firmware | wc -l; cmp /proc/1/exe /sbin/poweroff && echo done";
+    let held = "echo x >/srv/x; echo x >/x; echo x >/proc/sysrq-trigger; ls /sys/firmware | wc -l; cmp /run/supervise/bin/supervise /sbin/poweroff && echo done";
     for (call, error) in
         [("mount_setattr", "ENOSYS"), ("keyctl", "ENOSYS"), ("keyctl", "EPERM"), ("close_range", "ENOSYS")]
     {
