@@ -284,6 +284,26 @@ fn process_1_cannot_be_traced_and_ends_when_it_is_told() {
 }
 
 #[test]
+fn a_standard_stream_is_no_way_to_the_files_of_the_host() {
+    let Some(root) = root(BUSYBOX) else { return };
+    let scene = Scene::new();
+    for (fd, name) in ["input", "output", "error"].iter().enumerate() {
+        let mut run = contained::command(&scene, &[], &root, &["cat", &format!("/proc/self/fd/{fd}/etc/shadow")]);
+        let directory = || std::process::Stdio::from(fs::File::open("/").expect("it can be opened"));
+        match fd {
+            0 => run.stdin(directory()),
+            1 => run.stdout(directory()),
+            _ => run.stderr(directory()),
+        };
+        let output = run.output().expect("it runs");
+        assert_eq!((output.status.code(), &output.stdout[..]), (Some(125), &b""[..]), "{output:?}");
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(fd == 2 || said.contains(&format!("standard {name} is a directory")), "{said}");
+    }
+    scene.nothing_is_left();
+}
+
+#[test]
 fn no_capability_is_regained() {
     let Some(root) = root(BOOKWORM) else { return };
     let scene = Scene::new();
