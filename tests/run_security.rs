@@ -304,6 +304,17 @@ fn a_standard_stream_is_no_way_to_the_files_of_the_host() {
 }
 
 #[test]
+fn a_user_inside_does_not_become_root_unless_that_is_asked_for() {
+    let Some(root) = root(BOOKWORM) else { return };
+    let scene = Scene::new();
+    let told = "grep NoNewPrivs /proc/1/status /proc/self/status | cut -f2 | sort -u
+        cp /usr/bin/id /root/id; chmod 711 /root; chmod 4755 /root/id
+        setpriv --reuid 33 --regid 33 --clear-groups /root/id -u";
+    ends(&script(&scene, &[], &root, told), 0, &["1", "33"]);
+    ends(&script(&scene, &["--new-privs"], &root, told), 0, &["0", "0"]);
+}
+
+#[test]
 fn no_capability_is_regained() {
     let Some(root) = root(BOOKWORM) else { return };
     let scene = Scene::new();

@@ -87,6 +87,7 @@ pub(crate) enum Id {
     Net,
     Hostname,
     UserNs,
+    NewPrivs,
     CapAdd,
     Memory,
     Cpus,

@@ -182,6 +182,7 @@ fn process(
         directory: Path::new("/").join(directory),
         capabilities,
         filter: order.asked.filter,
+        no_new_privileges: !order.asked.new_privileges,
     })
 }
 
