@@ -183,7 +183,7 @@ fn a_stop_is_obeyed_while_the_helper_of_the_network_begins() {
     scene.executable("slirp4netns", b"#!/bin/sh\necho begun >\"${0%/*}/begun\"; exec sleep 1000\n");
     let path = |folder: &Path| format!("{}:{}", folder.display(), std::env::var("PATH").unwrap_or_default());
     let mut command = contained::command(&scene, &["--net", "user"], &root, &["true"]);
-    command.env("PATH", path(&scene.folder()));
+    command.env("PATH", path(scene.folder()));
     let mut run = contained::begin(&scene, command);
     scene.deadline.until("the helper", || scene.folder().join("begun").exists().then_some(()));
     send(run.outer_pid(), 15, 1);
@@ -192,7 +192,7 @@ fn a_stop_is_obeyed_while_the_helper_of_the_network_begins() {
     scene.executable("slirp4netns", b"#!/bin/sh\necho no tap; exit 1\n");
     scene.executable("pasta", b"#!/bin/sh\necho no tun; exit 1\n");
     let mut command = contained::command(&scene, &["--net", "user"], &root, &["true"]);
-    command.env("PATH", path(&scene.folder()));
+    command.env("PATH", path(scene.folder()));
     let ended = contained::begin(&scene, command).end();
     harness::running::refused(&ended, &["slirp4netns has ended: no tap; pasta has ended: no tun"]);
 }
