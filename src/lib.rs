@@ -33,6 +33,9 @@ pub fn run(words: Words, mut environment: Environment) -> u8 {
     // First of all: a signal that finds no mask is lost, and a PID 1 would never know.
     let entry = block_all();
     let surroundings = surroundings::Surroundings::take(&mut environment);
+    if surroundings.is_in_our_container() {
+        forbid_tracing();
+    }
     let called = called_as(&words, surroundings.is_pid_1());
     let entry = match entry {
         Ok(entry) => entry,
@@ -79,6 +82,17 @@ pub fn run(words: Words, mut environment: Environment) -> u8 {
             error!("{wrong}");
             cli::exit::FAILURE
         }
+    }
+}
+
+/// Who traces process 1 stops it, and what is asked of it then is never done. execve(2) has allowed it again, and nothing
+/// else is in the container yet.
+fn forbid_tracing() {
+    if let Err(errno) = nix::sys::prctl::set_dumpable(false) {
+        log::warn!(
+            "cannot forbid to be traced: {}; root in the container can",
+            supervise_init::sys::Errno(errno as i32)
+        );
     }
 }
 

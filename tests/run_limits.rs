@@ -105,8 +105,31 @@ fn what_a_killed_monitor_has_left_the_next_one_removes() {
     run.wait();
     scene.deadline.until("the end of all", || scene.marked().is_empty().then_some(()));
     assert_eq!(groups_of(monitor).len(), 1, "nobody was there to remove it");
-    ends(&script(&scene, &["--pids", "50"], &root, "echo next"), 0, &["next"]);
+    // Also one that has no limits itself.
+    ends(&script(&scene, &[], &root, "echo next"), 0, &["next"]);
     assert_eq!(groups_of(monitor).len(), 0);
+}
+
+#[test]
+fn a_directory_of_a_killed_monitor_is_removed_and_no_other() {
+    let Some(root) = root(BUSYBOX) else { return };
+    let scene = Scene::new();
+    let tmp = scene.folder().join("tmp");
+    fs::create_dir(&tmp).expect("the folder is ours");
+    let ourselves = std::process::id();
+    let stat = fs::read_to_string("/proc/self/stat").expect("we run");
+    let start = stat.rsplit_once(") ").expect("it has a name").1.split(' ').nth(19).expect("it has a start");
+    // A number that is given again, one that nobody has, one of a process that runs; and what is not ours.
+    let gone = [format!("supervise-{ourselves}-1-0123456789ab"), "supervise-4194304-1-0123456789ab".to_owned()];
+    let kept = [format!("supervise-{ourselves}-{start}-0123456789ab"), "supervise-4194304".to_owned()];
+    for name in gone.iter().chain(&kept) {
+        fs::create_dir(tmp.join(name)).expect("the folder is ours");
+        fs::write(tmp.join(name).join("network.log"), "").expect("the folder is ours");
+    }
+    let mut run = contained::command(&scene, &[], &root, &["true"]);
+    assert!(run.env("TMPDIR", &tmp).output().expect("it runs").status.success());
+    assert_eq!(gone.iter().filter(|name| tmp.join(name).exists()).count(), 0);
+    assert!(kept.iter().all(|name| tmp.join(name).exists()));
 }
 
 #[test]
@@ -153,6 +176,28 @@ fn its_network_is_what_was_asked_for() {
 }
 
 #[test]
+fn a_stop_is_obeyed_while_the_helper_of_the_network_begins() {
+    let Some(root) = root(BUSYBOX) else { return };
+    let scene = Scene::new();
+    // One that says nothing and does not end; and both of them, which fail, each with its reason.
+    scene.executable("slirp4netns", b"#!/bin/sh\necho begun >\"${0%/*}/begun\"; exec sleep 1000\n");
+    let path = |folder: &Path| format!("{}:{}", folder.display(), std::env::var("PATH").unwrap_or_default());
+    let mut command = contained::command(&scene, &["--net", "user"], &root, &["true"]);
+    command.env("PATH", path(scene.folder()));
+    let mut run = contained::begin(&scene, command);
+    scene.deadline.until("the helper", || scene.folder().join("begun").exists().then_some(()));
+    send(run.outer_pid(), 15, 1);
+    assert_eq!(run.wait(), Exit::Code(143));
+    scene.nothing_is_left();
+    scene.executable("slirp4netns", b"#!/bin/sh\necho no tap; exit 1\n");
+    scene.executable("pasta", b"#!/bin/sh\necho no tun; exit 1\n");
+    let mut command = contained::command(&scene, &["--net", "user"], &root, &["true"]);
+    command.env("PATH", path(scene.folder()));
+    let ended = contained::begin(&scene, command).end();
+    harness::running::refused(&ended, &["slirp4netns has ended: no tap; pasta has ended: no tun"]);
+}
+
+#[test]
 fn a_helper_connects_it_and_goes_with_it() {
     let Some(root) = root(BUSYBOX) else { return };
     let is_there =
@@ -180,6 +225,9 @@ fn a_helper_connects_it_and_goes_with_it() {
     let names = fs::read_dir(std::env::temp_dir()).expect("it is there").flatten().map(|entry| entry.file_name());
     assert!(!names.into_iter().any(|name| name.to_string_lossy().starts_with(&left)), "a directory is left");
     // And it is said where there is none.
+    let mut run = contained::command(&scene, &["--net", "user"], &root, &["true"]);
+    run.env("TMPDIR", "/nonexistent/tmp");
+    harness::running::refused(&contained::begin(&scene, run).end(), &["/nonexistent/tmp/supervise-", "TMPDIR"]);
     let mut run = contained::command(&scene, &["--net", "user"], &root, &["true"]);
     let ended = contained::begin(&scene, {
         run.env("PATH", "/nonexistent");

@@ -31,9 +31,9 @@ fn the_file_of_process_1_cannot_be_written_to() {
         try /proc/1/exe
         mount -o remount,rw /run/supervise/bin/supervise 2>/dev/null; mount -o remount,bind,rw /sbin/init 2>/dev/null
         try /proc/1/exe; try /run/supervise/bin/supervise; try /sbin/poweroff
-        exec 9</proc/1/exe; try /proc/self/fd/9
+        exec 9</run/supervise/bin/supervise; try /proc/self/fd/9
         perl -e 'open(F, \"+<\", \"/proc/1/exe\") and print \"got in by perl\n\"'
-        cp /proc/1/exe /tmp/copy && cmp /tmp/copy /proc/1/exe && echo done";
+        cp /run/supervise/bin/supervise /tmp/copy && cmp /tmp/copy /sbin/poweroff && echo done";
     for options in [&[][..], &["--cap-add", "ALL"]] {
         is_held(&script(&scene, options, &root, attack));
     }
@@ -254,6 +254,57 @@ fn processes_of_the_host_are_neither_seen_nor_reached() {
 }
 
 #[test]
+fn process_1_cannot_be_traced_and_ends_when_it_is_told() {
+    let Some(root) = root(BOOKWORM) else { return };
+    let scene = Scene::new();
+    // PTRACE_ATTACH, PTRACE_SEIZE; its memory and its environment.
+    let attack = "
+        perl -e 'for (16, 0x4206) { print \"got in by ptrace\n\" if syscall(101, $_, 1, 0, 0) == 0 }'
+        ( : </proc/1/mem ) 2>/dev/null && echo got in by its memory
+        ( head -c 1 /proc/1/environ ) >/dev/null 2>&1 && echo got in by its environment
+        readlink /proc/1/exe && echo got in by its file
+        echo done; exec sleep 1000";
+    for options in [&[][..], &["--user-ns"]] {
+        let mut run = contained::start(&scene, options, &root, &["sh", "-c", attack]);
+        run.expect("done");
+        run.signal(15);
+        assert_eq!(run.wait(), Exit::Code(143));
+    }
+    scene.nothing_is_left();
+}
+
+#[test]
+fn a_standard_stream_is_no_way_to_the_files_of_the_host() {
+    let Some(root) = root(BUSYBOX) else { return };
+    let scene = Scene::new();
+    for (fd, name) in ["input", "output", "error"].iter().enumerate() {
+        let mut run = contained::command(&scene, &[], &root, &["cat", &format!("/proc/self/fd/{fd}/etc/shadow")]);
+        let directory = || std::process::Stdio::from(fs::File::open("/").expect("it can be opened"));
+        match fd {
+            0 => run.stdin(directory()),
+            1 => run.stdout(directory()),
+            _ => run.stderr(directory()),
+        };
+        let output = run.output().expect("it runs");
+        assert_eq!((output.status.code(), &output.stdout[..]), (Some(125), &b""[..]), "{output:?}");
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(fd == 2 || said.contains(&format!("standard {name} is a directory")), "{said}");
+    }
+    scene.nothing_is_left();
+}
+
+#[test]
+fn a_user_inside_does_not_become_root_unless_that_is_asked_for() {
+    let Some(root) = root(BOOKWORM) else { return };
+    let scene = Scene::new();
+    let told = "grep NoNewPrivs /proc/1/status /proc/self/status | cut -f2 | sort -u
+        cp /usr/bin/id /root/id; chmod 711 /root; chmod 4755 /root/id
+        setpriv --reuid 33 --regid 33 --clear-groups /root/id -u";
+    ends(&script(&scene, &[], &root, told), 0, &["1", "33"]);
+    ends(&script(&scene, &["--new-privs"], &root, told), 0, &["0", "0"]);
+}
+
+#[test]
 fn no_capability_is_regained() {
     let Some(root) = root(BOOKWORM) else { return };
     let scene = Scene::new();
@@ -294,7 +345,7 @@ fn on_an_older_kernel_it_is_done_in_another_way() {
     let Some(root) = root(BUSYBOX) else { return };
     let scene = Scene::new();
     let bind = format!("{}:/srv:ro", scene.folder().display());
-    let held = "echo x >/srv/x; echo x >/x; echo x >/proc/sysrq-trigger; ls /sys/firmware | wc -l; cmp /proc/1/exe /sbin/poweroff && echo done";
+    let held = "echo x >/srv/x; echo x >/x; echo x >/proc/sysrq-trigger; ls /sys/firmware | wc -l; cmp /run/supervise/bin/supervise /sbin/poweroff && echo done";
     for (call, error) in
         [("mount_setattr", "ENOSYS"), ("keyctl", "ENOSYS"), ("keyctl", "EPERM"), ("close_range", "ENOSYS")]
     {

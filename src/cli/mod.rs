@@ -185,7 +185,7 @@ impl Options {
             // `shims`, `ctl`, `run` and the clients read their own themselves.
             Id::Help | Id::Version | Id::Inits | Id::Divert | Id::Remove | Id::Json | Id::Check => {}
             Id::Upper | Id::Writable | Id::ReadOnly | Id::Bind | Id::Tmpfs => {}
-            Id::Net | Id::Hostname | Id::UserNs | Id::CapAdd | Id::Seccomp | Id::DryRun => {}
+            Id::Net | Id::Hostname | Id::UserNs | Id::NewPrivs | Id::CapAdd | Id::Seccomp | Id::DryRun => {}
             Id::Memory | Id::Cpus | Id::Pids => {}
             Id::Halt
             | Id::Poweroff

@@ -90,6 +90,7 @@ pub(crate) enum Id {
     Net,
     Hostname,
     UserNs,
+    NewPrivs,
     CapAdd,
     Memory,
     Cpus,

@@ -125,6 +125,7 @@ impl Said {
                 let why = |why| Wrong::Unfit(given, value, Box::new(why));
                 self.asked.capabilities.take(text()?).map_err(why)?;
             }
+            Id::NewPrivs => self.asked.new_privileges = true,
             Id::UserNs => self.asked.user_namespace = true,
             Id::DryRun => self.asked.dry_run = true,
             _ => {}

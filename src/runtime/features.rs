@@ -4,6 +4,8 @@
 mod attempt;
 mod print;
 
+use std::fs::File;
+
 use nix::errno::Errno;
 use nix::sched::CloneFlags;
 use nix::unistd::{AccessFlags, access, geteuid};
@@ -166,11 +168,20 @@ fn ids(by: By) -> Vec<(&'static str, Answer)> {
     vec![("range", range)]
 }
 
+/// What both make the interface by.
+const TUN: &str = "/dev/net/tun";
+
 fn network() -> Vec<(&'static str, Answer)> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let found = |tool: Tool| match tool.find(&path) {
-        Some(file) => Answer::Yes(file.display().to_string()),
         None => Answer::No("not installed".to_owned()),
+        Some(file) => match File::options().read(true).write(true).open(TUN) {
+            Ok(_) => Answer::Yes(file.display().to_string()),
+            Err(error) => {
+                let errno = sys::Errno(error.raw_os_error().unwrap_or(libc::EIO));
+                Answer::No(format!("{} needs {TUN}: {errno}", file.display()))
+            }
+        },
     };
     [Tool::Pasta, Tool::Slirp4netns].map(|tool| (tool.name(), found(tool))).into()
 }

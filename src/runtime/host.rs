@@ -4,15 +4,16 @@
 use std::ffi::OsStr;
 use std::fs::{self, DirBuilder};
 use std::io;
-use std::os::unix::ffi::OsStrExt as _;
-use std::os::unix::fs::DirBuilderExt as _;
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use log::{debug, warn};
-use supervise_init::sys::Pid;
+use nix::unistd::geteuid;
+use supervise_init::sys::{Errno, Pid, this_process};
 
 use super::cgroup::{self, Group, Limits};
+use super::monitor::Unserved;
 use super::network::{self, Running};
 
 /// How long the kernel may take to let a cgroup go after its last process has ended.
@@ -28,6 +29,8 @@ const NAME: &str = "supervise-";
 pub(super) struct OnHost {
     group: Option<Group>,
     network: Option<Running>,
+    /// What others have left, and could not be removed yet.
+    left: Vec<PathBuf>,
 }
 
 impl OnHost {
@@ -37,8 +40,7 @@ impl OnHost {
             return;
         }
         let host = cgroup::Host::ours();
-        remove_left_behind(&host);
-        let (group, troubles) = Group::make(&host, &format!("{NAME}{}-{id}", std::process::id()), limits);
+        let (group, troubles) = Group::make(&host, &name(id), limits);
         troubles.iter().for_each(|trouble| warn!("{trouble}"));
         self.group = Some(group);
     }
@@ -49,15 +51,38 @@ impl OnHost {
     }
 
     /// Connects its network, and returns the name server that this has.
-    pub(super) fn connect(&mut self, child: Pid, path: Option<&OsStr>, id: &str) -> Result<&'static str, String> {
+    pub(super) fn connect(&mut self, child: Pid, path: Option<&OsStr>, id: &str) -> Result<&'static str, Unserved> {
         // It is needed only until the helper has said that it is ready.
-        let folder = Folder::new(id).map_err(|error| format!("cannot make a directory for its network: {error}"))?;
+        let folder = Folder::new(id).map_err(Unserved::Failed)?;
         let path = path.unwrap_or(OsStr::new("/usr/local/bin:/usr/bin:/bin"));
-        let running = network::start(child, path, &folder.0, CONNECTION).map_err(|error| error.to_string())?;
+        let running = network::start(child, path, &folder.0, CONNECTION).map_err(|error| match error {
+            network::Error::Asked(signal) => Unserved::Asked(signal),
+            error => Unserved::Failed(error.to_string()),
+        })?;
         debug!(event = "network"; "{} has connected the container", running.tool().name());
         let server = running.tool().name_server();
         self.network = Some(running);
         Ok(server)
+    }
+
+    /// Removes what containers have left whose monitor was killed: they have died with it. What is still dying is tried
+    /// again at our own end.
+    pub(super) fn remove_left_behind(&mut self) {
+        // Without /proc nobody can be told to be gone.
+        if start_time(this_process()).is_none() {
+            return;
+        }
+        let host = cgroup::Host::ours();
+        let homes = ["memory", "cpu", "pids"].iter().filter_map(|controller| Some(host.home(controller)?.1.directory));
+        // In v2 a group may be beside ours.
+        let mut places: Vec<PathBuf> =
+            homes.flat_map(|home| [home.parent().map(Path::to_owned), Some(home)]).flatten().collect();
+        places.push(std::env::temp_dir());
+        places.sort();
+        places.dedup();
+        let entries = places.iter().flat_map(|place| fs::read_dir(place).into_iter().flatten().flatten());
+        let left: Vec<PathBuf> = entries.map(|entry| entry.path()).filter(|path| is_left_behind(path)).collect();
+        self.left = left.into_iter().filter(|path| !remove_one(path)).collect();
     }
 
     /// When all of its processes have ended: says whether the kernel has killed some of them, and removes it all.
@@ -65,6 +90,8 @@ impl OnHost {
         if let Some(running) = self.network.take() {
             running.stop(PATIENCE);
         }
+        // What stays is for the next one.
+        self.left.retain(|path| !remove_one(path));
         let Some(group) = self.group.take() else { return };
         match group.oom_kills() {
             0 => {}
@@ -85,15 +112,25 @@ impl Drop for OnHost {
     }
 }
 
+/// What we make is called so: our number, and when we began, because a number is given again.
+fn name(id: &str) -> String {
+    let ourselves = this_process();
+    format!("{NAME}{ourselves}-{}-{id}", start_time(ourselves).unwrap_or(0))
+}
+
 /// A directory of ours alone.
 #[derive(Debug)]
 struct Folder(PathBuf);
 
 impl Folder {
-    fn new(id: &str) -> io::Result<Folder> {
-        let name = format!("{NAME}{}-{id}", std::process::id());
-        let path = std::env::temp_dir().join(name);
-        DirBuilder::new().mode(0o700).create(&path)?;
+    fn new(id: &str) -> Result<Folder, String> {
+        let path = std::env::temp_dir().join(name(id));
+        let made = DirBuilder::new().mode(0o700).create(&path);
+        let failed = |error: io::Error| {
+            let errno = Errno(error.raw_os_error().unwrap_or(libc::EIO));
+            format!("cannot make {} for its network: {errno} (TMPDIR says where)", path.display())
+        };
+        made.map_err(failed)?;
         Ok(Folder(path))
     }
 }
@@ -104,21 +141,41 @@ impl Drop for Folder {
     }
 }
 
-/// The cgroups of containers whose monitor was killed, if nothing is in them: they have died with it.
-fn remove_left_behind(host: &cgroup::Host) {
-    for controller in ["memory", "cpu", "pids"] {
-        let Some((_, place)) = host.home(controller) else { continue };
-        let entries = fs::read_dir(&place.directory).into_iter().flatten().flatten();
-        for path in entries.map(|entry| entry.path()).filter(|path| is_left_behind(path)) {
-            debug!(event = "left behind"; "{} is left of a supervise that was killed; removing it", path.display());
-            let _ = Group::left_behind([path]).remove(Duration::ZERO);
-        }
+/// Whether it is gone.
+fn remove_one(path: &Path) -> bool {
+    debug!(event = "left behind"; "{} is left of a supervise that was killed; removing it", path.display());
+    match path.join("cgroup.procs").exists() {
+        true => Group::left_behind([path.to_owned()]).remove(Duration::ZERO).is_ok(),
+        false => fs::remove_dir_all(path).is_ok(),
     }
 }
 
+/// Whether its name is of a process that is gone. In a directory for everybody others may give such names, too.
 fn is_left_behind(path: &Path) -> bool {
-    let name = path.file_name().map(OsStr::as_bytes).unwrap_or_default();
-    let number = name.strip_prefix(NAME.as_bytes()).and_then(|rest| rest.split(|byte| *byte == b'-').next());
-    let number = number.and_then(|number| std::str::from_utf8(number).ok()?.parse::<u32>().ok());
-    number.is_some_and(|number| !Path::new("/proc").join(number.to_string()).exists())
+    let is_our_own = fs::symlink_metadata(path).is_ok_and(|file| file.is_dir() && file.uid() == geteuid().as_raw());
+    let name = path.file_name().map(OsStr::to_string_lossy).unwrap_or_default();
+    is_our_own
+        && maker(&name).is_some_and(|(pid, start)| match start {
+            Some(start) => start_time(pid) != Some(start),
+            // The group that a monitor has gone to itself.
+            None => start_time(pid).is_none() && path.join("cgroup.procs").exists(),
+        })
+}
+
+/// The number and the start of the supervise that has given this name.
+fn maker(name: &str) -> Option<(Pid, Option<u64>)> {
+    let mut parts = name.strip_prefix(NAME)?.split('-');
+    let pid = Pid::new(parts.next()?.parse().ok()?)?;
+    match (parts.next(), parts.next()) {
+        (None, _) => Some((pid, None)),
+        (Some(start), Some(_id)) => Some((pid, Some(start.parse().ok()?))),
+        (Some(_), None) => None,
+    }
+}
+
+/// When that process began, in the kernel's ticks (proc(5), /proc/PID/stat, field 22). The name before may have spaces
+/// and brackets in it.
+fn start_time(pid: Pid) -> Option<u64> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    stat.rsplit_once(") ")?.1.split(' ').nth(19)?.parse().ok()
 }

@@ -96,6 +96,14 @@ pub(super) enum Ended {
     Reboot,
 }
 
+/// Why what has to be done from outside was not.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) enum Unserved {
+    Failed(String),
+    /// This signal was for the container, which has not begun.
+    Asked(i32),
+}
+
 /// A container that is to be.
 pub(super) struct Container<'a> {
     pub(super) steps: &'a [Step],
@@ -154,13 +162,23 @@ impl Container<'_> {
         let Some((far, near)) = ends else { return Err(exit::FAILURE) };
         drop(far);
         if let Err(why) = self.serve(child, &near, on_host) {
-            error!("{why}");
+            let code = match why {
+                Unserved::Asked(signal) => {
+                    Signal::new(signal).map_or(exit::FAILURE, |signal| Status::Signaled(signal).shell_code())
+                }
+                Unserved::Failed(why) => {
+                    error!("{why}");
+                    exit::FAILURE
+                }
+            };
             // It waits for us, finds the line closed, and ends.
             drop(near);
             let _ = sys::find_end(child, Waiting::Block);
             sys::reap(child);
-            return Err(exit::FAILURE);
+            return Err(code);
         }
+        // Meanwhile it sets itself up.
+        on_host.remove_left_behind();
         Ok((child, near))
     }
 
@@ -191,15 +209,16 @@ impl Container<'_> {
     }
 
     /// What has to be done from outside, in the order in which it is waited for.
-    fn serve(&self, child: Pid, line: &OwnedFd, on_host: &mut OnHost) -> Result<(), String> {
+    fn serve(&self, child: Pid, line: &OwnedFd, on_host: &mut OnHost) -> Result<(), Unserved> {
         // Who has ended meanwhile has said why.
         let tell = |word: &str| {
             let _ = nix::unistd::write(line, format!("{word}\n").as_bytes());
         };
         if self.steps.contains(&Step::AwaitMonitor) {
-            on_host.place(child).map_err(|error| error.to_string())?;
+            on_host.place(child).map_err(|error| Unserved::Failed(error.to_string()))?;
             if let Some(ids) = &self.namespaces.user {
-                ids::write(ids, child).map_err(|why| format!("cannot map the ids of the user namespace: {why}"))?;
+                let failed = |why| Unserved::Failed(format!("cannot map the ids of the user namespace: {why}"));
+                ids::write(ids, child).map_err(failed)?;
             }
             tell("go");
         }

@@ -19,7 +19,8 @@ use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use nix::sys::signal::{Signal, kill};
+use nix::sys::signal::{SigSet, Signal, kill};
+use nix::sys::signalfd::{SfdFlags, SignalFd};
 use nix::sys::stat::Mode;
 use nix::unistd::{geteuid, mkfifo};
 use supervise_init::sys::{self, Pid};
@@ -140,18 +141,19 @@ pub(crate) struct Running {
 /// where the tools are looked for. Waits at most so long.
 ///
 /// # Errors
-/// [`Error::NotInstalled`], or why the last one that was tried has not become ready.
+/// [`Error::NotInstalled`]; [`Error::Each`]: why each of them has not become ready; [`Error::Asked`]: we are to end.
 pub(crate) fn start(pid: Pid, path: &OsStr, folder: &Path, limit: Duration) -> Result<Running, Error> {
     let is_root = geteuid().is_root();
-    let mut why = Error::NotInstalled;
+    let mut tried = Vec::new();
     for tool in Tool::in_order(is_root) {
         let Some(file) = tool.find(path) else { continue };
         match begin(tool, Command::new(file), (pid, is_root), folder, limit) {
-            Ok(running) => return Ok(running),
-            Err(error) => why = error,
+            Err(error @ Error::Asked(_)) => return Err(error),
+            Err(error) => tried.push(error),
+            running => return running,
         }
     }
-    Err(why)
+    Err(if tried.is_empty() { Error::NotInstalled } else { Error::Each(tried) })
 }
 
 /// Starts the tool by this command, to which its words are added, and waits until it is ready.
@@ -193,7 +195,15 @@ fn begin(
         Outcome::Ready => Ok(running),
         Outcome::Ended => Err(Error::Ended(tool, last_line(&text))),
         Outcome::Late => Err(Error::Late(tool, limit)),
+        Outcome::Asked(signal) => Err(Error::Asked(signal)),
     }
+}
+
+/// Readable when one has come of the signals that ask for an end, if these are blocked.
+fn requests() -> Result<SignalFd, Errno> {
+    let mut mask = SigSet::empty();
+    [Signal::SIGTERM, Signal::SIGINT, Signal::SIGQUIT, Signal::SIGHUP].into_iter().for_each(|signal| mask.add(signal));
+    SignalFd::with_flags(&mask, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK)
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -201,6 +211,8 @@ enum Outcome {
     Ready,
     Ended,
     Late,
+    /// By this signal, which is taken.
+    Asked(i32),
 }
 
 impl Running {
@@ -218,16 +230,23 @@ impl Running {
     /// Until it says so, or ends.
     fn wait_ready(&mut self, mut reader: File, end: Instant) -> Outcome {
         let mut can_still_say = true;
+        // Without it an end that is asked for waits for ours.
+        let requests = requests().ok();
         loop {
+            let asked = requests.as_ref().and_then(|requests| requests.read_signal().ok()?);
+            if let Some(signal) = asked.and_then(|signal| i32::try_from(signal.ssi_signo).ok()) {
+                return Outcome::Asked(signal);
+            }
             let left = end.saturating_duration_since(Instant::now());
             if left.is_zero() {
                 return Outcome::Late;
             }
             let ended = PollFd::new(self.pidfd.as_fd(), PollFlags::POLLIN);
             let mut asked = vec![ended];
-            if can_still_say {
-                asked.push(PollFd::new(reader.as_fd(), PollFlags::POLLIN));
-            }
+            // In the second place: it has said something, or never will.
+            let said = if can_still_say { PollFlags::POLLIN } else { PollFlags::empty() };
+            asked.push(PollFd::new(if can_still_say { reader.as_fd() } else { self.pidfd.as_fd() }, said));
+            asked.extend(requests.as_ref().map(|requests| PollFd::new(requests.as_fd(), PollFlags::POLLIN)));
             // In whole milliseconds, and never none before the end.
             let left = PollTimeout::try_from(left + Duration::from_millis(1)).unwrap_or(PollTimeout::MAX);
             let _ = poll(&mut asked, left);
@@ -283,6 +302,9 @@ pub(crate) enum Error {
     /// What it said last.
     Ended(Tool, String),
     Late(Tool, Duration),
+    Each(Vec<Error>),
+    /// By this signal.
+    Asked(i32),
 }
 
 impl fmt::Display for Error {
@@ -293,14 +315,19 @@ impl fmt::Display for Error {
                 "cannot connect the container: --net user needs pasta or slirp4netns, and neither is installed; install \
                  one (apt-get install passt), or say --net host or --net none",
             ),
-            Error::Start(tool, errno) => write!(f, "cannot start {}: {errno}", tool.name()),
+            Error::Start(tool, errno) => write!(f, "{} cannot be started: {errno}", tool.name()),
+            Error::Each(errors) => {
+                f.write_str("cannot connect the container")?;
+                (0..).zip(errors).try_for_each(|(place, error)| {
+                    write!(f, "{} {error}", if place == 0 { ":" } else { ";" })
+                })
+            }
+            Error::Asked(signal) => write!(f, "signal {signal} came before the container was connected"),
             Error::Ended(tool, said) => {
-                write!(f, "cannot connect the container: {} has ended", tool.name())?;
+                write!(f, "{} has ended", tool.name())?;
                 if said.is_empty() { Ok(()) } else { write!(f, ": {said}") }
             }
-            Error::Late(tool, limit) => {
-                write!(f, "cannot connect the container: {} was not ready within {limit:?}", tool.name())
-            }
+            Error::Late(tool, limit) => write!(f, "{} was not ready within {limit:?}", tool.name()),
         }
     }
 }

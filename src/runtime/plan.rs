@@ -42,6 +42,7 @@ pub(super) enum Step {
     RaiseLoopback,
     AwaitNetwork,
     ForgetKeys,
+    GiveNoPrivileges,
     Filter(Capabilities),
     DropRights(Capabilities),
     FollowMonitor,
@@ -110,6 +111,7 @@ pub(super) fn steps(spec: &Spec) -> Vec<Step> {
     // After the last place to mount on was made in it.
     steps.extend(spec.root.read_only.then_some(Step::CloseRoot));
     steps.push(Step::ForgetKeys);
+    steps.extend(spec.process.no_new_privileges.then_some(Step::GiveNoPrivileges));
     // Only who has CAP_SYS_ADMIN may load a filter; it lets the rest of the steps pass.
     steps.extend((spec.process.filter == Filter::Default).then_some(Step::Filter(spec.process.capabilities)));
     // Every step above needs what this gives up.
@@ -176,6 +178,7 @@ impl Step {
             Step::CheckCommand(_) => "why it cannot run is said before anything runs",
             Step::LeaveHost => "from here on no path leads to a file of the host",
             Step::CloseRoot => "--read-only",
+            Step::GiveNoPrivileges => "a user inside shall not become root by sudo or its like",
             Step::ForgetKeys => "those of the caller are not for the container",
             Step::DropRights(_) => "its root shall not have the rights of the host's",
             Step::FollowMonitor => "the container must not outlive the supervise that watches it",
@@ -223,6 +226,7 @@ impl fmt::Display for Step {
             Step::LeaveHost => f.write_str("make it the root directory, and unmount the host's"),
             Step::CloseRoot => f.write_str("make the root directory read-only"),
             Step::ForgetKeys => f.write_str("join a new session keyring"),
+            Step::GiveNoPrivileges => f.write_str("set no_new_privs"),
             Step::DropRights(kept) => {
                 f.write_str("keep no capabilities but")?;
                 (0..)

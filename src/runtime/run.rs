@@ -3,14 +3,14 @@
 use std::ffi::{CStr, CString, OsStr};
 use std::fmt::Write as _;
 use std::fs::File;
-use std::io::Read as _;
-use std::os::fd::{AsRawFd as _, IntoRawFd as _};
+use std::io::{Read as _, stderr, stdin, stdout};
+use std::os::fd::{AsFd as _, AsRawFd as _, IntoRawFd as _};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 
 use log::{debug, error, warn};
 use nix::fcntl::{OFlag, open};
-use nix::sys::stat::Mode;
+use nix::sys::stat::{Mode, SFlag, fstat};
 use nix::unistd::geteuid;
 use supervise_init::sys::{Capabilities, Environment, Output, close_from_3, has_capability};
 
@@ -36,6 +36,12 @@ pub(crate) fn run(order: &Order, environment: Environment, surroundings: &Surrou
     // What our caller has open is not for the container, and ours are numbered above the standard streams.
     close_from_3(&[]);
     keep_standard_streams();
+    if let Some(name) = directory_among_streams() {
+        error!(
+            "standard {name} is a directory, by which the container would reach the host's files; redirect it, as to /dev/null"
+        );
+        return exit::FAILURE;
+    }
     let asked = &order.asked;
     let needs_user_namespace = asked.user_namespace || !is_root();
     let capabilities = capabilities(asked, needs_user_namespace);
@@ -99,6 +105,14 @@ fn keep_standard_streams() {
         // It is open as long as we are.
         let _ = null.into_raw_fd();
     }
+}
+
+/// The name of a standard stream that is a directory: /proc/self/fd/0 leads out of any root.
+fn directory_among_streams() -> Option<&'static str> {
+    let (input, output, errors) = (stdin(), stdout(), stderr());
+    let streams = [("input", input.as_fd()), ("output", output.as_fd()), ("error", errors.as_fd())];
+    let is_directory = |fd| fstat(fd).is_ok_and(|file| file.st_mode & SFlag::S_IFMT.bits() == SFlag::S_IFDIR.bits());
+    streams.into_iter().find(|(_, fd)| is_directory(*fd)).map(|(name, _)| name)
 }
 
 /// Whether we may make namespaces without being somebody else in them.
@@ -169,6 +183,7 @@ fn process(
         directory: Path::new("/").join(directory),
         capabilities,
         filter: order.asked.filter,
+        no_new_privileges: !order.asked.new_privileges,
     })
 }
 

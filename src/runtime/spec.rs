@@ -70,6 +70,8 @@ pub(crate) struct Asked {
     /// Beyond docker's.
     pub(crate) capabilities: Words,
     pub(crate) filter: Filter,
+    /// Set-user-ID programs and file capabilities give what they name.
+    pub(crate) new_privileges: bool,
     pub(crate) limits: Limits,
     pub(crate) dry_run: bool,
 }
@@ -166,6 +168,7 @@ pub(super) struct Process {
     /// What the init and all below it can have.
     pub(super) capabilities: Capabilities,
     pub(super) filter: Filter,
+    pub(super) no_new_privileges: bool,
 }
 
 /// All of it.

@@ -3,7 +3,7 @@
 use super::{Id, Row, Topic};
 
 /// In the order of its help text.
-pub(crate) const RUN: [Row; 14] = [
+pub(crate) const RUN: [Row; 15] = [
     Row {
         id: Id::Upper,
         topic: Topic::Root,
@@ -99,6 +99,14 @@ pub(crate) const RUN: [Row; 14] = [
         long: "cap-add",
         value: Some("ALL|NAME,..."),
         help: "Give it more capabilities: sys_ptrace,sys_nice\nThan those that docker gives. What supervise does not have itself is a warning. May be repeated.",
+    },
+    Row {
+        id: Id::NewPrivs,
+        topic: Topic::Container,
+        short: None,
+        long: "new-privs",
+        value: None,
+        help: "Let sudo, su and ping give rights to users inside\nOtherwise set-user-ID programs and file capabilities give nothing there (no_new_privs).",
     },
     Row {
         id: Id::Seccomp,

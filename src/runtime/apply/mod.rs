@@ -15,6 +15,7 @@ use std::os::fd::OwnedFd;
 
 use log::debug;
 use nix::sched::{CloneFlags, unshare};
+use nix::sys::prctl::set_no_new_privs;
 use nix::sys::stat::{Mode, umask};
 
 pub(super) use self::clients::DIRECTORY;
@@ -121,6 +122,7 @@ fn apply(step: &Step, site: &mut Site) -> Result<(), Why> {
         Step::LeaveHost => root::leave_host(site),
         Step::CloseRoot => root::close(),
         Step::ForgetKeys => process::forget_keys(),
+        Step::GiveNoPrivileges => set_no_new_privs().map_err(Why::from),
         Step::DropRights(kept) => process::drop_rights(*kept),
         Step::FollowMonitor => process::follow_monitor(site),
         Step::Execute(process) => process::execute(process),
