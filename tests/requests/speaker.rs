@@ -327,7 +327,7 @@ fn failing() {
     let scene = Scene::new();
     let mut container = Container::start(&scene, Trixie, &COMPAT);
     // Without it nobody can ask process 1 for anything.
-    does(&container, "rm /run/supervise/ctl");
+    does(&container, "rm /run/supervise/ctl && mkdir -p /run/supervise/ctl/full");
     let asked = container.types(Who::Root, STATE);
     assert_ne!(asked.exit, Exit::Code(0), "{asked:?}");
     container.read_log(&["has failed", "going on without --systemd-compat"]);

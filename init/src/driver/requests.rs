@@ -156,6 +156,26 @@ impl<'a> Listener<'a> {
         listener
     }
 
+    /// Somebody may have emptied /run: the watch tells of what is directly in it, which the directories of the sockets are.
+    fn keep_sockets(&mut self) {
+        if self.watch.is_none() {
+            return;
+        }
+        if let (Some(control), Some((directory, path))) = (&mut self.control, self.offer.control)
+            && !control.is_there()
+            && let Err(errno) = control.offer_again(directory, self.offer.door, self.ourselves)
+            && let Some(left_out) = self.admit(Subject::Unavailable, Way::Control)
+        {
+            unavailable(path, errno, left_out);
+        }
+        if let Some(places) = self.offer.bus
+            && let Some(bus) = self.bus.take_if(|bus| !bus.is_there())
+        {
+            bus.close();
+            self.bus = Bus::offer(places, self.ourselves);
+        }
+    }
+
     /// Takes it all back. Whoever has asked for our end gets the time to end with 0 before it.
     pub fn close(&mut self) {
         if let Some(ender) = self.ender.take() {
@@ -318,6 +338,7 @@ impl World<'_, '_, '_> {
         self.read_initctl(machine);
         self.read_control(machine);
         let Some(listener) = &mut self.setting.listener else { return };
+        listener.keep_sockets();
         if let Some(bus) = &mut listener.bus {
             bus.look(listener.speak);
             self.rest.set_others(listener.helpers());
@@ -352,7 +373,7 @@ impl World<'_, '_, '_> {
         let by_door = matches!(listener.offer.door, Door::Group(_)) && way == Way::Control;
         let bar = match () {
             // Whoever is outside has no number here, and no business.
-            () if pid <= 0 => Some(Bar::Outside),
+            () if pid <= 0 => Some(Bar::Unknown),
             () if message.client.is_some() && client.is_none() => Some(Bar::ForAnother),
             () if by_door || uid == 0 || uid == listener.offer.owner => None,
             () => Some(Bar::User(listener.offer.owner)),

@@ -7,7 +7,7 @@ use core::ptr;
 
 use super::errno::{Errno, cerr};
 use super::fds::Fd;
-use super::files::{announce, make_directory, remove_directory, unlink};
+use super::files::{Identity, announce, make_directory, remove_directory, unlink};
 use super::process::Pid;
 
 /// The socket and its name.
@@ -63,6 +63,22 @@ impl Control {
         cerr(i64::from(unsafe { libc::chmod(path.as_ptr(), mode) }))?;
         announce(&fd, ourselves)?;
         Ok(Control { fd, path, directory: is_made.then_some(directory), listens: false })
+    }
+
+    /// Whether a socket still stands where it was made.
+    pub fn is_there(&self) -> bool {
+        Identity::of(self.path).is_ok_and(|there| there.is_socket())
+    }
+
+    /// Makes it once more where its name is gone. What was sent to the former one should be read before.
+    ///
+    /// # Errors
+    /// As of the first time; the former one stays.
+    pub fn offer_again(&mut self, directory: &'static CStr, door: Door, ourselves: Pid) -> Result<(), Errno> {
+        let again = Control::offer(directory, self.path, door, ourselves)?;
+        let directory = self.directory.or(again.directory);
+        *self = Control { directory, ..again };
+        Ok(())
     }
 
     /// The next datagram, with its length and who has sent it; `None`: nothing waits.

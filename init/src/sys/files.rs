@@ -166,6 +166,10 @@ impl Identity {
         self.mode & libc::S_IFMT == libc::S_IFIFO
     }
 
+    pub(super) fn is_socket(&self) -> bool {
+        self.mode & libc::S_IFMT == libc::S_IFSOCK
+    }
+
     pub(super) fn is_directory(&self) -> bool {
         self.mode & libc::S_IFMT == libc::S_IFDIR
     }

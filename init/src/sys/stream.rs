@@ -46,9 +46,14 @@ impl Stream {
         unsafe { libc::poll(&raw mut asked, 1, 0) == 1 && asked.revents & libc::POLLIN != 0 }
     }
 
+    /// Whether its name still leads to it.
+    pub fn is_there(&self) -> bool {
+        Identity::of(self.path).is_ok_and(|there| there.is_same_file(&self.file))
+    }
+
     /// Removes its name, unless somebody else has it by now.
     pub fn remove(&self) {
-        if Identity::of(self.path).is_ok_and(|there| there.is_same_file(&self.file)) {
+        if self.is_there() {
             // Nobody else will miss it.
             let _ = unlink(self.path);
         }

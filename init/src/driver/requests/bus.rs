@@ -89,6 +89,11 @@ impl Bus {
         [Some(self.private.raw()), self.system.as_ref().map(Stream::raw)]
     }
 
+    /// Whether the socket that all of systemd's clients look for still stands.
+    pub(super) fn is_there(&self) -> bool {
+        self.private.is_there()
+    }
+
     pub(super) fn speaker(&self) -> Option<Pid> {
         self.speaker.as_ref().map(Helper::pid)
     }

@@ -62,8 +62,8 @@ pub(super) fn unavailable(path: &CStr, errno: Errno, left_out: LeftOut) {
 /// Why somebody may not.
 #[derive(Clone, Copy)]
 pub(super) enum Bar {
-    /// It is not inside.
-    Outside,
+    /// It is not inside, or the kernel does not say who it is.
+    Unknown,
     /// It says that it speaks for another.
     ForAnother,
     /// It is neither root nor this user, who counts as root.
@@ -73,7 +73,7 @@ pub(super) enum Bar {
 impl fmt::Display for Bar {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Bar::Outside => f.write_str("only who is inside may"),
+            Bar::Unknown => f.write_str("the kernel does not say who inside that is"),
             Bar::ForAnother => f.write_str("it may not speak for others"),
             Bar::User(0) => f.write_str("only root may"),
             Bar::User(owner) => write!(f, "only root and uid {owner} may"),
