@@ -63,6 +63,28 @@ impl Helper {
         }
     }
 
+    /// The signal that has stopped it since this was last asked. SIGCHLD tells of that, and not the signal of its end.
+    /// (Before Linux 4.7 waitid(2) knows nothing of such a child.)
+    pub fn was_stopped(&self) -> Option<Signal> {
+        let mut info = core::mem::MaybeUninit::<libc::siginfo_t>::zeroed();
+        let (id, options) = (self.pid.number() as libc::id_t, libc::WSTOPPED | libc::WNOHANG | libc::__WCLONE);
+        // SAFETY: `info` has room for a siginfo_t.
+        let found = unsafe { libc::waitid(libc::P_PID, id, info.as_mut_ptr(), options) };
+        // SAFETY: all zeros are a valid siginfo_t, and stay so where there is nothing to tell.
+        let info = unsafe { info.assume_init() };
+        if found != 0 || info.si_signo != libc::SIGCHLD {
+            return None;
+        }
+        // SAFETY: of a child the kernel fills in its status, which is the signal where it was stopped.
+        Signal::new(unsafe { info.si_status() })
+    }
+
+    /// Kills it; its end is told of as any other.
+    pub fn kill(&self) {
+        // It is not reaped, so the number is its own.
+        let _ = send(self.pid, Signal::KILL);
+    }
+
     /// Gives it so long to end, then kills it.
     pub fn end(self, limit: Duration) {
         /// Longer than a process that can be killed takes to die. One that cannot must not hold us up.
@@ -72,8 +94,7 @@ impl Helper {
         }
         self.wait_end(limit);
         if !self.has_ended() {
-            // It is not reaped, so the number is its own.
-            let _ = send(self.pid, Signal::KILL);
+            self.kill();
             self.wait_end(DEATH);
             self.has_ended();
         }
