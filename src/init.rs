@@ -60,6 +60,9 @@ pub(crate) fn run(
     };
     let policy = policy(before, &place, offer.is_some(), surroundings, options);
     let mut record = if report.is_some() { RECORD.put(Record::EMPTY) } else { None };
+    if offer.is_some_and(|offer| offer.bus.is_some()) {
+        crate::request::warn_of_root();
+    }
     let mut listener =
         offer.map(|offer| Listener::open(offer, surroundings.ourselves(), &offer::make_known, &offer::speak));
     let home = Home::of(offer, conduct.kept);

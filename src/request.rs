@@ -23,7 +23,7 @@ mod time;
 mod ways;
 mod words;
 
-pub(crate) use self::bus::speak;
+pub(crate) use self::bus::{speak, warn_of_root};
 pub(crate) use self::time::written;
 
 use std::ffi::CStr;

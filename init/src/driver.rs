@@ -221,6 +221,9 @@ impl World<'_, '_, '_> {
                 self.take_signals(machine);
             }
         };
+        if let Some(listener) = &self.setting.listener {
+            listener.end_stopped_speaker();
+        }
         self.pace.reaped(sys::now());
         match left {
             Left::None => debug!(event = "empty"; "no child is left"),

@@ -292,6 +292,7 @@ mod tests {
             directory: "/".into(),
             capabilities: Capabilities(1),
             filter: Filter::Default,
+            no_new_privileges: true,
         };
         Spec::new(asked, "name".to_owned(), ids, process)
     }

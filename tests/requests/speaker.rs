@@ -77,6 +77,8 @@ pub(crate) fn cases() -> Vec<Case> {
         Case::new("30: who speaks has no rights", no_rights),
         Case::new("30: a speaker that is killed is missed by nobody", killed_between),
         Case::new("30: who waits while the speaker is killed is heard by the next one", killed_meanwhile),
+        Case::new("30: a speaker that is stopped is replaced", stopped),
+        Case::new("30: nobody (user 65534) can neither stop nor kill the speaker", nobody),
         Case::new("30: noise again and again is one line", noise_again_and_again),
         Case::new("30: a flood of users who come and go does not keep root out", a_flood),
         Case::new(
@@ -90,6 +92,11 @@ pub(crate) fn cases() -> Vec<Case> {
         Case::new("30: what somebody listens to is left alone", taken),
     ];
     cases.extend(hostile);
+    for (how, before, why) in ROOT_STAYS {
+        cases.push(Case::new(format!("30: {how} who speaks stays root, which is said"), move || {
+            root_stays(before, why)
+        }));
+    }
     for root in [Bookworm, Trixie, Sid].into_iter().filter(|root| root.exists()) {
         let name =
             format!("30 and 9: in {}, a shutdown in a minute is shown and cancelled by systemd's client", root.name());
@@ -273,8 +280,8 @@ fn no_rights() {
     let container = Container::start(&scene, Trixie, &COMPAT);
     let speaker = speaker(&container);
     for (name, value) in [
-        ("Uid", "65534\t65534\t65534\t65534"),
-        ("Gid", "65534\t65534\t65534\t65534"),
+        ("Uid", "65521\t65521\t65521\t65521"),
+        ("Gid", "65521\t65521\t65521\t65521"),
         ("Groups", ""),
         ("CapPrm", "0000000000000000"),
         ("CapEff", "0000000000000000"),
@@ -321,6 +328,58 @@ fn killed_meanwhile() {
     assert_eq!(client.end().exit, Exit::Code(0));
     container.read_log(&["poweroff asked for by systemctl"]);
     container.must_stop(0, &["was ended by SIGKILL"]);
+}
+
+fn stopped() {
+    let scene = Scene::new();
+    let mut container = Container::start(&scene, Trixie, &COMPAT);
+    let speaker = speaker(&container);
+    signal(speaker, Signal::SIGSTOP);
+    container.read_log(&["which speaks for systemd's clients, was stopped by SIGSTOP; killing it"]);
+    container.read_log(&["was ended by SIGKILL; the next client gets another"]);
+    powers_off(container);
+}
+
+/// Whoever a container's services run as when they are to be nobody.
+fn nobody() {
+    let scene = Scene::new();
+    let container = Container::start(&scene, Trixie, &COMPAT);
+    let pid = proc::inner_pid(speaker(&container)).expect("it waits for others");
+    for signal in ["STOP", "KILL"] {
+        let line = format!("setpriv --reuid=65534 --regid=65534 --clear-groups sh -c 'kill -s {signal} {pid}'");
+        let done = container.types(Who::Root, &line);
+        assert_ne!(done.exit, Exit::Code(0), "{done:?}");
+        assert!(done.stderr.iter().any(|line| line.contains("Operation not permitted")), "{done:?}");
+    }
+    powers_off(container);
+}
+
+/// What must be missing for the speaker to stay root, and what is said of it.
+const ROOT_STAYS: [(&str, &str, &str); 3] = [
+    ("without CAP_SETUID", r#"set -- setpriv --bounding-set=-setuid -- "$@""#, "CAP_SETUID is missing"),
+    ("without CAP_SETGID", r#"set -- setpriv --bounding-set=-setgid -- "$@""#, "CAP_SETGID is missing"),
+    (
+        "in a user namespace of one user",
+        r#"set -- unshare --user --map-root-user -- "$@""#,
+        "the user namespace has no user 65521",
+    ),
+];
+
+fn root_stays(before: &'static str, why: &str) {
+    let scene = Scene::new();
+    let mut container = Container::start(&scene, Trixie, &Setting { before, ..COMPAT });
+    container.read_log(&[
+        "cannot make the process that speaks for systemd's clients another user: ",
+        why,
+        "; it goes on",
+    ]);
+    let speaker = speaker(&container);
+    for (name, value) in [("CapPrm", "0000000000000000"), ("CapEff", "0000000000000000"), ("NoNewPrivs", "1")] {
+        assert_eq!(proc::status(speaker, name).as_deref(), Some(value), "{name}");
+    }
+    let ids = ["Uid", "Gid"].map(|name| proc::status(speaker, name).unwrap_or_default());
+    assert!(ids.iter().any(|ids| ids.starts_with("0\t")), "{ids:?}");
+    powers_off(container);
 }
 
 fn failing() {

@@ -63,7 +63,23 @@ impl Helper {
         }
     }
 
-    /// Kills it, and does not wait for its end.
+    /// The signal that has stopped it since this was last asked. SIGCHLD tells of that, and not the signal of its end.
+    /// (Before Linux 4.7 waitid(2) knows nothing of such a child.)
+    pub fn was_stopped(&self) -> Option<Signal> {
+        let mut info = core::mem::MaybeUninit::<libc::siginfo_t>::zeroed();
+        let (id, options) = (self.pid.number() as libc::id_t, libc::WSTOPPED | libc::WNOHANG | libc::__WCLONE);
+        // SAFETY: `info` has room for a siginfo_t.
+        let found = unsafe { libc::waitid(libc::P_PID, id, info.as_mut_ptr(), options) };
+        // SAFETY: all zeros are a valid siginfo_t, and stay so where there is nothing to tell.
+        let info = unsafe { info.assume_init() };
+        if found != 0 || info.si_signo != libc::SIGCHLD {
+            return None;
+        }
+        // SAFETY: of a child the kernel fills in its status, which is the signal where it was stopped.
+        Signal::new(unsafe { info.si_status() })
+    }
+
+    /// Kills it, and does not wait for its end, which is told of as any other.
     pub fn kill(&self) {
         // It is not reaped, so the number is its own.
         let _ = send(self.pid, Signal::KILL);

@@ -4,7 +4,8 @@
 //! starts another.
 //!
 //! 1. There is one speaker, and it is started by a connection that waits.
-//! 2. One that is killed is started again for those who wait already, but not for ever: then only for who comes. Where
+//! 2. One that is stopped is killed.
+//! 3. One that is killed is started again for those who wait already, but not for ever: then only for who comes. Where
 //!    one after the other fails by itself, all is taken back.
 
 use core::ffi::CStr;
@@ -12,7 +13,7 @@ use core::time::Duration;
 
 use log::{debug, warn};
 
-use super::Sockets;
+use super::{Listener, Sockets};
 use crate::core::Status;
 use crate::sys::{self, Errno, Helper, Pid, Stream};
 
@@ -143,6 +144,17 @@ impl Bus {
         Use::Some
     }
 
+    /// A speaker that is stopped would let everybody wait, and only who may stop it continues it.
+    fn end_stopped_speaker(&self) {
+        if let Some(speaker) = &self.speaker
+            && let Some(by) = speaker.was_stopped()
+        {
+            let pid = speaker.pid();
+            warn!(event = "bus", pid = pid.number(), signal = by.number(); "pid {pid}, which speaks for systemd's clients, was stopped by {by}; killing it");
+            speaker.kill();
+        }
+    }
+
     /// Takes it all back. What somebody else has put there stays.
     pub(super) fn close(self) {
         if let Some(speaker) = self.speaker {
@@ -154,6 +166,15 @@ impl Bus {
         }
         for directory in [self.places.booted, self.places.directory, self.places.bus_directory] {
             let _ = sys::remove_directory(directory);
+        }
+    }
+}
+
+impl Listener<'_> {
+    /// A child has been stopped, or has ended: it may be the speaker, of which the wait for all does not tell.
+    pub(in crate::driver) fn end_stopped_speaker(&self) {
+        if let Some(bus) = &self.bus {
+            bus.end_stopped_speaker();
         }
     }
 }
