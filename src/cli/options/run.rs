@@ -106,7 +106,7 @@ pub(crate) const RUN: [Row; 15] = [
         short: None,
         long: "new-privs",
         value: None,
-        help: "Let sudo, su and ping give rights to users inside\nOtherwise set-user-ID programs and file capabilities give nothing there (no_new_privs).",
+        help: "Let sudo, su and ping give users more rights\nOtherwise set-user-ID programs and file capabilities give nothing there (no_new_privs).",
     },
     Row {
         id: Id::Seccomp,
