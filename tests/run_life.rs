@@ -185,7 +185,7 @@ fn a_reboot_sets_it_up_again() {
     let upper = scene.folder().join("upper");
     let keep = ["--upper", upper.to_str().expect("it is text")];
     // What it kept tells the second time from the first; what is in /run and its name are new.
-    let life = "hostname; test -e /kept && exec ls -A /run; touch /kept /run/lost; reboot; exec sleep 1000";
+    let life = "hostname; test -e /kept && exec ls -A /run; touch /kept /run/lost; /sbin/reboot; exec sleep 1000";
     let ended = script(&scene, &keep, &root, life);
     assert_eq!(ended.exit, Exit::Code(0), "{ended:?}");
     assert_eq!(ended.stdout[0], ended.stdout[1], "its name stays");
@@ -193,7 +193,7 @@ fn a_reboot_sets_it_up_again() {
     // Not a reboot: what ends with the same code.
     let ended = script(&scene, &[], &root, "exit 129");
     assert_eq!(ended.exit, Exit::Code(129));
-    let ended = script(&scene, &["--on-reboot", "exit"], &root, "reboot; exec sleep 1000");
+    let ended = script(&scene, &["--on-reboot", "exit"], &root, "/sbin/reboot; exec sleep 1000");
     assert_eq!(ended.exit, Exit::Code(129), "{ended:?}");
     scene.nothing_is_left();
 }

@@ -32,7 +32,7 @@ fn a_user_has_a_container_and_is_its_root() {
     let scene = Scene::new();
     let Some(root) = users_root(&scene) else { return };
     let script = "id -u; cat /proc/self/uid_map | tr -s ' '; echo x >/new && cat /new; rm -r /usr; /bin/busybox ls -d /usr; busybox hostname | busybox wc -c; \
-                  busybox wc -l </etc/hosts; busybox ls /usr 2>/dev/null; poweroff; exec sleep 1000";
+                  busybox wc -l </etc/hosts; busybox ls /usr 2>/dev/null; /sbin/poweroff; exec sleep 1000";
     let ended = contained::begin(&scene, contained::as_user(&scene, &[], &[], &root, &["sh", "-c", script])).end();
     ends(&ended, 0, &["0", " 0 65534 1", "x", "13", "3"]);
     scene.nothing_is_left();
