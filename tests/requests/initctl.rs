@@ -56,7 +56,8 @@ pub(crate) fn cases() -> Vec<Case> {
                 left_alone,
             ),
             Case::new("a /dev/initctl that was removed comes back when /run/initctl is offered again", link_comes_back),
-            Case::new("29: process 1 sleeps when a writer is gone", sleeps),
+            Case::new("29: process 1 sleeps when a writer is gone", || sleeps_after(1)),
+            Case::new("26: process 1 sleeps when five hundred writers are gone", || sleeps_after(500)),
             Case::new("14a: sysvinit-core's own script leaves all as it is, and /dev/initctl comes back", postinst),
         ])
         .collect()
@@ -203,10 +204,16 @@ fn starts_over(before: &'static str) {
     poweroff(container);
 }
 
-fn sleeps() {
+fn sleeps_after(writers: u32) {
     let scene = Scene::new();
     let mut container = Container::start(&scene, Trixie, &Setting::PLAIN);
-    write(&container.file(FIFO), &record(99, b'0')).expect("the FIFO is there");
+    let fifo = container.file(FIFO);
+    thread::scope(|scope| {
+        for _ in 0..writers {
+            // It may be full.
+            scope.spawn(|| write(&fifo, &record(99, b'0')));
+        }
+    });
     assert_eq!(container.fate(), Fate::GoesOn);
     let path = format!("/proc/{}/schedstat", container.pid());
     // Nanoseconds on a processor, nanoseconds of waiting for one, and how often it had one (proc-schedstat.rst).

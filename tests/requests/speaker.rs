@@ -458,6 +458,12 @@ fn scheduled(root: Root) {
     container.read_log(&["a reboot is cancelled", "we stay"]);
     scene.deadline.until("/run/nologin to be gone", || (!nologin.exists()).then_some(()));
     assert_eq!(container.types(Who::Root, "/usr/sbin/shutdown --show").exit, Exit::Code(1));
+    // What is only said is scheduled for nobody else.
+    let warned = container.types(Who::Root, "/usr/sbin/shutdown -k -r +5 'only a test'");
+    assert_eq!((warned.exit, warned.stderr.len()), (Exit::Code(0), 1), "{warned:?}");
+    assert!(warned.stderr[0].starts_with("Reboot scheduled for "), "{warned:?}");
+    container.read_log(&["a reboot comes in 300 s: only a test"]);
+    assert_eq!(container.types(Who::Root, "/usr/sbin/shutdown --show").exit, Exit::Code(1));
     if root != Bookworm {
         let told = container.types(Who::Root, "/usr/bin/systemctl poweroff --when=+5min");
         assert_eq!(told.exit, Exit::Code(0), "{told:?}");

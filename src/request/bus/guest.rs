@@ -36,6 +36,8 @@ pub(super) struct Guest {
     name: Option<&'static str>,
     notice: Notice,
     code: Option<u8>,
+    /// What people were warned of at its word, which does not come: it asks how that stands.
+    warned: Option<(Wish, u64)>,
 }
 
 /// Why a connection is dropped.
@@ -55,7 +57,17 @@ const SOON: u64 = 60_000_000;
 impl Guest {
     pub(super) fn new(who: Client) -> Guest {
         let (conversation, notice) = (Conversation::new(who.uid), Notice::default());
-        Guest { who, conversation, out: Vec::new(), ending: None, sent: 0, name: None, notice, code: None }
+        Guest {
+            who,
+            conversation,
+            out: Vec::new(),
+            ending: None,
+            sent: 0,
+            name: None,
+            notice,
+            code: None,
+            warned: None,
+        }
     }
 
     /// Whether it has come to its first message.
@@ -97,9 +109,10 @@ impl Guest {
                 self.reply(call, &Values::default().variant_string(state));
             }
             Sought::Scheduled => {
-                let (kind, when) = match world.ask(&status())?.scheduled {
-                    Some((wish @ (Wish::Halt | Wish::Reboot), when, _)) => (wish.to_string(), when),
-                    Some((Wish::Poweroff | Wish::Exit(_), when, _)) => ("poweroff".to_owned(), when),
+                let scheduled = world.ask(&status())?.scheduled.map(|(wish, when, _)| (wish, when));
+                let (kind, when) = match self.warned.or(scheduled) {
+                    Some((wish @ (Wish::Halt | Wish::Reboot), when)) => (wish.to_string(), when),
+                    Some((Wish::Poweroff | Wish::Exit(_), when)) => ("poweroff".to_owned(), when),
                     None => (String::new(), 0),
                 };
                 self.reply(call, &Values::default().variant_of_time(&kind, when));
@@ -145,14 +158,18 @@ impl Guest {
                 }
                 when => {
                     let when = when.unwrap_or(world.now().saturating_add(SOON));
-                    world.ask(&self.message(Verb::Schedule, Request::orderly(wish), when))?;
-                    self.reply(call, &Values::default());
+                    if self.is_taken(call, Verb::Schedule, (wish, when), world)? {
+                        self.warned = None;
+                        self.reply(call, &Values::default());
+                    }
                 }
             },
             Sought::Warn(wish, when) => {
                 let when = when.unwrap_or(world.now().saturating_add(SOON));
-                world.ask(&self.message(Verb::Warn, Request::orderly(wish), when))?;
-                self.reply(call, &Values::default());
+                if self.is_taken(call, Verb::Warn, (wish, when), world)? {
+                    self.warned = Some((wish, when));
+                    self.reply(call, &Values::default());
+                }
             }
             Sought::Cancel => {
                 let answer = world.ask(&self.message(Verb::Cancel, poweroff, 0))?.answer;
@@ -188,8 +205,9 @@ impl Guest {
         match when {
             Some(when) => {
                 self.notice = notice;
-                world.ask(&self.message(verb, Request::orderly(wish), when))?;
-                self.reply_with_job(call, unit);
+                if self.is_taken(call, verb, (wish, when), world)? {
+                    self.reply_with_job(call, unit);
+                }
             }
             None => {
                 let text = format!("its words do not ask for {unit}");
@@ -197,6 +215,22 @@ impl Guest {
             }
         }
         Ok(())
+    }
+
+    /// Asks process 1 for something that has a time. Says whether it is taken: not during a stop, as with logind.
+    fn is_taken(
+        &mut self,
+        call: &Call,
+        verb: Verb,
+        (wish, when): (Wish, u64),
+        world: &mut impl World,
+    ) -> Result<bool, Unanswered> {
+        let answer = world.ask(&self.message(verb, Request::orderly(wish), when))?.answer;
+        if answer == Answer::UnderWay {
+            let text = "everything is being stopped already".to_owned();
+            self.refuse(call, &Refusal { name: "org.freedesktop.login1.OperationInProgress", text });
+        }
+        Ok(answer != Answer::UnderWay)
     }
 
     /// It is asked for when the client has ended.

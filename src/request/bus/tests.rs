@@ -22,11 +22,12 @@ struct Room {
     asked: Vec<Message>,
     meant: Meant,
     scheduled: Option<(Wish, u64, Text)>,
+    standing: Standing,
 }
 
 impl Room {
     fn new() -> Room {
-        Room { asked: Vec::new(), meant: Meant::AsAsked, scheduled: None }
+        Room { asked: Vec::new(), meant: Meant::AsAsked, scheduled: None, standing: Standing::Running }
     }
 
     /// What it was asked, but whether that is allowed.
@@ -39,9 +40,13 @@ impl World for Room {
     fn ask(&mut self, message: &Message) -> Result<Reply, Unanswered> {
         self.asked.push(*message);
         let may = message.verb == Verb::Status || message.client.is_some_and(|client| client.uid == 0);
-        let answer = if may { Answer::Accepted } else { Answer::Refused };
-        let scheduled = self.scheduled;
-        Ok(Reply { answer, standing: Standing::Running, scheduled, main: 7, restarts: 0, up: 1 })
+        let answer = match (may, message.verb, self.standing) {
+            (false, ..) => Answer::Refused,
+            (true, Verb::Schedule | Verb::Warn, Standing::Stopping) => Answer::UnderWay,
+            (true, ..) => Answer::Accepted,
+        };
+        let (scheduled, standing) = (self.scheduled, self.standing);
+        Ok(Reply { answer, standing, scheduled, main: 7, restarts: 0, up: 1 })
     }
 
     fn meant(&self, _: i32) -> Meant {
@@ -255,6 +260,20 @@ fn times_of_logind_are_those_of_its_clients() {
     assert_eq!(schedule("dry-halt", later), (RETURN, Some((Verb::Warn, Wish::Halt, later)), false));
     assert_eq!(schedule("poweroff", NOW), (RETURN, None, true));
     assert_eq!(schedule("suspend", later), (ERROR, None, false));
+}
+
+#[test]
+fn nothing_is_promised_during_a_stop() {
+    const LOGIN: &str = "org.freedesktop.login1.Manager";
+    for kind in ["halt", "dry-halt"] {
+        let length = u32::try_from(kind.len()).expect("it is short").to_le_bytes();
+        let mut body = [&length[..], kind.as_bytes(), b"\0"].concat();
+        body.resize(body.len().next_multiple_of(8), 0);
+        body.extend((NOW + 60_000_000).to_le_bytes());
+        let mut room = Room { standing: Standing::Stopping, ..Room::new() };
+        let (_, out) = said(0, &mut room, &[&call(false, LOGIN, "ScheduleShutdown", "st", &body)]);
+        assert_eq!(kinds(&out), [ERROR], "{kind}");
+    }
 }
 
 #[test]
