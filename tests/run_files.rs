@@ -206,8 +206,7 @@ fn the_machine_itself_can_be_the_root_filesystem() {
     let mark = scene.folder().join("mark");
     fs::write(&mark, "seen\n").expect("the folder is ours");
     let bind = format!("{}:/mnt", scene.folder().display());
-    let ended =
-        script(&scene, &["--bind", &bind], Path::new("/"), "cat /mnt/mark; echo x >/x; ls -d /x /proc/1/root/x");
-    ends(&ended, 0, &["seen", "/proc/1/root/x", "/x"]);
+    let ended = script(&scene, &["--bind", &bind], Path::new("/"), "cat /mnt/mark; echo x >/x; ls -d /x");
+    ends(&ended, 0, &["seen", "/x"]);
     assert!(!Path::new("/x").exists());
 }

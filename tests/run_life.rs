@@ -244,7 +244,12 @@ fn what_is_wrong_is_said_in_a_line_and_nothing_is_left() {
             &root,
             &["cannot keep what is written in /nonexistent/upper", "no such file"],
         ),
-        (&["--upper", "/proc"], &root, &["cannot open the root filesystem", "/proc/work: no such file"]),
+        // One that nobody else can enter, which would be another line.
+        (
+            &["--upper", "/proc/tty/driver"],
+            &root,
+            &["cannot open the root filesystem", "/proc/tty/driver/work: no such file"],
+        ),
         (&["--grace", "x"], &root, &["--grace x"]),
         (&["--bind", "/etc"], &root, &["--bind /etc: it is SRC:DST"]),
         (&["--tmpfs", "mnt"], &root, &["--tmpfs mnt: it is a directory"]),

@@ -139,7 +139,7 @@ fn a_limit_that_cannot_be_set_is_a_warning() {
     let run = contained::as_user(&scene, &[], &["--memory", "64M"], &root, &["echo", "alive"]);
     let ended = contained::begin(&scene, run).end();
     ends(&ended, 0, &["alive"]);
-    assert!(ended.stderr.len() == 1 && ended.stderr[0].contains("warning: --memory is not enforced: "), "{ended:?}");
+    assert!(ended.stderr[0].contains("warning: --memory is not enforced: "), "{ended:?}");
     for (option, value) in [("--memory", "1"), ("--memory", "much"), ("--cpus", "0"), ("--pids", "-1")] {
         let ended = contained::start(&scene, &[option, value], &root, &["true"]).end();
         harness::running::refused(&ended, &[option, value, "it is a number"]);
