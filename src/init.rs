@@ -63,24 +63,29 @@ pub(crate) fn run(
     if offer.is_some_and(|offer| offer.bus.is_some()) {
         crate::request::warn_of_root();
     }
-    let mut listener =
-        offer.map(|offer| Listener::open(offer, surroundings.ourselves(), &offer::make_known, &offer::speak));
+    let mut listener = open_listener(offer, surroundings);
     let home = Home::of(offer, conduct.kept);
     let settings = if conduct.voice.is_some() { Settings::Variables } else { Settings::Options };
     let life = Life { policy, program, surroundings, kept: home.kept, spared: report.as_ref(), settings };
     let outcome = loop {
-        match life.live(slots, record.as_deref_mut(), listener.as_mut()) {
-            Outcome::Again => begin_again(slots, record.as_deref_mut(), listener.as_mut(), &home),
+        match life.live(slots, record.as_deref_mut(), listener.as_deref_mut()) {
+            Outcome::Again => begin_again(slots, record.as_deref_mut(), listener.as_deref_mut(), &home),
             outcome => break outcome,
         }
     };
-    if let Some(mut listener) = listener {
+    if let Some(listener) = listener {
         listener.close();
-        // The kernel closes what is open, when we end.
-        std::mem::forget(listener);
     }
     let slots = plan.as_ref().map_or(&alone[..], |plan| &plan.slots);
     conclude(outcome, slots, report.as_ref().zip(record.as_deref()), surroundings, options)
+}
+
+/// What we listen to. On the stack it would stay in memory where there is nothing to listen to.
+static LISTENER: Static<Listener<'static>> = Static::new();
+
+#[inline(never)]
+fn open_listener(offer: Option<Offer>, surroundings: &Surroundings) -> Option<&'static mut Listener<'static>> {
+    LISTENER.put(Listener::open(offer?, surroundings.ourselves(), &offer::make_known, &offer::speak))
 }
 
 /// What the options, our name and our place decide.

@@ -66,7 +66,7 @@ pub struct Listener<'a> {
     messenger: Messenger<'a>,
     bus: Option<Bus>,
     /// Speaks for who comes by the bus, in a process of its own.
-    speak: &'a dyn Fn(Sockets) -> u8,
+    speak: &'a (dyn Fn(Sockets) -> u8 + Sync),
     /// Who waits for the machine's answer.
     asker: Option<Asker>,
     /// Who has asked for an end: it is nobody's child here where it came from outside (`docker exec`).
@@ -105,8 +105,8 @@ impl<'a> Listener<'a> {
     pub fn open(
         offer: Offer,
         ourselves: Pid,
-        notify: &'a dyn Fn(&Notice),
-        speak: &'a dyn Fn(Sockets) -> u8,
+        notify: &'a (dyn Fn(&Notice) + Sync),
+        speak: &'a (dyn Fn(Sockets) -> u8 + Sync),
     ) -> Listener<'a> {
         let mut listener = Listener {
             offer,

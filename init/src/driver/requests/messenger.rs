@@ -18,14 +18,14 @@ const WRITING: Duration = Duration::from_millis(500);
 
 /// Who writes, and what comes next.
 pub(super) struct Messenger<'a> {
-    notify: &'a dyn Fn(&Notice),
+    notify: &'a (dyn Fn(&Notice) + Sync),
     /// Since when it writes.
     writes: Option<(Helper, Time)>,
     waiting: Option<Notice>,
 }
 
 impl<'a> Messenger<'a> {
-    pub(super) fn new(notify: &'a dyn Fn(&Notice)) -> Messenger<'a> {
+    pub(super) fn new(notify: &'a (dyn Fn(&Notice) + Sync)) -> Messenger<'a> {
         Messenger { notify, writes: None, waiting: None }
     }
 
