@@ -73,7 +73,8 @@ fn deed(given: &Given, notes: &mut Vec<String>) -> Result<Deed, Refusal> {
     }
 }
 
-fn end_of(name: &str) -> Option<Wish> {
+/// What that word of systemd's ends, and how.
+pub(super) fn end_of(name: &str) -> Option<Wish> {
     ENDS.iter().find(|(known, _)| *known == name).map(|(_, wish)| *wish)
 }
 

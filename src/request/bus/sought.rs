@@ -2,6 +2,7 @@
 
 use supervise_init::core::request::{Haste, Request, Wish};
 
+use super::super::systemctl;
 use super::wire::{Call, Values};
 
 /// What is sought.
@@ -50,23 +51,15 @@ const PEER: &str = "org.freedesktop.DBus.Peer";
 /// An exit, whose code was said before: see [`Sought::Code`].
 const EXIT: Wish = Wish::Exit(0);
 
-/// What ends all, by the words of systemd's units and of logind's types.
-const ENDS: [(&str, Wish); 6] = [
-    ("poweroff", Wish::Poweroff),
-    ("halt", Wish::Halt),
-    ("reboot", Wish::Reboot),
-    ("kexec", Wish::Reboot),
-    ("soft-reboot", Wish::Reboot),
-    ("exit", EXIT),
-];
 /// Targets that a container is never in.
 const MODES: [&str; 5] = ["rescue", "emergency", "multi-user", "graphical", "default"];
 
 /// The name that a client has on the bus. All are the same: none is ever sent anything by another.
 pub(super) const NAME: &str = ":1.7";
 
+/// What ends all, by the words of systemd's units and of logind's types.
 fn end_of(name: &str) -> Option<Wish> {
-    ENDS.iter().find(|(known, _)| *known == name).map(|(_, wish)| *wish)
+    if name == "exit" { Some(EXIT) } else { systemctl::end_of(name) }
 }
 
 impl Refusal {
