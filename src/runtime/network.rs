@@ -8,7 +8,6 @@
 //! 3. No service on the host's own loopback is within reach of the container.
 
 use std::ffi::OsStr;
-use std::fmt;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read as _};
 use std::os::fd::{AsFd as _, AsRawFd as _, OwnedFd};
@@ -27,6 +26,10 @@ use supervise_init::sys::{self, Pid};
 
 use crate::sys::network::set_interface_up;
 use crate::sys::processes::{pidfd, tie};
+
+mod error;
+
+pub(crate) use error::Error;
 
 /// Brings up the loopback of the network namespace that we are in.
 ///
@@ -291,45 +294,6 @@ fn last_line(text: &str) -> String {
         .rfind(|line| !line.is_empty() && !line.starts_with("Failed to send"))
         .unwrap_or_default()
         .to_owned()
-}
-
-/// Why a container is not connected.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub(crate) enum Error {
-    Loopback(Errno),
-    NotInstalled,
-    Start(Tool, sys::Errno),
-    /// What it said last.
-    Ended(Tool, String),
-    Late(Tool, Duration),
-    Each(Vec<Error>),
-    /// By this signal.
-    Asked(i32),
-}
-
-impl fmt::Display for Error {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Error::Loopback(errno) => write!(f, "cannot bring up the loopback: {}", sys::Errno(*errno as i32)),
-            Error::NotInstalled => f.write_str(
-                "cannot connect the container: --net user needs pasta or slirp4netns, and neither is installed; install \
-                 one (apt-get install passt), or say --net host or --net none",
-            ),
-            Error::Start(tool, errno) => write!(f, "{} cannot be started: {errno}", tool.name()),
-            Error::Each(errors) => {
-                f.write_str("cannot connect the container")?;
-                (0..).zip(errors).try_for_each(|(place, error)| {
-                    write!(f, "{} {error}", if place == 0 { ":" } else { ";" })
-                })
-            }
-            Error::Asked(signal) => write!(f, "signal {signal} came before the container was connected"),
-            Error::Ended(tool, said) => {
-                write!(f, "{} has ended", tool.name())?;
-                if said.is_empty() { Ok(()) } else { write!(f, ": {said}") }
-            }
-            Error::Late(tool, limit) => write!(f, "{} was not ready within {limit:?}", tool.name()),
-        }
-    }
 }
 
 #[cfg(test)]
