@@ -1,20 +1,18 @@
 //! The init of one command: from checked options to the machine, and from how it ended to our exit code.
 
-use std::ffi::CStr;
 use std::time::Duration;
 
 use log::{debug, error, warn};
-use supervise_init::core::{Outcome, Policy, Record, Scope, Signal, Single, StartError, Status, Step};
-use supervise_init::driver::{self, Kept, Listener, Offer, Purpose, Setting, Slot};
-use supervise_init::sys::{
-    self, Entry, Environment, Line, Pid, Program, SigSet, Static, Words, parent, session, session_of,
-};
+use supervise_init::core::{Outcome, Policy, Record, Scope, Signal, StartError, Status, Step};
+use supervise_init::driver::{Kept, Listener, Offer, Purpose, Slot};
+use supervise_init::sys::{self, Entry, Environment, Pid, Program, SigSet, Static, Words, parent, session, session_of};
 
 use crate::cli::hooks::Hooks;
 use crate::cli::{self, Options};
 use crate::conduct::{Orphans, Signals};
 use crate::diagnose::stop::Settings;
 use crate::hooks::{Around, Plan};
+use crate::lives::{self, Home, Lives};
 use crate::outfit::Ready;
 use crate::place::Place;
 use crate::report::{NotStarted, Report};
@@ -64,20 +62,22 @@ pub(crate) fn run(
         crate::request::warn_of_root();
     }
     let mut listener = open_listener(offer, surroundings);
-    let home = Home::of(offer, conduct.kept);
+    let mut restarts = lives::restarts(options);
+    let home = Home::of(offer.is_some() || restarts.is_some(), kept(options));
     let settings = if conduct.voice.is_some() { Settings::Variables } else { Settings::Options };
-    let life = Life { policy, program, surroundings, kept: home.kept, spared: report.as_ref(), settings };
-    let outcome = loop {
-        match life.live(slots, record.as_deref_mut(), listener.as_deref_mut()) {
-            Outcome::Again => begin_again(slots, record.as_deref_mut(), listener.as_deref_mut(), &home),
-            outcome => break outcome,
-        }
-    };
+    let lives = Lives { policy, program, surroundings, home, spared: report.as_ref(), settings };
+    let outcome = lives.live(slots, record.as_deref_mut(), listener.as_deref_mut(), restarts.as_deref_mut());
     if let Some(listener) = listener {
         listener.close();
     }
     let slots = plan.as_ref().map_or(&alone[..], |plan| &plan.slots);
     conclude(outcome, slots, report.as_ref().zip(record.as_deref()), surroundings, options)
+}
+
+/// What of our caller's we hold on to: each life of the command is given what the first one was.
+fn kept(options: &Options) -> Kept {
+    let Kept { descriptors, directory } = options.conduct.kept;
+    Kept { descriptors: descriptors || options.may_restart(), directory }
 }
 
 /// What we listen to. On the stack it would stay in memory where there is nothing to listen to.
@@ -108,83 +108,10 @@ fn policy<'a>(
         on_signal_death: place.on_signal_death,
         hurry: conduct.hurry,
         parting: conduct.parting,
+        may_restart: options.may_restart(),
         // Another init forwards its signals whatever they mean.
         requests: (is_asked && conduct.voice.is_none()).then_some(surroundings.manager()),
         on_reboot: offer::on_reboot(surroundings, options),
-    }
-}
-
-/// What every start of the command has in common.
-struct Life<'a> {
-    policy: Policy<'a>,
-    program: Program,
-    surroundings: &'a Surroundings,
-    kept: Kept,
-    spared: Option<&'a Report>,
-    settings: Settings,
-}
-
-impl Life<'_> {
-    /// From the first start to the end of all.
-    fn live<'l>(
-        &self,
-        slots: &mut [Slot<'_>],
-        record: Option<&mut Record>,
-        listener: Option<&mut Listener<'l>>,
-    ) -> Outcome {
-        let Life { policy, program, surroundings, kept, spared, settings } = *self;
-        let mut machine = if slots.is_empty() { Single::without_main(policy) } else { Single::new(policy) };
-        let context = diagnose::stop::Context {
-            ourselves: surroundings.ourselves(),
-            scope: policy.scope,
-            kill_mode: policy.ladder.kill_mode,
-            program,
-            settings,
-        };
-        let setting = Setting {
-            scope: policy.scope,
-            ourselves: surroundings.ourselves(),
-            explain: Some(&|situation| diagnose::stop::explain(situation, &context)),
-            record,
-            spared: spared.map(Report::file),
-            kept,
-            listener,
-        };
-        driver::run(&mut machine, slots, setting)
-    }
-}
-
-/// Where we were started: the command begins there each time.
-struct Home {
-    path: Option<&'static CStr>,
-    kept: Kept,
-}
-
-/// Where its path is kept.
-static HOME: Static<Line<1024>> = Static::new();
-
-impl Home {
-    /// It is needed only where a reboot can be asked for. What is `/` need not be left.
-    fn of(offer: Option<Offer>, kept: Kept) -> Home {
-        let line = offer.and_then(|_| HOME.put(Line::new()));
-        let path = line.and_then(|line| sys::working_directory(line));
-        Home { path, kept: Kept { directory: kept.directory || path == Some(c"/"), ..kept } }
-    }
-}
-
-/// All is as it was before the first start.
-#[inline(never)]
-fn begin_again(slots: &mut [Slot<'_>], record: Option<&mut Record>, listener: Option<&mut Listener<'_>>, home: &Home) {
-    slots.iter_mut().for_each(Slot::rewind);
-    if let Some(record) = record {
-        *record = Record::EMPTY;
-    }
-    if let Some(listener) = listener {
-        listener.count_restart();
-    }
-    let back = home.path.map(sys::change_directory);
-    if let (Some(path), Some(Err(errno))) = (home.path, back) {
-        warn!("cannot go back to {}: {errno}; beginning again in /", path.to_string_lossy());
     }
 }
 

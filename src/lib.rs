@@ -12,6 +12,7 @@ mod end;
 mod getopt;
 mod hooks;
 mod init;
+mod lives;
 mod offer;
 mod outfit;
 mod place;

@@ -322,7 +322,7 @@ impl World<'_, '_, '_> {
             Action::Explain(slow) => self.explain(slow),
             Action::KillTree(child) => self.kill_tree(child),
             Action::Blame(child, fault) => self.slot(child).into_iter().for_each(|slot| log_blame(slot, fault)),
-            Action::TellRest => self.tell_rest(),
+            Action::TellRest(scope) => self.tell_rest(scope),
             Action::TellGroup(child, signal) => self.tell_group(child, signal),
             Action::LookForRest => {
                 let left = if sys::has_children() { self.rest.is_any() } else { Left::None };

@@ -12,6 +12,7 @@ mod maps;
 pub(crate) mod options;
 mod outfit;
 mod printed;
+mod restart;
 pub(crate) mod run;
 mod shims;
 mod stop;
@@ -72,6 +73,8 @@ pub(crate) struct Options {
     pub(crate) ladder: Ladder,
     /// `None`: the group where that gets the signals too, else the command.
     kill_mode: Option<KillMode>,
+    /// What is said of restarts.
+    pub(crate) restart: Option<Box<restart::Asked>>,
     /// What runs before the command is started and before it is stopped, if anything does.
     pub(crate) hooks: Option<Box<Hooks>>,
     pub(crate) exit_report: Option<&'static CStr>,
@@ -105,6 +108,7 @@ impl Options {
         parent_death: None,
         ladder: Ladder::DEFAULT,
         kill_mode: None,
+        restart: None,
         hooks: None,
         exit_report: None,
         exit_report_format: report::Format::Json,
@@ -164,6 +168,9 @@ impl Options {
             Id::Leftovers => self.ladder.leftovers = choice(given, text()?, leftovers_named)?,
             Id::LeftoverGrace => self.ladder.leftover_grace = Some(stop::time(given, text()?)?),
             Id::MaxTime => self.ladder.max_time = Some(stop::time(given, text()?)?),
+            Id::Restart | Id::RestartDelay | Id::RestartMaxDelay | Id::RestartReset | Id::RestartLimit | Id::OkExit => {
+                self.restart.get_or_insert_default().set(given, text()?)?
+            }
             Id::PreStart => self.hooks().before.push(Before::Hook(hooks::command(given, value)?)),
             Id::PreStartTimeout => self.hooks().before_limit = hooks::limit(stop::time(given, text()?)?),
             Id::PreStop => self.hooks().stop = Some(hooks::command(given, value)?),
@@ -218,6 +225,11 @@ impl Options {
         Ok(())
     }
 
+    /// Whether the command may be started again when it has ended by itself.
+    pub(crate) fn may_restart(&self) -> bool {
+        self.restart.as_ref().is_some_and(|asked| asked.policy().is_some())
+    }
+
     fn is_given(&self, row: &Row) -> bool {
         self.given & (1 << row.id as u64) != 0
     }
@@ -233,6 +245,9 @@ impl Options {
             ForwardTo::Main => KillMode::Main,
             ForwardTo::Group => KillMode::Group,
         });
+        if let Some(asked) = &self.restart {
+            asked.check()?;
+        }
         // As for timeout(1).
         self.ladder.max_time = self.ladder.max_time.filter(|time| !time.is_zero());
         if let Some(first) = self.ladder.signals.get(0) {

@@ -40,6 +40,12 @@ pub(crate) enum Id {
     Leftovers,
     LeftoverGrace,
     MaxTime,
+    Restart,
+    RestartDelay,
+    RestartMaxDelay,
+    RestartReset,
+    RestartLimit,
+    OkExit,
     PreStart,
     PreStartTimeout,
     PreStop,
@@ -167,7 +173,7 @@ impl Row {
 }
 
 /// In the order of the help text.
-pub(crate) const TABLE: [Row; 36] = [
+pub(crate) const TABLE: [Row; 42] = [
     Row {
         id: Id::User,
         topic: Topic::Command,
@@ -335,6 +341,54 @@ pub(crate) const TABLE: [Row; 36] = [
         long: "max-time",
         value: Some("TIME"),
         help: "Stop the command when it has run this long\nHooks and waits before it do not count. It is killed 10s later, or after --grace. Default, and with 0: never.",
+    },
+    Row {
+        id: Id::Restart,
+        topic: Topic::Restarts,
+        short: None,
+        long: "restart",
+        value: Some("no|on-failure|always"),
+        help: "Start the command again when it has ended\nAfter a failure, or however it ended; not after a stop that somebody asked for, nor by Ctrl-C. All that it left is stopped before, and hooks run again. Default: no.",
+    },
+    Row {
+        id: Id::RestartDelay,
+        topic: Topic::Restarts,
+        short: None,
+        long: "restart-delay",
+        value: Some("TIME"),
+        help: "Wait this long before the first restart\nAnd twice as long before each further one, and up to a quarter longer, by chance. Default: 100ms.",
+    },
+    Row {
+        id: Id::RestartMaxDelay,
+        topic: Topic::Restarts,
+        short: None,
+        long: "restart-max-delay",
+        value: Some("TIME"),
+        help: "Do not double it beyond this\nDefault: 1m.",
+    },
+    Row {
+        id: Id::RestartReset,
+        topic: Topic::Restarts,
+        short: None,
+        long: "restart-reset",
+        value: Some("TIME"),
+        help: "Begin with the first delay again after this long\nA command that has run for so long counts as healthy. Default: 10s.",
+    },
+    Row {
+        id: Id::RestartLimit,
+        topic: Topic::Restarts,
+        short: None,
+        long: "restart-limit",
+        value: Some("COUNT/TIME"),
+        help: "Give up after so many restarts in that time: 3/10s\nAnd end with the code of the command. At most 64. Default: never.",
+    },
+    Row {
+        id: Id::OkExit,
+        topic: Topic::Restarts,
+        short: None,
+        long: "ok-exit",
+        value: Some("CODE|SIGNAL,..."),
+        help: "What is no failure, beside 0: 143,TERM\n143 is also a death by SIGTERM, and TERM is nothing but that. For --restart on-failure; --exit-map says what supervise ends with.",
     },
     Row {
         id: Id::PreStart,

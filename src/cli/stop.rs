@@ -14,7 +14,7 @@ pub(crate) fn time(given: Given, word: &'static str) -> Result<Duration, Wrong> 
 }
 
 /// A time within the value `whole`.
-fn time_in(given: Given, whole: &'static str, word: &'static str) -> Result<Duration, Wrong> {
+pub(super) fn time_in(given: Given, whole: &'static str, word: &'static str) -> Result<Duration, Wrong> {
     parse_time(word).ok_or(Wrong::NotATime { given, whole, word })
 }
 

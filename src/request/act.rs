@@ -237,7 +237,7 @@ impl Job<'_> {
     fn state(&self, quiet: bool) -> u8 {
         let state = match talk::ask(&status(), &self.environment).map(|reply| reply.standing) {
             Ok(Standing::Running | Standing::Pausing) => "running",
-            Ok(Standing::Starting) => "starting",
+            Ok(Standing::Starting | Standing::Restarting) => "starting",
             Ok(Standing::Stopping) => "stopping",
             Err(Unanswered::NotThere(_) | Unanswered::NowhereToLook(_)) if !process_1::is_supervise() => "offline",
             Err(_) => "unknown",

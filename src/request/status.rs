@@ -54,7 +54,7 @@ impl Ctl {
 fn code(standing: Standing) -> u8 {
     match standing {
         Standing::Running | Standing::Pausing => exit::SUCCESS,
-        Standing::Starting | Standing::Stopping => exit::NOT_DONE,
+        Standing::Starting | Standing::Stopping | Standing::Restarting => exit::NOT_DONE,
     }
 }
 
@@ -64,6 +64,7 @@ fn name(standing: Standing) -> &'static str {
         Standing::Running => "running",
         Standing::Stopping => "stopping",
         Standing::Pausing => "pausing",
+        Standing::Restarting => "restarting",
     }
 }
 

@@ -125,6 +125,7 @@ extern "C" fn main(count: c_int, words: *mut *mut c_char, environment: *mut *mut
         hurry: if many { Hurry::All } else { Hurry::Leftovers },
         parting: Signal::new(count),
         requests: if many { Some(Manager::OfSystems) } else { None },
+        may_restart: many,
         on_reboot: if many { OnReboot::Restart } else { OnReboot::System },
     };
     let mut machine = if count > 4 { Single::new(policy) } else { Single::without_main(policy) };

@@ -6,6 +6,7 @@ use core::time::Duration;
 use super::actions::Actions;
 use super::exit::{Outcome, Status};
 use super::ladder::KillMode;
+use super::policy::Scope;
 use super::request::{Ask, Program, Standing, Way};
 use super::signal::Signal;
 
@@ -27,6 +28,12 @@ impl Time {
     /// The moment in the middle between this one and a `later` one.
     pub const fn midway(self, later: Time) -> Time {
         Time(self.0.saturating_add(later.0.saturating_sub(self.0) / 2))
+    }
+
+    /// A number that nobody can foresee, and that is the same for the same moment.
+    pub(super) const fn spread(self) -> u8 {
+        // Fibonacci hashing: moments that are close to one another are far apart.
+        (self.0.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 56) as u8
     }
 
     /// How long it is from `earlier` to this moment; zero if it is not earlier.
@@ -201,8 +208,9 @@ pub enum Action {
     KillTree(Child),
     /// Say what is wrong with the hook, and what comes of that.
     Blame(Child, Fault),
-    /// Tell everything that is left to end: TERM, CONT for what is stopped, HUP for shells that ignore TERM.
-    TellRest,
+    /// Tell everything that is left in that scope to end: TERM, CONT for what is stopped, HUP for shells that ignore
+    /// TERM. What is left is what is left there from then on.
+    TellRest(Scope),
     /// Send the signal to everything that is left.
     SignalRest(Signal),
     /// Send the signal to the group of the program, which has just ended.

@@ -12,6 +12,8 @@ mod pace;
 mod policy;
 mod record;
 pub mod request;
+mod restart;
+mod resting;
 mod signal;
 mod single;
 #[cfg(test)]
@@ -28,5 +30,7 @@ pub use machine::{
 pub use pace::Pace;
 pub use policy::{Group, Hurry, JobControl, OnReboot, OnSignalDeath, Policy, Scope};
 pub use record::{Cause, End, Name, Process, Record};
+pub use restart::{Death, Life, Limit, Next, Restarting, Restarts, Successes, When};
+pub use resting::Resting;
 pub use signal::Signal;
-pub use single::Single;
+pub use single::{Course, Single};

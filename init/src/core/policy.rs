@@ -5,8 +5,8 @@ use core::time::Duration;
 use super::exit::{ExitMap, Outcome, Status, Verdict};
 use super::forwarding::{Forwarding, Rule};
 use super::ladder::Ladder;
-use super::machine::Child;
-use super::request::{Manager, Wish};
+use super::machine::{Child, Received, Time};
+use super::request::{Ask, Manager, Wish};
 use super::signal::Signal;
 
 /// What can be told to end when main has ended.
@@ -83,6 +83,8 @@ pub struct Policy<'a> {
     pub job_control: JobControl,
     /// What is told when main has ended.
     pub scope: Scope,
+    /// Whether main may be started again when it has ended by itself.
+    pub may_restart: bool,
     /// How a stop goes.
     pub ladder: &'a Ladder,
     /// How we end after a main that died of a signal.
@@ -109,6 +111,19 @@ impl Group {
 }
 
 impl Policy<'_> {
+    /// What a signal asks for, if it is known to be a request.
+    pub(super) fn ask_of(&self, received: Received) -> Option<Ask> {
+        let Received { signal, sender } = received;
+        let manager = self.requests.filter(|_| self.forwarding.is_default(signal))?;
+        Ask::of_signal(signal, sender, manager)
+    }
+
+    /// Who is told to end when main has ended, and nobody has asked for that (`None`) or somebody has. Where main may be
+    /// started again, what others have started in our namespace (`docker exec`) is none of what it left.
+    pub(super) fn scope_of_rest(&self, asked: Option<Time>) -> Scope {
+        if self.may_restart && asked.is_none() { Scope::Tree } else { self.scope }
+    }
+
     /// What a request to stop stands for that came without a signal: what SIGTERM does.
     pub(super) fn usual_signal(&self) -> Signal {
         match self.forwarding.rule(Signal::TERM) {

@@ -62,6 +62,7 @@
 //! 14. Main's group gets the parting signal once, if there is one, when main has ended: not where all was killed.
 
 mod climb;
+mod course;
 mod ends;
 mod hearing;
 mod hooks;
@@ -71,6 +72,7 @@ mod state;
 use core::mem::Discriminant;
 use core::time::Duration;
 
+pub use self::course::Course;
 pub(super) use self::state::State;
 use self::state::{Climb, Hook, Request as Stopping};
 use super::actions::Actions;
@@ -133,6 +135,7 @@ pub struct Single<'a> {
     pub(super) wish: Option<Wish>,
     /// What main, or a hook before it, was told to stop with.
     pub(super) told: Option<Signal>,
+    course: Course,
 }
 
 impl<'a> Single<'a> {
@@ -147,12 +150,18 @@ impl<'a> Single<'a> {
             kill_is_passed_on: false,
             wish: None,
             told: None,
+            course: Course::NONE,
         }
     }
 
     /// A machine without a main, which has begun: it reaps, and ends with 0 when a stop is asked for.
     pub const fn without_main(policy: Policy<'a>) -> Single<'a> {
         Single { state: State::Pausing, ..Single::new(policy) }
+    }
+
+    /// How it has gone so far.
+    pub fn course(&self) -> Course {
+        self.course
     }
 
     #[expect(clippy::too_many_lines, reason = "the table")]
@@ -327,7 +336,7 @@ impl<'a> Single<'a> {
             | (KillingMain { .. }, MainStopped(..) | MainResumed(..) | Hurry) => (same, Actions::NONE),
 
             // The round of reaping that main's end is part of shows whether anything is left.
-            (State::MainEnded { verdict, .. }, Reaped(Left::None)) => (Done, self.end_alone(verdict)),
+            (State::MainEnded { asked, verdict }, Reaped(Left::None)) => (Done, self.end_alone(asked, verdict)),
             (State::MainEnded { asked, verdict }, Reaped(Left::Some)) => self.main_left(now, asked, verdict),
             (State::MainEnded { asked, verdict }, Stop(signal)) => {
                 let asked = Some(asked.unwrap_or(now));
@@ -339,7 +348,7 @@ impl<'a> Single<'a> {
                 | MainResumed(..) | HookResumed(..) | Deadline,
             ) => (same, Actions::NONE),
 
-            (Waiting { verdict }, Reaped(Left::None)) => (Done, self.end_alone(verdict)),
+            (Waiting { verdict }, Reaped(Left::None)) => (Done, self.end_alone(None, verdict)),
             (Waiting { verdict }, End(request @ Request { haste: Haste::Orderly, .. })) => {
                 let (next, actions) = self.tell_leftovers(now, Some(now), verdict);
                 (next, begun(request).then(actions))

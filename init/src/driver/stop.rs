@@ -7,7 +7,7 @@ use log::{debug, warn};
 
 use super::say::log_sent;
 use super::{Setting, Situation, World};
-use crate::core::{Child, End, Fate, KillMode, Name, Rung, Signal, Slow};
+use crate::core::{Child, End, Fate, KillMode, Name, Rung, Scope, Signal, Slow};
 use crate::sys::{self, Errno, Helper, Pid, Told, TreeError};
 
 impl World<'_, '_, '_> {
@@ -92,7 +92,8 @@ impl World<'_, '_, '_> {
         }
     }
 
-    pub(super) fn tell_rest(&mut self) {
+    pub(super) fn tell_rest(&mut self, scope: Scope) {
+        self.rest.set_scope(scope);
         // Before they are told: who ends by that at once has no name afterwards.
         if let Some(record) = &mut self.setting.record {
             // Without /proc there are no names.

@@ -116,6 +116,11 @@ impl Rest {
         self.has_inherited = true;
     }
 
+    /// What is left is looked for there from now on.
+    pub fn set_scope(&mut self, scope: Scope) {
+        self.scope = scope;
+    }
+
     /// A helper of ours is none of the program's processes. (A PID 1's signals to all reach it all the same, blocked.)
     pub fn set_helper(&mut self, helper: Option<Pid>) {
         self.helpers[0] = helper;

@@ -103,7 +103,7 @@ impl Guest {
             Sought::State => {
                 let state = match world.ask(&status())?.standing {
                     Standing::Running | Standing::Pausing => "running",
-                    Standing::Starting => "starting",
+                    Standing::Starting | Standing::Restarting => "starting",
                     Standing::Stopping => "stopping",
                 };
                 self.reply(call, &Values::default().variant_string(state));

@@ -72,10 +72,17 @@ pub enum Standing {
     Stopping,
     /// There is no command.
     Pausing,
+    /// The command has ended, and is to be started again.
+    Restarting,
 }
 
-const STANDINGS: [(u8, Standing); 4] =
-    [(b's', Standing::Starting), (b'r', Standing::Running), (b'e', Standing::Stopping), (b'p', Standing::Pausing)];
+const STANDINGS: [(u8, Standing); 5] = [
+    (b's', Standing::Starting),
+    (b'r', Standing::Running),
+    (b'e', Standing::Stopping),
+    (b'p', Standing::Pausing),
+    (b'a', Standing::Restarting),
+];
 
 fn byte_of<T: PartialEq>(table: &[(u8, T)], value: &T) -> u8 {
     table.iter().find(|(_, known)| known == value).map_or(0, |(byte, _)| *byte)

@@ -21,7 +21,11 @@ impl Single<'_> {
     pub(super) fn tell_leftovers(&self, now: Time, asked: Option<Time>, verdict: Verdict) -> (State, Actions) {
         let time = self.policy.ladder.leftover_time(asked.map(|asked| now.since(asked)));
         let kill_at = now.after(time);
-        let actions = [Action::Climb(Rung::Leftovers), Action::TellRest, Action::Arm(now.midway(kill_at))];
+        let actions = [
+            Action::Climb(Rung::Leftovers),
+            Action::TellRest(self.policy.scope_of_rest(asked)),
+            Action::Arm(now.midway(kill_at)),
+        ];
         (State::Leftovers { verdict, kill_at }, actions.into())
     }
 
@@ -30,9 +34,12 @@ impl Single<'_> {
     }
 
     /// None of our children is left, but a namespace may hold others, and the kernel kills them when we end.
-    pub(super) fn end_alone(&self, verdict: Verdict) -> Actions {
-        match (self.policy.scope, self.policy.ladder.leftovers) {
-            (Scope::Namespace, Leftovers::Stop | Leftovers::Wait) => [Action::TellRest, self.exit(verdict)].into(),
+    pub(super) fn end_alone(&self, asked: Option<Time>, verdict: Verdict) -> Actions {
+        let scope = self.policy.scope_of_rest(asked);
+        match (scope, self.policy.ladder.leftovers) {
+            (Scope::Namespace, Leftovers::Stop | Leftovers::Wait) => {
+                [Action::TellRest(scope), self.exit(verdict)].into()
+            }
             (Scope::Namespace, Leftovers::Leave) | (Scope::Tree, _) => self.end(verdict),
         }
     }

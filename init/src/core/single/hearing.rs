@@ -45,13 +45,6 @@ impl Single<'_> {
         }
     }
 
-    /// What a signal asks for, if it is known to be a request.
-    fn ask_of(&self, received: Received) -> Option<Ask> {
-        let Received { signal, sender } = received;
-        let manager = self.policy.requests.filter(|_| self.policy.forwarding.is_default(signal))?;
-        Ask::of_signal(signal, sender, manager)
-    }
-
     /// What a signal asks for, or why it asks for nothing.
     fn judge(&self, received: Received) -> Result<Input, Note> {
         let Received { signal, sender } = received;
@@ -73,10 +66,11 @@ impl Single<'_> {
             Event::NotStarted(_, why) => Input::NotStarted(why),
             Event::Asked(ask, _) => return asked(ask),
             Event::Signalled(received) => {
-                if let Some(ask) = self.ask_of(received) {
+                if let Some(ask) = self.policy.ask_of(received) {
                     return asked(ask);
                 }
                 let hurry = self.is_hurry(now, received);
+                self.course.press(received.signal);
                 if received.signal == Signal::INT {
                     self.interrupt = Some((now, discriminant(&received.sender)));
                 }
@@ -99,6 +93,7 @@ impl Single<'_> {
 
     /// What later orders depend on.
     pub(super) fn remember(&mut self, now: Time, input: Input, actions: Actions) {
+        self.course.remember(now, input, actions);
         if actions.contains(Action::Spawn(MAIN)) {
             self.limit = self.policy.ladder.max_time.map(|time| now.after(time));
         }

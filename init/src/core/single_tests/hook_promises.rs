@@ -6,7 +6,7 @@ use super::options::{Options, S, USR1};
 use super::promises::{Run, orders, rungs, tell, told};
 use super::worlds::{KILL, PROCESS};
 use crate::core::single::MAIN;
-use crate::core::{Action, Child, Event, Fault, Left, Leftovers, Outcome, Rung, Signal, Status};
+use crate::core::{Action, Child, Event, Fault, Left, Leftovers, Outcome, Rung, Scope, Signal, Status};
 
 const FIRST: Child = Child(1);
 const SECOND: Child = Child(2);
@@ -61,7 +61,7 @@ fn a_hook_that_fails_is_how_we_end_and_no_map_is_asked() {
 fn what_a_failed_hook_has_left_behind_is_told_and_waited_for() {
     let mut run = Run::new(TWO);
     run.on(S, Event::Ended(FIRST, Status::Exited(3)));
-    assert!(run.on(S, Event::Reaped(Left::Some)).contains(&Action::TellRest));
+    assert!(run.on(S, Event::Reaped(Left::Some)).contains(&Action::TellRest(Scope::Tree)));
     assert_eq!(exit(&mut run, 2 * S), exits_with(3));
 }
 
@@ -168,7 +168,7 @@ fn a_second_request_goes_on_and_leaves_the_hook_alone() {
 #[test]
 fn a_hook_that_outlives_main_is_one_of_the_leftovers() {
     let mut run = stopping(Options::NONE);
-    assert!(run.left_behind(S).contains(&Action::TellRest));
+    assert!(run.left_behind(S).contains(&Action::TellRest(Scope::Tree)));
     let mut run = stopping(Options { leftovers: Leftovers::Leave, ..Options::NONE });
     assert_eq!(run.left_behind(S), exits_with(0));
 }

@@ -345,8 +345,9 @@ impl Observer<'_> {
         match (left, self.seen.rest) {
             (Left::None, Rest::Unknown | Rest::May) => {
                 // A namespace may hold others than our children, and nobody has told them yet.
-                let others = self.options.scope == Scope::Namespace && self.options.leftovers != Leftovers::Leave;
-                let told = others.then_some(Action::TellRest);
+                let scope = self.scope_of_rest(self.seen.asked.is_some());
+                let others = scope == Scope::Namespace && self.options.leftovers != Leftovers::Leave;
+                let told = others.then_some(Action::TellRest(scope));
                 told.into_iter().chain([self.exit(status)]).collect()
             }
             (Left::None, Rest::Told(_) | Rest::Killed) => std::vec![self.exit(status)],
@@ -378,7 +379,13 @@ impl Observer<'_> {
         };
         self.seen.rest = Rest::Told(kill_at);
         let half = now + (kill_at - now) / 2;
-        std::vec![Action::Climb(Rung::Leftovers), Action::TellRest, Action::Arm(at(half))]
+        let scope = self.scope_of_rest(asked.is_some());
+        std::vec![Action::Climb(Rung::Leftovers), Action::TellRest(scope), Action::Arm(at(half))]
+    }
+
+    /// 5. Where main may come again, others in the namespace are told of an end that was asked for alone.
+    fn scope_of_rest(&self, is_asked: bool) -> Scope {
+        if self.options.may_restart && !is_asked { Scope::Tree } else { self.options.scope }
     }
 
     fn kill_rest(&mut self) -> Vec<Action> {

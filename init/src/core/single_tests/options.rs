@@ -87,6 +87,7 @@ pub(super) struct Options {
     pub(super) has_main: bool,
     pub(super) requests: Option<Manager>,
     pub(super) on_reboot: OnReboot,
+    pub(super) may_restart: bool,
 }
 
 impl Options {
@@ -111,6 +112,7 @@ impl Options {
         has_main: true,
         requests: None,
         on_reboot: OnReboot::Exit,
+        may_restart: false,
     };
 
     /// The same, as the machine takes it; its parts live as long as the tests.
@@ -163,6 +165,7 @@ impl Options {
             parting: self.parting,
             requests: self.requests,
             on_reboot: self.on_reboot,
+            may_restart: self.may_restart,
         }
     }
 

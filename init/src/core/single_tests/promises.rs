@@ -4,10 +4,11 @@ use std::vec::Vec;
 
 use super::options::{Options, S, Table, USR1, USR2, at, milliseconds};
 use super::worlds::{AS_ASKED, KILL, LADDER, PROCESS, WITHOUT_KILL};
+use crate::core::request::{Ask, Request, Way, Wish};
 use crate::core::single::MAIN;
 use crate::core::{
-    Action, Event, Fate, Group, Hurry, JobControl, KillMode, Left, Leftovers, Machine, Note, Outcome, Pause, Received,
-    Rung, Scope, Sender, Signal, Single, Slow, Status, Terminal,
+    Action, Child, Death, Event, Fate, Group, Hurry, JobControl, KillMode, Left, Leftovers, Life, Machine, Note,
+    Outcome, Pause, Received, Rung, Scope, Sender, Signal, Single, Slow, StartError, Status, Step, Terminal,
 };
 
 /// The longest that a test waits.
@@ -275,7 +276,7 @@ fn leftovers_that_may_take_their_time_are_told_by_a_stop_and_by_the_longest_time
         let mut run = Run::new(Options { leftovers: Leftovers::Wait, max_time, ..Options::NONE });
         assert_eq!(run.left_behind(0), [Action::Climb(Rung::Wait)]);
         assert_eq!(run.armed, max_time);
-        assert!(run.on(3600 * S, stop).contains(&Action::TellRest));
+        assert!(run.on(3600 * S, stop).contains(&Action::TellRest(Scope::Tree)));
         assert_eq!(rungs(&run.wait()), [(3605 * S, Rung::KillLeftovers)]);
     }
 }
@@ -296,7 +297,7 @@ fn who_is_in_the_namespace_beside_our_children_is_told_before_the_end() {
     let mut run = Run::new(Options { scope: Scope::Namespace, ..Options::NONE });
     run.ended(0, Status::Exited(0));
     let exit = Action::Exit(Outcome::Code(0));
-    assert_eq!(run.on(0, Event::Reaped(Left::None)), [Action::TellRest, exit]);
+    assert_eq!(run.on(0, Event::Reaped(Left::None)), [Action::TellRest(Scope::Namespace), exit]);
 }
 
 #[test]
@@ -429,6 +430,58 @@ fn what_is_only_passed_on_begins_no_stop() {
 }
 
 #[test]
+fn where_main_may_come_again_others_in_the_namespace_hear_of_an_end_that_is_asked_for_alone() {
+    let options = Options { scope: Scope::Namespace, may_restart: true, ..Options::NONE };
+    let mut run = Run::new(options);
+    run.ended(0, Status::Exited(1));
+    assert_eq!(run.on(0, Event::Reaped(Left::None)), [Action::Exit(Outcome::Code(1))]);
+    let mut run = Run::new(options);
+    run.stop(0);
+    run.ended(0, Status::Exited(1));
+    let exit = Action::Exit(Outcome::Code(1));
+    assert_eq!(run.on(0, Event::Reaped(Left::None)), [Action::TellRest(Scope::Namespace), exit]);
+}
+
+#[test]
+fn a_life_tells_whether_its_end_was_asked_for() {
+    let key = Event::Signalled(Received { signal: Signal::INT, sender: Sender::Kernel });
+    let by_key = [Status::Signaled(Signal::INT), Status::Exited(130)];
+    for status in [Status::Exited(0), Status::Exited(1), Status::Signaled(Signal::KILL)].into_iter().chain(by_key) {
+        let life = |before: fn(&mut Run)| {
+            let mut run = Run::new(Options { max_time: Some(60 * S), ..Options::NONE });
+            before(&mut run);
+            run.ended(70 * S, status);
+            run.machine.course().life()
+        };
+        assert_eq!(life(|_| ()), Life { started: Some(at(0)), death: Death::Ended(status) });
+        assert_eq!(life(|run| drop(run.signal(S, USR1))).death, Death::Ended(status));
+        assert_eq!(life(|run| drop(run.stop(S))).death, Death::Asked);
+        assert_eq!(life(|run| drop(run.on(60 * S, Event::Deadline))).death, Death::Asked);
+        let poweroff = Event::Asked(Ask::End(Request::orderly(Wish::Poweroff)), Way::Control);
+        let mut run = Run::new(Options::NONE);
+        run.on(S, poweroff);
+        assert_eq!(run.machine.course().life().death, Death::Asked);
+        let mut run = Run::new(Options::NONE);
+        run.on(S, key);
+        run.ended(2 * S, status);
+        let died_of_it = by_key.contains(&status);
+        let death = if died_of_it { Death::Asked } else { Death::Ended(status) };
+        assert_eq!(run.machine.course().life().death, death);
+    }
+}
+
+#[test]
+fn a_life_tells_why_there_was_none() {
+    let why = StartError { step: Step::Exec, errno: 2 };
+    let mut run = Run::new(Options::NONE);
+    run.on(0, Event::NotStarted(MAIN, why));
+    assert_eq!(run.machine.course().life(), Life { started: None, death: Death::NotStarted });
+    let mut run = Run::new(Options { before: &[None], ..Options::NONE });
+    run.on(0, Event::Ended(Child(1), Status::Exited(3)));
+    assert_eq!(run.machine.course().life(), Life { started: None, death: Death::Unprepared });
+}
+
+#[test]
 fn mains_group_hears_of_mains_end_once() {
     let mut run = Run::new(Options { parting: Some(Signal::TERM), ..Options::NONE });
     assert_eq!(run.ended(0, Status::Exited(0)), [Action::TellGroup(MAIN, Signal::TERM)]);
@@ -442,7 +495,7 @@ fn a_pause_ends_with_0_when_it_is_asked_to_and_what_is_left_has_its_time() {
         assert_eq!(run.on(0, Event::Reaped(Left::None)), []);
         assert_eq!(run.signal(0, USR1), [Action::Drop(USR1, Note::NoMain)]);
         assert_eq!(run.stop(0), [Action::LookForRest]);
-        assert!(run.on(0, Event::Reaped(left)).contains(&Action::TellRest));
+        assert!(run.on(0, Event::Reaped(left)).contains(&Action::TellRest(Scope::Namespace)));
         if left == Left::Some {
             assert_eq!(rungs(&run.wait()), [(5 * S, Rung::KillLeftovers)]);
         }

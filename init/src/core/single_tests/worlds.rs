@@ -90,9 +90,10 @@ pub(super) fn leftovers() -> Vec<World> {
             if leftovers == Leftovers::Leave && leftover_grace.is_some() {
                 continue;
             }
-            for scope in [Scope::Namespace, Scope::Tree] {
+            for (scope, may_restart) in [(Scope::Namespace, false), (Scope::Namespace, true), (Scope::Tree, false)] {
                 for (grace, max_time) in [(None, None), (Some(12 * S), None), (None, Some(6 * S))] {
-                    let options = Options { leftovers, leftover_grace, scope, grace, max_time, ..Options::NONE };
+                    let options =
+                        Options { leftovers, leftover_grace, scope, may_restart, grace, max_time, ..Options::NONE };
                     let statuses = &[Status::Exited(0), Status::Signaled(Signal::KILL)];
                     all.push(World { options, statuses, ..WORLD });
                 }

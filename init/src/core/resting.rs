@@ -1,0 +1,123 @@
+//! Between two lives of the command: nothing of it runs, and time has to pass.
+//!
+//! ```text
+//!   Resting ──Deadline──▶ Done (Again)
+//!      │ a stop, a key, or the end of the terminal: Done, as the last life ended
+//!      │ poweroff, halt: Done (0)    reboot: Done, as that is to be    exit N: Done (N)
+//! ```
+//!
+//! 1. A stop ends it at once: there is nobody to be told, and nothing to be waited for.
+//! 2. A signal that means anything else goes nowhere.
+
+use super::actions::Actions;
+use super::exit::{Outcome, Status, Verdict};
+use super::forwarding::Rule;
+use super::machine::{Action, Event, Heard, Machine, Note, Received, Sender, Time};
+use super::policy::{Policy, Scope};
+use super::request::{Ask, Request, Standing};
+use super::signal::Signal;
+
+/// The machine of a rest.
+#[derive(Clone, Debug)]
+pub struct Resting<'a> {
+    policy: Policy<'a>,
+    until: Time,
+    /// What the last life would have had us end with.
+    last: Outcome,
+    state: State,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum State {
+    Resting,
+    /// Its time is over.
+    Rested,
+    /// Something else has come first.
+    Ended,
+}
+
+impl<'a> Resting<'a> {
+    /// A rest until that time, after a life that ended so.
+    pub const fn new(policy: Policy<'a>, until: Time, last: Outcome) -> Resting<'a> {
+        Resting { policy, until, last, state: State::Resting }
+    }
+
+    /// Whether nothing else came before its time was over.
+    pub fn is_over(&self) -> bool {
+        self.state == State::Rested
+    }
+
+    fn end(&mut self, outcome: Outcome) -> Actions {
+        self.state = State::Ended;
+        // None of our children is left, but a namespace may hold others, and the kernel kills them when we end.
+        let rest = (self.policy.scope == Scope::Namespace).then_some(Action::TellRest(Scope::Namespace));
+        Actions::NONE.then(rest).and(Action::Exit(outcome))
+    }
+
+    fn signalled(&mut self, received: Received) -> Actions {
+        if let Some(ask) = self.policy.ask_of(received) {
+            return self.asked(ask);
+        }
+        let Received { signal, sender } = received;
+        // There is nobody to whom a key could mean something else, or whom the end of a terminal could reach.
+        let is_key = signal == Signal::INT || signal == Signal::HUP && sender == Sender::Kernel;
+        match self.policy.forwarding.rule(signal) {
+            Rule::Stop(_) => self.end(self.last),
+            Rule::Forward(_) if is_key => self.end(self.last),
+            Rule::Ignore => drop_signal(signal, Note::Ignored),
+            Rule::Forward(_) | Rule::Reserved(_) | Rule::Suspend(_) => drop_signal(signal, Note::NoMain),
+        }
+    }
+
+    fn asked(&mut self, ask: Ask) -> Actions {
+        match ask {
+            Ask::End(Request { wish, .. }) => {
+                // Nothing was in the way of it, so that it is no failure.
+                let outcome = self.policy.wished_outcome(wish, Verdict::Main(Status::Exited(0)), None);
+                let end = self.end(outcome);
+                Actions::NONE.and(Action::Answer(ask, Heard::Begun)).then(end)
+            }
+            Ask::Reopen => [Action::Reopen].into(),
+            Ask::Reload | Ask::Reexecute | Ask::Runlevel(_) => [Action::Answer(ask, Heard::Ignored)].into(),
+        }
+    }
+}
+
+impl Machine for Resting<'_> {
+    fn on(&mut self, now: Time, event: Event) -> Actions {
+        if self.state != State::Resting {
+            return Actions::NONE;
+        }
+        match event {
+            Event::Begin => [Action::Arm(self.until)].into(),
+            Event::Deadline if now >= self.until => {
+                self.state = State::Rested;
+                [Action::Exit(Outcome::Again)].into()
+            }
+            Event::Signalled(received) => self.signalled(received),
+            Event::Asked(ask, _) => self.asked(ask),
+            // Orphans of `docker exec` end, and are reaped.
+            Event::Deadline
+            | Event::NotStarted(..)
+            | Event::Ended(..)
+            | Event::Stopped(..)
+            | Event::Resumed(..)
+            | Event::Reaped(_) => Actions::NONE,
+        }
+    }
+
+    fn standing(&self) -> Standing {
+        match self.state {
+            State::Resting | State::Rested => Standing::Restarting,
+            State::Ended => Standing::Stopping,
+        }
+    }
+}
+
+fn drop_signal(signal: Signal, note: Note) -> Actions {
+    [Action::Drop(signal, note)].into()
+}
+
+#[cfg(test)]
+#[path = "resting_tests.rs"]
+mod tests;

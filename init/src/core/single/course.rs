@@ -1,0 +1,67 @@
+//! How it went, for who decides whether it begins again.
+
+use super::{Input, MAIN};
+use crate::core::actions::Actions;
+use crate::core::exit::Status;
+use crate::core::machine::{Action, Rung, Time};
+use crate::core::restart::{Death, Life};
+use crate::core::signal::Signal;
+
+/// What is remembered of a life, and decides nothing in it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Course {
+    started: Option<Time>,
+    ended: Option<Status>,
+    is_not_started: bool,
+    is_asked: bool,
+    /// The signals of keys, and of the end of a terminal, that came: a bit for each.
+    pressed: u64,
+}
+
+impl Course {
+    pub(super) const NONE: Course =
+        Course { started: None, ended: None, is_not_started: false, is_asked: false, pressed: 0 };
+
+    /// A signal has come. Who dies of a key that was pressed was asked to by that.
+    pub(super) fn press(&mut self, signal: Signal) {
+        if matches!(signal, Signal::INT | Signal::QUIT | Signal::HUP) {
+            self.pressed |= bit(signal);
+        }
+    }
+
+    pub(super) fn remember(&mut self, now: Time, input: Input, actions: Actions) {
+        if actions.contains(Action::Spawn(MAIN)) {
+            self.started = Some(now);
+        }
+        match input {
+            Input::MainEnded(status) => self.ended = self.ended.or(Some(status)),
+            Input::NotStarted(_) => (self.is_not_started, self.started) = (true, None),
+            Input::Stop(_) | Input::End(_) | Input::Hurry => self.is_asked = true,
+            _ => {}
+        }
+        // The longest time asks too.
+        let climbs = |action| {
+            matches!(action, Action::Climb(Rung::PreStart | Rung::PreStop | Rung::Delay | Rung::Signal(_) | Rung::Kill))
+        };
+        self.is_asked |= actions.into_iter().any(climbs);
+    }
+
+    /// The life, which is over.
+    pub fn life(&self) -> Life {
+        let by_key = |signal: Signal| self.pressed & bit(signal) != 0;
+        let death = match self.ended {
+            _ if self.is_asked => Death::Asked,
+            Some(Status::Signaled(signal)) if by_key(signal) => Death::Asked,
+            // As a program says it that catches the key and then ends by it.
+            Some(Status::Exited(130)) if by_key(Signal::INT) => Death::Asked,
+            Some(status) => Death::Ended(status),
+            None if self.is_not_started => Death::NotStarted,
+            None => Death::Unprepared,
+        };
+        Life { started: self.started, death }
+    }
+}
+
+fn bit(signal: Signal) -> u64 {
+    1 << (signal.number() - 1)
+}

@@ -1,0 +1,93 @@
+//! What the options of restarts take.
+
+use std::time::Duration;
+
+use supervise_init::core::{Limit, Restarting, Signal, When};
+
+use super::maps::code;
+use super::options::{Id, Row};
+use super::stop::time_in;
+use super::wrong::{Given, Wrong};
+
+/// What is said of restarts, in any order.
+pub(crate) struct Asked {
+    /// `None`: `--restart` is not given; `Some(None)`: it says `no`.
+    when: Option<Option<When>>,
+    policy: Restarting,
+    /// The last of the options that say how.
+    how: Option<&'static Row>,
+}
+
+impl Default for Asked {
+    fn default() -> Asked {
+        Asked { when: None, policy: Restarting::new(When::OnFailure), how: None }
+    }
+}
+
+impl Asked {
+    /// Takes the value of one of the options.
+    pub(crate) fn set(&mut self, given: Given, word: &'static str) -> Result<(), Wrong> {
+        let policy = &mut self.policy;
+        match given.row().id {
+            Id::Restart => return when_named(given, word).map(|when| self.when = Some(when)),
+            Id::RestartDelay => policy.delay = time_in(given, word, word)?,
+            Id::RestartMaxDelay => policy.longest_delay = time_in(given, word, word)?,
+            Id::RestartReset => policy.healthy_after = time_in(given, word, word)?,
+            Id::RestartLimit => policy.limit = Some(limit(given, word)?),
+            _ => ok_exit(given, policy, word)?,
+        }
+        // One that a variable gives may be meant for whoever has restarts.
+        if let Given::Option(row) = given {
+            self.how = Some(row);
+        }
+        Ok(())
+    }
+
+    /// Whether it fits together.
+    pub(crate) fn check(&self) -> Result<(), Wrong> {
+        match (self.when, self.how) {
+            (None, Some(row)) => Err(Wrong::NoRestart(row)),
+            (Some(_), _) | (None, None) => Ok(()),
+        }
+    }
+
+    /// What comes of it all. `None`: there are no restarts.
+    pub(crate) fn policy(&self) -> Option<Restarting> {
+        let when = self.when.flatten()?;
+        Some(Restarting { when, ..self.policy })
+    }
+}
+
+fn when_named(given: Given, word: &'static str) -> Result<Option<When>, Wrong> {
+    match word {
+        "no" => Ok(None),
+        "on-failure" => Ok(Some(When::OnFailure)),
+        "always" => Ok(Some(When::Always)),
+        _ => Err(Wrong::NotAChoice(given, word)),
+    }
+}
+
+/// `3/10s`.
+fn limit(given: Given, word: &'static str) -> Result<Limit, Wrong> {
+    let (most, within) = word.split_once('/').ok_or(Wrong::NotALimit(given, word))?;
+    let digits = most.bytes().all(|byte| byte.is_ascii_digit());
+    let most = most.parse().ok().filter(|most| digits && (1..=Limit::MOST).contains(most));
+    let most = most.ok_or(Wrong::NotALimit(given, word))?;
+    match time_in(given, word, within)? {
+        Duration::ZERO => Err(Wrong::NotALimit(given, word)),
+        within => Ok(Limit { most, within }),
+    }
+}
+
+/// `0,143,TERM`: each is a code or, by its name, a signal.
+fn ok_exit(given: Given, policy: &mut Restarting, whole: &'static str) -> Result<(), Wrong> {
+    for word in whole.split(',') {
+        if word.starts_with(|first: char| first.is_ascii_digit()) {
+            policy.successes.add_code(code(given, whole, word)?);
+        } else {
+            let signal = Signal::parse(word).ok_or(Wrong::NeitherCodeNorSignal(given, whole, word))?;
+            policy.successes.add_signal(signal);
+        }
+    }
+    Ok(())
+}

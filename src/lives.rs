@@ -1,0 +1,200 @@
+//! The lives of the command, one after the other: by a reboot, or by a restart when it has ended by itself.
+
+use std::ffi::CStr;
+
+use log::{info, warn};
+use supervise_init::core::{
+    Course, Death, Life, Limit, Next, Outcome, Policy, Record, Restarts, Resting, Single, Status,
+};
+use supervise_init::driver::{self, Kept, Listener, Setting, Slot};
+use supervise_init::sys::{self, Line, Program, Static};
+
+use crate::cli::Options;
+use crate::diagnose;
+use crate::diagnose::stop::Settings;
+use crate::report::Report;
+use crate::surroundings::Surroundings;
+
+/// What all of them have in common.
+pub(crate) struct Lives<'a> {
+    pub(crate) policy: Policy<'a>,
+    pub(crate) program: Program,
+    pub(crate) surroundings: &'a Surroundings,
+    pub(crate) home: Home,
+    pub(crate) spared: Option<&'a Report>,
+    pub(crate) settings: Settings,
+}
+
+/// What is remembered of restarts. On the stack it would stay in memory where there are none.
+static RESTARTS: Static<Restarts> = Static::new();
+
+/// `None`: the command is started once, but for reboots.
+pub(crate) fn restarts(options: &Options) -> Option<&'static mut Restarts> {
+    RESTARTS.put(Restarts::new(options.restart.as_ref()?.policy()?))
+}
+
+impl Lives<'_> {
+    /// From the first start of the first to the end of all that the last one left.
+    pub(crate) fn live<'l>(
+        &self,
+        slots: &mut [Slot<'_>],
+        mut record: Option<&mut Record>,
+        mut listener: Option<&mut Listener<'l>>,
+        mut restarts: Option<&mut Restarts>,
+    ) -> Outcome {
+        loop {
+            let (outcome, course) = self.live_once(slots, record.as_deref_mut(), listener.as_deref_mut());
+            let is_reboot = match (outcome, &mut restarts) {
+                (Outcome::Again, _) => true,
+                (outcome, Some(restarts)) => match self.rest(restarts, listener.as_deref_mut(), outcome, course) {
+                    Rested::Restart => false,
+                    Rested::Reboot => true,
+                    Rested::End(outcome) => return outcome,
+                },
+                (outcome, None) => return outcome,
+            };
+            if let Some(restarts) = restarts.as_deref_mut().filter(|_| is_reboot) {
+                restarts.forget();
+            }
+            begin_again(slots, record.as_deref_mut(), listener.as_deref_mut(), &self.home);
+        }
+    }
+
+    /// From the first start to the end of all.
+    fn live_once<'l>(
+        &self,
+        slots: &mut [Slot<'_>],
+        record: Option<&mut Record>,
+        listener: Option<&mut Listener<'l>>,
+    ) -> (Outcome, Course) {
+        let Lives { policy, program, surroundings, settings, .. } = *self;
+        let mut machine = if slots.is_empty() { Single::without_main(policy) } else { Single::new(policy) };
+        let context = diagnose::stop::Context {
+            ourselves: surroundings.ourselves(),
+            scope: policy.scope,
+            kill_mode: policy.ladder.kill_mode,
+            program,
+            settings,
+        };
+        let explain = |situation: &driver::Situation<'_>| diagnose::stop::explain(situation, &context);
+        let setting = Setting { explain: Some(&explain), record, ..self.setting(listener) };
+        let outcome = driver::run(&mut machine, slots, setting);
+        (outcome, machine.course())
+    }
+
+    /// What comes after a life, and the time until then.
+    #[inline(never)]
+    fn rest<'l>(
+        &self,
+        restarts: &mut Restarts,
+        listener: Option<&mut Listener<'l>>,
+        outcome: Outcome,
+        course: Course,
+    ) -> Rested {
+        let now = sys::now();
+        let life = course.life();
+        let delay = match restarts.ended(now, life) {
+            Next::Again(delay) => delay,
+            Next::Stay => return Rested::End(outcome),
+            Next::GiveUp(limit) => {
+                say_giving_up(limit, life);
+                return Rested::End(outcome);
+            }
+        };
+        say_restart(life, delay.as_millis(), restarts.count());
+        if delay.is_zero() {
+            return Rested::Restart;
+        }
+        let mut resting = Resting::new(self.policy, now.after(delay), outcome);
+        match driver::run(&mut resting, &mut [], self.setting(listener)) {
+            Outcome::Again if resting.is_over() => Rested::Restart,
+            Outcome::Again => Rested::Reboot,
+            outcome => Rested::End(outcome),
+        }
+    }
+
+    /// Where we stand in each.
+    fn setting<'s, 'l>(&'s self, listener: Option<&'s mut Listener<'l>>) -> Setting<'s, 'l> {
+        Setting {
+            scope: self.policy.scope,
+            ourselves: self.surroundings.ourselves(),
+            explain: None,
+            record: None,
+            spared: self.spared.map(Report::file),
+            kept: self.home.kept,
+            listener,
+        }
+    }
+}
+
+/// How a rest ends.
+enum Rested {
+    Restart,
+    Reboot,
+    End(Outcome),
+}
+
+fn say_restart(life: Life, milliseconds: u128, count: u32) {
+    let ended = Ended(life);
+    match life.death {
+        Death::Ended(Status::Exited(0)) => {
+            info!(event = "restart", count; "the command {ended}; starting it again in {milliseconds} ms (restart {count})");
+        }
+        _ => {
+            warn!(event = "restart", count; "the command {ended}; starting it again in {milliseconds} ms (restart {count})");
+        }
+    }
+}
+
+fn say_giving_up(limit: Limit, life: Life) {
+    let (most, within, ended) = (limit.most, limit.within, Ended(life));
+    warn!(event = "give-up", limit = most; "the command {ended}, after {most} restarts within {within:?}; giving up");
+}
+
+/// How a life has ended, in words.
+struct Ended(Life);
+
+impl std::fmt::Display for Ended {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.0.death {
+            Death::Ended(Status::Exited(code)) => write!(f, "has ended with code {code}"),
+            Death::Ended(Status::Signaled(signal)) => write!(f, "was ended by {signal}"),
+            Death::NotStarted | Death::Unprepared => f.write_str("could not be started"),
+            Death::Asked => f.write_str("has ended as it was asked to"),
+        }
+    }
+}
+
+/// Where we were started: the command begins there each time.
+pub(crate) struct Home {
+    path: Option<&'static CStr>,
+    kept: Kept,
+}
+
+/// Where its path is kept.
+static HOME: Static<Line<1024>> = Static::new();
+
+impl Home {
+    /// It is needed only where the command may be started again. What is `/` need not be left.
+    pub(crate) fn of(is_needed: bool, kept: Kept) -> Home {
+        let line = if is_needed { HOME.put(Line::new()) } else { None };
+        let path = line.and_then(|line| sys::working_directory(line));
+        Home { path, kept: Kept { directory: kept.directory || path == Some(c"/"), ..kept } }
+    }
+}
+
+/// All is as it was before the first start.
+#[inline(never)]
+fn begin_again(slots: &mut [Slot<'_>], record: Option<&mut Record>, listener: Option<&mut Listener<'_>>, home: &Home) {
+    slots.iter_mut().for_each(Slot::rewind);
+    if let Some(record) = record {
+        *record = Record::EMPTY;
+    }
+    if let Some(listener) = listener {
+        listener.count_restart();
+    }
+    let back = home.path.map(sys::change_directory);
+    if let (Some(path), Some(Err(errno))) = (home.path, back) {
+        warn!("cannot go back to {}: {errno}; beginning again in /", path.to_string_lossy());
+    }
+}
