@@ -62,11 +62,11 @@ pub(crate) fn run(
         crate::request::warn_of_root();
     }
     let mut listener = open_listener(offer, surroundings);
-    let mut restarts = lives::restarts(options);
+    let restarts = lives::restarts(options);
     let home = Home::of(offer.is_some() || restarts.is_some(), kept(options));
     let settings = if conduct.voice.is_some() { Settings::Variables } else { Settings::Options };
     let lives = Lives { policy, program, surroundings, home, spared: report.as_ref(), settings };
-    let outcome = lives.live(slots, record.as_deref_mut(), listener.as_deref_mut(), restarts.as_deref_mut());
+    let outcome = lives.live(slots, record.as_deref_mut(), listener.as_deref_mut(), restarts);
     if let Some(listener) = listener {
         listener.close();
     }

@@ -285,6 +285,26 @@ fn thousands_of_restarts_leave_nothing() {
 }
 
 #[test]
+fn who_means_daemontools_supervise_is_told_what_to_say() {
+    let scene = Scene::new();
+    scene.executable("run", b"#!/bin/sh\n[ -e again ] && exec sleep 1000\n: >again\nexit 1\n");
+    let folder = scene.folder().to_str().expect("UTF-8");
+    let ended = scene.supervise().argv(&[folder]).end();
+    assert_eq!(ended.exit, Exit::Code(126), "{ended:?}");
+    let [line] = &ended.stderr[..] else { panic!("{ended:?}") };
+    let (_, told) = line.split_once("say: supervise ").expect("it says what to say");
+    // And that does what daemontools' would: it starts `run` in there, again and again.
+    let (options, command) = told.split_once(" -- ").expect("a command");
+    let options: Vec<_> = options.split(' ').map(|word| if word == "1s" { "1ms" } else { word }).collect();
+    let mut init = scene.supervise().options(&options).argv(&[command]).spawn();
+    init.wait_until_said(&["has ended with code 1; starting it again"]);
+    let name = || proc::children(init.pid()).first().and_then(|pid| proc::name(*pid));
+    scene.deadline.until("sleep", || name().filter(|name| name == "sleep"));
+    init.signal(SIGTERM);
+    assert_eq!(init.wait(), Exit::Signal(SIGTERM));
+}
+
+#[test]
 fn what_is_wrong_with_the_words_is_said() {
     let cases: [(&[&str], &[&str]); 9] = [
         (&["--restart", "sometimes"], &["--restart sometimes", "no|on-failure|always"]),

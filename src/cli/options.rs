@@ -380,7 +380,7 @@ pub(crate) const TABLE: [Row; 42] = [
         short: None,
         long: "restart-limit",
         value: Some("COUNT/TIME"),
-        help: "Give up after so many restarts in that time: 3/10s\nAnd end with the code of the command. At most 64. Default: never.",
+        help: "Give up after so many in that time: 3/10s\nAnd end with the code of the command. At most 64. Default: never.",
     },
     Row {
         id: Id::OkExit,

@@ -1,5 +1,6 @@
 //! What the options of restarts take.
 
+use std::fmt;
 use std::time::Duration;
 
 use supervise_init::core::{Limit, Restarting, Signal, When};
@@ -8,6 +9,28 @@ use super::maps::code;
 use super::options::{Id, Row};
 use super::stop::time_in;
 use super::wrong::{Given, Wrong};
+
+/// What can be wrong with them.
+#[derive(Debug)]
+pub(crate) enum WrongRestart {
+    NotALimit(Given, &'static str),
+    /// It says how, and nothing says that.
+    NoRestart(&'static Row),
+}
+
+impl fmt::Display for WrongRestart {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            WrongRestart::NotALimit(given, word) => {
+                let most = Limit::MOST;
+                write!(f, "{given}{word}: say how many restarts in what time are the most, like 3/10s; 1 to {most}")
+            }
+            WrongRestart::NoRestart(row) => {
+                write!(f, "--{} is about restarts, and there are none; say --restart on-failure or always", row.long)
+            }
+        }
+    }
+}
 
 /// What is said of restarts, in any order.
 pub(crate) struct Asked {
@@ -46,7 +69,7 @@ impl Asked {
     /// Whether it fits together.
     pub(crate) fn check(&self) -> Result<(), Wrong> {
         match (self.when, self.how) {
-            (None, Some(row)) => Err(Wrong::NoRestart(row)),
+            (None, Some(row)) => Err(Wrong::Restart(WrongRestart::NoRestart(row))),
             (Some(_), _) | (None, None) => Ok(()),
         }
     }
@@ -69,12 +92,13 @@ fn when_named(given: Given, word: &'static str) -> Result<Option<When>, Wrong> {
 
 /// `3/10s`.
 fn limit(given: Given, word: &'static str) -> Result<Limit, Wrong> {
-    let (most, within) = word.split_once('/').ok_or(Wrong::NotALimit(given, word))?;
+    let wrong = || Wrong::Restart(WrongRestart::NotALimit(given, word));
+    let (most, within) = word.split_once('/').ok_or_else(wrong)?;
     let digits = most.bytes().all(|byte| byte.is_ascii_digit());
     let most = most.parse().ok().filter(|most| digits && (1..=Limit::MOST).contains(most));
-    let most = most.ok_or(Wrong::NotALimit(given, word))?;
+    let most = most.ok_or_else(wrong)?;
     match time_in(given, word, within)? {
-        Duration::ZERO => Err(Wrong::NotALimit(given, word)),
+        Duration::ZERO => Err(wrong()),
         within => Ok(Limit { most, within }),
     }
 }

@@ -4,9 +4,10 @@ use std::ffi::CStr;
 use std::fmt;
 use std::time::Duration;
 
-use supervise_init::core::{Limit, Signal, StopSignals};
+use supervise_init::core::{Signal, StopSignals};
 
 use super::options::{Row, TABLE};
+use super::restart::WrongRestart;
 use super::run::WrongRun;
 use super::{completions, subcommands, suggest};
 
@@ -63,8 +64,7 @@ pub(crate) enum Wrong {
     TimeForNothing { given: Given, whole: &'static str, signal: Signal },
     TooManySignals { given: Given, whole: &'static str },
     KilledUntold { grace: Duration, delay: Duration, hook: Duration },
-    NotALimit(Given, &'static str),
-    NoRestart(&'static Row),
+    Restart(WrongRestart),
     NotAFlag(Given, &'static str),
     Unfit(Given, &'static CStr, Box<Unfit>),
     NothingToRun(Given),
@@ -179,12 +179,7 @@ impl fmt::Display for Wrong {
             Wrong::TooManySignals { given, whole } => {
                 write!(f, "{given}{whole}: too many signals; there can be {}", StopSignals::MOST)
             }
-            Wrong::NotALimit(given, word) => {
-                write!(f, "{given}{word}: say how many restarts in what time are the most, like 3/10s; 1 to {}", Limit::MOST)
-            }
-            Wrong::NoRestart(row) => {
-                write!(f, "--{} is about restarts, and there are none; say --restart on-failure or always", row.long)
-            }
+            Wrong::Restart(wrong) => wrong.fmt(f),
             Wrong::NotAFlag(given, word) => write!(f, "{given}{word}: it is 1 or 0 (also true, yes, false, no)"),
             Wrong::Unfit(given, value, why) => write!(f, "{given}{}: {why}", value.to_string_lossy()),
             Wrong::NothingToRun(given) => write!(f, "{given}\"\": there is nothing to run in it"),

@@ -26,6 +26,8 @@ pub(crate) enum Reason {
     NotInPath(String, Option<&'static str>),
     Gone(String),
     Directory(PathBuf),
+    /// One that a program of the same name would take (daemontools).
+    ServiceDirectory(PathBuf),
     NotExecutable(PathBuf),
     /// The command, what keeps its user out, and who that is.
     Closed(PathBuf, PathBuf, u32),
@@ -54,6 +56,7 @@ impl Reason {
             | Reason::NoLoader(..) => exit::NOT_FOUND,
             Reason::BadInterpreter(_, reason) => reason.code(),
             Reason::Directory(_)
+            | Reason::ServiceDirectory(_)
             | Reason::NotExecutable(_)
             | Reason::Closed(..)
             | Reason::Foreign(..)
@@ -102,6 +105,11 @@ impl fmt::Display for Reason {
             }
             Reason::Gone(name) => write!(f, "cannot run {name}: the working directory does not exist any more"),
             Reason::Directory(path) => write!(f, "cannot run {}: is a directory", path.display()),
+            Reason::ServiceDirectory(path) => {
+                let path = path.display();
+                write!(f, "cannot run {path}: is a directory; as daemontools' supervise would do it, say: supervise ")?;
+                write!(f, "--restart always --restart-delay 1s --workdir {path} -- ./run")
+            }
             Reason::NotExecutable(path) => {
                 write!(f, "cannot run {}: no permission to execute it (chmod +x?)", path.display())
             }
@@ -250,7 +258,7 @@ const INTERPRETERS: u32 = 4;
 
 fn not_executed(file: PathBuf, errno: Errno, deeper: u32) -> Reason {
     if file.is_dir() {
-        return Reason::Directory(file);
+        return if file.join("run").is_file() { Reason::ServiceDirectory(file) } else { Reason::Directory(file) };
     }
     if errno.0 == libc::EACCES && !can_be_executed(&file) {
         return Reason::NotExecutable(file);
