@@ -2,6 +2,8 @@
 
 use std::fs::File;
 
+use nix::unistd::Pid;
+
 use crate::error::{Doing, Result};
 use crate::inits::Init;
 use crate::payload::Kind;
@@ -16,10 +18,14 @@ pub(crate) fn at_first_sleep(init: &Init) -> Result<Memory> {
     // The pages of a file that was just built count as dirty in each process that maps them, until they are on disk.
     File::open(&init.path).and_then(|file| file.sync_all()).doing("write back", init.path.display())?;
     let talking = Talking::ready(Some(init), Place::First, Kind::Sleep)?;
-    let pid = talking.running.pid;
+    once_asleep(talking.running.pid, init.name)
+}
+
+/// What a process holds once it sleeps for good.
+pub(crate) fn once_asleep(pid: Pid, name: &str) -> Result<Memory> {
     let mut last = 0;
     let mut same = 0;
-    poll_until("sleep", init.name, || {
+    poll_until("sleep", name, || {
         let (asleep, slept) = sleep_of(pid)?;
         same = if asleep && slept == last { same + 1 } else { 0 };
         last = slept;
