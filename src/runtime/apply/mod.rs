@@ -29,6 +29,8 @@ use super::rights::seccomp::Filter;
 pub(super) struct Site {
     /// Its other end is the monitor's, who dies with it, and writes to it when the maps are written.
     pub(super) lifeline: OwnedFd,
+    /// The monitor itself, where it makes our network namespace.
+    pub(super) monitor: Option<OwnedFd>,
     layers: Vec<OwnedFd>,
     /// The root filesystem with all that is mounted in it, where it is to be changed itself.
     whole: Option<OwnedFd>,
@@ -56,9 +58,10 @@ struct Upper {
 }
 
 impl Site {
-    pub(super) fn new(lifeline: OwnedFd) -> Site {
+    pub(super) fn new(lifeline: OwnedFd, monitor: Option<OwnedFd>) -> Site {
         Site {
             lifeline,
+            monitor,
             whole: None,
             upper: None,
             layers: Vec::new(),
@@ -98,6 +101,7 @@ fn apply(step: &Step, site: &mut Site) -> Result<(), Why> {
         // The monitor has.
         Step::Unshare(_) | Step::Limit(_) => Ok(()),
         Step::AwaitMonitor => process::await_monitor(site),
+        Step::JoinNetwork => process::join_network(site),
         Step::UnshareCgroup => unshare(CloneFlags::CLONE_NEWCGROUP).map_err(Why::from),
         Step::RaiseLoopback => bring_up_loopback().map_err(Why::Network),
         Step::AwaitNetwork => process::await_network(site),
