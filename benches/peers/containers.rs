@@ -277,6 +277,7 @@ fn rest(ours: &Init, bundle: &Bundle) -> Result<Vec<Judged>> {
 
 /// Many at once: whether the last ones start as fast as the first, and whether anything is left of them.
 fn many(ours: &Init, bundle: &Bundle) -> Result<Vec<Judged>> {
+    let _ahead = Ahead::of_others();
     let before = Traces::find()?;
     let (mut all, mut times) = (Vec::with_capacity(MANY), Vec::with_capacity(MANY));
     for _ in 0..MANY {
