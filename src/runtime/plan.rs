@@ -33,7 +33,7 @@ pub(super) enum Step {
     NameHost(String),
     /// A file of /etc that is about this container.
     PutFile(File),
-    OfferClients,
+    OfferClients(Guard),
     Mask(&'static str),
     Protect(&'static str),
     CheckCommand(Process),
@@ -49,6 +49,23 @@ pub(super) enum Step {
     DropRights(Capabilities),
     FollowMonitor,
     Execute(Process),
+}
+
+/// What keeps our own file as it is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Guard {
+    /// A read-only mount.
+    Mount,
+    /// A filesystem that nobody can write to: who may mount can make a mount writable. It takes longer.
+    Overlay,
+}
+
+impl Guard {
+    fn against(capabilities: Capabilities) -> Guard {
+        /// capabilities(7).
+        const CAP_SYS_ADMIN: u32 = 21;
+        if capabilities.has(CAP_SYS_ADMIN) { Guard::Overlay } else { Guard::Mount }
+    }
 }
 
 /// A file of /etc that is about this container.
@@ -125,7 +142,7 @@ fn inside(spec: &Spec) -> Vec<Step> {
     let files = [File::Hostname, File::Hosts, File::Resolvers].into_iter();
     let files = files.filter(|file| *file != File::Resolvers || is_connected);
     named.extend(files.filter(|file| !spec.is_mounted(file.path())).map(Step::PutFile));
-    named.push(Step::OfferClients);
+    named.push(Step::OfferClients(Guard::against(spec.process.capabilities)));
     // These lie over what is asked for, and AwaitNetwork tells what is in one of them. Where neither is there, the monitor
     // has the more time.
     let is_free = rest.len() == 1 && !is_connected;
@@ -194,7 +211,7 @@ impl Step {
             Step::NameHost(_) => "a name of its own tells it from the host",
             Step::PutFile(File::Resolvers) => "with a network come its name servers",
             Step::PutFile(_) => "its name has to be found by programs that look it up",
-            Step::OfferClients => "so that poweroff, reboot and shutdown work with any distribution",
+            Step::OfferClients(_) => "so that poweroff, reboot and shutdown work with any distribution",
             Step::Mask(_) => "it tells of the whole machine",
             Step::Protect(_) => "what is written there changes the whole machine",
             Step::CheckCommand(_) => "why it cannot run is said before anything runs",
@@ -204,7 +221,7 @@ impl Step {
             Step::ForgetKeys => "those of the caller are not for the container",
             Step::DropRights(_) => "its root shall not have the rights of the host's",
             Step::FollowMonitor => "the container must not outlive the supervise that watches it",
-            Step::Execute(_) => "from a filesystem that nobody can write to, so that /proc/1/exe gives no way to the host's",
+            Step::Execute(_) => "from where nobody can write to it, so that /proc/1/exe gives no way to the host's",
         }
     }
 }
@@ -238,7 +255,7 @@ impl fmt::Display for Step {
             Step::Console => f.write_str("bind the terminal, if there is one, to /dev/console"),
             Step::NameHost(name) => write!(f, "set the hostname to {name}"),
             Step::PutFile(file) => write!(f, "put a {} in place", file.path().display()),
-            Step::OfferClients => {
+            Step::OfferClients(_) => {
                 f.write_str("bind supervise over poweroff, halt, reboot, shutdown, telinit, init, runlevel, systemctl")
             }
             Step::Mask(path) => write!(f, "mask {path}"),

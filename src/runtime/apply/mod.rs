@@ -42,8 +42,9 @@ pub(super) struct Site {
     root: Option<Inside>,
     /// The host's /dev, read-only.
     nodes: Option<OwnedFd>,
-    /// An empty directory, to mask others with.
+    /// An empty directory and an empty file, to mask others with.
     void: Option<OwnedFd>,
+    null: Option<OwnedFd>,
     /// `--read-only`.
     is_read_only: bool,
     hostname: String,
@@ -70,6 +71,7 @@ impl Site {
             root: None,
             nodes: None,
             void: None,
+            null: None,
             is_read_only: false,
             hostname: String::new(),
             name_server: None,
@@ -119,7 +121,7 @@ fn apply(step: &Step, site: &mut Site) -> Result<(), Why> {
         Step::Console => devices::put_console(site.root()?),
         Step::NameHost(name) => files::name_host(site, name),
         Step::PutFile(file) => files::put(site, *file),
-        Step::OfferClients => clients::offer(site),
+        Step::OfferClients(guard) => clients::offer(site, *guard),
         Step::Mask(path) => mounts::mask(site, path),
         Step::Protect(path) => mounts::protect(site.root()?, path),
         Step::CheckCommand(process) => process::check_command(site.root()?, process),
