@@ -259,3 +259,20 @@ fn where_the_monitors_network_cannot_be_joined_another_is_made() {
         assert_eq!(warned, !joined, "{inject}: {output:?}");
     }
 }
+
+#[test]
+fn where_no_network_namespace_can_be_made_it_is_said() {
+    let Some(root) = root(BUSYBOX) else { return };
+    let scene = Scene::new();
+    // In a user namespace of our own, which has its own limits.
+    let limit = "echo 0 >/proc/sys/user/max_net_namespaces && exec \"$@\"";
+    let run = contained::command(&scene, &[], &root, &["true"]);
+    let mut outer = scene.command("unshare");
+    outer.args(["--user", "--map-root-user", "sh", "-c", limit, "-"]).arg(run.get_program()).args(run.get_args());
+    let output = outer.env_remove("SUPERVISE_REQUESTS").output().expect("it runs");
+    let said = String::from_utf8_lossy(&output.stderr);
+    let words = ["supervise: cannot make a new net namespace: no space left on device", "max_*_namespaces"];
+    assert_eq!(output.status.code(), Some(125), "{output:?}");
+    assert!(words.iter().all(|word| said.contains(word)) && said.lines().count() == 1, "{output:?}");
+    scene.nothing_is_left();
+}
