@@ -24,7 +24,7 @@ use nix::mount::{MntFlags, umount2};
 
 use crate::error::{Doing, Result};
 use crate::inits::{Init, OURS, cache};
-use crate::memory::once_asleep;
+use crate::memory::{once_asleep, write_back};
 use crate::payload::{Kind as Payload, READY};
 use crate::place::Ahead;
 use crate::proc::{self, Memory};
@@ -253,6 +253,7 @@ fn sleeping(ours: &Init, bundle: &Bundle) -> Result<Talking> {
 
 /// What process 1 and the monitor hold in memory while nothing happens.
 fn rest(ours: &Init, bundle: &Bundle) -> Result<Vec<Judged>> {
+    write_back(&ours.path)?;
     let talking = sleeping(ours, bundle)?;
     let monitor = talking.running.pid;
     let process_1 = proc::child(monitor)?;
