@@ -236,3 +236,43 @@ fn a_helper_connects_it_and_goes_with_it() {
     .end();
     harness::running::refused(&ended, &["pasta or slirp4netns", "install"]);
 }
+
+#[test]
+fn where_the_monitors_network_cannot_be_joined_another_is_made() {
+    let Some(root) = root(BUSYBOX) else { return };
+    let scene = Scene::new();
+    let told = "cat /sys/class/net/lo/flags; ls /sys/class/net | wc -l; readlink /proc/self/ns/net";
+    let run = contained::command(&scene, &["-v"], &root, &["sh", "-c", told]);
+    for (inject, joined) in
+        [("pidfd_open:error=ENOSYS", false), ("setns:error=EINVAL", false), ("swapon:error=EPERM", true)]
+    {
+        let mut outer = scene.command("strace");
+        outer.args(["-f", "-qq", "-o", "/dev/null", "-e", &format!("inject={inject}")]);
+        outer.arg(run.get_program()).args(run.get_args()).env_remove("SUPERVISE_REQUESTS");
+        let output = outer.output().expect("strace runs");
+        let said = String::from_utf8_lossy(&output.stdout);
+        let lines: Vec<&str> = said.lines().collect();
+        assert_eq!(lines[..2], ["0x9", "1"], "{output:?}");
+        let ours = fs::read_link("/proc/self/ns/net").expect("it has a name");
+        assert_ne!(Some(lines[2]), ours.to_str(), "{output:?}");
+        let warned = String::from_utf8_lossy(&output.stderr).contains("making another");
+        assert_eq!(warned, !joined, "{inject}: {output:?}");
+    }
+}
+
+#[test]
+fn where_no_network_namespace_can_be_made_it_is_said() {
+    let Some(root) = root(BUSYBOX) else { return };
+    let scene = Scene::new();
+    // In a user namespace of our own, which has its own limits.
+    let limit = "echo 0 >/proc/sys/user/max_net_namespaces && exec \"$@\"";
+    let run = contained::command(&scene, &[], &root, &["true"]);
+    let mut outer = scene.command("unshare");
+    outer.args(["--user", "--map-root-user", "sh", "-c", limit, "-"]).arg(run.get_program()).args(run.get_args());
+    let output = outer.env_remove("SUPERVISE_REQUESTS").output().expect("it runs");
+    let said = String::from_utf8_lossy(&output.stderr);
+    let words = ["supervise: cannot make a new net namespace: no space left on device", "max_*_namespaces"];
+    assert_eq!(output.status.code(), Some(125), "{output:?}");
+    assert!(words.iter().all(|word| said.contains(word)) && said.lines().count() == 1, "{output:?}");
+    scene.nothing_is_left();
+}

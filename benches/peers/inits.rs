@@ -40,12 +40,25 @@ pub(crate) fn find() -> Vec<Option<Init>> {
 
 fn find_one(name: &'static str) -> Option<Init> {
     let path = match name {
-        OURS => env::var_os("SUPERVISE_BIN").map_or_else(|| env!("CARGO_BIN_EXE_supervise").into(), PathBuf::from),
+        OURS => copy_of_ours().inspect_err(|error| eprintln!("peers: {error}")).ok()?,
         MUSL => cache().join(MUSL),
         debian => Path::new("/usr/bin").join(debian),
     };
     let beside: &[&str] = if name.starts_with("tini") { &["-s"] } else { &[] };
     path.is_file().then_some(Init { name, path, beside, options: &[] })
+}
+
+/// The binary as it is installed: copied. What the linker has written, piece by piece, lies in smaller pieces in the
+/// page cache, of which the start of a program maps fewer at once: the very same bytes started 0.94 to 0.98 times as fast as
+/// dumb-init-musl, or 1.06 to 1.10 times, by who had written the file.
+fn copy_of_ours() -> Result<PathBuf> {
+    let built = env::var_os("SUPERVISE_BIN").map_or_else(|| env!("CARGO_BIN_EXE_supervise").into(), PathBuf::from);
+    let copy = cache().join(OURS);
+    fs::create_dir_all(cache()).doing("create", cache().display())?;
+    // What is executed still cannot be written to, and is not what is to be measured.
+    let _ = fs::remove_file(&copy);
+    fs::copy(&built, &copy).doing("copy", built.display())?;
+    Ok(copy)
 }
 
 /// Where built peers and payloads are kept from run to run.

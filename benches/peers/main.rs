@@ -4,7 +4,8 @@
 //! cargo bench                          the full form, some minutes: prints the table; 1 if any target is missed
 //! cargo bench -- --short               for CI, under a minute: the timed rows are told but do not fail
 //! cargo bench -- --only start,idle     some rows (sizes start memory instructions calls forward reap idle dead), the table
-//!                                      of our names (names), or that of what becomes another user (users)
+//!                                      of our names (names), that of what becomes another user (users), or those of
+//!                                      containers (containers)
 //! SUPERVISE_BIN=FILE cargo bench       judges that binary instead of the one just built
 //! ```
 //!
@@ -16,6 +17,7 @@
 //!    becomes), with an empty /run: whatever happens, no process and no file outlives it.
 //! 2. Exact rows (counts, memory, sizes) are gates everywhere; timed rows only in the full form, on a quiet machine.
 
+mod containers;
 mod error;
 mod inits;
 mod link;
@@ -60,6 +62,9 @@ const USERS: &str = "users";
 /// The name of the table of those that supervise can be called.
 const CALLED: &str = "names";
 
+/// The name of the tables of containers.
+const CONTAINERS: &str = "containers";
+
 /// How much of everything.
 #[derive(Clone, Debug)]
 struct Scale {
@@ -89,7 +94,7 @@ fn main() -> ExitCode {
         return ExitCode::SUCCESS;
     }
     let Some(scale) = Scale::parse(&words) else {
-        eprintln!("peers: usage: cargo bench -- [--short] [--only {},{CALLED},{USERS}]", ROWS.join(","));
+        eprintln!("peers: usage: cargo bench -- [--short] [--only {},{CALLED},{USERS},{CONTAINERS}]", ROWS.join(","));
         return ExitCode::from(125);
     };
     let done = if inside { measure_all(&scale) } else { go_inside(&words) };
@@ -111,7 +116,7 @@ impl Scale {
                 _ => return None,
             }
         }
-        if only.iter().any(|name| ![&ROWS[..], &[USERS, CALLED]].concat().contains(&name.as_str())) {
+        if only.iter().any(|name| ![&ROWS[..], &[USERS, CALLED, CONTAINERS]].concat().contains(&name.as_str())) {
             return None;
         }
         let (starts, forwards, reapings, orphans, exact) =
@@ -169,6 +174,10 @@ fn measure_all(scale: &Scale) -> Result<ExitCode> {
     if scale.wants(USERS) {
         eprintln!("peers: measuring {USERS}");
         users::print(&inits, scale.starts)?;
+    }
+    if scale.wants(CONTAINERS) {
+        eprintln!("peers: measuring {CONTAINERS}");
+        judged.extend(containers::measure(&inits, scale.starts)?);
     }
 
     Ok(judge(scale, &judged))

@@ -21,7 +21,7 @@ use crate::inits::{Init, OURS, cache};
 use crate::memory;
 use crate::place::Ahead;
 use crate::run::{Place, command};
-use crate::table::{Columns, Judged, Kind, RESOLUTION, Verdict, judged, median, ratios};
+use crate::table::{Columns, Judged, Kind, RESOLUTION, Verdict, judged, lower_end, median, ratios};
 use crate::timing::{interleave, less, start_command};
 use crate::{tiny, trace};
 
@@ -218,15 +218,6 @@ fn compare(ours: &Columns, at: usize) -> Option<Compared> {
     let (it, plain) = (kept(ours, at)?, native(&[])?);
     let same = ratios(it, native(WAYS[at].native)?);
     Some(Compared { plain: median(&ratios(it, plain))?, same: median(&same)?, at_least: lower_end(same)? })
-}
-
-/// The lower end of the interval in which the median of what these are samples of is with a certainty of 95 %: as many
-/// of them may be below that median as of so many throws of a coin may be heads.
-fn lower_end(mut samples: Vec<f64>) -> Option<f64> {
-    samples.sort_by(f64::total_cmp);
-    let count = samples.len() as f64;
-    let place = (count - 1.96 * count.sqrt()) / 2.0;
-    samples.get(place as usize).copied()
 }
 
 /// Measures the rest of a line, prints it, and judges it if it is a name's.

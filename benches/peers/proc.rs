@@ -43,15 +43,32 @@ pub(crate) fn sleep_of(pid: Pid) -> Result<(bool, u64)> {
     }
 }
 
-/// How many processes have `parent` as their parent, dead or alive. A scan, because not every kernel has `children`.
+/// How many processes have `parent` as their parent, dead or alive.
 pub(crate) fn children(parent: Pid) -> Result<usize> {
+    Ok(children_of(parent)?.count())
+}
+
+/// The only child that a process has.
+pub(crate) fn child(parent: Pid) -> Result<Pid> {
+    let unread = || Error::Unread { path: format!("the children of {parent} in /proc") };
+    let mut children = children_of(parent)?;
+    children.next().filter(|_| children.next().is_none()).ok_or_else(unread)
+}
+
+/// A scan, because not every kernel has `children`.
+fn children_of(parent: Pid) -> Result<impl Iterator<Item = Pid>> {
     let parent = parent.to_string();
-    let entries = fs::read_dir("/proc").doing("read", "/proc")?;
-    let names = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
-    let processes = names.filter(|name| name.starts_with(|first: char| first.is_ascii_digit()));
     // A process that ends while we look is no child any more.
-    let stats = processes.filter_map(|pid| fs::read_to_string(format!("/proc/{pid}/stat")).ok());
-    Ok(stats.filter(|stat| parent_in(stat) == Some(parent.as_str())).count())
+    let is_it = move |pid: &Pid| {
+        fs::read_to_string(format!("/proc/{pid}/stat")).is_ok_and(|stat| parent_in(&stat) == Some(parent.as_str()))
+    };
+    Ok(all()?.filter(is_it))
+}
+
+/// All processes that we see.
+pub(crate) fn all() -> Result<impl Iterator<Item = Pid>> {
+    let entries = fs::read_dir("/proc").doing("read", "/proc")?;
+    Ok(entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok().map(Pid::from_raw)))
 }
 
 /// The second field after the name; the name stands in parentheses and may hold anything.

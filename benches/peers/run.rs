@@ -152,7 +152,11 @@ impl Talking {
     /// Starts the init and its payload; the payload need not be up on return.
     pub(crate) fn start(init: Option<&Init>, place: Place, watch: Watch, kind: Kind) -> Result<Self> {
         let itself = std::env::current_exe().doing("find", "the bench's own file")?;
-        let mut command = command(init, place, &itself, &kind.words());
+        Self::of(command(init, place, &itself, &kind.words()), place, watch)
+    }
+
+    /// Starts a command by which a payload is to come up, with the pipes that it speaks over.
+    pub(crate) fn of(mut command: Command, place: Place, watch: Watch) -> Result<Self> {
         let (theirs, orders) = pipe().doing("make", "a pipe")?;
         let (answers, write) = pipe().doing("make", "a pipe")?;
         command.stdin(OwnedFd::from(theirs)).stdout(OwnedFd::from(write)).stderr(Stdio::inherit());
@@ -165,6 +169,12 @@ impl Talking {
         let mut talking = Self::start(init, place, Watch::Free, kind)?;
         talking.expect(READY)?;
         Ok(talking)
+    }
+
+    /// Has the payload end, and all that was started with it.
+    pub(crate) fn finish(self) -> Result<()> {
+        drop(self.orders);
+        self.running.wait_success()
     }
 
     /// Has the payload do its work once.

@@ -158,3 +158,12 @@ pub(crate) fn median(samples: &[f64]) -> Option<f64> {
     let upper = *sorted.get(middle)?;
     Some(if sorted.len() % 2 == 1 { upper } else { f64::midpoint(sorted[middle - 1], upper) })
 }
+
+/// The lower end of the interval in which the median of what these are samples of is with a certainty of 95 %: as many
+/// of them may be below that median as of so many throws of a coin may be heads.
+pub(crate) fn lower_end(mut samples: Vec<f64>) -> Option<f64> {
+    samples.sort_by(f64::total_cmp);
+    let count = samples.len() as f64;
+    let place = (count - 1.96 * count.sqrt()) / 2.0;
+    samples.get(place as usize).copied()
+}

@@ -24,7 +24,7 @@ pub(crate) fn read_start(file: &Path) -> Vec<u8> {
 
 /// The same of one that is open.
 pub(crate) fn start_of(file: impl Read) -> Vec<u8> {
-    let mut start = Vec::new();
+    let mut start = Vec::with_capacity(START as usize);
     let _ = file.take(START).read_to_end(&mut start);
     start
 }

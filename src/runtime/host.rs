@@ -4,6 +4,7 @@
 use std::ffi::OsStr;
 use std::fs::{self, DirBuilder};
 use std::io;
+use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -67,12 +68,11 @@ impl OnHost {
 
     /// Removes what containers have left whose monitor was killed: they have died with it. What is still dying is tried
     /// again at our own end.
-    pub(super) fn remove_left_behind(&mut self) {
+    pub(super) fn remove_left_behind(&mut self, host: &cgroup::Host) {
         // Without /proc nobody can be told to be gone.
         if start_time(this_process()).is_none() {
             return;
         }
-        let host = cgroup::Host::ours();
         let homes = ["memory", "cpu", "pids"].iter().filter_map(|controller| Some(host.home(controller)?.1.directory));
         // In v2 a group may be beside ours.
         let mut places: Vec<PathBuf> =
@@ -81,7 +81,9 @@ impl OnHost {
         places.sort();
         places.dedup();
         let entries = places.iter().flat_map(|place| fs::read_dir(place).into_iter().flatten().flatten());
-        let left: Vec<PathBuf> = entries.map(|entry| entry.path()).filter(|path| is_left_behind(path)).collect();
+        // Most are somebody else's, and are not looked at any further.
+        let ours = entries.filter(|entry| entry.file_name().as_bytes().starts_with(NAME.as_bytes()));
+        let left: Vec<PathBuf> = ours.map(|entry| entry.path()).filter(|path| is_left_behind(path)).collect();
         self.left = left.into_iter().filter(|path| !remove_one(path)).collect();
     }
 

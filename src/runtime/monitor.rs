@@ -7,10 +7,12 @@
 use std::ffi::OsStr;
 use std::fs;
 use std::os::fd::OwnedFd;
+use std::path::PathBuf;
 
 use log::{debug, error, warn};
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
+use nix::sched::{CloneFlags, unshare};
 use nix::unistd::{Pid as NixPid, pipe2, setpgid};
 use supervise_init::core::{Received, Sender, Signal, Status};
 use supervise_init::sys::{
@@ -19,11 +21,12 @@ use supervise_init::sys::{
 };
 
 use super::apply::{self, Site, Why};
-use super::cgroup::Limits;
+use super::cgroup::{Host, Limits};
 use super::host::OnHost;
 use super::ids;
 use super::plan::Step;
 use super::spec::Namespaces;
+use super::submounts::LeftOut;
 use super::unfit::users::check_user_namespaces;
 use crate::cli::exit;
 use crate::end;
@@ -96,6 +99,13 @@ pub(super) enum Ended {
     Reboot,
 }
 
+/// Which start it is: what was said at the first is not said again.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Start {
+    First,
+    Again,
+}
+
 /// Why what has to be done from outside was not.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) enum Unserved {
@@ -110,18 +120,24 @@ pub(super) struct Container<'a> {
     pub(super) namespaces: &'a Namespaces,
     pub(super) limits: &'a Limits,
     pub(super) id: &'a str,
+    /// The directories that an overlay is made of.
+    pub(super) overlaid: &'a [PathBuf],
     /// Where helpers are looked for.
     pub(super) path: Option<&'a OsStr>,
 }
 
 impl Container<'_> {
     /// Makes it and watches it to its end.
-    pub(super) fn live(&self) -> Ended {
+    pub(super) fn live(&self, start: Start) -> Ended {
         let standing = Standing::find();
         let group = process_group();
         let mut on_host = OnHost::default();
         let ended = match self.start(standing, &mut on_host) {
-            Ok((child, _lifeline)) => watch(child, standing),
+            Ok((child, _lifeline)) => {
+                // Meanwhile it sets itself up.
+                self.look_around(start, &mut on_host);
+                watch(child, standing)
+            }
             Err(code) => Ended::Code(code),
         };
         if let Standing::Foreground(tty) = standing {
@@ -142,12 +158,14 @@ impl Container<'_> {
         on_host.limit(self.limits, self.id);
         // Each write is read by itself (O_DIRECT in pipe(2)).
         let (far, near) = pipe2(OFlag::O_CLOEXEC | OFlag::O_DIRECT).map_err(failed)?;
-        let mut ends = Some((far, near));
+        let by_monitor = self.steps.contains(&Step::JoinNetwork);
+        let monitor = if by_monitor { sys::processes::pidfd(this_process()).ok() } else { None };
+        let mut ends = Some((far, near, monitor));
         let child = start_contained(self.namespaces.flags(), || {
             standing.take();
-            let Some((far, near)) = ends.take() else { return exit::FAILURE };
+            let Some((far, near, monitor)) = ends.take() else { return exit::FAILURE };
             drop(near);
-            match apply::all(self.steps, &mut Site::new(far)) {
+            match apply::all(self.steps, &mut Site::new(far, monitor)) {
                 // The monitor has said why, or is gone.
                 Ok(()) | Err((_, Why::MonitorGone)) => {}
                 Err((_, Why::Unfit(why))) => {
@@ -159,7 +177,7 @@ impl Container<'_> {
             exit::FAILURE
         });
         let child = child.map_err(failed)?;
-        let Some((far, near)) = ends else { return Err(exit::FAILURE) };
+        let Some((far, near, _)) = ends else { return Err(exit::FAILURE) };
         drop(far);
         if let Err(why) = self.serve(child, &near, on_host) {
             let code = match why {
@@ -177,9 +195,18 @@ impl Container<'_> {
             sys::reap(child);
             return Err(code);
         }
-        // Meanwhile it sets itself up.
-        on_host.remove_left_behind();
         Ok((child, near))
+    }
+
+    /// What is worth knowing, and does not have to be known before it begins.
+    fn look_around(&self, start: Start, on_host: &mut OnHost) {
+        let host = Host::ours();
+        if start == Start::First
+            && let Some(left_out) = LeftOut::find(&host.mounts, self.overlaid)
+        {
+            warn!("{left_out}");
+        }
+        on_host.remove_left_behind(&host);
     }
 
     /// Why there are no namespaces.
@@ -221,6 +248,13 @@ impl Container<'_> {
                 ids::write(ids, child).map_err(failed)?;
             }
             tell("go");
+        }
+        if self.steps.contains(&Step::JoinNetwork) {
+            // We stay in it: nothing of ours is about a network.
+            unshare(CloneFlags::CLONE_NEWNET).map_err(|errno| {
+                Unserved::Failed(format!("cannot make a new net namespace: {}", self.hinted(errno)))
+            })?;
+            tell("made");
         }
         if self.steps.contains(&Step::AwaitNetwork) {
             tell(on_host.connect(child, self.path, self.id)?);

@@ -33,12 +33,14 @@ pub(super) enum Step {
     NameHost(String),
     /// A file of /etc that is about this container.
     PutFile(File),
-    OfferClients,
+    OfferClients(Guard),
     Mask(&'static str),
     Protect(&'static str),
     CheckCommand(Process),
     LeaveHost,
     CloseRoot,
+    /// Until the monitor has made a network namespace.
+    JoinNetwork,
     RaiseLoopback,
     AwaitNetwork,
     ForgetKeys,
@@ -47,6 +49,23 @@ pub(super) enum Step {
     DropRights(Capabilities),
     FollowMonitor,
     Execute(Process),
+}
+
+/// What keeps our own file as it is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Guard {
+    /// A read-only mount.
+    Mount,
+    /// A filesystem that nobody can write to: who may mount can make a mount writable. It takes longer.
+    Overlay,
+}
+
+impl Guard {
+    fn against(capabilities: Capabilities) -> Guard {
+        /// capabilities(7).
+        const CAP_SYS_ADMIN: u32 = 21;
+        if capabilities.has(CAP_SYS_ADMIN) { Guard::Overlay } else { Guard::Mount }
+    }
 }
 
 /// A file of /etc that is about this container.
@@ -70,7 +89,6 @@ impl File {
 
 /// The steps, in their order.
 pub(super) fn steps(spec: &Spec) -> Vec<Step> {
-    let network = spec.namespaces.network;
     let mut steps = vec![Step::Unshare(spec.namespaces.clone())];
     // What follows needs the rights over the new namespaces.
     let is_limited = !spec.limits.is_empty();
@@ -86,22 +104,7 @@ pub(super) fn steps(spec: &Spec) -> Vec<Step> {
         Step::MakeStage,
         Step::MakeRoot(spec.root.clone()),
     ]);
-    for mount in &spec.mounts {
-        steps.push(Step::Mount(mount.clone()));
-        // What is bound there is the host's, and stays as it is.
-        if mount.destination == Path::new("/dev") && matches!(mount.source, Source::Filesystem { .. }) {
-            steps.extend([Step::Devices, Step::Console]);
-        }
-    }
-    steps.extend((network == Network::Private).then_some(Step::RaiseLoopback));
-    // It may take a while: what could be done meanwhile is done.
-    steps.extend((network == Network::User).then_some(Step::AwaitNetwork));
-    steps.push(Step::NameHost(spec.hostname.clone()));
-    let files = [File::Hostname, File::Hosts, File::Resolvers];
-    let files =
-        files.into_iter().filter(|file| *file != File::Resolvers || matches!(network, Network::Host | Network::User));
-    steps.extend(files.filter(|file| !spec.is_mounted(file.path())).map(Step::PutFile));
-    steps.push(Step::OfferClients);
+    steps.extend(inside(spec));
     // After all that is mounted below /proc and /sys.
     steps.extend(spec.masked_paths.iter().copied().map(Step::Mask));
     steps.extend(spec.readonly_paths.iter().copied().map(Step::Protect));
@@ -120,6 +123,41 @@ pub(super) fn steps(spec: &Spec) -> Vec<Step> {
     steps.push(Step::FollowMonitor);
     steps.push(Step::Execute(spec.process.clone()));
     steps
+}
+
+/// What is mounted in the new root, and what tells there about the container.
+fn inside(spec: &Spec) -> Vec<Step> {
+    let network = spec.namespaces.network;
+    let is_connected = matches!(network, Network::Host | Network::User);
+    // sysfs shows the devices of the network that it is mounted in: of ours it is the last one, before what is asked for,
+    // which may lie in it.
+    let is_sysfs = |mount: &Mount| matches!(mount.source, Source::Filesystem { kind: "sysfs", .. });
+    let (first, rest) = spec.mounts.split_at(spec.mounts.iter().position(is_sysfs).unwrap_or(spec.mounts.len()));
+    let mut with_network: Vec<Step> = spec.namespaces.by_monitor().then_some(Step::JoinNetwork).into_iter().collect();
+    with_network.extend(rest.iter().flat_map(mounted));
+    with_network.extend((network == Network::Private).then_some(Step::RaiseLoopback));
+    // It may take a while: what could be done meanwhile is done.
+    with_network.extend((network == Network::User).then_some(Step::AwaitNetwork));
+    let mut named = vec![Step::NameHost(spec.hostname.clone())];
+    let files = [File::Hostname, File::Hosts, File::Resolvers].into_iter();
+    let files = files.filter(|file| *file != File::Resolvers || is_connected);
+    named.extend(files.filter(|file| !spec.is_mounted(file.path())).map(Step::PutFile));
+    named.push(Step::OfferClients(Guard::against(spec.process.capabilities)));
+    // These lie over what is asked for, and AwaitNetwork tells what is in one of them. Where neither is there, the monitor
+    // has the more time.
+    let is_free = rest.len() == 1 && !is_connected;
+    let steps = if is_free { [named, with_network] } else { [with_network, named] };
+    first.iter().flat_map(mounted).chain(steps.into_iter().flatten()).collect()
+}
+
+/// What comes with a mount.
+fn mounted(mount: &Mount) -> Vec<Step> {
+    let step = Step::Mount(mount.clone());
+    // What is bound there is the host's, and stays as it is.
+    match mount.destination == Path::new("/dev") && matches!(mount.source, Source::Filesystem { .. }) {
+        true => vec![step, Step::Devices, Step::Console],
+        false => vec![step],
+    }
 }
 
 impl Spec {
@@ -152,6 +190,7 @@ impl Step {
             Step::Limit(_) => "what it uses of the machine, others lack",
             Step::AwaitMonitor => "ids and cgroups are given from outside, and before it runs anything",
             Step::UnshareCgroup => "it sees its own cgroup as the topmost one",
+            Step::JoinNetwork => "the kernel takes as long to make one as for all before",
             Step::RaiseLoopback => "programs talk to each other by it",
             Step::AwaitNetwork => "what looks up a name at once would find no network",
             Step::Filter(_) => "most holes of the kernel were in calls that no program needs",
@@ -172,7 +211,7 @@ impl Step {
             Step::NameHost(_) => "a name of its own tells it from the host",
             Step::PutFile(File::Resolvers) => "with a network come its name servers",
             Step::PutFile(_) => "its name has to be found by programs that look it up",
-            Step::OfferClients => "so that poweroff, reboot and shutdown work with any distribution",
+            Step::OfferClients(_) => "so that poweroff, reboot and shutdown work with any distribution",
             Step::Mask(_) => "it tells of the whole machine",
             Step::Protect(_) => "what is written there changes the whole machine",
             Step::CheckCommand(_) => "why it cannot run is said before anything runs",
@@ -182,9 +221,7 @@ impl Step {
             Step::ForgetKeys => "those of the caller are not for the container",
             Step::DropRights(_) => "its root shall not have the rights of the host's",
             Step::FollowMonitor => "the container must not outlive the supervise that watches it",
-            Step::Execute(_) => {
-                "from a filesystem that nobody can write to, so that /proc/1/exe gives no way to the host's"
-            }
+            Step::Execute(_) => "from where nobody can write to it, so that /proc/1/exe gives no way to the host's",
         }
     }
 }
@@ -196,13 +233,14 @@ impl fmt::Display for Step {
             Step::Unshare(namespaces) => {
                 f.write_str("make new pid, mount, uts, ipc")?;
                 f.write_str(if namespaces.cgroup == CgroupNamespace::AtOnce { ", cgroup" } else { "" })?;
-                f.write_str(if namespaces.network == Network::Host { "" } else { ", net" })?;
+                f.write_str(if namespaces.flags() & libc::CLONE_NEWNET == 0 { "" } else { ", net" })?;
                 f.write_str(if namespaces.user.is_some() { ", user" } else { "" })?;
                 f.write_str(" namespaces")
             }
             Step::Limit(limits) => limits.fmt(f),
             Step::AwaitMonitor => f.write_str("wait for the monitor"),
             Step::UnshareCgroup => f.write_str("make a new cgroup namespace"),
+            Step::JoinNetwork => f.write_str("join the net namespace that the monitor has made meanwhile"),
             Step::RaiseLoopback => f.write_str("bring up the loopback"),
             Step::AwaitNetwork => f.write_str("wait for pasta or slirp4netns to connect it"),
             Step::Filter(_) => f.write_str("forbid the system calls that docker forbids"),
@@ -217,7 +255,7 @@ impl fmt::Display for Step {
             Step::Console => f.write_str("bind the terminal, if there is one, to /dev/console"),
             Step::NameHost(name) => write!(f, "set the hostname to {name}"),
             Step::PutFile(file) => write!(f, "put a {} in place", file.path().display()),
-            Step::OfferClients => {
+            Step::OfferClients(_) => {
                 f.write_str("bind supervise over poweroff, halt, reboot, shutdown, telinit, init, runlevel, systemctl")
             }
             Step::Mask(path) => write!(f, "mask {path}"),
@@ -276,6 +314,8 @@ impl fmt::Display for Mount {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use supervise_init::sys::Capabilities;
 
     use super::{Step, steps};
@@ -335,6 +375,12 @@ mod tests {
             assert!(place(&Step::BecomeRoot) < place(&Step::CutPropagation));
             assert!(place(&Step::AwaitMonitor).is_none_or(|await_| Some(await_) < place(&Step::BecomeRoot)));
             assert!(mounts.last() < hidden.first() && hidden.last() < Some(&leave), "nothing is mounted over a mask");
+            let joined = place(&Step::JoinNetwork);
+            let is_sysfs = |step: &Step| matches!(step, Step::Mount(mount) if mount.destination == Path::new("/sys"));
+            for user in places(&is_sysfs).into_iter().chain(place(&Step::RaiseLoopback)) {
+                assert!(joined.is_none_or(|joined| joined < user), "the devices are those of its network");
+            }
+            assert!(joined.is_none() || steps.iter().all(|step| *step != Step::AwaitNetwork));
             assert!(place(&Step::CloseRoot).is_none_or(|close| leave < close && close < drop));
             assert!(place(&Step::Filter(Capabilities(1))).is_some_and(|filter| leave < filter && filter < drop));
             assert_eq!(place(&Step::FollowMonitor), Some(drop + 1), "nothing makes the kernel forget it");

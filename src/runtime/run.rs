@@ -17,11 +17,10 @@ use supervise_init::sys::{Capabilities, Environment, Output, close_from_3, has_c
 use super::apply;
 use super::ids;
 use super::kept::{self, Kept};
-use super::monitor::{Container, Ended};
+use super::monitor::{Container, Ended, Start};
 use super::plan::{self, Step};
 use super::rights::capabilities as rights;
 use super::spec::{Asked, Changes, Process, Spec};
-use super::submounts::LeftOut;
 use crate::cli::run::Order;
 use crate::cli::{Wrong, exit, help};
 use crate::outfit::Outfit;
@@ -64,11 +63,6 @@ pub(crate) fn run(order: &Order, environment: Environment, surroundings: &Surrou
     if asked.dry_run {
         return print(&steps);
     }
-    if asked.changes != Changes::InPlace
-        && let Some(left_out) = LeftOut::find(&asked.layers)
-    {
-        warn!("{left_out}");
-    }
     let kept = match claim(asked, &steps) {
         Ok(kept) => kept,
         Err(why) => {
@@ -81,17 +75,22 @@ pub(crate) fn run(order: &Order, environment: Environment, surroundings: &Surrou
         namespaces: &spec.namespaces,
         limits: &spec.limits,
         id: &id,
+        overlaid: if asked.changes == Changes::InPlace { &[] } else { &asked.layers },
         path: surroundings.path.map(|path| OsStr::from_bytes(path.to_bytes())),
     };
+    let mut start = Start::First;
     loop {
-        match container.live() {
+        match container.live(start) {
             Ended::Code(code) => {
                 if let Some(kept) = kept.filter(|_| code == exit::FAILURE) {
                     kept.give_back();
                 }
                 return code;
             }
-            Ended::Reboot => debug!(event = "reboot"; "the container asked for a reboot; setting it up again"),
+            Ended::Reboot => {
+                debug!(event = "reboot"; "the container asked for a reboot; setting it up again");
+                start = Start::Again;
+            }
         }
     }
 }

@@ -145,11 +145,17 @@ pub(super) enum CgroupNamespace {
 }
 
 impl Namespaces {
+    /// Whether the monitor makes the network namespace while process 1 sets up the rest, because that takes the kernel
+    /// longest of all. In a user namespace of the container it cannot, and a helper is told process 1's own.
+    pub(super) fn by_monitor(&self) -> bool {
+        self.user.is_none() && matches!(self.network, Network::Private | Network::None)
+    }
+
     /// As clone(2) has them.
     pub(super) fn flags(&self) -> i32 {
         let always = libc::CLONE_NEWPID | libc::CLONE_NEWNS | libc::CLONE_NEWUTS | libc::CLONE_NEWIPC;
         let user = if self.user.is_some() { libc::CLONE_NEWUSER } else { 0 };
-        let network = if self.network == Network::Host { 0 } else { libc::CLONE_NEWNET };
+        let network = if self.network == Network::Host || self.by_monitor() { 0 } else { libc::CLONE_NEWNET };
         let cgroup = if self.cgroup == CgroupNamespace::AtOnce { libc::CLONE_NEWCGROUP } else { 0 };
         always | cgroup | user | network
     }
@@ -258,13 +264,6 @@ fn usual_mounts(has_group_5: bool) -> Vec<Mount> {
     vec![
         filesystem("proc", "/proc", "", bare, "programs look up their own processes there, and see no others"),
         filesystem(
-            "sysfs",
-            "/sys",
-            "",
-            bare | MsFlags::MS_RDONLY,
-            "what the kernel tells of devices, not to be changed",
-        ),
-        filesystem(
             "tmpfs",
             "/dev",
             "mode=755,size=65536k",
@@ -276,5 +275,12 @@ fn usual_mounts(has_group_5: bool) -> Vec<Mount> {
         filesystem("mqueue", "/dev/mqueue", "", bare, "message queues of its own"),
         tmpfs("/run", "mode=755", "as after a boot, and where process 1 can be asked"),
         tmpfs("/tmp", "mode=1777", "nothing of it lasts"),
+        filesystem(
+            "sysfs",
+            "/sys",
+            "",
+            bare | MsFlags::MS_RDONLY,
+            "what the kernel tells of devices, not to be changed",
+        ),
     ]
 }

@@ -17,11 +17,10 @@ pub(super) struct LeftOut {
 }
 
 impl LeftOut {
-    /// Of those directories, where that can be found out.
-    pub(super) fn find(layers: &[PathBuf]) -> Option<LeftOut> {
-        let table = fs::read("/proc/self/mountinfo").ok()?;
+    /// Of those directories, by what /proc/self/mountinfo says.
+    pub(super) fn find(table: &str, layers: &[PathBuf]) -> Option<LeftOut> {
         layers.iter().find_map(|layer| {
-            let mounts = below(&table, &fs::canonicalize(layer).ok()?);
+            let mounts = below(table.as_bytes(), &fs::canonicalize(layer).ok()?);
             (!mounts.is_empty()).then(|| LeftOut { layer: layer.clone(), mounts })
         })
     }

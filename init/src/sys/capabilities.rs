@@ -80,12 +80,19 @@ pub fn has_capability(number: u32) -> bool {
 /// What a program that we execute can get at most (PR_CAPBSET_READ in prctl(2)). The kernel does not count those that it
 /// does not know.
 pub fn bounding_set() -> Capabilities {
-    Capabilities((0..64).filter(|number| is_in_bounding_set(*number)).fold(0, |set, number| set | 1 << number))
+    // The first that the kernel does not know is the end.
+    let known = (0..64).map_while(|number| Some((number, is_in_bounding_set(number)?)));
+    Capabilities(known.filter(|(_, is_in)| *is_in).fold(0, |set, (number, _)| set | 1 << number))
 }
 
-fn is_in_bounding_set(number: u32) -> bool {
+/// `None` where the kernel does not know it.
+fn is_in_bounding_set(number: u32) -> Option<bool> {
     // SAFETY: takes integers and touches no memory of ours.
-    unsafe { libc::prctl(libc::PR_CAPBSET_READ, libc::c_ulong::from(number), 0_u64, 0_u64, 0_u64) == 1 }
+    match unsafe { libc::prctl(libc::PR_CAPBSET_READ, libc::c_ulong::from(number), 0_u64, 0_u64, 0_u64) } {
+        0 => Some(false),
+        1 => Some(true),
+        _ => None,
+    }
 }
 
 impl Capabilities {
@@ -107,12 +114,19 @@ impl Capabilities {
     /// # Errors
     /// EPERM without CAP_SETPCAP, if one is still in it.
     pub fn drop_bounding(self) -> Result<(), Errno> {
-        // What is not there, or what this kernel does not know (EINVAL), need not be dropped.
-        for number in (0..64).filter(|number| self.has(*number) && is_in_bounding_set(*number)) {
+        for number in (0..64).filter(|number| self.has(*number)) {
             // SAFETY: takes integers and touches no memory of ours.
-            cerr(i64::from(unsafe {
+            let dropped = cerr(i64::from(unsafe {
                 libc::prctl(libc::PR_CAPBSET_DROP, libc::c_ulong::from(number), 0_u64, 0_u64, 0_u64)
-            }))?;
+            }));
+            let Err(errno) = dropped else { continue };
+            match is_in_bounding_set(number) {
+                Some(true) => return Err(errno),
+                // What is not there need not be dropped.
+                Some(false) => {}
+                // Nor what this kernel does not know, and it knows none behind that.
+                None => break,
+            }
         }
         Ok(())
     }

@@ -1,6 +1,6 @@
 //! Our own file inside, and the names of those who ask for shutdowns.
 //!
-//! It is on a filesystem to which nothing can be written: process 1 is executed from there, so that what is behind
+//! It is shown so that nothing can be written to it: process 1 is executed from there, so that what is behind
 //! /proc/1/exe leads to no file of the host that could be written to (CVE-2019-5736); and it is bound over the clients that
 //! the image has.
 
@@ -14,14 +14,15 @@ use nix::errno::Errno;
 use nix::fcntl::{OFlag, openat, readlink};
 use nix::mount::{MsFlags, mount as mount_2};
 use nix::sys::sendfile::sendfile64;
-use nix::sys::stat::{Mode, fchmod, fstat, mkdirat, stat};
+use nix::sys::stat::{FileStat, Mode, fchmod, fstat, mkdirat, stat};
 use nix::unistd::symlinkat;
 
 use super::inside::{Inside, Kind, Links, kind, make_file, path_of};
-use super::mounts::{bind, restrict};
+use super::mounts::{attach, bind, restrict, tree};
 use super::root::{open_beneath, open_directory};
 use super::{Site, Why};
 use crate::request;
+use crate::runtime::plan::Guard;
 use crate::sys::HowFar;
 
 /// Where it is inside. The last directory of PATH, for images without clients.
@@ -32,37 +33,53 @@ pub(super) const FILE: &CStr = c"/run/supervise/bin/supervise";
 /// Where distributions have their clients.
 const PLACES: [&str; 4] = ["/sbin", "/usr/sbin", "/bin", "/usr/bin"];
 
-pub(super) fn offer(site: &mut Site) -> Result<(), Why> {
+pub(super) fn offer(site: &mut Site, guard: Guard) -> Result<(), Why> {
     let stage = site.stage()?;
     mkdirat(stage, "bin", Mode::from_bits_truncate(0o755))?;
     let bin = open_beneath(stage, "bin")?;
     for name in request::names() {
         symlinkat("supervise", &bin, name)?;
     }
-    put_ourselves(stage, &bin)?;
+    let shown = match guard {
+        Guard::Mount => bind_ourselves(),
+        Guard::Overlay => show_ourselves(stage),
+    };
+    match &shown {
+        Ok(_) => make_file(&bin, Path::new("supervise")).map(drop)?,
+        Err(why) => {
+            debug!(event = "copy"; "our file cannot be shown as it is: {why}; it is copied");
+            copy_ourselves(&bin)?;
+        }
+    }
     let root = site.root()?;
     if root.is_bound(Path::new(DIRECTORY))? {
         return Err(Why::Bound(DIRECTORY.into()));
     }
-    bind(&bin, &root.directory(Path::new(DIRECTORY), Links::Followed)?, MsFlags::MS_REC)?;
-    let flags = MsFlags::MS_RDONLY | MsFlags::MS_NOSUID | MsFlags::MS_NODEV;
-    restrict(&root.find(Path::new(DIRECTORY), OFlag::O_DIRECTORY, Links::Followed)?, flags, HowFar::Tree)?;
+    bind(&bin, &root.directory(Path::new(DIRECTORY), Links::Followed)?, MsFlags::empty())?;
+    let directory = root.find(Path::new(DIRECTORY), OFlag::O_DIRECTORY, Links::Followed)?;
+    restrict(&directory, UNCHANGEABLE, HowFar::Mount)?;
+    if let Ok(shown) = shown {
+        attach(&shown, &open_beneath(&directory, "supervise")?, UNCHANGEABLE)?;
+    }
     // From there, where it cannot be changed, also where it is a copy.
-    let ours = root.find(&Path::new(DIRECTORY).join("supervise"), OFlag::O_NOFOLLOW, Links::Followed)?;
-    bind_over_clients(root, &ours)
+    bind_over_clients(root, &open_beneath(&directory, "supervise")?)
 }
 
-/// Puts our own file there.
-fn put_ourselves(stage: &OwnedFd, bin: &OwnedFd) -> Result<(), Why> {
-    match show_ourselves(stage) {
-        Ok(ours) => {
-            make_file(bin, Path::new("supervise"))?;
-            bind(&ours, &open_beneath(bin, "supervise")?, MsFlags::empty())
-        }
-        Err(why) => {
-            debug!(event = "copy"; "our file cannot be shown by an overlay: {why}; it is copied");
-            copy_ourselves(bin)
-        }
+/// Of a mount: nothing in it can be written to, or gives rights.
+const UNCHANGEABLE: MsFlags = MsFlags::MS_RDONLY.union(MsFlags::MS_NOSUID).union(MsFlags::MS_NODEV);
+
+/// Our file alone, as a mount that is nowhere yet: who may not mount inside cannot take from it that it is read-only.
+fn bind_ourselves() -> Result<OwnedFd, Why> {
+    // By its path: the mount that it was executed from is in the namespace that we are from.
+    let ours = tree(Path::new(&readlink("/proc/self/exe")?))?;
+    same_as_ours(ours, |ours, found| (ours.st_dev, ours.st_ino) == (found.st_dev, found.st_ino))
+}
+
+/// Another file may have the name by now.
+fn same_as_ours(found: OwnedFd, is_same: impl Fn(&FileStat, &FileStat) -> bool) -> Result<OwnedFd, Why> {
+    match is_same(&stat("/proc/self/exe")?, &fstat(&found)?) {
+        true => Ok(found),
+        false => Err(Why::Kernel(Errno::ESTALE)),
     }
 }
 
@@ -81,18 +98,12 @@ fn show_ourselves(stage: &OwnedFd) -> Result<OwnedFd, Why> {
     // It wants two of them.
     let data = format!("lowerdir={}:{}", path_of(&open_beneath(stage, "none")?), path_of(&directory));
     let place = open_beneath(stage, "ours")?;
-    let flags = MsFlags::MS_RDONLY | MsFlags::MS_NOSUID | MsFlags::MS_NODEV;
-    mount_2(Some("overlay"), path_of(&place).as_str(), Some("overlay"), flags, Some(data.as_str()))?;
-    let shown = openat(
-        open_beneath(stage, "ours")?,
-        name,
-        OFlag::O_PATH | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC,
-        Mode::empty(),
-    )?;
-    // Another file may have the name by now.
-    let (ours, found) = (stat("/proc/self/exe")?, fstat(&shown)?);
-    let is_same = ours.st_ino == found.st_ino && ours.st_size == found.st_size;
-    if is_same { Ok(shown) } else { Err(Why::Kernel(Errno::ESTALE)) }
+    mount_2(Some("overlay"), path_of(&place).as_str(), Some("overlay"), UNCHANGEABLE, Some(data.as_str()))?;
+    let flags = OFlag::O_PATH | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
+    let shown = openat(open_beneath(stage, "ours")?, name, flags, Mode::empty())?;
+    // Its device is the overlay's.
+    let shown = same_as_ours(shown, |ours, found| (ours.st_ino, ours.st_size) == (found.st_ino, found.st_size))?;
+    tree(Path::new(&path_of(&shown)))
 }
 
 /// As fast as the kernel copies it.

@@ -5,11 +5,11 @@ use std::path::Path;
 
 use nix::fcntl::{OFlag, open, readlink};
 use nix::mount::MsFlags;
-use nix::sys::stat::{Mode, SFlag, fstat, major, minor, mkdirat};
+use nix::sys::stat::{Mode, SFlag, fstat, major, minor, mkdirat, mknodat};
 use nix::unistd::symlinkat;
 
-use super::inside::{Inside, Links, make_file};
-use super::mounts::{attach, bind, bind_read_only, tree};
+use super::inside::{Inside, Links, make_file, path_of};
+use super::mounts::{attach, bind_read_only, bind_to, tree};
 use super::root::open_beneath;
 use super::{Site, Why, inside};
 
@@ -32,8 +32,9 @@ pub(super) fn put(site: &mut Site) -> Result<(), Why> {
     let directory = dev(site.root()?)?;
     for (name, major, minor) in DEVICES {
         let device = find(nodes, name, major, minor)?;
-        make_file(&directory, Path::new(name)).map_err(Why::of(name))?;
-        bind(&device, &open_beneath(&directory, name)?, MsFlags::empty())?;
+        // Nobody is inside yet who could put something else in its place.
+        mknodat(&directory, name, SFlag::S_IFREG, Mode::from_bits_truncate(0o644), 0).map_err(Why::of(name))?;
+        bind_to(&device, &format!("{}/{name}", path_of(&directory)))?;
     }
     for (target, name) in LINKS {
         symlinkat(target, &directory, name).map_err(Why::of(name))?;

@@ -29,6 +29,8 @@ use super::rights::seccomp::Filter;
 pub(super) struct Site {
     /// Its other end is the monitor's, who dies with it, and writes to it when the maps are written.
     pub(super) lifeline: OwnedFd,
+    /// The monitor itself, where it makes our network namespace.
+    pub(super) monitor: Option<OwnedFd>,
     layers: Vec<OwnedFd>,
     /// The root filesystem with all that is mounted in it, where it is to be changed itself.
     whole: Option<OwnedFd>,
@@ -40,8 +42,9 @@ pub(super) struct Site {
     root: Option<Inside>,
     /// The host's /dev, read-only.
     nodes: Option<OwnedFd>,
-    /// An empty directory, to mask others with.
+    /// An empty directory and an empty file, to mask others with.
     void: Option<OwnedFd>,
+    null: Option<OwnedFd>,
     /// `--read-only`.
     is_read_only: bool,
     hostname: String,
@@ -56,9 +59,10 @@ struct Upper {
 }
 
 impl Site {
-    pub(super) fn new(lifeline: OwnedFd) -> Site {
+    pub(super) fn new(lifeline: OwnedFd, monitor: Option<OwnedFd>) -> Site {
         Site {
             lifeline,
+            monitor,
             whole: None,
             upper: None,
             layers: Vec::new(),
@@ -67,6 +71,7 @@ impl Site {
             root: None,
             nodes: None,
             void: None,
+            null: None,
             is_read_only: false,
             hostname: String::new(),
             name_server: None,
@@ -98,6 +103,7 @@ fn apply(step: &Step, site: &mut Site) -> Result<(), Why> {
         // The monitor has.
         Step::Unshare(_) | Step::Limit(_) => Ok(()),
         Step::AwaitMonitor => process::await_monitor(site),
+        Step::JoinNetwork => process::join_network(site),
         Step::UnshareCgroup => unshare(CloneFlags::CLONE_NEWCGROUP).map_err(Why::from),
         Step::RaiseLoopback => bring_up_loopback().map_err(Why::Network),
         Step::AwaitNetwork => process::await_network(site),
@@ -115,7 +121,7 @@ fn apply(step: &Step, site: &mut Site) -> Result<(), Why> {
         Step::Console => devices::put_console(site.root()?),
         Step::NameHost(name) => files::name_host(site, name),
         Step::PutFile(file) => files::put(site, *file),
-        Step::OfferClients => clients::offer(site),
+        Step::OfferClients(guard) => clients::offer(site, *guard),
         Step::Mask(path) => mounts::mask(site, path),
         Step::Protect(path) => mounts::protect(site.root()?, path),
         Step::CheckCommand(process) => process::check_command(site.root()?, process),

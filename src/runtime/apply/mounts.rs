@@ -110,6 +110,11 @@ pub(super) fn bind_read_only(file: &OwnedFd, place: &OwnedFd) -> Result<(), Why>
     attach(&tree(Path::new(&path_of(file)))?, place, MsFlags::MS_RDONLY)
 }
 
+/// By a path that leads through nothing that others could have changed.
+pub(super) fn bind_to(source: &OwnedFd, place: &str) -> Result<(), Why> {
+    mount_2(Some(path_of(source).as_str()), place, NOTHING, MsFlags::MS_BIND, NOTHING).map_err(Why::from)
+}
+
 pub(super) fn bind(source: &OwnedFd, place: &OwnedFd, recursive: MsFlags) -> Result<(), Why> {
     let (source, place) = (path_of(source), path_of(place));
     mount_2(Some(source.as_str()), place.as_str(), NOTHING, MsFlags::MS_BIND | recursive, NOTHING).map_err(Why::from)
@@ -146,23 +151,28 @@ pub(super) fn mask(site: &mut Site, path: &str) -> Result<(), Why> {
         Err(errno) => return Err(Why::File(path.into(), errno)),
     };
     match kind(&place)? {
-        Kind::File => {
-            let null = devices::find(devices::nodes(site)?, "null", 1, 3)?;
-            bind(&null, &place, MsFlags::empty())
-        }
-        Kind::Directory => {
-            bind(void(site)?, &place, MsFlags::empty())?;
-            restrict(&reopen(site.root()?, Path::new(path))?, MsFlags::MS_RDONLY, HowFar::Mount)
-        }
+        Kind::File => bind(null(site)?, &place, MsFlags::empty()),
+        Kind::Directory => bind(void(site)?, &place, MsFlags::empty()),
     }
 }
 
-/// An empty directory.
+/// A file with nothing in it.
+fn null(site: &mut Site) -> Result<&OwnedFd, Why> {
+    if site.null.is_none() {
+        site.null = Some(devices::find(devices::nodes(site)?, "null", 1, 3)?);
+    }
+    site.null.as_ref().ok_or(Why::OutOfOrder)
+}
+
+/// An empty directory, read-only, and so what is bound from there.
 fn void(site: &mut Site) -> Result<&OwnedFd, Why> {
     if site.void.is_none() {
         let stage = site.stage()?;
         mkdirat(stage, "void", Mode::from_bits_truncate(0o555))?;
-        site.void = Some(super::root::open_beneath(stage, "void")?);
+        let place = super::root::open_beneath(stage, "void")?;
+        let void = tree(Path::new(&path_of(&place)))?;
+        attach(&void, &place, MsFlags::MS_RDONLY)?;
+        site.void = Some(void);
     }
     site.void.as_ref().ok_or(Why::OutOfOrder)
 }

@@ -9,6 +9,7 @@ use log::debug;
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sched::{CloneFlags, setns, unshare};
 use nix::sys::prctl::set_pdeathsig;
 use nix::sys::signal::Signal;
 use nix::sys::stat::{Mode, umask};
@@ -27,6 +28,20 @@ use crate::sys;
 /// Waits until the maps are written and our cgroup is ours.
 pub(super) fn await_monitor(site: &Site) -> Result<(), Why> {
     wait_line(site).map(|_| ())
+}
+
+/// Waits until the monitor has made a network namespace and is in it, and follows.
+pub(super) fn join_network(site: &mut Site) -> Result<(), Why> {
+    wait_line(site)?;
+    let joined = match site.monitor.take() {
+        // Linux 5.8.
+        Some(monitor) => setns(&monitor, CloneFlags::CLONE_NEWNET),
+        None => Err(Errno::ENOSYS),
+    };
+    joined.or_else(|errno| {
+        debug!(event = "network"; "the network namespace of the monitor cannot be joined: {}; making another", errno.desc());
+        unshare(CloneFlags::CLONE_NEWNET).map_err(Why::from)
+    })
 }
 
 /// Waits until there is a network, and takes down its name server.

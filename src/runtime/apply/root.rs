@@ -168,7 +168,8 @@ pub(super) fn leave_host(site: &mut Site) -> Result<(), Why> {
     umount2(".", MntFlags::MNT_DETACH)?;
     chdir("/")?;
     // What is of the host.
-    (site.stage, site.root, site.nodes, site.void, site.upper) = (None, None, None, None, None);
+    (site.stage, site.root, site.nodes, site.upper) = (None, None, None, None);
+    (site.void, site.null) = (None, None);
     site.layers.clear();
     Ok(())
 }

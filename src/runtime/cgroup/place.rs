@@ -2,9 +2,13 @@
 //! A machine may have each controller in a hierarchy of its own (v1), all in one (v2), or some here and some there.
 
 use std::ffi::OsString;
-use std::fs;
+use std::fs::{self, File};
+use std::io::Read as _;
 use std::os::unix::ffi::OsStringExt as _;
 use std::path::{Path, PathBuf};
+
+/// What most of these files have room in.
+const ROOM: usize = 16 << 10;
 
 /// Which kind of hierarchy, and so which files.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -35,7 +39,13 @@ pub(crate) struct Host {
 impl Host {
     /// This machine, as we see it. Without a /proc there are no cgroups.
     pub(crate) fn ours() -> Host {
-        let read = |path| fs::read(path).map(|text| String::from_utf8_lossy(&text).into_owned()).unwrap_or_default();
+        let read = |path| {
+            // The size of such a file is not known before; by small pieces the kernel would make it anew for each.
+            let mut text = Vec::with_capacity(ROOM);
+            // What was read is what there is.
+            let _ = File::open(path).and_then(|mut file| file.read_to_end(&mut text));
+            String::from_utf8(text).unwrap_or_else(|text| String::from_utf8_lossy(text.as_bytes()).into_owned())
+        };
         Host { groups: read("/proc/self/cgroup"), mounts: read("/proc/self/mountinfo") }
     }
 

@@ -22,7 +22,7 @@ use std::fmt;
 use nix::errno::Errno;
 use supervise_init::sys::{self, Capabilities};
 
-use self::bpf::{Answer, Check};
+use self::bpf::{Answer, Check, Parts, Section, X32Numbers};
 use self::calls::{
     ALWAYS, BY_CAPABILITY, CLONE, CLONE3, Call, IOCTL, LAST, LAST_X32, PERSONALITY, SOCKET, X32, X32_BIT,
 };
@@ -75,8 +75,8 @@ impl Filter {
     }
 
     fn for_machine(machine: Machine, capabilities: Capabilities) -> Filter {
-        let conventions = machine.conventions().iter();
-        let program = bpf::compile(conventions.map(|it| (it.audit, answers(*it, capabilities))));
+        let sections = machine.conventions().iter().map(|convention| section(*convention, capabilities));
+        let program = bpf::compile(sections);
         Filter { program }
     }
 
@@ -89,25 +89,22 @@ impl Filter {
     }
 }
 
-/// What is answered to each number: from one on, up to the next one. (By a table, and not by a sorted map: that would be a
-/// tenth of the time in which a container starts.)
-fn answers(convention: Convention, capabilities: Capabilities) -> Vec<(u32, Answer)> {
-    const NONE: Answer = Answer::Errno(libc::ENOSYS);
-    let mut table = [NONE; LAST_X32 as usize + 1];
-    let mut parts = Vec::with_capacity(table.len());
-    table[..=LAST as usize].fill(Answer::Errno(libc::EPERM));
+/// What is answered to each number. (By a table, and not by a sorted map: that would be a tenth of the time in which a
+/// container starts.)
+fn section(convention: Convention, capabilities: Capabilities) -> Section {
+    let mut table = [Answer::Errno(libc::EPERM); LAST_X32 as usize + 1];
     set(&mut table, allowed(convention, capabilities));
-    lay(&mut parts, 0, &table);
-    if convention == X86_64 {
-        let x32 = |number: u32| X32.iter().find(|(ours, _)| *ours == number).map_or(number, |(_, theirs)| *theirs);
+    let parts = parts(0, &table[..=LAST as usize]);
+    let x32 = (convention == X86_64).then(|| {
         let first = X32.iter().map(|(_, theirs)| *theirs).min().unwrap_or(LAST_X32);
-        table.fill(NONE);
-        table[..=LAST as usize].fill(Answer::Errno(libc::EPERM));
-        table[first as usize..].fill(Answer::Errno(libc::EPERM));
-        set(&mut table, allowed(convention, capabilities).map(|(number, answer)| (x32(number), answer)));
-        lay(&mut parts, X32_BIT, &table);
-    }
-    parts
+        // A call with a number of its own in x32 is the same under x86_64's, where the kernel takes that.
+        let number = |number: u32| X32.iter().find(|(ours, _)| *ours == number).map(|(_, theirs)| *theirs);
+        let own = allowed(convention, capabilities).filter_map(|(ours, answer)| Some((number(ours)?, answer)));
+        table.fill(Answer::Errno(libc::EPERM));
+        set(&mut table, own);
+        X32Numbers { bit: X32_BIT, first, parts: self::parts(first, &table[first as usize..]) }
+    });
+    Section { audit: convention.audit, parts, x32 }
 }
 
 /// Gives single numbers an answer of their own. The later one counts.
@@ -119,10 +116,16 @@ fn set(table: &mut [Answer], single: impl Iterator<Item = (u32, Answer)>) {
     }
 }
 
-/// What the table says, from this number on. Behind it there is nothing.
-fn lay(parts: &mut Vec<(u32, Answer)>, first: u32, table: &[Answer]) {
-    parts.extend((first..).zip(table.iter().copied()));
-    parts.push((first + table.len() as u32, Answer::Errno(libc::ENOSYS)));
+/// What the table says, from this number on; neighbours with the same answer are one. Behind it there is nothing.
+fn parts(first: u32, table: &[Answer]) -> Parts {
+    let mut parts = Parts::with_capacity(128);
+    let end = (first + table.len() as u32, Answer::Errno(libc::ENOSYS));
+    for (number, answer) in (first..).zip(table.iter().copied()).chain([end]) {
+        if parts.last().is_none_or(|(_, last)| *last != answer) {
+            parts.push((number, answer));
+        }
+    }
+    parts
 }
 
 /// The numbers with an answer of their own.

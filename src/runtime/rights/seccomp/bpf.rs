@@ -41,96 +41,141 @@ const SECOND_ARGUMENT: u32 = 24;
 /// asm-generic/ioctls.h. Only the lower half is compared, as the kernel does (CVE-2019-10063).
 pub(super) const TYPING: [u32; 2] = [0x5412, 0x541C];
 
-/// A program that answers by the convention, then by the number. Each list is sorted and has an answer for 0, and each answer is for
-/// what follows, too, up to the next one.
-pub(super) fn compile(conventions: impl Iterator<Item = (u32, Vec<(u32, Answer)>)>) -> Vec<sock_filter> {
-    // Room for what docker's profile takes: each time that it grew, it would be copied.
-    let mut program = Vec::with_capacity(1024);
-    program.push(load(CONVENTION));
-    for (convention, mut parts) in conventions {
-        // Neighbours with the same answer are one.
-        parts.dedup_by_key(|(_, answer)| *answer);
-        program.push(jump(libc::BPF_JEQ, convention, 1, 0));
-        program.push(go(length(&parts) + 1));
-        program.push(load(NUMBER));
-        search(&parts, &mut program);
-    }
-    program.push(end(libc::SECCOMP_RET_KILL_PROCESS));
-    program
+/// Answers by number, sorted, with an answer for 0; each is for what follows, too, up to the next one.
+pub(super) type Parts = Vec<(u32, Answer)>;
+
+/// How the calls by one convention are answered.
+pub(super) struct Section {
+    /// Its number in linux/audit.h.
+    pub(super) audit: u32,
+    pub(super) parts: Parts,
+    pub(super) x32: Option<X32Numbers>,
 }
 
-/// Finds the last part that begins at or before the number.
-fn search(parts: &[(u32, Answer)], program: &mut Vec<sock_filter>) {
-    let (low, high) = parts.split_at(parts.len() / 2);
-    let Some((first, answer)) = high.first() else { return };
-    if low.is_empty() {
-        return answer.write(program);
-    }
-    let left_out = length(low);
-    match u8::try_from(left_out) {
-        Ok(left_out) => program.push(jump(libc::BPF_JGE, *first, left_out, 0)),
-        // Further than a condition can jump.
-        Err(_) => program.extend([jump(libc::BPF_JGE, *first, 0, 1), go(left_out)]),
-    }
-    search(low, program);
-    search(high, program);
+/// Numbers with another bit, which are answered as they are without it, but for those from one on.
+pub(super) struct X32Numbers {
+    pub(super) bit: u32,
+    pub(super) first: u32,
+    pub(super) parts: Parts,
 }
 
-/// How many instructions that takes.
-fn length(parts: &[(u32, Answer)]) -> usize {
-    let (low, high) = parts.split_at(parts.len() / 2);
-    match high.first() {
-        None => 0,
-        Some((_, answer)) if low.is_empty() => answer.length(),
-        Some(_) => {
-            let left_out = length(low);
-            let jump = if u8::try_from(left_out).is_ok() { 1 } else { 2 };
-            jump + left_out + length(high)
+/// A program that answers by the convention, then by the number.
+pub(super) fn compile(sections: impl DoubleEndedIterator<Item = Section>) -> Vec<sock_filter> {
+    let mut program = Backwards::default();
+    let mut start = program.push(end(libc::SECCOMP_RET_KILL_PROCESS));
+    for Section { audit, parts, x32 } in sections.rev() {
+        let mut numbers = program.search(&parts);
+        if let Some(X32Numbers { bit, first, parts }) = x32 {
+            let high = program.search(&parts);
+            program.branch(libc::BPF_JGE, first, high, numbers);
+            let without = program.push(without(bit));
+            numbers = program.branch(libc::BPF_JGE, bit, without, numbers);
+        }
+        let found = program.load(NUMBER, numbers);
+        start = program.branch(libc::BPF_JEQ, audit, found, start);
+    }
+    program.load(CONVENTION, start);
+    program.code.reverse();
+    program.code
+}
+
+/// A program, written from its end on, because the machine jumps forward only: so the answers are there when they are
+/// jumped to, each once for all who can reach it. The kernel compiles it for each container, by the instruction.
+#[derive(Default)]
+struct Backwards {
+    code: Vec<sock_filter>,
+    answers: Vec<(Answer, Label)>,
+}
+
+/// An instruction, by how many there are from it to the end.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Label(usize);
+
+/// As far as a condition can jump.
+const REACH: usize = 255;
+
+impl Backwards {
+    fn push(&mut self, instruction: sock_filter) -> Label {
+        self.code.push(instruction);
+        Label(self.code.len())
+    }
+
+    /// How many instructions one that is written now would leave out to get there.
+    fn distance(&self, to: Label) -> usize {
+        self.code.len().saturating_sub(to.0)
+    }
+
+    /// Loads the word at that place, and goes on there.
+    fn load(&mut self, place: u32, next: Label) -> Label {
+        if self.distance(next) > 0 {
+            self.push(go(self.distance(next)));
+        }
+        self.push(load(place))
+    }
+
+    /// Goes to one of the two.
+    fn branch(&mut self, condition: u32, value: u32, holds: Label, fails: Label) -> Label {
+        // What is written for one of them makes the other one further away.
+        let holds = self.nearer(holds, REACH - 1);
+        let fails = self.nearer(fails, REACH);
+        let [holds, fails] = [holds, fails].map(|label| u8::try_from(self.distance(label)).unwrap_or(u8::MAX));
+        self.push(jump(condition, value, holds, fails))
+    }
+
+    fn nearer(&mut self, label: Label, reach: usize) -> Label {
+        match self.distance(label) {
+            near if near <= reach => label,
+            far => self.push(go(far)),
         }
     }
-}
 
-impl Answer {
-    fn length(self) -> usize {
-        match self {
-            Answer::Allow | Answer::Errno(_) => 1,
-            Answer::Check(Check::Clone | Check::Socket) => 4,
-            Answer::Check(Check::Terminal) => 5,
-            Answer::Check(Check::Personality) => 3 + PERSONALITIES.len(),
-        }
-    }
-
-    fn write(self, program: &mut Vec<sock_filter>) {
-        match self {
-            Answer::Allow => program.push(end(libc::SECCOMP_RET_ALLOW)),
-            Answer::Errno(errno) => program.push(refuse(errno)),
-            Answer::Check(Check::Clone) => program.extend([
-                load(FIRST_ARGUMENT),
-                jump(libc::BPF_JSET, NAMESPACES, 1, 0),
-                end(libc::SECCOMP_RET_ALLOW),
-                refuse(libc::EPERM),
-            ]),
-            Answer::Check(Check::Personality) => {
-                program.push(load(FIRST_ARGUMENT));
-                // Each leads to the last instruction.
-                let jumps = PERSONALITIES.into_iter().zip((1..=5).rev());
-                program.extend(jumps.map(|(value, left)| jump(libc::BPF_JEQ, value, left, 0)));
-                program.extend([refuse(libc::EPERM), end(libc::SECCOMP_RET_ALLOW)]);
+    /// Finds the last part that begins at or before the number.
+    fn search(&mut self, parts: &[(u32, Answer)]) -> Label {
+        match parts {
+            [] => self.answer(Answer::Errno(libc::ENOSYS)),
+            [(_, only)] => self.answer(*only),
+            // A number of its own among others.
+            [(_, around), (number, own), (next, again)] if around == again && *next == number + 1 => {
+                let (own, around) = (self.answer(*own), self.answer(*around));
+                self.branch(libc::BPF_JEQ, *number, own, around)
             }
-            Answer::Check(Check::Terminal) => program.extend([
-                load(SECOND_ARGUMENT),
-                jump(libc::BPF_JEQ, TYPING[0], 2, 0),
-                jump(libc::BPF_JEQ, TYPING[1], 1, 0),
-                end(libc::SECCOMP_RET_ALLOW),
-                refuse(libc::EPERM),
-            ]),
-            Answer::Check(Check::Socket) => program.extend([
-                load(FIRST_ARGUMENT),
-                jump(libc::BPF_JEQ, libc::AF_VSOCK.cast_unsigned(), 1, 0),
-                end(libc::SECCOMP_RET_ALLOW),
-                refuse(libc::EPERM),
-            ]),
+            _ => {
+                let (low, high) = parts.split_at(parts.len() / 2);
+                let first = high.first().map_or(0, |(first, _)| *first);
+                let (high, low) = (self.search(high), self.search(low));
+                self.branch(libc::BPF_JGE, first, high, low)
+            }
         }
+    }
+
+    fn answer(&mut self, answer: Answer) -> Label {
+        let written = self.answers.iter().rev().find(|(it, _)| *it == answer).map(|(_, label)| *label);
+        if let Some(label) = written.filter(|label| self.distance(*label) < REACH - 1) {
+            return label;
+        }
+        let label = self.write(answer);
+        self.answers.push((answer, label));
+        label
+    }
+
+    fn write(&mut self, answer: Answer) -> Label {
+        let check = match answer {
+            Answer::Allow => return self.push(end(libc::SECCOMP_RET_ALLOW)),
+            Answer::Errno(errno) => return self.push(refuse(errno)),
+            Answer::Check(check) => check,
+        };
+        let (allowed, refused) = (self.answer(Answer::Allow), self.answer(Answer::Errno(libc::EPERM)));
+        let (place, start) = match check {
+            Check::Clone => (FIRST_ARGUMENT, self.branch(libc::BPF_JSET, NAMESPACES, refused, allowed)),
+            Check::Personality => (FIRST_ARGUMENT, self.one_of(&PERSONALITIES, allowed, refused)),
+            Check::Terminal => (SECOND_ARGUMENT, self.one_of(&TYPING, refused, allowed)),
+            Check::Socket => (FIRST_ARGUMENT, self.one_of(&[libc::AF_VSOCK.cast_unsigned()], refused, allowed)),
+        };
+        self.load(place, start)
+    }
+
+    fn one_of(&mut self, values: &[u32], one: Label, none: Label) -> Label {
+        values.iter().rev().fold(none, |next, value| self.branch(libc::BPF_JEQ, *value, one, next))
     }
 }
 
@@ -142,6 +187,11 @@ fn load(place: u32) -> sock_filter {
 /// Leaves out so many instructions where the condition holds, and so many where it does not.
 fn jump(condition: u32, value: u32, holds: u8, fails: u8) -> sock_filter {
     instruction(libc::BPF_JMP | condition | libc::BPF_K, value, holds, fails)
+}
+
+/// Takes the bit out of the word.
+fn without(bit: u32) -> sock_filter {
+    instruction(libc::BPF_ALU | libc::BPF_AND | libc::BPF_K, !bit, 0, 0)
 }
 
 /// Leaves out so many instructions.

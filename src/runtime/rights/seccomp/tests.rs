@@ -104,6 +104,10 @@ fn run(program: &[libc::sock_filter], audit: u32, number: u32, argument: u32) ->
                 at += k as usize;
                 continue;
             }
+            0x54 => {
+                word &= k;
+                continue;
+            }
             0x15 => word == k,
             0x35 => word >= k,
             0x45 => word & k != 0,
@@ -145,17 +149,16 @@ fn each_call_gets_the_tables_answer_on_each_machine() {
     for kept in kept {
         for machine in [Machine::X86_64, Machine::Aarch64] {
             let filter = Filter::for_machine(machine, kept);
-            assert!(filter.program.len() < 4096, "{}", filter.program.len());
+            // What a container's start has to wait for.
+            assert!(filter.program.len() < 300, "{}", filter.program.len());
             for convention in machine.conventions() {
                 let names: HashMap<u32, &str> = all()
                     .filter_map(|call| Some((u32::try_from(call.numbers[convention.column]).ok()?, call.name)))
                     .collect();
                 let x32 = |number: u32| {
                     let low = number & !X32_BIT;
-                    // What has another number there has not its own.
                     let ours = X32.iter().find(|(_, theirs)| *theirs == low).map_or(low, |(ours, _)| *ours);
-                    let moved = X32.iter().any(|(ours, _)| *ours == low);
-                    if moved { None } else { names.get(&ours).copied() }
+                    names.get(&ours).copied()
                 };
                 let numbers = (0..700).chain(X32_BIT..X32_BIT + 700).chain([0x7fff_ffff, 0x8000_0000, 0xffff_ffff]);
                 for number in numbers {
