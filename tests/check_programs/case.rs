@@ -1,0 +1,57 @@
+//! One case: a program and a signal, by hand as process 1 and as a child, and by the checker.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use crate::by_hand::{End, Place, Run, Seen};
+use crate::program::{Known, Program, Stop};
+use crate::ready::Ready;
+use crate::runner::Case;
+use crate::stage::Stage;
+
+/// For what ends by itself: as docker has it, and fifty times what it needs.
+const GRACE: Duration = Duration::from_secs(10);
+
+/// Where one of the two does not end, however long it is waited for.
+const SHORT_GRACE: Duration = Duration::from_secs(5);
+
+/// A case for each signal.
+pub(crate) fn cases(program: &'static Program) -> impl Iterator<Item = Case> {
+    program.stops.iter().map(move |stop| {
+        let signal = name(stop.signal);
+        Case::new(format!("{}, told by SIG{signal}", program.name), move || play(program, stop))
+    })
+}
+
+/// The signal as `--signal` takes it.
+fn name(signal: i32) -> &'static str {
+    let signal = nix::sys::signal::Signal::try_from(signal).expect("it has a name");
+    signal.as_str().trim_start_matches("SIG")
+}
+
+fn play(program: &Program, stop: &Stop) {
+    let stage = Stage::new(program);
+    let hangs = [stop.pid1, stop.child].iter().any(|known| known.end == End::Never);
+    let grace = if hangs { SHORT_GRACE } else { GRACE };
+    for (place, known) in [(Place::Process1, stop.pid1), (Place::Child, stop.child)] {
+        let seen = by_hand(&stage, program, place, stop.signal, grace);
+        println!("{} {} {place:?} {:?} {:?} {:?}", program.name, stop.signal, seen.end, seen.left, seen.took);
+        is_as_known(&seen, &known, place);
+    }
+}
+
+#[track_caller]
+fn by_hand(stage: &Stage, program: &Program, place: Place, signal: i32, grace: Duration) -> Seen {
+    let words: Vec<String> = program.words.iter().map(|word| stage.written(word)).collect();
+    let mut ready = Ready::new(&stage.written(program.ready), stage.scene.folder());
+    let mut run = Run::start(&stage.scene, &format!("{place:?}"), place, &ready, &words);
+    run.wait_ready(&mut ready);
+    run.tell(signal, grace)
+}
+
+/// Requires what is known of the program.
+#[track_caller]
+fn is_as_known(seen: &Seen, known: &Known, place: Place) {
+    let left: BTreeSet<String> = known.left.iter().map(|name| (*name).to_owned()).collect();
+    assert_eq!((seen.end, &seen.left), (known.end, &left), "{place:?}: {seen:?}");
+}
