@@ -4,6 +4,8 @@
 //! `cli` turns words into checked types, and `compat` those of other inits; [`run`] puts the parts together, `diagnose`
 //! explains a program that does not start.
 
+#[expect(dead_code, reason = "the command that runs programs for it does not exist yet")]
+mod check;
 mod cli;
 mod compat;
 mod conduct;
@@ -12,6 +14,7 @@ mod end;
 mod getopt;
 mod hooks;
 mod init;
+mod json;
 mod offer;
 mod outfit;
 mod place;
