@@ -66,7 +66,6 @@ pub(super) fn exits_in_grace(scene: &Scene<'_>) -> Option<Word> {
     }
     if let Some(run) = scene.runs().find(|run| run.outcome != Outcome::Stopped) {
         let (cause, cure) = not_judged(run);
-        evidence.push(cause.clone());
         evidence.extend(last_words(run));
         return Some(Word::new(Level::Inconclusive, evidence).because(cause, cure));
     }

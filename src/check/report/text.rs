@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::super::finding::{Finding, Judged, Level};
 use super::super::judge::{Name, Times, as_what, ended_with, handling, main};
 use super::super::record::{EndedBy, Event, Outcome, Run, What};
-use super::{Report, Verdict, scenario};
+use super::{Report, Verdict, printable, scenario};
 use crate::report::Seconds;
 
 /// More lines of one stretch of small events are counted, not shown.
@@ -64,12 +64,12 @@ fn timeline(out: &mut String, run: &Run) {
             continue;
         }
         hide(out, &mut hidden);
-        let _ = writeln!(out, "{:>9}  {}", Seconds(event.at), what(run, event));
+        let _ = writeln!(out, "{:>9}  {}", Seconds(event.at).to_string(), printable(&what(run, event)));
         lines += 1;
     }
     hide(out, &mut hidden);
     if run.events.is_empty() || run.outcome != Outcome::Stopped {
-        let _ = writeln!(out, "{:>9}  {}", "", outcome(&run.outcome));
+        let _ = writeln!(out, "{:>9}  {}", "", printable(&outcome(&run.outcome)));
     }
 }
 
@@ -146,41 +146,35 @@ fn findings(out: &mut String, judged: &Judged, paint: Paint) {
         }
     }
     for finding in of(Level::Info) {
-        let told: Vec<&str> = finding
-            .evidence
-            .iter()
-            .map(String::as_str)
-            .chain((!finding.cause.is_empty()).then_some(finding.cause.as_str()))
-            .collect();
-        let _ = writeln!(
-            out,
-            "  {} {} {}: {}",
-            paint.level(Level::Info),
-            finding.check.id(),
-            finding.check.name(),
-            told.join("; ")
-        );
+        let cause = (!finding.cause.is_empty()).then_some(&finding.cause);
+        let told: Vec<&str> = finding.evidence.iter().chain(cause).map(String::as_str).collect();
+        short(out, finding, &told.join("; "), paint);
     }
-    for finding in of(Level::Skip) {
-        let _ = writeln!(
-            out,
-            "  {} {} {}: {}",
-            paint.level(Level::Skip),
-            finding.check.id(),
-            finding.check.name(),
-            finding.cause
-        );
+    // Often many for one reason.
+    let mut told: Vec<&str> = Vec::new();
+    for cause in of(Level::Skip).map(|finding| finding.cause.as_str()) {
+        if !told.contains(&cause) {
+            told.push(cause);
+            let same = of(Level::Skip).filter(|finding| finding.cause == cause);
+            let ids: Vec<&str> = same.map(|finding| finding.check.id()).collect();
+            let _ = writeln!(out, "  {} {}: {}", paint.level(Level::Skip), ids.join(" "), printable(cause));
+        }
     }
 }
 
+fn short(out: &mut String, finding: &Finding, told: &str, paint: Paint) {
+    let Finding { check, level, .. } = finding;
+    let _ = writeln!(out, "  {} {} {}: {}", paint.level(*level), check.id(), check.name(), printable(told));
+}
+
 fn whole(out: &mut String, finding: &Finding, paint: Paint) {
-    let Finding { check, level, evidence, cause, cure } = finding;
-    let _ = writeln!(out, "  {} {} {}: {cause}", paint.level(*level), check.id(), check.name());
+    let Finding { evidence, cause, cure, .. } = finding;
+    short(out, finding, cause, paint);
     for line in evidence {
-        let _ = writeln!(out, "         {line}");
+        let _ = writeln!(out, "         {}", printable(line));
     }
     if !cure.is_empty() {
-        let _ = writeln!(out, "       > {cure}");
+        let _ = writeln!(out, "       > {}", printable(cure));
     }
 }
 
