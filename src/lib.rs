@@ -15,6 +15,7 @@ mod init;
 mod offer;
 mod outfit;
 mod place;
+mod proc;
 mod report;
 mod request;
 mod runtime;
