@@ -23,9 +23,15 @@ fn bits(text: &str) -> u64 {
 /// What /proc/PID/stat says (proc_pid_stat(5)).
 pub(crate) struct Stat {
     pub(crate) pid: i32,
+    pub(crate) state: u8,
     pub(crate) parent: i32,
     pub(crate) group: i32,
+    pub(crate) session: i32,
     pub(crate) has_terminal: bool,
+    /// It is on its way out (PF_EXITING).
+    pub(crate) is_exiting: bool,
+    /// CPU time of all its threads, in hundredths of a second.
+    pub(crate) ticks: u64,
     pub(crate) started: u64,
 }
 
@@ -36,13 +42,19 @@ impl Stat {
 
     /// The name may hold anything, also `)`: the last one ends it.
     pub(crate) fn parse(pid: i32, line: &str) -> Option<Stat> {
+        /// linux/sched.h.
+        const PF_EXITING: u64 = 4;
         let (_, fields) = line.rsplit_once(')')?;
-        let mut words = fields.split(' ').skip(2);
+        let mut words = fields.split(' ').skip(1);
+        let state = *words.next()?.as_bytes().first()?;
         let mut next = || words.next().and_then(number);
-        let (parent, group, has_terminal) = (next()?, next()?, (next()?, next()?).1 != 0);
-        // The 22nd field; the terminal is the 7th.
-        let started = words.nth(14)?.parse().ok()?;
-        Some(Stat { pid, parent, group, has_terminal, started })
+        let (parent, group, session, has_terminal) = (next()?, next()?, next()?, next()? != 0);
+        // The 9th field, the 14th and the one behind it, the 22nd.
+        let mut far = |distance: usize| words.nth(distance).and_then(|word| word.parse::<u64>().ok());
+        let is_exiting = far(1)? & PF_EXITING != 0;
+        let ticks = far(4)?.saturating_add(far(0)?);
+        let started = far(6)?;
+        Some(Stat { pid, state, parent, group, session, has_terminal, is_exiting, ticks, started })
     }
 }
 
@@ -62,6 +74,8 @@ pub(crate) struct Status {
     pub(crate) state: u8,
     pub(crate) tracer: i32,
     pub(crate) is_init: bool,
+    /// Its number in its own namespace.
+    pub(crate) inside: i32,
     pub(crate) is_dumping: bool,
     pub(crate) switches: u64,
     pub(crate) pending: u64,
@@ -82,7 +96,10 @@ impl Status {
                 "State" => status.state = *value.as_bytes().first()?,
                 "TracerPid" => status.tracer = number(value).unwrap_or(0),
                 // Its numbers from our namespace down to its own.
-                "NSpid" => status.is_init = value.ends_with("\t1"),
+                "NSpid" => {
+                    status.is_init = value.ends_with("\t1");
+                    status.inside = value.rsplit('\t').next().and_then(number).unwrap_or(0);
+                }
                 "CoreDumping" => status.is_dumping = value == "1",
                 // Decimal, but all that counts is whether it changes.
                 "voluntary_ctxt_switches" | "nonvoluntary_ctxt_switches" => {
@@ -188,9 +205,10 @@ mod tests {
 
     #[test]
     fn a_name_may_look_like_the_fields_behind_it() {
-        let stat = Stat::parse(17, "17 (a) Z 1 (b)) S 42 17 16 34816 17 4194304 0 0 0 0 0 0 0 0 20 0 1 0 1421780 0");
-        let stat = stat.map(|stat| (stat.parent, stat.group, stat.has_terminal, stat.started));
-        assert_eq!(stat, Some((42, 17, true, 1_421_780)));
+        let stat = Stat::parse(17, "17 (a) Z 1 (b)) S 42 17 16 34816 17 4194308 0 0 0 0 7 8 0 0 20 0 1 0 1421780 0");
+        let seen = stat.as_ref().map(|stat| (stat.parent, stat.group, stat.session, stat.has_terminal, stat.started));
+        assert_eq!(seen, Some((42, 17, 16, true, 1_421_780)));
+        assert!(stat.is_some_and(|stat| stat.is_exiting && stat.ticks == 15 && stat.state == b'S'));
     }
 
     #[test]

@@ -65,3 +65,14 @@ pub(super) const FEATURES: &[Section] = &[
         ],
     },
 ];
+
+pub(in crate::cli::help) const CHECK: &[Section] = &[Section {
+    title: "Signs that it is ready",
+    parts: &[
+        Term("sd_notify", "It says READY=1 on the socket of sd_notify(3)."),
+        Term("fd:NUMBER", "It writes a line to that descriptor, or closes it."),
+        Term("log:REGEX", "A line of its output matches."),
+        Term("delay:TIME", "That long after it was executed."),
+        Term("tcp:HOST:PORT, unix:PATH, http://..., file:PATH, exec:COMMAND", "As for `supervise wait-for`."),
+    ],
+}];
