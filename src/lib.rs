@@ -13,6 +13,7 @@ mod end;
 mod getopt;
 mod hooks;
 mod init;
+mod json;
 mod offer;
 mod outfit;
 mod place;
@@ -70,7 +71,7 @@ pub fn run(words: Words, mut environment: Environment) -> u8 {
             surroundings.set_level(*level);
             check::run(order, words, environment, entry, &surroundings)
         }
-        Ok(cli::Request::Explain(_)) => cli::exit::FAILURE,
+        Ok(cli::Request::Explain(check)) => check::explain(check),
         Ok(cli::Request::Shims(shims, level)) => {
             surroundings.set_level(*level);
             shims.run(entry.mask())

@@ -1,26 +1,31 @@
 //! `supervise check`: runs a command, tells it to stop, and says what happened.
 //!
-//! `scenario` is what is asked for, `observe` runs it and writes down what it sees in a `record`, in which there is no
-//! judgement.
+//! `scenario` is what is asked for, `observe` runs it and writes down what it sees in a `record`. From there on nothing is
+//! looked at but that: `judge` makes `finding`s of it, and `report` shows them.
 
-#[expect(dead_code, reason = "nothing is judged yet")]
+mod explain;
 mod finding;
-pub(crate) mod observe;
-pub(crate) mod ready;
+mod judge;
+#[cfg(test)]
+mod made_up;
+mod observe;
+mod ready;
 #[expect(dead_code, reason = "not everything is looked at yet")]
-pub(crate) mod record;
+mod record;
+mod report;
 mod safe;
 pub(crate) mod scenario;
 
 use std::ffi::{CStr, CString};
+use std::io::{IsTerminal as _, stdout};
 
 use log::error;
-use supervise_init::sys::{Entry, Environment, Placement, Program, SigSet, Words, is_ignored};
+use supervise_init::sys::{Entry, Environment, Output, Placement, Program, SigSet, Words, is_ignored};
 
 use self::observe::{Interrupted, Payload};
-use self::record::{Inherited, Outcome, Run};
+use self::record::{Inherited, Run};
 use self::scenario::{Order, Scenario};
-use crate::cli::exit;
+use crate::cli::{exit, help};
 use crate::surroundings::Surroundings;
 
 /// Does what was ordered, and returns the code to end with.
@@ -49,10 +54,10 @@ pub(crate) fn run(
         placement: Placement::Session,
         alterations: None,
     };
-    let command = (order.command..words.count()).filter_map(|at| words.get(at));
+    let command: Vec<&CStr> = words_from(words, order.command).collect();
     let payload = Payload {
         program,
-        words_of_init: [c"supervise", c"--"].into_iter().chain(command).collect(),
+        words_of_init: [c"supervise", c"--"].into_iter().chain(words_from(words, order.command)).collect(),
         ourselves: ourselves(),
         inherited,
     };
@@ -82,32 +87,38 @@ pub(crate) fn run(
             }
         }
     }
-    print(&runs)
+    conclude(order, &command, runs)
 }
 
-/// Until there are reports.
-fn print(runs: &[Run]) -> u8 {
-    let mut code = exit::SUCCESS;
-    for run in runs {
-        crate::cli::help::print_text(&text_of(run));
-        code = match run.outcome {
-            Outcome::NotStarted { code, .. } => code,
-            Outcome::Stopped => code,
-            _ => 2,
-        };
+/// Says what a check means; returns the code to end with.
+pub(crate) fn explain(check: &str) -> u8 {
+    match explain::print(check) {
+        Some(text) => help::print_text(&text),
+        None => {
+            error!("--explain {check}: there is no such check; `supervise check --explain all` lists them");
+            exit::FAILURE
+        }
     }
-    code
 }
 
-fn text_of(run: &Run) -> String {
-    let mut text = format!("{} {}: {:?}\n", run.scenario.mode.name(), run.scenario.signal, run.outcome);
-    for event in &run.events {
-        text += &format!("{:10.3} {:?}\n", event.at.as_secs_f64(), event.what);
+/// What is to be said of the runs, and the code to end with.
+fn conclude(order: &Order, command: &[&CStr], runs: Vec<Run>) -> u8 {
+    let judged = judge::judge(order, runs);
+    let mut text = Vec::new();
+    let is_terminal = stdout().is_terminal();
+    let written = report::write(order.format, order, command, &judged, &mut text, is_terminal)
+        .and_then(|()| help::write(Output::Stdout, &text).map_err(Into::into));
+    match written {
+        Ok(()) => judge::verdict(&judged, order.is_strict).exit_code(),
+        Err(error) => {
+            error!("cannot write to stdout: {error}");
+            exit::FAILURE
+        }
     }
-    for process in &run.processes {
-        text += &format!("  pid {} {}: {:?}\n", process.pid, process.words, process.ended);
-    }
-    text
+}
+
+fn words_from(words: Words, first: usize) -> impl Iterator<Item = &'static CStr> {
+    (first..words.count()).filter_map(move |at| words.get(at))
 }
 
 /// The file that we are, which a /proc of another namespace shows as well.

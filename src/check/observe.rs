@@ -28,7 +28,7 @@ pub(crate) use self::stage::Payload;
 use self::stage::{NotSet, Stage};
 use self::tree::{FIRST_TOKEN, Life, Tree};
 use super::ready::{By, Readiness, Stir};
-use super::record::{AtDeadline, Event, Facility, Missing, Notify, Outcome, Run, State as ProcessState, What};
+use super::record::{AtDeadline, Event, Facility, Files, Missing, Notify, Outcome, Run, State as ProcessState, What};
 use super::safe;
 use super::scenario::{Mode, Ready, Scenario, Target};
 use crate::diagnose;
@@ -155,6 +155,7 @@ fn empty(scenario: &Scenario, repetition: u32, payload: &Payload) -> Run {
         processes: Vec::new(),
         listeners: Vec::new(),
         output: super::record::Output::default(),
+        files: Files::default(),
         notify: Notify::default(),
         inherited: payload.inherited,
         missing: Vec::new(),
