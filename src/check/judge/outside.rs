@@ -111,7 +111,8 @@ fn is_start_failed(outcome: &Outcome) -> bool {
 }
 
 fn is_address_in_use(run: &Run) -> bool {
-    run.output.tail.iter().any(|line| line.to_lowercase().contains("address already in use"))
+    let is_it = |line: &String| line.contains("EADDRINUSE") || line.to_lowercase().contains("address already in use");
+    run.output.tail.iter().any(is_it)
 }
 
 /// S16.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use supervise_init::core::{Signal, Status};
 
-use super::super::record::{EndedBy, Facility, Outcome, Process, Run};
+use super::super::record::{EndedBy, Facility, Outcome, Process, Run, State};
 use super::super::scenario::{Mode, OkExit, Order};
 
 /// One group of runs.
@@ -120,7 +120,7 @@ pub(super) fn lived_at(process: &Process, time: Duration) -> bool {
     process.first_seen_at <= time && process.ended.is_none_or(|ended| ended.at > time)
 }
 
-/// The children of `parent` that lived when the signal was sent, and still lived at the end of the time.
+/// The children of `parent` that still lived at the end of the time.
 pub(super) fn children_that_stayed<'a>(run: &'a Run, parent: &Process) -> Vec<&'a Process> {
     let pid = parent.pid;
     others(run).filter(|process| process.parent == pid && process.at_deadline.is_some()).collect()
@@ -129,7 +129,11 @@ pub(super) fn children_that_stayed<'a>(run: &'a Run, parent: &Process) -> Vec<&'
 /// What lived on when main had ended, with how long: `None` means until it was killed, or the end.
 pub(super) fn survivors<'a>(run: &'a Run) -> Vec<(&'a Process, Option<Duration>)> {
     let Some(end) = main(run).and_then(|main| main.ended) else { return Vec::new() };
+    let is_dead = |process: &Process| {
+        process.state == State::Zombie || process.at_deadline.is_some_and(|seen| seen.state == State::Zombie)
+    };
     let survival = |process: &'a Process| match process.ended {
+        None if is_dead(process) => None,
         None => Some((process, None)),
         Some(ended) if ended.by == EndedBy::Us => Some((process, None)),
         Some(ended) if ended.by != EndedBy::Kernel && ended.at > end.at => Some((process, Some(ended.at - end.at))),

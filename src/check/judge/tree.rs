@@ -30,6 +30,8 @@ impl Left<'_> {
         for (process, lived) in survivors(run) {
             match lived {
                 None => left.alive.push(process),
+                // Told to end by us as its init, it was not done in the time for that.
+                Some(_) if run.scenario.mode == Mode::Init && is_killed(process) => left.alive.push(process),
                 Some(lived) if lived > AT_ONCE => left.later.push((process, lived)),
                 Some(_) => {}
             }
@@ -42,6 +44,10 @@ impl Left<'_> {
     fn badness(&self) -> (usize, usize) {
         (self.alive.len() + self.cut_off.len(), self.later.len())
     }
+}
+
+fn is_killed(process: &Process) -> bool {
+    process.ended.and_then(|ended| ended.status) == Some(Status::Signaled(Signal::KILL))
 }
 
 /// S06.
@@ -73,6 +79,8 @@ pub(super) fn gone(scene: &Scene<'_>) -> Option<Word> {
             let (cause, cure) = left_behind(scene, main, process, !left.alive.is_empty());
             Word::new(Level::Fail, evidence).because(cause, cure)
         }
+        // That is what an init is for.
+        (None, Some(_)) if scene.mode == Mode::Init => Word::pass(evidence),
         (None, Some((process, lived))) => Word::new(Level::Warn, evidence).because(
             format!(
                 "{} ended before {}, which as part of a container would have been killed {} before its own end",
@@ -250,16 +258,19 @@ pub(super) fn forwarded(scene: &Scene<'_>) -> Option<Word> {
         return Some(Word::pass(vec!["it is one process".to_owned()]));
     }
     let soon = signal_at + SOON.min(scene.grace());
-    let has_any_ended = at_first.iter().any(|process| !lived_at(process, soon));
-    if has_any_ended || !lived_at(main, soon) {
-        let gone = at_first.iter().filter(|process| !lived_at(process, soon)).count();
+    let has_ended = |process: &&&Process| {
+        !lived_at(process, soon) && process.ended.is_some_and(|ended| ended.by != EndedBy::Kernel)
+    };
+    let gone = at_first.iter().filter(has_ended).count();
+    if gone > 0 {
         return Some(Word::pass(vec![format!(
             "{gone} of {} had ended {} after {signal}",
             at_first.len(),
             seconds(SOON)
         )]));
     }
-    let evidence = vec![format!("all alive {} after {signal}: {}", seconds(soon - signal_at), names(&at_first))];
+    let evidence =
+        vec![format!("none had ended by itself {} after {signal}: {}", seconds(soon - signal_at), names(&at_first))];
     let cause = format!("{signal} seems to have stopped at {}", Name(main));
     let cure = match main.is_shell {
         true => "a shell passes no signal on: begin its last command with exec".to_owned(),

@@ -30,7 +30,7 @@ pub(super) enum Why<'a> {
     /// The same of a shell, in front of this.
     DroppedAtShell(&'a Process),
     /// A shell whose trap waits for the child in its foreground.
-    Foreground(&'a Process),
+    Foreground(&'a Process, Heard),
     /// A shell whose trap has run, or that waits in the background.
     TrapGoesOn,
     /// Process 1 that handles it and raises it again, which the kernel drops.
@@ -55,6 +55,17 @@ pub(super) enum Heard {
     Stopped,
     /// It may have it, and be at work.
     Perhaps,
+}
+
+impl Heard {
+    fn words(self, signal: Signal) -> String {
+        match self {
+            Heard::Never => format!("which never got {signal}"),
+            Heard::Ignores => format!("which ignores {signal}"),
+            Heard::Stopped => "which is stopped (state T)".to_owned(),
+            Heard::Perhaps => format!("which has not ended: either it did not get {signal}, or it is still at work"),
+        }
+    }
 }
 
 /// The first thing that was seen to happen after the signal.
@@ -121,7 +132,7 @@ pub(super) fn why<'a>(scene: &Scene<'a>, run: &'a Run, main: &'a Process) -> Why
             Some(child) if main.is_shell => Why::DroppedAtShell(child),
             _ => Why::Dropped,
         },
-        Handling::Caught if main.is_shell => shell(main, child, &at_deadline),
+        Handling::Caught if main.is_shell => shell(scene, run, main, child),
         Handling::Caught | Handling::Waited | Handling::Signalfd | Handling::Blocked => {
             at_work(scene, run, child, &at_deadline)
         }
@@ -129,14 +140,17 @@ pub(super) fn why<'a>(scene: &Scene<'a>, run: &'a Run, main: &'a Process) -> Why
 }
 
 /// A shell with a trap. Without job control, what it starts by `&` ignores SIGINT (POSIX, 2.11).
-fn shell<'a>(main: &Process, child: Option<&'a Process>, at_deadline: &AtDeadline) -> Why<'a> {
+fn shell<'a>(scene: &Scene<'_>, run: &Run, main: &Process, child: Option<&'a Process>) -> Why<'a> {
     let is_in_background = |child: &Process| {
         let ignores = |process: &Process| handling(process, Signal::INT) == Some(Handling::Ignored);
         ignores(child) && !ignores(main)
     };
-    match child {
-        Some(child) if at_deadline.waits_for_child && !is_in_background(child) => Why::Foreground(child),
-        _ => Why::TrapGoesOn,
+    // What it has started since shows that the trap has run.
+    let is_older = |child: &Process| run.signal_at.is_some_and(|signal_at| child.first_seen_at <= signal_at);
+    match child.filter(|child| is_older(child) && !is_in_background(child)) {
+        Some(child) if scene.order.target == Target::Main => Why::Foreground(child, Heard::Never),
+        Some(child) => Why::Foreground(child, heard(scene, child)),
+        None => Why::TrapGoesOn,
     }
 }
 
@@ -229,27 +243,19 @@ fn cause(scene: &Scene<'_>, main: &Process, why: &Why<'_>) -> String {
             "the shell {name} is process 1 and has no trap for {signal}, so the kernel drops it, and {} never gets it",
             Name(child)
         ),
-        Why::Foreground(child) => format!(
-            "the shell {name} runs its trap for {signal} only when the command in its foreground has ended: {}, which \
-             never got it",
-            Name(child)
+        Why::Foreground(child, heard) => format!(
+            "the shell {name} runs its trap for {signal} only when the command in its foreground has ended: {}, {}",
+            Name(child),
+            heard.words(signal)
         ),
         Why::TrapGoesOn => format!("the shell {name} has a trap for {signal}, and goes on when that has run"),
         Why::Reraised => format!(
             "the handler of {name} only raises {signal} again to die of it, as it does as a child, and the kernel drops \
              that for process 1"
         ),
-        Why::Waits(child, heard) => format!(
-            "{name} waits for its child {}, {}",
-            Name(child),
-            match heard {
-                Heard::Never => format!("which never got {signal}: that would have ended it"),
-                Heard::Ignores => format!("which ignores {signal}"),
-                Heard::Stopped => "which is stopped (state T)".to_owned(),
-                Heard::Perhaps =>
-                    format!("which has not ended: either it did not get {signal}, or it is still at work"),
-            }
-        ),
+        Why::Waits(child, heard) => {
+            format!("{name} waits for its child {}, {}", Name(child), heard.words(signal))
+        }
         Why::Busy(busy) => format!(
             "{name} is busy, with {} of processor time since {signal}, and has not come to its handler's work",
             seconds(*busy)
@@ -287,7 +293,7 @@ fn cure(scene: &Scene<'_>, main: &Process, why: &Why<'_>) -> String {
                 called(main)
             )
         }
-        Why::Foreground(child) => format!(
+        Why::Foreground(child, _) => format!(
             "end the script with `exec {}`, or start that with `&` and `wait` for it, so that the trap runs at once and \
              can pass the signal on",
             called(child)

@@ -42,12 +42,15 @@ fn a_shell_as_process_1_keeps_the_signal_from_its_program() {
 
 #[test]
 fn a_trap_waits_for_the_command_in_the_foreground() {
-    let shell = process("bash run.sh").catches(Signal::TERM).stays().at_deadline(|seen| seen.waits_for_child = true);
+    let shell = process("bash run.sh").catches(Signal::TERM).stays();
     let told = of(Mode::Child, vec![shell.clone(), child(1, "sleep 60").stays()]);
     says(&told, "only when the command in its foreground has ended: pid 101 (`sleep 60`)", "`wait` for it");
     // What is in the background ignores SIGINT, and `wait` lets the trap run.
-    let told = of(Mode::Child, vec![shell, child(1, "sleep 60").ignores(Signal::INT).stays()]);
+    let told = of(Mode::Child, vec![shell.clone(), child(1, "sleep 60").ignores(Signal::INT).stays()]);
     says(&told, "has a trap for SIGTERM, and goes on", "and exit");
+    // What it has started since shows that the trap has run.
+    let newer = Process { first_seen_at: SIGNAL_AT + milliseconds(9_500), ..child(1, "sleep 1").stays() };
+    says(&of(Mode::Child, vec![shell, newer]), "has a trap for SIGTERM, and goes on", "and exit");
 }
 
 #[test]
