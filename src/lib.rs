@@ -4,7 +4,6 @@
 //! `cli` turns words into checked types, and `compat` those of other inits; [`run`] puts the parts together, `diagnose`
 //! explains a program that does not start.
 
-#[expect(dead_code, reason = "the command that runs programs for it does not exist yet")]
 mod check;
 mod cli;
 mod compat;
@@ -18,6 +17,7 @@ mod json;
 mod offer;
 mod outfit;
 mod place;
+mod proc;
 mod report;
 mod request;
 mod runtime;
@@ -67,6 +67,11 @@ pub fn run(words: Words, mut environment: Environment) -> u8 {
             surroundings.set_level(order.options.level);
             runtime::run(order, environment, &surroundings)
         }
+        Ok(cli::Request::Check(order, level)) => {
+            surroundings.set_level(*level);
+            check::run(order, words, environment, entry, &surroundings)
+        }
+        Ok(cli::Request::Explain(check)) => check::explain(check),
         Ok(cli::Request::Shims(shims, level)) => {
             surroundings.set_level(*level);
             shims.run(entry.mask())
