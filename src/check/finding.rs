@@ -67,6 +67,77 @@ pub(crate) enum Check {
     Inherited,
 }
 
+impl Check {
+    /// All, in the order of the reports.
+    pub(crate) const ALL: [Check; 18] = [
+        Check::ExitsInGrace,
+        Check::Status,
+        Check::ModeDifference,
+        Check::Disposition,
+        Check::Reaction,
+        Check::TreeGone,
+        Check::ChildrenStatus,
+        Check::Forwarded,
+        Check::Zombies,
+        Check::Listener,
+        Check::Restart,
+        Check::Files,
+        Check::Output,
+        Check::GraceMargin,
+        Check::Stopped,
+        Check::SdNotify,
+        Check::ExecForm,
+        Check::Inherited,
+    ];
+
+    /// As reports and `--explain` call it; never changes.
+    pub(crate) fn id(self) -> &'static str {
+        self.names().0
+    }
+
+    /// A few words of it.
+    pub(crate) fn name(self) -> &'static str {
+        self.names().1
+    }
+
+    fn names(self) -> (&'static str, &'static str) {
+        match self {
+            Check::ExitsInGrace => ("S01", "ends in time"),
+            Check::Status => ("S02", "exit status"),
+            Check::ModeDifference => ("S03", "same in each mode"),
+            Check::Disposition => ("S04", "what the signal does"),
+            Check::Reaction => ("S05", "reaction"),
+            Check::TreeGone => ("S06", "nothing left"),
+            Check::ChildrenStatus => ("S07", "ends of the others"),
+            Check::Forwarded => ("S08", "signal passed on"),
+            Check::Zombies => ("S09", "zombies"),
+            Check::Listener => ("S11", "listening sockets"),
+            Check::Restart => ("S15", "starts again"),
+            Check::Files => ("S16", "files"),
+            Check::Output => ("S17", "output ends"),
+            Check::GraceMargin => ("S18", "time to spare"),
+            Check::Stopped => ("S20", "stopped before"),
+            Check::SdNotify => ("S23", "sd_notify"),
+            Check::ExecForm => ("S24", "no shell in front"),
+            Check::Inherited => ("S25", "inherited signals"),
+        }
+    }
+}
+
+impl Level {
+    /// As machines read it.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Level::Pass => "pass",
+            Level::Info => "info",
+            Level::Skip => "skip",
+            Level::Warn => "warn",
+            Level::Fail => "fail",
+            Level::Inconclusive => "inconclusive",
+        }
+    }
+}
+
 /// All runs of one mode and signal, judged.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct Judged {

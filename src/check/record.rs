@@ -27,6 +27,7 @@ pub(crate) struct Run {
     pub(crate) processes: Vec<Process>,
     pub(crate) listeners: Vec<Listener>,
     pub(crate) output: Output,
+    pub(crate) files: Files,
     pub(crate) notify: Notify,
     /// What we had inherited and took from the command: signals that were ignored, and blocked.
     pub(crate) inherited: Inherited,
@@ -165,6 +166,16 @@ pub(crate) struct Output {
     pub(crate) ends_with_newline: Option<bool>,
     /// When both pipes were closed. `None`: they were held open until we ended all.
     pub(crate) closed_at: Option<Duration>,
+}
+
+/// Files on a disk that could be half written, or in the way of the next start.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub(crate) struct Files {
+    /// Open for writing in a process that was killed, by us or the kernel; the paths made safe to print. `None`: not looked
+    /// at.
+    pub(crate) open_when_killed: Option<Vec<String>>,
+    /// Pid, lock and socket files and the like that were not there before the run. `None`: not looked at.
+    pub(crate) left: Option<Vec<String>>,
 }
 
 /// What came on the socket for sd_notify(3), times of the first of each.

@@ -62,6 +62,8 @@ pub(crate) enum Ready {
     Log(&'static str),
     /// Nothing but time.
     Delay(Duration),
+    /// Nothing is said: once it has been quiet for a moment. No output, no new process, no CPU time.
+    Quiet,
 }
 
 /// One run of the command.

@@ -1,6 +1,8 @@
 //! The one table of the init's options: the parser, help and suggestions all read it.
 
 // The paths are said aloud because the tests include this file by its own.
+#[path = "options/check.rs"]
+mod check;
 #[path = "options/kinds.rs"]
 mod kinds;
 #[path = "options/run.rs"]
@@ -10,6 +12,7 @@ mod subcommands;
 #[path = "options/topic.rs"]
 mod topic;
 
+pub(crate) use check::CHECK;
 pub(crate) use kinds::Kind;
 pub(crate) use run::RUN;
 pub(crate) use subcommands::{CTL, FEATURES, HALT, RUNLEVEL, SHIMS, SHUTDOWN, SYSTEMCTL, TELINIT, WAIT_FOR};
@@ -97,6 +100,19 @@ pub(crate) enum Id {
     Pids,
     Seccomp,
     DryRun,
+    // Of `check`.
+    As,
+    SignalToSend,
+    Target,
+    GraceOfCheck,
+    Profile,
+    Ready,
+    ReadyTimeout,
+    Repeat,
+    OkExit,
+    Strict,
+    FormatOfCheck,
+    Explain,
 }
 
 /// One option.

@@ -65,3 +65,31 @@ pub(super) const FEATURES: &[Section] = &[
         ],
     },
 ];
+
+/// What is to be said about `supervise check` beyond its row.
+pub(super) const CHECK: &[Section] = &[
+    Section {
+        title: "Signs that it is ready",
+        parts: &[
+            Term("sd_notify", "It says READY=1 on the socket of sd_notify(3)."),
+            Term("fd:NUMBER", "It writes a line to that descriptor, or closes it."),
+            Term("log:REGEX", "A line of its output matches."),
+            Term("delay:TIME", "That long after it was executed."),
+            Term("tcp:HOST:PORT, unix:PATH, http://..., file:PATH, exec:COMMAND", "As for `supervise wait-for`."),
+        ],
+    },
+    Section {
+        title: "Examples",
+        parts: &[
+            Example(
+                "Whether a web server stops as docker wants it:",
+                &["supervise check --ready tcp:127.0.0.1:8080 -- ./server"],
+            ),
+            Example(
+                "For Kubernetes, and a report for CI:",
+                &["supervise check --profile kubernetes --format junit -- ./server > stop.xml"],
+            ),
+            Example("What one of the checks means:", &["supervise check --explain S06"]),
+        ],
+    },
+];
