@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use crate::by_hand::{End, Place, Run, Seen};
-use crate::program::{Known, Program, Stop};
+use crate::checked::Report;
+use crate::program::{Class, Known, Program, Stop};
 use crate::ready::Ready;
 use crate::runner::Case;
 use crate::stage::Stage;
@@ -33,11 +34,24 @@ fn play(program: &Program, stop: &Stop) {
     let stage = Stage::new(program);
     let hangs = [stop.pid1, stop.child].iter().any(|known| known.end == End::Never);
     let grace = if hangs { SHORT_GRACE } else { GRACE };
-    for (place, known) in [(Place::Process1, stop.pid1), (Place::Child, stop.child)] {
+    let places = [(Place::Process1, stop.pid1), (Place::Child, stop.child)];
+    let by_hand = places.map(|(place, known)| {
         let seen = by_hand(&stage, program, place, stop.signal, grace);
-        println!("{} {} {place:?} {:?} {:?} {:?}", program.name, stop.signal, seen.end, seen.left, seen.took);
         is_as_known(&seen, &known, place);
+        seen
+    });
+    let report = Report::of(&stage, program, name(stop.signal), grace);
+    for ((place, known), by_hand) in places.into_iter().zip(&by_hand) {
+        let (seen, complaints) = (report.seen(place), report.complaints(place));
+        let said = || report.said(place);
+        assert_eq!((seen.end, &seen.left), (by_hand.end, &by_hand.left), "{place:?}, checked and by hand: {}", said());
+        let class = complaints.iter().map(|(class, _)| *class).max().unwrap_or(Class::Pass);
+        assert_eq!(class, known.class, "{place:?}, for {complaints:?}: {}", said());
     }
+    let [pid1, child] = &by_hand;
+    let differs = if pid1.end == child.end { Class::Pass } else { Class::Warn };
+    let verdict = stop.pid1.class.max(stop.child.class).max(differs);
+    assert_eq!(report.verdict(), verdict, "of both modes");
 }
 
 #[track_caller]

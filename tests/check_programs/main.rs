@@ -14,6 +14,7 @@ mod wanted;
 mod accounts;
 mod by_hand;
 mod case;
+mod checked;
 mod languages;
 mod program;
 mod ready;

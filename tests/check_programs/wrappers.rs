@@ -7,6 +7,9 @@ use crate::program::{CLEAN, HANGS, Program, SAYS_143, dies, fails, stop};
 /// What bash does when it is told while it waits for a child in the foreground is dash's, mksh's and busybox's way too.
 const SHELLED: &str = "{rust} handler; true";
 
+/// With a program that is told too, and is still at work when its shell has ended.
+const SHELLED_SLOWLY: &str = "{rust} slowly; true";
+
 const EXEC: &str = "exec {rust} handler";
 
 const TRAP: &str = "trap 'kill $child' TERM; {rust} handler & child=$!; wait; wait $child";
@@ -68,7 +71,8 @@ pub(crate) const PROGRAMS: &[Program] = &[
     Program {
         name: "mksh -c 'app; true'",
         words: &["mksh", "-c", SHELLED],
-        stops: &[stop(SIGTERM, HANGS, dies(SIGTERM).leaves(&["drains"]))],
+        // It takes the signal between two commands only.
+        stops: &[stop(SIGTERM, HANGS, HANGS)],
         ..Program::PLAIN
     },
     // The last command: bash, busybox's shell and mksh become it, dash does not.
@@ -167,8 +171,8 @@ pub(crate) const PROGRAMS: &[Program] = &[
     },
     Program {
         name: "tini -g -- sh -c 'app; true'",
-        words: &["tini", "-s", "-g", "--", "sh", "-c", SHELLED],
-        stops: &[stop(SIGTERM, SAYS_143, SAYS_143)],
+        words: &["tini", "-s", "-g", "--", "sh", "-c", SHELLED_SLOWLY],
+        stops: &[stop(SIGTERM, SAYS_143.leaves(&["drains"]), SAYS_143.leaves(&["drains"]))],
         ..Program::PLAIN
     },
     Program {
@@ -179,13 +183,13 @@ pub(crate) const PROGRAMS: &[Program] = &[
     },
     Program {
         name: "dumb-init sh -c 'app; true'",
-        words: &["dumb-init", "sh", "-c", SHELLED],
-        stops: &[stop(SIGTERM, SAYS_143, SAYS_143)],
+        words: &["dumb-init", "sh", "-c", SHELLED_SLOWLY],
+        stops: &[stop(SIGTERM, SAYS_143.leaves(&["drains"]), SAYS_143.leaves(&["drains"]))],
         ..Program::PLAIN
     },
     Program {
         name: "supervise -- sh -c 'app; true'",
-        words: &["{supervise}", "--", "sh", "-c", SHELLED],
+        words: &["{supervise}", "--", "sh", "-c", SHELLED_SLOWLY],
         stops: &[stop(SIGTERM, SAYS_143, dies(SIGTERM))],
         ..Program::PLAIN
     },
