@@ -35,37 +35,40 @@ fn play(program: &Program, stop: &Stop) {
     let hangs = [stop.pid1, stop.child].iter().any(|known| known.end == End::Never);
     let grace = if hangs { SHORT_GRACE } else { GRACE };
     let places = [(Place::Process1, stop.pid1), (Place::Child, stop.child)];
-    let by_hand = places.map(|(place, known)| {
-        let seen = by_hand(&stage, program, place, stop.signal, grace);
-        is_as_known(&seen, &known, place);
-        seen
-    });
+    let by_hand = places.map(|(place, known)| by_hand(&stage, program, place, stop, &known, grace));
     let report = Report::of(&stage, program, name(stop.signal), grace);
-    for ((place, known), by_hand) in places.into_iter().zip(&by_hand) {
+    for ((place, known), (by_hand, reaps)) in places.into_iter().zip(&by_hand) {
         let (seen, complaints) = (report.seen(place), report.complaints(place));
         let said = || report.said(place);
         assert_eq!((seen.end, &seen.left), (by_hand.end, &by_hand.left), "{place:?}, checked and by hand: {}", said());
+        assert_eq!(report.reaps(place), *reaps, "{place:?}, an orphan: {}", said());
         let class = complaints.iter().map(|(class, _)| *class).max().unwrap_or(Class::Pass);
-        assert_eq!(class, known.class, "{place:?}, for {complaints:?}: {}", said());
+        assert_eq!(class, known.or_piles_up(*reaps), "{place:?}, for {complaints:?}: {}", said());
     }
-    let [pid1, child] = &by_hand;
+    let [(pid1, reaps), (child, _)] = &by_hand;
     let differs = if pid1.end == child.end { Class::Pass } else { Class::Warn };
-    let verdict = stop.pid1.class.max(stop.child.class).max(differs);
+    let verdict = stop.pid1.or_piles_up(*reaps).max(stop.child.class).max(differs);
     assert_eq!(report.verdict(), verdict, "of both modes");
 }
 
+/// What comes of it, and whether orphans are reaped, which must be what is known of the program.
 #[track_caller]
-fn by_hand(stage: &Stage, program: &Program, place: Place, signal: i32, grace: Duration) -> Seen {
+fn by_hand(
+    stage: &Stage,
+    program: &Program,
+    place: Place,
+    stop: &Stop,
+    known: &Known,
+    grace: Duration,
+) -> (Seen, Option<bool>) {
     let words: Vec<String> = program.words.iter().map(|word| stage.written(word)).collect();
     let mut ready = Ready::new(&stage.written(program.ready), stage.scene.folder());
     let mut run = Run::start(&stage.scene, &format!("{place:?}"), place, &ready, &words);
     run.wait_ready(&mut ready);
-    run.tell(signal, grace)
-}
-
-/// Requires what is known of the program.
-#[track_caller]
-fn is_as_known(seen: &Seen, known: &Known, place: Place) {
+    let reaps = run.reaps();
+    assert!(reaps.is_none_or(|reaps| reaps == program.reaps), "as process 1 it reaps orphans: {reaps:?}");
+    let seen = run.tell(stop.signal, grace);
     let left: BTreeSet<String> = known.left.iter().map(|name| (*name).to_owned()).collect();
     assert_eq!((seen.end, &seen.left), (known.end, &left), "{place:?}: {seen:?}");
+    (seen, reaps)
 }

@@ -57,6 +57,12 @@ impl Report {
         Seen { end: End::By(exit(&main["ended"]["status"])), left, took }
     }
 
+    /// Whether it reaped the orphan that was put in, where one was.
+    pub(crate) fn reaps(&self, place: Place) -> Option<bool> {
+        let orphan = &self.group(place)["runs"][0]["orphan"];
+        orphan.is_object().then(|| !orphan["reaped_after_ms"].is_null())
+    }
+
     /// The findings of that mode that are not as they should be, without that about the other mode.
     pub(crate) fn complaints(&self, place: Place) -> Vec<(Class, &str)> {
         let findings = self.group(place)["findings"].as_array().expect("there are findings");

@@ -20,6 +20,7 @@ pub(crate) const PROGRAMS: &[Program] = &[
         name: "node",
         files: &[("server.js", NODE)],
         words: &["node", "{dir}/server.js"],
+        reaps: false,
         stops: &[stop(SIGTERM, HANGS, dies(SIGTERM))],
         ..Program::PLAIN
     },
@@ -27,6 +28,7 @@ pub(crate) const PROGRAMS: &[Program] = &[
         name: "node with a handler",
         files: &[("server.js", NODE_HANDLES)],
         words: &["node", "{dir}/server.js"],
+        reaps: false,
         stops: &[stop(SIGTERM, CLEAN, CLEAN)],
         ..Program::PLAIN
     },
@@ -34,25 +36,35 @@ pub(crate) const PROGRAMS: &[Program] = &[
         name: "Go",
         words: &["{go}", "without"],
         // Its runtime catches the signal, and exits where it cannot die of it.
+        reaps: false,
         stops: &[stop(SIGTERM, fails(2), dies(SIGTERM))],
         ..Program::PLAIN
     },
     Program {
         name: "Go with a handler",
         words: &["{go}", "handler"],
+        reaps: false,
         stops: &[stop(SIGTERM, CLEAN, CLEAN)],
         ..Program::PLAIN
     },
     Program {
         name: "Go with a handler that ends by the signal",
         words: &["{go}", "again"],
+        reaps: false,
         stops: &[stop(SIGTERM, fails(2), dies(SIGTERM))],
         ..Program::PLAIN
     },
-    Program { name: "Rust", words: &["{rust}"], stops: &[stop(SIGTERM, HANGS, dies(SIGTERM))], ..Program::PLAIN },
+    Program {
+        name: "Rust",
+        words: &["{rust}"],
+        reaps: false,
+        stops: &[stop(SIGTERM, HANGS, dies(SIGTERM))],
+        ..Program::PLAIN
+    },
     Program {
         name: "Rust with a handler",
         words: &["{rust}", "handler"],
+        reaps: false,
         stops: &[stop(SIGTERM, CLEAN, CLEAN)],
         ..Program::PLAIN
     },

@@ -16,13 +16,15 @@ pub(crate) struct Program {
     pub(crate) words: &'static [&'static str],
     /// As `--ready` takes it.
     pub(crate) ready: &'static str,
+    /// Whether it reaps what it did not start, as process 1 has to.
+    pub(crate) reaps: bool,
     pub(crate) stops: &'static [Stop],
 }
 
 impl Program {
     /// What most are: nothing to prepare, and a line when it is ready.
     pub(crate) const PLAIN: Program =
-        Program { name: "", files: &[], setup: "", words: &[], ready: "log:ready", stops: &[] };
+        Program { name: "", files: &[], setup: "", words: &[], ready: "log:ready", reaps: true, stops: &[] };
 }
 
 /// A signal, and what is known of the program that is told to stop by it.
@@ -52,6 +54,9 @@ pub(crate) enum Class {
 /// It ends with 0 and takes all of its own with it.
 pub(crate) const CLEAN: Known = Known { end: End::By(Exit::Code(0)), left: &[], class: Class::Pass };
 
+/// The same, but a process of it ends with a code that is not 0.
+pub(crate) const CLEAN_BUT_ONE: Known = Known { class: Class::Warn, ..CLEAN };
+
 /// It does not end: the signal is dropped, or waits for something that does not come.
 pub(crate) const HANGS: Known = Known { end: End::Never, left: &[], class: Class::Fail };
 
@@ -69,6 +74,11 @@ pub(crate) const fn fails(code: i32) -> Known {
 }
 
 impl Known {
+    /// How good it is, if it does not reap orphans where it ought to.
+    pub(crate) fn or_piles_up(self, reaps: Option<bool>) -> Class {
+        if reaps == Some(false) { self.class.max(Class::Warn) } else { self.class }
+    }
+
     /// It leaves these behind.
     pub(crate) const fn leaves(self, left: &'static [&'static str]) -> Known {
         Known { left, class: Class::Fail, ..self }

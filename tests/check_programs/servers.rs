@@ -2,7 +2,7 @@
 
 use libc::{SIGINT, SIGQUIT, SIGTERM, SIGUSR1};
 
-use crate::program::{CLEAN, HANGS, Program, dies, stop};
+use crate::program::{CLEAN, CLEAN_BUT_ONE, HANGS, Program, dies, stop};
 
 const NGINX: &str = "
 daemon off; error_log {dir}/error.log; pid {dir}/nginx.pid; worker_processes 2; events {}
@@ -63,6 +63,7 @@ pub(crate) const PROGRAMS: &[Program] = &[
         name: "redis-server",
         words: &["redis-server", "--port", "{port}", "--dir", "{dir}"],
         ready: "tcp:127.0.0.1:{port}",
+        reaps: false,
         stops: &[stop(SIGTERM, CLEAN, CLEAN), stop(SIGINT, CLEAN, CLEAN)],
         ..Program::PLAIN
     },
@@ -70,6 +71,7 @@ pub(crate) const PROGRAMS: &[Program] = &[
         name: "redis-server --supervised systemd",
         words: &["redis-server", "--port", "{port}", "--dir", "{dir}", "--supervised", "systemd"],
         ready: "sd_notify",
+        reaps: false,
         stops: &[stop(SIGTERM, CLEAN, CLEAN)],
         ..Program::PLAIN
     },
@@ -82,7 +84,12 @@ pub(crate) const PROGRAMS: &[Program] = &[
             "{dir}/data", "-k", "{dir}", "-c", "listen_addresses=", "-c", "port={port}",
         ],
         ready: "unix:{dir}/.s.PGSQL.{port}",
-        stops: &[stop(SIGTERM, CLEAN, CLEAN), stop(SIGINT, CLEAN, CLEAN), stop(SIGQUIT, CLEAN, CLEAN)],
+        // The launcher of logical replication ends with 1 when it is told to, all others with 2 when there is no time.
+        stops: &[
+            stop(SIGTERM, CLEAN_BUT_ONE, CLEAN_BUT_ONE),
+            stop(SIGINT, CLEAN_BUT_ONE, CLEAN_BUT_ONE),
+            stop(SIGQUIT, CLEAN_BUT_ONE, CLEAN_BUT_ONE),
+        ],
         ..Program::PLAIN
     },
     Program {
@@ -90,6 +97,7 @@ pub(crate) const PROGRAMS: &[Program] = &[
         files: &[("haproxy.cfg", HAPROXY)],
         words: &["haproxy", "-db", "-f", "{dir}/haproxy.cfg"],
         ready: "tcp:127.0.0.1:{port}",
+        reaps: false,
         stops: &[stop(SIGTERM, HANGS, dies(SIGTERM)), stop(SIGUSR1, CLEAN, CLEAN)],
         ..Program::PLAIN
     },
@@ -137,6 +145,7 @@ pub(crate) const PROGRAMS: &[Program] = &[
         name: "python -m http.server",
         words: &["/usr/bin/python3", "-m", "http.server", "--bind", "127.0.0.1", "--directory", "{dir}", "{port}"],
         ready: "tcp:127.0.0.1:{port}",
+        reaps: false,
         stops: &[stop(SIGTERM, HANGS, dies(SIGTERM)), stop(SIGINT, CLEAN, CLEAN)],
         ..Program::PLAIN
     },

@@ -79,6 +79,7 @@ pub(crate) const PROGRAMS: &[Program] = &[
     Program {
         name: "bash -c app",
         words: &["bash", "-c", "{rust} handler"],
+        reaps: false,
         stops: &[stop(SIGTERM, CLEAN, CLEAN)],
         ..Program::PLAIN
     },
@@ -91,24 +92,28 @@ pub(crate) const PROGRAMS: &[Program] = &[
     Program {
         name: "busybox sh -c app",
         words: &["busybox", "sh", "-c", "{rust} handler"],
+        reaps: false,
         stops: &[stop(SIGTERM, CLEAN, CLEAN)],
         ..Program::PLAIN
     },
     Program {
         name: "bash -c 'exec app'",
         words: &["bash", "-c", EXEC],
+        reaps: false,
         stops: &[stop(SIGTERM, CLEAN, CLEAN)],
         ..Program::PLAIN
     },
     Program {
         name: "dash -c 'exec app'",
         words: &["dash", "-c", EXEC],
+        reaps: false,
         stops: &[stop(SIGTERM, CLEAN, CLEAN)],
         ..Program::PLAIN
     },
     Program {
         name: "busybox sh -c 'exec app'",
         words: &["busybox", "sh", "-c", EXEC],
+        reaps: false,
         stops: &[stop(SIGTERM, CLEAN, CLEAN)],
         ..Program::PLAIN
     },
@@ -116,6 +121,7 @@ pub(crate) const PROGRAMS: &[Program] = &[
         name: "an entrypoint that ends in exec \"$@\"",
         files: &[("entrypoint", ENTRYPOINT)],
         words: &["sh", "{dir}/entrypoint", "{rust}", "handler"],
+        reaps: false,
         stops: &[stop(SIGTERM, CLEAN, CLEAN)],
         ..Program::PLAIN
     },
@@ -135,6 +141,7 @@ pub(crate) const PROGRAMS: &[Program] = &[
         name: "npm start",
         files: &[("package.json", PACKAGE), ("server.js", SERVER)],
         words: &["npm", "--prefix", "{dir}", "start"],
+        reaps: false,
         stops: &[
             stop(SIGTERM, fails(1).leaves(&["node"]), dies(SIGTERM).leaves(&["node"])),
             stop(SIGINT, HANGS, HANGS),
