@@ -397,7 +397,6 @@ impl Watch<'_> {
                 (_, Some(b'D')) => ProcessState::Stuck,
                 _ => ProcessState::Able,
             };
-            seen.process.state = state;
             let now = tree::dispositions(pid);
             count += usize::from(seen.life == Life::Lives);
             seen.process.at_deadline = Some(AtDeadline {

@@ -4,10 +4,11 @@ use std::time::Duration;
 
 use supervise_init::core::{Signal, Status};
 
-use super::super::record::{EndedBy, Outcome, Run};
+use super::super::record::{EndedBy, Outcome, Process, Run};
 use super::super::scenario::Mode;
 use super::handling::handling;
 use super::scene::{Scene, main, main_status, took};
+use super::tree::is_wrapper;
 use super::why::{company, sentences, why};
 use super::words::{Name, ended_with, seconds, status as status_words};
 use super::{Level, Word, as_what};
@@ -171,12 +172,12 @@ fn status_of(scene: &Scene<'_>, run: &Run) -> Option<Word> {
                  systemd's SuccessExitStatus={code}"
             ),
         ),
-        Status::Exited(code) => bad_code(scene, main.comm.as_str(), code),
+        Status::Exited(code) => bad_code(scene, main, code),
     };
     Some(Word::new(level, evidence).because(cause, cure))
 }
 
-fn death_by_the_signal(scene: &Scene<'_>, main: &super::super::record::Process) -> (Level, String, String) {
+fn death_by_the_signal(scene: &Scene<'_>, main: &Process) -> (Level, String, String) {
     let signal = scene.signal;
     let is_handled = handling(main, signal).is_some_and(|found| found.is_taken());
     let cause = if is_handled {
@@ -184,7 +185,7 @@ fn death_by_the_signal(scene: &Scene<'_>, main: &super::super::record::Process) 
     } else {
         format!("it has no handler for {signal}: the default action ended it, without any work of its own")
     };
-    let cure = format!("let a handler for {signal} exit with 0; or if this is a good end, say --ok-exit {signal}");
+    let cure = format!("{}; or if this is a good end, say --ok-exit {signal}", better_code(main, signal));
     (Level::Warn, cause, cure)
 }
 
@@ -204,8 +205,17 @@ fn death_by_another(run: &Run, by: Signal) -> (Level, String, String) {
     (Level::Fail, cause, cure)
 }
 
-fn bad_code(scene: &Scene<'_>, comm: &str, code: u8) -> (Level, String, String) {
+/// What makes an end good.
+fn better_code(main: &Process, signal: Signal) -> String {
+    match is_wrapper(main) {
+        true => format!("start the program itself, not by {}", main.comm),
+        false => format!("let a handler for {signal} exit with 0"),
+    }
+}
+
+fn bad_code(scene: &Scene<'_>, main: &Process, code: u8) -> (Level, String, String) {
     let signal = scene.signal;
+    let comm = &main.comm;
     let as_a_child = (scene.mode != Mode::Child).then(|| scene.in_mode(Mode::Child)).flatten();
     let child = as_a_child.and_then(|child| child.ended().next().and_then(main_status));
     if child == Some(Status::Signaled(signal)) && scene.is_process_1() {
@@ -215,13 +225,13 @@ fn bad_code(scene: &Scene<'_>, comm: &str, code: u8) -> (Level, String, String) 
                 "{comm} raises {signal} again to die of it, as it does as a child; the kernel drops that for process 1, and \
                  its runtime ends with exit code {code} instead"
             ),
-            format!("let a handler for {signal} exit with 0, or start it under an init: supervise -- COMMAND"),
+            format!("{}, or start it under an init: supervise -- COMMAND", better_code(main, signal)),
         );
     }
     (
         Level::Fail,
         format!("{comm} ends with exit code {code} when it is told to stop, which others take for a failure"),
-        format!("let it exit with 0 after a clean stop; or if {code} is a good end, say --ok-exit {code}"),
+        format!("{}; or if {code} is a good end, say --ok-exit {code}", better_code(main, signal)),
     )
 }
 

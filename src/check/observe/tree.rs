@@ -93,6 +93,9 @@ impl Tree {
 
     /// What it is like now, before the signal.
     pub(super) fn look_again(&mut self) {
+        for seen in self.seen.iter_mut().filter(|seen| seen.life == Life::Dead) {
+            seen.process.state = State::Zombie;
+        }
         for seen in self.seen.iter_mut().filter(|seen| seen.life == Life::Lives) {
             if let Some(now) = look_at(seen.process.pid, seen.process.first_seen_at) {
                 seen.process = Process { is_main: seen.process.is_main, ..now };

@@ -92,7 +92,11 @@ fn known_programs_in_front_have_their_own_cure() {
     let supervisord = Process { comm: "supervisord".to_owned(), ..supervisord };
     fails(&left(Mode::Child, supervisord, child(1, "sleep 300").stays()), "left pid 101", "stopasgroup=true");
     let other = process("app").catches(Signal::TERM);
-    fails(&left(Mode::Child, other.clone().ends(5, ZERO), daemon().stays()), "a session of its own", "foreground");
+    fails(
+        &left(Mode::Child, other.clone().ends(5, ZERO), daemon().stays()),
+        "a daemon in a session of its own",
+        "foreground",
+    );
     let ignoring = child(1, "worker").ignores(Signal::TERM).stays();
     fails(&left(Mode::Child, other.ends(5, ZERO), ignoring), "which ignores SIGTERM", "pass SIGTERM on");
 }
@@ -169,6 +173,10 @@ fn a_signal_that_stops_at_the_command_is_told_and_one_that_goes_on_is_not() {
     let cut_off = one(Mode::Pid1, vec![process("tini -- x").ends(5, ZERO), child(1, "x").cut_off(6)], Check::Forwarded);
     assert_eq!(cut_off.level, Level::Info);
     assert_eq!(one(Mode::Child, vec![process("x").ends(5, ZERO)], Check::Forwarded).level, Level::Pass);
+    let npm =
+        vec![process("npm start").ends(40, ZERO), child(1, "sh -c x").ends(2, DIED_OF_TERM), child(2, "x").stays()];
+    let half = one(Mode::Child, npm, Check::Forwarded);
+    assert!(half.level == Level::Info && half.cause.contains("not to have reached pid 102 (`x`)"), "{half:?}");
 }
 
 fn dead(number: i32) -> Process {
