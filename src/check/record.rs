@@ -111,6 +111,18 @@ pub(crate) enum State {
     Zombie,
 }
 
+impl State {
+    /// As the reports call it.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            State::Able => "able",
+            State::Stopped => "stopped",
+            State::Stuck => "stuck",
+            State::Zombie => "zombie",
+        }
+    }
+}
+
 /// A living process when the time was over.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct AtDeadline {

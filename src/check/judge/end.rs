@@ -6,7 +6,7 @@ use supervise_init::core::{Signal, Status};
 
 use super::super::record::{EndedBy, Outcome, Process, Run};
 use super::super::scenario::Mode;
-use super::handling::handling;
+use super::handling::{Handling, handling};
 use super::scene::{Scene, main, main_status, took};
 use super::tree::is_wrapper;
 use super::why::{company, sentences, why};
@@ -54,12 +54,10 @@ pub(super) fn exits_in_grace(scene: &Scene<'_>) -> Option<Word> {
     if ended < told {
         let run = scene.worst()?;
         let main = main(run)?;
-        evidence.push(format!(
-            "{} of {told} not ended {} after {}",
-            told - ended,
-            seconds(scene.grace()),
-            scene.signal
-        ));
+        if told > 1 {
+            let late = told - ended;
+            evidence.push(format!("{late} of {told} had not ended {} after {}", seconds(scene.grace()), scene.signal));
+        }
         evidence.extend(facts(scene, run));
         evidence.extend(company(run));
         let (cause, cure) = sentences(scene, main, &why(scene, run, main));
@@ -83,16 +81,12 @@ pub(super) fn exits_in_grace(scene: &Scene<'_>) -> Option<Word> {
 /// What was seen of main at the end of the time.
 fn facts(scene: &Scene<'_>, run: &Run) -> Option<String> {
     let main = main(run)?;
-    let found = handling(main, scene.signal).map_or("not seen", |found| found.name());
-    let Some(at_deadline) = main.at_deadline else { return Some(format!("{}: {} {found}", Name(main), scene.signal)) };
-    Some(format!(
-        "{}: {} {found}{}, state {:?}, {} of processor time since",
-        Name(main),
-        scene.signal,
-        if at_deadline.is_pending { " and pending" } else { "" },
-        at_deadline.state,
-        seconds(at_deadline.busy)
-    ))
+    let found = handling(main, scene.signal).map_or("was not looked at", Handling::words);
+    let seen = main.at_deadline.map_or_else(String::new, |seen| {
+        let (pending, busy) = (if seen.is_pending { ", and is pending" } else { "" }, seconds(seen.busy));
+        format!("{pending}; state {}, {busy} of processor time since", seen.state.name())
+    });
+    Some(format!("{} {found} in {}{seen}", scene.signal, Name(main)))
 }
 
 /// Why a run that was not told to stop says nothing.

@@ -278,7 +278,10 @@ pub(super) fn forwarded(scene: &Scene<'_>) -> Option<Word> {
         )]));
     }
     let when = seconds(soon - signal_at);
-    let evidence = vec![format!("{when} after {signal} {} had ended, and not {}", gone.len(), names(&rest))];
+    let evidence = vec![match gone.len() {
+        0 => format!("{when} after {signal} nothing had ended: {}", names(&rest)),
+        gone => format!("{when} after {signal} {gone} had ended, and not {}", names(&rest)),
+    }];
     let (cause, cure) = match (gone.is_empty(), main.is_shell) {
         (true, true) => (
             format!("{signal} seems to have stopped at the shell {}", Name(main)),

@@ -172,5 +172,5 @@ fn the_worst_repetition_is_the_one_that_is_explained() {
     let bad = run(Mode::Child, vec![process("app").ignores(Signal::TERM).stays()]);
     let word = word(&Order { repeat: 3, ..order() }, vec![good.clone(), bad, good], Check::ExitsInGrace);
     assert!(word.cause.contains("ignores SIGTERM"), "{word:?}");
-    assert!(word.evidence.contains(&"1 of 3 not ended 10.000 s after SIGTERM".to_owned()), "{word:?}");
+    assert!(word.evidence.contains(&"1 of 3 had not ended 10.000 s after SIGTERM".to_owned()), "{word:?}");
 }
