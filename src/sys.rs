@@ -2,6 +2,7 @@
 #![expect(unsafe_code, reason = "fork(2) returns twice; execv(3) takes pointers, getauxval(3) gives one")]
 
 pub(crate) mod container;
+pub(crate) mod events;
 mod features;
 pub(crate) mod network;
 pub(crate) mod processes;

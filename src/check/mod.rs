@@ -17,14 +17,15 @@ mod safe;
 pub(crate) mod scenario;
 
 use std::ffi::{CStr, CString};
-use std::io::{IsTerminal as _, stdout};
+use std::fs::File;
+use std::io::{IsTerminal as _, Read as _, stdout};
 
 use log::error;
 use supervise_init::sys::{Entry, Environment, Output, Placement, Program, SigSet, Words, is_ignored};
 
 use self::observe::{Interrupted, Payload};
 use self::record::{Inherited, Run};
-use self::scenario::{Order, Scenario};
+use self::scenario::{Order, Ready, Scenario};
 use crate::cli::{exit, help};
 use crate::surroundings::Surroundings;
 
@@ -43,10 +44,11 @@ pub(crate) fn run(
             .fold(SigSet::NONE, SigSet::with),
         blocked: entry.mask(),
     };
+    let notify = (order.ready == Ready::SdNotify).then(name_of_socket);
     let program = Program {
         words,
         first: order.command,
-        environment,
+        environment: environment_of(environment, notify.as_deref()),
         path: surroundings.path,
         pid_entries: [None; 2],
         named: None,
@@ -59,6 +61,7 @@ pub(crate) fn run(
         program,
         words_of_init: [c"supervise", c"--"].into_iter().chain(words_from(words, order.command)).collect(),
         ourselves: ourselves(),
+        notify,
         inherited,
     };
     let mut runs = Vec::new();
@@ -116,6 +119,23 @@ fn conclude(order: &Order, command: &[&CStr], runs: Vec<Run>) -> u8 {
             exit::FAILURE
         }
     }
+}
+
+/// A name that nobody can know before.
+fn name_of_socket() -> String {
+    let mut bytes = [0; 8];
+    // Without it the name is only less of a secret.
+    let _ = File::open("/dev/urandom").and_then(|mut file| file.read_exact(&mut bytes));
+    format!("supervise-check-{}-{:016x}", std::process::id(), u64::from_ne_bytes(bytes))
+}
+
+/// Ours, but a socket that somebody has given us to tell that we are ready: that is not the command's.
+fn environment_of(ours: Environment, notify: Option<&str>) -> Environment {
+    let entry = notify.and_then(|name| CString::new(format!("NOTIFY_SOCKET=@{name}")).ok());
+    let entry: Option<&'static CStr> = entry.map(|entry| &*Box::leak(entry.into_boxed_c_str()));
+    let kept = || ours.entries().filter(|entry| !entry.to_bytes().starts_with(b"NOTIFY_SOCKET="));
+    let places = crate::places(kept().count() + usize::from(entry.is_some()));
+    Environment::new(places, kept().chain(entry)).unwrap_or(ours)
 }
 
 fn words_from(words: Words, first: usize) -> impl Iterator<Item = &'static CStr> {

@@ -119,7 +119,6 @@ impl Readiness {
         }
     }
 
-    #[expect(dead_code, reason = "there is no socket yet")]
     /// What came on the socket for sd_notify(3) says so.
     pub(super) fn see_notified(&self) -> Option<By> {
         matches!(self.kind, Kind::SdNotify).then(|| By("sd_notify".to_owned()))

@@ -34,7 +34,7 @@ fn shorten(bytes: &[u8], longest: usize) -> String {
             break;
         }
         match letter {
-            '\t' => safe.push(' '),
+            '\t' | '\n' => safe.push(' '),
             _ if is_safe(letter) => safe.push(letter),
             _ => safe.push('\u{fffd}'),
         }
@@ -54,7 +54,7 @@ mod tests {
 
     #[test]
     fn nothing_that_a_terminal_obeys_is_left() {
-        assert_eq!(line(b"a\x1b[2Jb\r\nc\td"), "a\u{fffd}[2Jb\u{fffd}\u{fffd}c d");
+        assert_eq!(line(b"a\x1b[2Jb\r\nc\td"), "a\u{fffd}[2Jb\u{fffd} c d");
         assert_eq!(name("a\u{202e}b\u{7f}".as_bytes()), "a\u{fffd}b\u{fffd}");
         assert_eq!(line(b"\xff\xfe"), "\u{fffd}\u{fffd}");
     }

@@ -339,22 +339,21 @@ pub(super) fn zombies(scene: &Scene<'_>) -> Option<Word> {
     }
 }
 
-/// What had been dead for more than a second when the signal was sent; or when the time was over, if main still lived: what
-/// main leaves is not main's to wait for.
+/// What had been dead for more than a second while main lived: what main leaves is not main's to wait for.
 fn zombies_of(run: &Run) -> Vec<&Process> {
     const LONG: Duration = Duration::from_secs(1);
-    let Some(signal_at) = run.signal_at else { return Vec::new() };
-    let is_long_dead = |process: &Process, at: Duration| {
+    let until = match took(run) {
+        Some(took) => run.signal_at.map(|signal_at| signal_at + took),
+        None => killed_at(run),
+    };
+    let is_long_dead = |process: &Process| {
         let since = process.ended.map_or(process.first_seen_at, |ended| ended.at);
-        at.saturating_sub(since) > LONG
+        until.is_some_and(|until| until.saturating_sub(since) > LONG)
     };
-    let over_at = killed_at(run).filter(|_| took(run).is_none());
-    let is_zombie = |process: &&Process| {
-        let at_deadline = process.at_deadline.is_some_and(|at_deadline| at_deadline.state == State::Zombie);
-        (process.state == State::Zombie && is_long_dead(process, signal_at))
-            || (at_deadline && over_at.is_some_and(|over_at| is_long_dead(process, over_at)))
+    let was_dead = |process: &Process| {
+        process.state == State::Zombie || process.at_deadline.is_some_and(|seen| seen.state == State::Zombie)
     };
-    others(run).filter(is_zombie).collect()
+    others(run).filter(|process| was_dead(process) && is_long_dead(process)).collect()
 }
 
 /// S24.

@@ -31,6 +31,8 @@ pub(crate) struct Payload {
     pub(crate) words_of_init: Vec<&'static std::ffi::CStr>,
     /// The file that we are.
     pub(crate) ourselves: std::ffi::CString,
+    /// The name of the socket for sd_notify(3), where it is to use one.
+    pub(crate) notify: Option<String>,
     /// What we were given and the command is not.
     pub(crate) inherited: Inherited,
 }
@@ -88,7 +90,7 @@ struct Ends<'a> {
 }
 
 /// Without a user namespace only root may make others.
-fn needs_user_namespace() -> bool {
+pub(super) fn needs_user_namespace() -> bool {
     /// capabilities(7).
     const CAP_SYS_ADMIN: u32 = 21;
     !(geteuid().is_root() && has_capability(CAP_SYS_ADMIN))

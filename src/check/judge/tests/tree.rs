@@ -183,26 +183,21 @@ fn dead(number: i32) -> Process {
     Process { state: State::Zombie, first_seen_at: milliseconds(0), ..child(number, "worker") }
 }
 
-/// With a signal so late that what is dead has been so for long.
-fn late(processes: Vec<Process>) -> Run {
-    Run { signal_at: Some(SIGNAL_AT + milliseconds(4_000)), ..run(Mode::Pid1, processes) }
-}
-
 #[test]
 fn zombies_are_warned_of_and_many_fail() {
     let main = || process("app").catches(Signal::TERM).ends(4_100, ZERO);
     let with = |count| {
         let mut processes = vec![main()];
         processes.extend((1..=count).map(dead));
-        word(&order(), vec![late(processes)], Check::Zombies)
+        one(Mode::Pid1, processes, Check::Zombies)
     };
     assert_eq!(with(0).level, Level::Pass);
     let few = with(9);
     assert!(few.level == Level::Warn && few.cause.starts_with("pid 100 (`app`) does not wait"), "{few:?}");
     assert_eq!(with(10).level, Level::Fail);
-    // It has just ended, and will be waited for.
-    let fresh = run(Mode::Pid1, vec![main(), dead(1)]);
-    assert_eq!(word(&order(), vec![fresh], Check::Zombies).level, Level::Pass);
+    // It has just ended, and would have been waited for.
+    let fresh = Process { state: State::Zombie, ..child(1, "worker").ends(3_500, ZERO) };
+    assert_eq!(one(Mode::Pid1, vec![main(), fresh], Check::Zombies).level, Level::Pass);
 }
 
 #[test]
