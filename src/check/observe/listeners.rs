@@ -138,7 +138,8 @@ mod tests {
     fn addresses_are_read_as_the_kernel_writes_them() {
         assert_eq!(address_of("0100007F:1F90").as_deref(), Some("tcp 127.0.0.1:8080"));
         assert_eq!(address_of("00000000000000000000000001000000:0050").as_deref(), Some("tcp [::1]:80"));
-        assert_eq!(address_of("0100:1"), None);
+        assert_eq!(address_of("0100007F"), None);
+        assert_eq!(address_of("0100007F0100007F:1"), None);
     }
 
     #[test]

@@ -61,7 +61,6 @@ fn rich() -> Run {
         What::Closed { address: "tcp 127.0.0.1:80".to_owned() },
         What::Notified { text: "STOPPING=1".to_owned() },
         What::OutputClosed,
-        What::Killed { count: 1 },
     ];
     run.events.extend(more.into_iter().map(|what| Event { at: SIGNAL_AT + milliseconds(1), what }));
     run.events.sort_by_key(|event| event.at);
