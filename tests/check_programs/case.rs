@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::by_hand::{End, Place, Run, Seen};
 use crate::checked::Report;
+use crate::page;
 use crate::program::{Class, Known, Program, Stop};
 use crate::ready::Ready;
 use crate::runner::Case;
@@ -49,6 +50,7 @@ fn play(program: &Program, stop: &Stop) {
     let differs = if pid1.end == child.end { Class::Pass } else { Class::Warn };
     let verdict = stop.pid1.or_piles_up(*reaps).max(stop.child.class).max(differs);
     assert_eq!(report.verdict(), verdict, "of both modes");
+    page::tells(program, stop, verdict);
 }
 
 /// What comes of it, and whether orphans are reaped, which must be what is known of the program.

@@ -17,7 +17,7 @@ server.listen({port}, '127.0.0.1', () => console.log('ready'));
 
 pub(crate) const PROGRAMS: &[Program] = &[
     Program {
-        name: "node",
+        name: "`node`",
         files: &[("server.js", NODE)],
         words: &["node", "{dir}/server.js"],
         reaps: false,
@@ -25,7 +25,7 @@ pub(crate) const PROGRAMS: &[Program] = &[
         ..Program::PLAIN
     },
     Program {
-        name: "node with a handler",
+        name: "`node` with a handler",
         files: &[("server.js", NODE_HANDLES)],
         words: &["node", "{dir}/server.js"],
         reaps: false,

@@ -16,6 +16,7 @@ mod by_hand;
 mod case;
 mod checked;
 mod languages;
+mod page;
 mod program;
 mod ready;
 mod servers;

@@ -52,7 +52,7 @@ def app(environ, start):
 
 pub(crate) const PROGRAMS: &[Program] = &[
     Program {
-        name: "nginx",
+        name: "`nginx`",
         files: &[("nginx.conf", NGINX)],
         words: &["nginx", "-c", "{dir}/nginx.conf"],
         ready: "tcp:127.0.0.1:{port}",
@@ -60,7 +60,7 @@ pub(crate) const PROGRAMS: &[Program] = &[
         ..Program::PLAIN
     },
     Program {
-        name: "redis-server",
+        name: "`redis-server`",
         words: &["redis-server", "--port", "{port}", "--dir", "{dir}"],
         ready: "tcp:127.0.0.1:{port}",
         reaps: false,
@@ -68,7 +68,7 @@ pub(crate) const PROGRAMS: &[Program] = &[
         ..Program::PLAIN
     },
     Program {
-        name: "redis-server --supervised systemd",
+        name: "`redis-server --supervised systemd`",
         words: &["redis-server", "--port", "{port}", "--dir", "{dir}", "--supervised", "systemd"],
         ready: "sd_notify",
         reaps: false,
@@ -76,7 +76,7 @@ pub(crate) const PROGRAMS: &[Program] = &[
         ..Program::PLAIN
     },
     Program {
-        name: "postgres",
+        name: "`postgres`",
         setup: "mkdir data && chown postgres data .
             setpriv --reuid postgres --regid postgres --init-groups {postgres}/initdb --no-sync -A trust -D data >/dev/null",
         words: &[
@@ -93,7 +93,7 @@ pub(crate) const PROGRAMS: &[Program] = &[
         ..Program::PLAIN
     },
     Program {
-        name: "haproxy -db",
+        name: "`haproxy -db`",
         files: &[("haproxy.cfg", HAPROXY)],
         words: &["haproxy", "-db", "-f", "{dir}/haproxy.cfg"],
         ready: "tcp:127.0.0.1:{port}",
@@ -102,7 +102,7 @@ pub(crate) const PROGRAMS: &[Program] = &[
         ..Program::PLAIN
     },
     Program {
-        name: "haproxy -W",
+        name: "`haproxy -W`",
         files: &[("haproxy.cfg", HAPROXY)],
         words: &["haproxy", "-W", "-f", "{dir}/haproxy.cfg"],
         ready: "tcp:127.0.0.1:{port}",
@@ -110,7 +110,7 @@ pub(crate) const PROGRAMS: &[Program] = &[
         ..Program::PLAIN
     },
     Program {
-        name: "haproxy -Ws",
+        name: "`haproxy -Ws`",
         files: &[("haproxy.cfg", HAPROXY)],
         words: &["haproxy", "-Ws", "-f", "{dir}/haproxy.cfg"],
         ready: "sd_notify",
@@ -118,7 +118,7 @@ pub(crate) const PROGRAMS: &[Program] = &[
         ..Program::PLAIN
     },
     Program {
-        name: "apache2 -D FOREGROUND",
+        name: "`apache2 -D FOREGROUND`",
         files: &[("apache.conf", APACHE)],
         words: &["apache2", "-D", "FOREGROUND", "-f", "{dir}/apache.conf"],
         ready: "tcp:127.0.0.1:{port}",
@@ -126,7 +126,7 @@ pub(crate) const PROGRAMS: &[Program] = &[
         ..Program::PLAIN
     },
     Program {
-        name: "php-fpm -F",
+        name: "`php-fpm -F`",
         files: &[("php.conf", PHP)],
         words: &["{php-fpm}", "-F", "-y", "{dir}/php.conf"],
         ready: "unix:{dir}/php.sock",
@@ -134,7 +134,7 @@ pub(crate) const PROGRAMS: &[Program] = &[
         ..Program::PLAIN
     },
     Program {
-        name: "gunicorn",
+        name: "`gunicorn`",
         files: &[("app.py", WSGI)],
         words: &["gunicorn", "--chdir", "{dir}", "--workers", "2", "--bind", "unix:{dir}/gunicorn.sock", "app:app"],
         ready: "unix:{dir}/gunicorn.sock",
@@ -142,7 +142,7 @@ pub(crate) const PROGRAMS: &[Program] = &[
         ..Program::PLAIN
     },
     Program {
-        name: "python -m http.server",
+        name: "`python3 -m http.server`",
         words: &["/usr/bin/python3", "-m", "http.server", "--bind", "127.0.0.1", "--directory", "{dir}", "{port}"],
         ready: "tcp:127.0.0.1:{port}",
         reaps: false,

@@ -51,25 +51,25 @@ command = sh -c '/usr/bin/python3 -m http.server --bind 127.0.0.1 --directory {d
 
 pub(crate) const PROGRAMS: &[Program] = &[
     Program {
-        name: "bash -c 'app; true'",
+        name: "`bash -c 'app; true'`",
         words: &["bash", "-c", SHELLED],
         stops: &[stop(SIGTERM, HANGS, dies(SIGTERM).leaves(&["drains"]))],
         ..Program::PLAIN
     },
     Program {
-        name: "dash -c 'app; true'",
+        name: "`dash -c 'app; true'`",
         words: &["dash", "-c", SHELLED],
         stops: &[stop(SIGTERM, HANGS, dies(SIGTERM).leaves(&["drains"]))],
         ..Program::PLAIN
     },
     Program {
-        name: "busybox sh -c 'app; true'",
+        name: "`busybox sh -c 'app; true'`",
         words: &["busybox", "sh", "-c", SHELLED],
         stops: &[stop(SIGTERM, HANGS, dies(SIGTERM).leaves(&["drains"]))],
         ..Program::PLAIN
     },
     Program {
-        name: "mksh -c 'app; true'",
+        name: "`mksh -c 'app; true'`",
         words: &["mksh", "-c", SHELLED],
         // It takes the signal between two commands only.
         stops: &[stop(SIGTERM, HANGS, HANGS)],
@@ -77,48 +77,48 @@ pub(crate) const PROGRAMS: &[Program] = &[
     },
     // The last command: bash, busybox's shell and mksh become it, dash does not.
     Program {
-        name: "bash -c app",
+        name: "`bash -c app`",
         words: &["bash", "-c", "{rust} handler"],
         reaps: false,
         stops: &[stop(SIGTERM, CLEAN, CLEAN)],
         ..Program::PLAIN
     },
     Program {
-        name: "dash -c app",
+        name: "`dash -c app`",
         words: &["dash", "-c", "{rust} handler"],
         stops: &[stop(SIGTERM, HANGS, dies(SIGTERM).leaves(&["drains"]))],
         ..Program::PLAIN
     },
     Program {
-        name: "busybox sh -c app",
+        name: "`busybox sh -c app`",
         words: &["busybox", "sh", "-c", "{rust} handler"],
         reaps: false,
         stops: &[stop(SIGTERM, CLEAN, CLEAN)],
         ..Program::PLAIN
     },
     Program {
-        name: "bash -c 'exec app'",
+        name: "`bash -c 'exec app'`",
         words: &["bash", "-c", EXEC],
         reaps: false,
         stops: &[stop(SIGTERM, CLEAN, CLEAN)],
         ..Program::PLAIN
     },
     Program {
-        name: "dash -c 'exec app'",
+        name: "`dash -c 'exec app'`",
         words: &["dash", "-c", EXEC],
         reaps: false,
         stops: &[stop(SIGTERM, CLEAN, CLEAN)],
         ..Program::PLAIN
     },
     Program {
-        name: "busybox sh -c 'exec app'",
+        name: "`busybox sh -c 'exec app'`",
         words: &["busybox", "sh", "-c", EXEC],
         reaps: false,
         stops: &[stop(SIGTERM, CLEAN, CLEAN)],
         ..Program::PLAIN
     },
     Program {
-        name: "an entrypoint that ends in exec \"$@\"",
+        name: "a script that ends in `exec \"$@\"`",
         files: &[("entrypoint", ENTRYPOINT)],
         words: &["sh", "{dir}/entrypoint", "{rust}", "handler"],
         reaps: false,
@@ -126,19 +126,19 @@ pub(crate) const PROGRAMS: &[Program] = &[
         ..Program::PLAIN
     },
     Program {
-        name: "bash with a trap that passes the signal on",
+        name: "`bash` with a trap that passes the signal on",
         words: &["bash", "-c", TRAP],
         stops: &[stop(SIGTERM, CLEAN, CLEAN)],
         ..Program::PLAIN
     },
     Program {
-        name: "dash with a trap while the app is in the foreground",
+        name: "`dash` with a trap, and the app in the foreground",
         words: &["dash", "-c", "trap 'exit 0' TERM; {rust} handler; true"],
         stops: &[stop(SIGTERM, HANGS, HANGS)],
         ..Program::PLAIN
     },
     Program {
-        name: "npm start",
+        name: "`npm start`",
         files: &[("package.json", PACKAGE), ("server.js", SERVER)],
         words: &["npm", "--prefix", "{dir}", "start"],
         reaps: false,
@@ -149,7 +149,7 @@ pub(crate) const PROGRAMS: &[Program] = &[
         ..Program::PLAIN
     },
     Program {
-        name: "supervisord",
+        name: "`supervisord`",
         files: &[("supervisord.conf", SUPERVISORD)],
         ready: "tcp:127.0.0.1:{port}",
         words: &["supervisord", "-c", "{dir}/supervisord.conf"],
@@ -157,7 +157,7 @@ pub(crate) const PROGRAMS: &[Program] = &[
         ..Program::PLAIN
     },
     Program {
-        name: "supervisord with a shell around the app",
+        name: "`supervisord` with a shell around the app",
         files: &[("supervisord.conf", SUPERVISORD_OF_SHELL)],
         ready: "tcp:127.0.0.1:{port}",
         words: &["supervisord", "-c", "{dir}/supervisord.conf"],
@@ -165,37 +165,37 @@ pub(crate) const PROGRAMS: &[Program] = &[
         ..Program::PLAIN
     },
     Program {
-        name: "tini -- app",
+        name: "`tini -- app`",
         words: &["tini", "-s", "--", "{rust}", "handler"],
         stops: &[stop(SIGTERM, CLEAN, CLEAN)],
         ..Program::PLAIN
     },
     Program {
-        name: "tini -- sh -c 'app; true'",
+        name: "`tini -- sh -c 'app; true'`",
         words: &["tini", "-s", "--", "sh", "-c", SHELLED],
         stops: &[stop(SIGTERM, SAYS_143.leaves(&["drains"]), SAYS_143.leaves(&["drains"]))],
         ..Program::PLAIN
     },
     Program {
-        name: "tini -g -- sh -c 'app; true'",
+        name: "`tini -g -- sh -c 'app; true'`",
         words: &["tini", "-s", "-g", "--", "sh", "-c", SHELLED_SLOWLY],
         stops: &[stop(SIGTERM, SAYS_143.leaves(&["drains"]), SAYS_143.leaves(&["drains"]))],
         ..Program::PLAIN
     },
     Program {
-        name: "dumb-init app",
+        name: "`dumb-init app`",
         words: &["dumb-init", "{rust}", "handler"],
         stops: &[stop(SIGTERM, CLEAN, CLEAN)],
         ..Program::PLAIN
     },
     Program {
-        name: "dumb-init sh -c 'app; true'",
+        name: "`dumb-init sh -c 'app; true'`",
         words: &["dumb-init", "sh", "-c", SHELLED_SLOWLY],
         stops: &[stop(SIGTERM, SAYS_143.leaves(&["drains"]), SAYS_143.leaves(&["drains"]))],
         ..Program::PLAIN
     },
     Program {
-        name: "supervise -- sh -c 'app; true'",
+        name: "`supervise -- sh -c 'app; true'`",
         words: &["{supervise}", "--", "sh", "-c", SHELLED_SLOWLY],
         stops: &[stop(SIGTERM, SAYS_143, dies(SIGTERM))],
         ..Program::PLAIN
