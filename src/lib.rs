@@ -4,6 +4,7 @@
 //! `cli` turns words into checked types, and `compat` those of other inits; [`run`] puts the parts together, `diagnose`
 //! explains a program that does not start.
 
+mod check;
 mod cli;
 mod compat;
 mod conduct;
@@ -12,10 +13,12 @@ mod end;
 mod getopt;
 mod hooks;
 mod init;
+mod json;
 mod lives;
 mod offer;
 mod outfit;
 mod place;
+mod proc;
 mod report;
 mod request;
 mod runtime;
@@ -65,6 +68,11 @@ pub fn run(words: Words, mut environment: Environment) -> u8 {
             surroundings.set_level(order.options.level);
             runtime::run(order, environment, &surroundings)
         }
+        Ok(cli::Request::Check(order, level)) => {
+            surroundings.set_level(*level);
+            check::run(order, words, environment, entry, &surroundings)
+        }
+        Ok(cli::Request::Explain(check)) => check::explain(check),
         Ok(cli::Request::Shims(shims, level)) => {
             surroundings.set_level(*level);
             shims.run(entry.mask())

@@ -131,7 +131,7 @@ fn shown_name(name: &Name) -> Line<256> {
 }
 
 /// Seconds to the millisecond.
-struct Seconds(Duration);
+pub(crate) struct Seconds(pub(crate) Duration);
 
 impl fmt::Display for Seconds {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

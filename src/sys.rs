@@ -2,6 +2,7 @@
 #![expect(unsafe_code, reason = "fork(2) returns twice; execv(3) takes pointers, getauxval(3) gives one")]
 
 pub(crate) mod container;
+pub(crate) mod events;
 mod features;
 pub(crate) mod network;
 pub(crate) mod processes;
@@ -9,7 +10,7 @@ pub(crate) mod rights;
 
 use std::ffi::{CStr, c_char};
 use std::io::{self, PipeReader, PipeWriter, Read as _, Write as _};
-use std::os::fd::AsRawFd as _;
+use std::os::fd::{AsRawFd as _, BorrowedFd, FromRawFd as _, OwnedFd, RawFd};
 
 use nix::errno::Errno;
 use nix::unistd::{ForkResult, fork};
@@ -136,6 +137,28 @@ pub(crate) fn pipe() -> io::Result<(PipeReader, PipeWriter)> {
         }
         std::mem::forget(ends);
     }
+}
+
+/// The same open file by another number, the lowest free one from `lowest` on; close-on-exec (F_DUPFD_CLOEXEC).
+///
+/// # Errors
+/// EMFILE, EINVAL: there is no such number.
+pub(crate) fn duplicate_above(fd: BorrowedFd<'_>, lowest: RawFd) -> Result<OwnedFd, Errno> {
+    // SAFETY: takes integers and touches no memory of ours.
+    let number = Errno::result(unsafe { libc::fcntl(fd.as_raw_fd(), libc::F_DUPFD_CLOEXEC, lowest) })?;
+    // SAFETY: new, and nobody else's.
+    Ok(unsafe { OwnedFd::from_raw_fd(number) })
+}
+
+/// Gives the open file this number for what we execute. For a copy of ourselves that uses nothing by it any more.
+///
+/// # Errors
+/// EBADF: a number beyond the limit.
+pub(crate) fn give_as(fd: BorrowedFd<'_>, number: RawFd) -> Result<RawFd, Errno> {
+    // SAFETY: takes integers; our caller has nothing by that number.
+    Errno::result(unsafe { libc::dup2(fd.as_raw_fd(), number) })?;
+    // SAFETY: as above. Where the two are one, it is close-on-exec still.
+    Errno::result(unsafe { libc::fcntl(number, libc::F_SETFD, 0) }).map(|_| number)
 }
 
 /// Whether a shell is heard.

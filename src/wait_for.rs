@@ -18,6 +18,7 @@ use log::{debug, error};
 use supervise_init::core::{Signal, Status, Time};
 use supervise_init::sys::{self, SigSet, block_all, now, this_process};
 
+pub(crate) use self::attempt::Started;
 use self::attempt::{Outcome, Pause, Waiter};
 pub(crate) use self::target::{NotATarget, Target};
 use crate::cli::exit;

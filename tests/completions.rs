@@ -15,7 +15,7 @@ use std::process::{Command, Stdio};
 use harness::launch::Init;
 use harness::terminal::Terminal;
 use harness::{Exit, Scene, skip};
-use options::{CTL, FEATURES, HALT, Kind, RUN, RUNLEVEL, SHIMS, SHUTDOWN, SYSTEMCTL, TABLE, TELINIT, WAIT_FOR};
+use options::{CHECK, CTL, FEATURES, HALT, Kind, RUN, RUNLEVEL, SHIMS, SHUTDOWN, SYSTEMCTL, TABLE, TELINIT, WAIT_FOR};
 
 /// Keys behind `supervise `, and the words that come of them. `zq` begins names that only the test's folder has.
 const CASES: [(&str, &[&str]); 33] = [
@@ -208,6 +208,9 @@ fn each_option_is_offered_with_its_values() {
     );
     let besides = RUN.iter().map(|row| format!("--{}", row.long));
     assert_eq!(longs(fish_offers(&scene, &file, "supervise run --")), own.iter().cloned().chain(besides).collect());
+    let of_check: BTreeSet<String> =
+        CHECK.iter().map(|row| row.long).chain(["verbose", "help"]).map(|long| format!("--{long}")).collect();
+    assert_eq!(longs(fish_offers(&scene, &file, "supervise check --")), of_check);
     let of_shims: BTreeSet<String> =
         ["--inits", "--divert", "--remove", "--verbose", "--help"].map(str::to_owned).into();
     assert_eq!(longs(fish_offers(&scene, &file, "supervise shims --")), of_shims);
@@ -226,12 +229,23 @@ fn each_option_is_offered_with_its_values() {
     }
     let levels = fish_offers(&scene, &file, "supervise telinit ");
     assert!(["0", "6", "q", "u"].iter().all(|level| levels.contains(*level)), "{levels:?}");
-    let subcommands =
-        ["wait-for", "run", "features", "shims", "ctl", "poweroff", "shutdown", "systemctl", "completions", "man"];
+    let subcommands = [
+        "wait-for",
+        "run",
+        "check",
+        "features",
+        "shims",
+        "ctl",
+        "poweroff",
+        "shutdown",
+        "systemctl",
+        "completions",
+        "man",
+    ];
     let subcommands: BTreeSet<String> = subcommands.map(str::to_owned).into();
     assert!(fish_offers(&scene, &file, "supervise ").is_superset(&subcommands));
     let of_clients = HALT.iter().chain(&SHUTDOWN).chain(&TELINIT).chain(&SYSTEMCTL).filter(|row| !row.long.is_empty());
-    for row in TABLE.iter().chain(&WAIT_FOR).chain(&SHIMS).chain(&CTL).chain(of_clients) {
+    for row in TABLE.iter().chain(&WAIT_FOR).chain(&CHECK).chain(&SHIMS).chain(&CTL).chain(of_clients) {
         assert!(bash.contains(&format!("--{}", row.long)), "--{} is missing in bash", row.long);
         let marks = ["=[", "[", "}'["].map(|mark| format!("--{}{mark}", row.long));
         assert!(marks.iter().any(|mark| zsh.contains(mark)), "--{} is missing in zsh", row.long);

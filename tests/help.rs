@@ -18,13 +18,14 @@ use harness::launch::{By, Init, Place, variable};
 use harness::running::{Ended, Running};
 use harness::{Exit, Scene, skip};
 use options::{
-    CTL, FEATURES, HALT, Id, Kind, RUN, RUNLEVEL, Row, SHIMS, SHUTDOWN, SYSTEMCTL, TABLE, TELINIT, Topic, WAIT_FOR,
+    CHECK, CTL, FEATURES, HALT, Id, Kind, RUN, RUNLEVEL, Row, SHIMS, SHUTDOWN, SYSTEMCTL, TABLE, TELINIT, Topic,
+    WAIT_FOR,
 };
 
 /// An option as a text shows it: `-v, --verbose`, `--grace TIME`.
 type Syntax = String;
 
-const SUBCOMMANDS: [&str; 7] = ["wait-for", "run", "features", "shims", "ctl", "completions", "man"];
+const SUBCOMMANDS: [&str; 8] = ["wait-for", "run", "check", "features", "shims", "ctl", "completions", "man"];
 
 /// Those that take the words of another program, and so no `-h` for help.
 const CLIENTS: [(&str, &[Row]); 8] = [
@@ -69,8 +70,8 @@ fn syntaxes(rows: &[Row]) -> Vec<Syntax> {
 
 /// Those of the init, and then those that subcommands have besides.
 fn all_rows() -> impl Iterator<Item = &'static Row> {
-    const ALL: [&[Row]; 10] =
-        [&TABLE, &WAIT_FOR, &RUN, &FEATURES, &SHIMS, &CTL, &HALT, &SHUTDOWN, &TELINIT, &SYSTEMCTL];
+    const ALL: [&[Row]; 11] =
+        [&TABLE, &WAIT_FOR, &RUN, &CHECK, &FEATURES, &SHIMS, &CTL, &HALT, &SHUTDOWN, &TELINIT, &SYSTEMCTL];
     ALL.into_iter().flatten()
 }
 
@@ -112,9 +113,14 @@ fn help_and_the_man_page_have_each_option_once_in_one_order() {
     for (name, rows) in CLIENTS {
         assert_eq!(in_help(&printed(&[name, "--help"])), syntaxes(rows), "{name} --help");
     }
-    for (name, rows) in
-        [("wait-for", &WAIT_FOR[..]), ("run", &RUN), ("features", &FEATURES), ("shims", &SHIMS), ("ctl", &CTL)]
-    {
+    for (name, rows) in [
+        ("wait-for", &WAIT_FOR[..]),
+        ("run", &RUN),
+        ("check", &CHECK),
+        ("features", &FEATURES),
+        ("shims", &SHIMS),
+        ("ctl", &CTL),
+    ] {
         let wanted = [syntaxes(rows), vec!["-v, --verbose".to_owned(), "-h, --help".to_owned()]].concat();
         for help in ["-h", "--help"] {
             assert_eq!(in_help(&printed(&[name, help])), wanted, "{name} {help}");

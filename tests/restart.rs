@@ -76,7 +76,7 @@ fn at_the_limit_it_ends_with_the_commands_code_and_says_so() {
 #[test]
 fn what_counts_as_a_success_is_no_failure_and_the_map_is_about_the_end() {
     let scene = Scene::new();
-    let options = on_failure(&["--ok-exit", "7,143,USR1", "--exit-map", "7=70"]);
+    let options = on_failure(&["--ok-exit", "7,TERM,USR1", "--exit-map", "7=70"]);
     let ended = counting(&scene, Place::Child, &options, "exit 7").end();
     assert_eq!((ended.exit, ended.stdout), (Exit::Code(70), runs(1)));
     for (by, exit) in [("USR1", Exit::Signal(SIGUSR1)), ("TERM", Exit::Signal(SIGTERM))] {

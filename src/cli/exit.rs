@@ -12,3 +12,7 @@ pub(crate) const NOT_FOUND: u8 = 127;
 pub(crate) const SUCCESS: u8 = 0;
 /// A client of process 1 could not do what it was asked, or knows that all is not well (as theirs end too).
 pub(crate) const NOT_DONE: u8 = 1;
+/// `supervise check`: a check failed.
+pub(crate) const CHECK_FAILED: u8 = 1;
+/// `supervise check`: the program was not seen to be told to stop, so nothing can be said.
+pub(crate) const INCONCLUSIVE: u8 = 2;

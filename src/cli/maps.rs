@@ -50,7 +50,7 @@ pub(super) fn signal(given: Given, whole: &'static str, word: &'static str) -> R
     Signal::parse(word).ok_or(Wrong::NotASignal { given, whole, word })
 }
 
-pub(super) fn code(given: Given, whole: &'static str, word: &'static str) -> Result<u8, Wrong> {
+fn code(given: Given, whole: &'static str, word: &'static str) -> Result<u8, Wrong> {
     // A sign is no digit.
     let digits = word.bytes().all(|byte| byte.is_ascii_digit());
     word.parse().ok().filter(|_| digits).ok_or(Wrong::NotACode(given, whole, word))

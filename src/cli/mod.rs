@@ -2,6 +2,7 @@
 //! it is most of what happens before the first fork. Help, completions and suggestions are made of the same tables.
 
 pub(crate) mod amounts;
+pub(crate) mod check;
 mod completions;
 mod ctl;
 pub(crate) mod exit;
@@ -35,6 +36,7 @@ pub(crate) use outfit::yes_or_no;
 use subcommands::Subcommand;
 pub(crate) use wrong::{Given, Wrong};
 
+use crate::check::scenario::Order;
 use crate::conduct::Conduct;
 use crate::outfit::{Asked, Outfit};
 use crate::report;
@@ -51,6 +53,10 @@ pub(crate) enum Request {
     Wait(&'static WaitFor, Option<LevelFilter>),
     /// The command in a container.
     Contain(Box<run::Order>),
+    /// How the command stops. The level as in [`Options`].
+    Check(Box<Order>, Option<LevelFilter>),
+    /// What one of those checks means.
+    Explain(&'static str),
     /// Links, and nothing to run.
     Shims(Shims, Option<LevelFilter>),
     /// A request to process 1, in the words of another program.
@@ -194,6 +200,8 @@ impl Options {
             Id::Upper | Id::Writable | Id::ReadOnly | Id::Bind | Id::Tmpfs => {}
             Id::Net | Id::Hostname | Id::UserNs | Id::NewPrivs | Id::CapAdd | Id::Seccomp | Id::DryRun => {}
             Id::Memory | Id::Cpus | Id::Pids => {}
+            Id::As | Id::SignalToSend | Id::Target | Id::GraceOfCheck | Id::Profile | Id::Ready | Id::ReadyTimeout => {}
+            Id::Repeat | Id::Strict | Id::FormatOfCheck | Id::Explain => {}
             Id::Halt
             | Id::Poweroff
             | Id::Reboot
@@ -292,6 +300,7 @@ pub(crate) fn parse(words: &Words, variables: &Variables) -> Result<Request, Wro
         match row.subcommand {
             Subcommand::WaitFor => options.wait_for = Some(Box::leak(Box::default())),
             Subcommand::Run => return run::parse(row, words, variables),
+            Subcommand::Check => return check::parse(row, words),
             Subcommand::Shims => return shims::parse(row, words),
             Subcommand::Client(client) => return Ok(Request::Client(client)),
             Subcommand::Ctl => return ctl::parse(row, words),

@@ -1,6 +1,8 @@
 //! The one table of the init's options: the parser, help and suggestions all read it.
 
 // The paths are said aloud because the tests include this file by its own.
+#[path = "options/check.rs"]
+mod check;
 #[path = "options/kinds.rs"]
 mod kinds;
 #[path = "options/run.rs"]
@@ -10,6 +12,7 @@ mod subcommands;
 #[path = "options/topic.rs"]
 mod topic;
 
+pub(crate) use check::CHECK;
 pub(crate) use kinds::Kind;
 pub(crate) use run::RUN;
 pub(crate) use subcommands::{CTL, FEATURES, HALT, RUNLEVEL, SHIMS, SHUTDOWN, SYSTEMCTL, TELINIT, WAIT_FOR};
@@ -103,6 +106,18 @@ pub(crate) enum Id {
     Pids,
     Seccomp,
     DryRun,
+    // Of `check`.
+    As,
+    SignalToSend,
+    Target,
+    GraceOfCheck,
+    Profile,
+    Ready,
+    ReadyTimeout,
+    Repeat,
+    Strict,
+    FormatOfCheck,
+    Explain,
 }
 
 /// One option.
@@ -388,7 +403,7 @@ pub(crate) const TABLE: [Row; 42] = [
         short: None,
         long: "ok-exit",
         value: Some("CODE|SIGNAL,..."),
-        help: "What is no failure, beside 0: 143,TERM\n143 is also a death by SIGTERM, and TERM is nothing but that. For --restart on-failure; --exit-map says what supervise ends with.",
+        help: "What is no failure, beside 0: 143,TERM\n143 is an exit code, TERM a death by that signal. For --restart on-failure; --exit-map says what supervise ends with.",
     },
     Row {
         id: Id::PreStart,

@@ -3,12 +3,13 @@
 use std::fmt;
 use std::time::Duration;
 
-use supervise_init::core::{Limit, Restarting, Signal, When};
+use supervise_init::core::{Limit, Restarting, When};
 
-use super::maps::code;
+use super::check;
 use super::options::{Id, Row};
 use super::stop::time_in;
 use super::wrong::{Given, Wrong};
+use crate::check::scenario::OkExit;
 
 /// What can be wrong with them.
 #[derive(Debug)]
@@ -106,11 +107,9 @@ fn limit(given: Given, word: &'static str) -> Result<Limit, Wrong> {
 /// `0,143,TERM`: each is a code or, by its name, a signal.
 fn ok_exit(given: Given, policy: &mut Restarting, whole: &'static str) -> Result<(), Wrong> {
     for word in whole.split(',') {
-        if word.starts_with(|first: char| first.is_ascii_digit()) {
-            policy.successes.add_code(code(given, whole, word)?);
-        } else {
-            let signal = Signal::parse(word).ok_or(Wrong::NeitherCodeNorSignal(given, whole, word))?;
-            policy.successes.add_signal(signal);
+        match check::ok_exit(given, whole, word)? {
+            OkExit::Code(code) => policy.successes.add_code(code),
+            OkExit::Signal(signal) => policy.successes.add_signal(signal),
         }
     }
     Ok(())

@@ -6,7 +6,9 @@ use std::path::Path;
 use log::warn;
 use supervise_init::sys::Words;
 
-use super::options::{self, CTL, FEATURES, HALT, Id, RUN, RUNLEVEL, SHIMS, SHUTDOWN, SYSTEMCTL, TELINIT, WAIT_FOR};
+use super::options::{
+    self, CHECK, CTL, FEATURES, HALT, Id, RUN, RUNLEVEL, SHIMS, SHUTDOWN, SYSTEMCTL, TELINIT, WAIT_FOR,
+};
 use crate::diagnose;
 use crate::request::Client;
 use crate::surroundings::Surroundings;
@@ -16,6 +18,7 @@ use crate::surroundings::Surroundings;
 pub(crate) enum Subcommand {
     WaitFor,
     Run,
+    Check,
     Shims,
     Client(Client),
     Ctl,
@@ -63,7 +66,7 @@ impl Row {
 }
 
 /// In the order of the help text.
-pub(crate) static TABLE: [Row; 15] = [
+pub(crate) static TABLE: [Row; 16] = [
     Row {
         subcommand: Subcommand::WaitFor,
         name: "wait-for",
@@ -77,6 +80,13 @@ pub(crate) static TABLE: [Row; 15] = [
         usage: "[OPTIONS] ROOTFS [-- COMMAND [ARG]...]",
         help: "Run COMMAND in a container made of ROOTFS\nROOTFS is a directory with the files of a distribution. Without a COMMAND its shell runs.",
         options: &RUN,
+    },
+    Row {
+        subcommand: Subcommand::Check,
+        name: "check",
+        usage: "[OPTIONS] [--] COMMAND [ARG]...",
+        help: "Tell how COMMAND stops, and why\nIt is run, told to stop, and watched from outside with all its processes. It ends with 0 if all is well, 1 if a check failed, and 2 if nothing can be said.",
+        options: &CHECK,
     },
     Row {
         subcommand: Subcommand::Features,

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use supervise_init::core::{Signal, StopSignals};
 
+use super::check::WrongCheck;
 use super::options::{Row, TABLE};
 use super::restart::WrongRestart;
 use super::run::WrongRun;
@@ -77,6 +78,7 @@ pub(crate) enum Wrong {
     TwoPlaces(&'static CStr, &'static CStr),
     NoStatus,
     Run(WrongRun),
+    Check(Box<WrongCheck>),
 }
 
 impl Wrong {
@@ -84,6 +86,11 @@ impl Wrong {
     /// A subcommand has some of its `own` besides.
     pub(crate) fn unknown(word: &'static CStr, own: &'static [Row]) -> Wrong {
         Wrong::Unknown { word, nearest: suggest::nearest_option(&mut TABLE.iter().chain(own), word.to_bytes()) }
+    }
+
+    /// The same of a subcommand that has these options alone, and a command.
+    pub(crate) fn unknown_to_runner(word: &'static CStr, rows: &[&'static Row]) -> Wrong {
+        Wrong::Unknown { word, nearest: suggest::nearest_option(&mut rows.iter().copied(), word.to_bytes()) }
     }
 
     /// The same of a subcommand that takes nothing else.
@@ -207,6 +214,7 @@ impl fmt::Display for Wrong {
                 write!(f, "shims makes links in one place: {first} or {second}? say one of them, and the other in a second call")
             }
             Wrong::Run(wrong) => wrong.fmt(f),
+            Wrong::Check(wrong) => wrong.fmt(f),
             Wrong::NoShims => {
                 f.write_str("shims where? say `supervise shims DIR`, or with the names of inits `supervise shims --inits DIR`")
             }

@@ -26,11 +26,12 @@ use supervise_init::driver::Situation;
 use supervise_init::sys::{Pid, Program, session_of};
 
 use self::judge::{Finding, Scene, Told, Why};
-use self::process::{are_shell_words, shorten};
+use self::process::shorten;
 use self::read::Whose;
 pub(crate) use self::text::Settings;
 use self::text::{Line, Seconds, Shell};
 use crate::diagnose::{program, start};
+use crate::proc::are_shell_words;
 use crate::sys::end_by_panic;
 
 /// What is known before the start.

@@ -5,6 +5,7 @@ use std::os::unix::process::CommandExt as _;
 use std::process::Command;
 
 use nix::errno::Errno;
+use supervise_init::core::{Signal, Status};
 use supervise_init::sys::Pid;
 
 /// A descriptor of the process, close-on-exec; readable when it has ended (Linux 5.3).
@@ -23,10 +24,54 @@ pub(crate) fn pidfd(pid: Pid) -> Result<OwnedFd, Errno> {
 /// # Errors
 /// ESRCH: it has ended; EPERM: it is not ours to kill.
 pub(crate) fn kill(pidfd: BorrowedFd<'_>) -> Result<(), Errno> {
+    signal(pidfd, Signal::KILL)
+}
+
+/// pidfd_send_signal(2).
+///
+/// # Errors
+/// ESRCH: it has ended; EPERM: it is not ours to signal.
+pub(crate) fn signal(pidfd: BorrowedFd<'_>, signal: Signal) -> Result<(), Errno> {
+    send(pidfd, signal, 0)
+}
+
+/// The same of the process group that it leads (PIDFD_SIGNAL_PROCESS_GROUP).
+///
+/// # Errors
+/// EINVAL: a kernel before 6.9; ESRCH: nobody is in it.
+pub(crate) fn signal_group(pidfd: BorrowedFd<'_>, signal: Signal) -> Result<(), Errno> {
+    send(pidfd, signal, libc::PIDFD_SIGNAL_PROCESS_GROUP)
+}
+
+fn send(pidfd: BorrowedFd<'_>, signal: Signal, flags: libc::c_uint) -> Result<(), Errno> {
     let nothing = std::ptr::null::<libc::siginfo_t>();
+    let (pidfd, number) = (pidfd.as_raw_fd(), i32::from(signal.number()));
     // SAFETY: integers and a null pointer, which the kernel takes for kill(2)'s information.
-    let result = unsafe { libc::syscall(libc::SYS_pidfd_send_signal, pidfd.as_raw_fd(), libc::SIGKILL, nothing, 0) };
+    let result = unsafe { libc::syscall(libc::SYS_pidfd_send_signal, pidfd, number, nothing, flags) };
     Errno::result(result).map(drop)
+}
+
+/// How a process has ended that its parent has reaped, whoever that is (PIDFD_GET_INFO with PIDFD_INFO_EXIT). `None`: it
+/// is not reaped.
+///
+/// # Errors
+/// ENOTTY, EINVAL: a kernel before 6.15.
+pub(crate) fn end_of(pidfd: BorrowedFd<'_>) -> Result<Option<Status>, Errno> {
+    // SAFETY: all zeros are a valid `pidfd_info`: integers.
+    let mut info: libc::pidfd_info = unsafe { std::mem::zeroed() };
+    info.mask = u64::from(libc::PIDFD_INFO_EXIT);
+    // SAFETY: the request says the size of the struct, which lives through the call.
+    Errno::result(unsafe { libc::ioctl(pidfd.as_raw_fd(), libc::PIDFD_GET_INFO as _, &raw mut info) })?;
+    let is_told = info.mask & u64::from(libc::PIDFD_INFO_EXIT) != 0;
+    Ok(is_told.then(|| status_of(info.exit_code)).flatten())
+}
+
+/// A wait status, as wait(2) has it.
+pub(crate) fn status_of(raw: i32) -> Option<Status> {
+    match libc::WIFEXITED(raw) {
+        true => Some(Status::Exited(libc::WEXITSTATUS(raw) as u8)),
+        false => Signal::new(libc::WTERMSIG(raw)).map(Status::Signaled),
+    }
 }
 
 /// Lets the program have these descriptors too, by their numbers, and be killed when the thread that starts it ends

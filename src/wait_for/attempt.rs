@@ -9,7 +9,7 @@ use supervise_init::sys::{self, Change, Pid, Reaped, SigSet, Sleep, Wake, now};
 
 use super::probe;
 use super::target::{Kind, Target};
-use crate::sys::{pipe, start_copy};
+use crate::sys::{Waiting, find_end, pipe, start_copy};
 
 /// What a wait ended with.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -31,6 +31,44 @@ pub(super) enum Outcome {
     Cut(String),
     /// A signal came that ends us. The try is over.
     Signal(Signal),
+}
+
+/// A try that somebody else waits for.
+#[derive(Debug)]
+pub(crate) struct Started {
+    pid: Pid,
+}
+
+impl Started {
+    /// Begins to try the target once, at most for `limit`. `blocked` is for what it starts.
+    ///
+    /// # Errors
+    /// There is no process for it.
+    pub(crate) fn begin(target: &Target, limit: Duration, blocked: SigSet) -> Result<Started, nix::errno::Errno> {
+        let (_, saying) = pipe().map_err(|error| nix::errno::Errno::from_raw(error.raw_os_error().unwrap_or(0)))?;
+        let ourselves = getpid();
+        let pid = start_copy(|| probe::run(target, saying, limit, ourselves, blocked))?;
+        Ok(Started { pid })
+    }
+
+    /// Its process, a child of ours.
+    pub(crate) fn pid(&self) -> Pid {
+        self.pid
+    }
+
+    /// Ends it, if it has not ended. Whether the target was ready.
+    pub(crate) fn has_succeeded(self) -> bool {
+        find_end(self.pid, Waiting::Look) == Some(Status::Exited(0))
+    }
+}
+
+impl Drop for Started {
+    fn drop(&mut self) {
+        // It is not reaped, so the number is its own; the group it has made itself, or not yet.
+        let _ = sys::send_group(self.pid, Signal::KILL);
+        let _ = sys::send(self.pid, Signal::KILL);
+        crate::sys::reap(self.pid);
+    }
 }
 
 /// How long what was killed may take to go away. A process that a file system holds is left behind.

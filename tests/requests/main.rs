@@ -15,6 +15,7 @@ mod container;
 mod initctl;
 mod ours;
 mod roots;
+#[path = "../harness/runner.rs"]
 mod runner;
 mod schedule;
 mod signals;

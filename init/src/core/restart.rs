@@ -41,7 +41,7 @@ impl Successes {
     /// Code 0 alone.
     pub const ZERO: Successes = Successes { codes: [1, 0, 0, 0], signals: 0 };
 
-    /// Whoever ends with `code`, by itself or as 128 + a signal, has succeeded.
+    /// Whoever exits with `code` has succeeded; who dies of the signal that a shell shows so has not.
     pub fn add_code(&mut self, code: u8) {
         if let Some(word) = self.codes.get_mut(usize::from(code / 64)) {
             *word |= 1 << (code % 64);
@@ -55,9 +55,12 @@ impl Successes {
 
     /// Whether this is one.
     pub fn has(&self, status: Status) -> bool {
-        let code = status.shell_code();
-        let by_signal = matches!(status, Status::Signaled(signal) if self.signals & (1 << (signal.number() - 1)) != 0);
-        by_signal || self.codes.get(usize::from(code / 64)).is_some_and(|word| word & (1 << (code % 64)) != 0)
+        match status {
+            Status::Exited(code) => {
+                self.codes.get(usize::from(code / 64)).is_some_and(|word| word & (1 << (code % 64)) != 0)
+            }
+            Status::Signaled(signal) => self.signals & (1 << (signal.number() - 1)) != 0,
+        }
     }
 }
 

@@ -52,7 +52,7 @@ pub use self::signals::{
     Entry, SigSet, Sleep, Wake, block_all, die_of, forget_dispositions, is_ignored, send, send_from_parent, send_group,
     set_mask, stop_ourselves,
 };
-pub use self::spawn::{DEFAULT_PATH, Pipe, Placement, Program, Started, spawn, spawn_copy};
+pub use self::spawn::{DEFAULT_PATH, Pipe, Placement, Program, Started, become_program, spawn, spawn_copy};
 pub use self::stream::Stream;
 pub use self::tree::{Rest, Told, TreeError};
 pub use self::wait::{Change, Reaped, has_children, reap, wait_child, was_continued};

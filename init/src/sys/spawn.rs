@@ -248,14 +248,7 @@ extern "C" fn child(work: *mut c_void) -> c_int {
         work.no_terminal.store(errno, Relaxed);
     }
     name_the_pid(work, &mut pid_lines);
-    let failed = match alter(work.program.alterations) {
-        Some(failed) => failed,
-        None => {
-            restore(work.program.entry);
-            exec(work.program)
-        }
-    };
-
+    let failed = dress_and_exec(work.program);
     let step = byte_of(failed.step);
     work.step.store(step, Relaxed);
     work.errno.store(failed.errno, Relaxed);
@@ -267,6 +260,24 @@ extern "C" fn child(work: *mut c_void) -> c_int {
     }
     // SAFETY: ends this process without running anything of the parent's.
     unsafe { libc::_exit(127) }
+}
+
+/// Becomes `program`, placed as it is to be, and returns only if it could not. For a copy of ourselves that ends then: what
+/// was changed stays so.
+pub fn become_program(program: &Program) -> StartError {
+    // A refusal leaves it where it is.
+    let _ = place(program.placement);
+    dress_and_exec(program)
+}
+
+fn dress_and_exec(program: &Program) -> StartError {
+    match alter(program.alterations) {
+        Some(failed) => failed,
+        None => {
+            restore(program.entry);
+            exec(program)
+        }
+    }
 }
 
 /// A refusal leaves the program in our group: the weaker thing, and signals then go to the program alone. The error is

@@ -192,6 +192,7 @@ pub(super) fn of(subcommand: Subcommand) -> &'static [Section] {
     match subcommand {
         Subcommand::WaitFor => WAIT_FOR,
         Subcommand::Run => run::RUN,
+        Subcommand::Check => run::CHECK,
         Subcommand::Shims => SHIMS,
         Subcommand::Client(client) => clients::of(client),
         Subcommand::Ctl => clients::CTL,

@@ -18,6 +18,8 @@ pub(crate) enum Topic {
     Root,
     Limits,
     Container,
+    Run,
+    Verdict,
 }
 
 impl Topic {
@@ -38,6 +40,8 @@ impl Topic {
             Topic::Root => "Its files",
             Topic::Limits => "What it may use of the machine",
             Topic::Container => "The container",
+            Topic::Run => "How it is run and told to stop",
+            Topic::Verdict => "The verdict and the report",
         }
     }
 }

@@ -7,7 +7,8 @@
 use supervise_init::core::{KillMode, Signal};
 use supervise_init::sys::SigSet;
 
-use super::process::{Handling, Process, State, WaitsFor};
+use super::process::{Handling, Process, State};
+use crate::proc::WaitsFor;
 
 /// All that the judgement needs.
 #[derive(Clone, Copy, Debug)]

@@ -6,8 +6,9 @@ use supervise_init::core::{KillMode, Signal};
 use supervise_init::sys::SigSet;
 
 use super::judge::{Scene, Told};
-use super::process::{Process, State, WaitsFor};
+use super::process::{Process, State};
 use super::text::{Line, Seconds, Settings, Shell};
+use crate::proc::WaitsFor;
 
 const NONE: SigSet = SigSet::from_bits(0);
 const OURSELVES: i32 = 1;

@@ -3,6 +3,8 @@
 use supervise_init::core::Signal;
 use supervise_init::sys::SigSet;
 
+use crate::proc::{WaitsFor, base_name};
+
 /// What of a process matters to a stop.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) struct Process {
@@ -42,17 +44,6 @@ pub(super) enum State {
     Traced(i32),
     /// In a system call that no signal interrupts, for longer than a moment; with what the kernel calls the place.
     Stuck(String),
-}
-
-/// What its main thread sleeps for.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum WaitsFor {
-    /// A child: wait(2).
-    Child,
-    /// A signal that it takes by itself: sigtimedwait(2).
-    Signal,
-    /// Something else, or nothing.
-    Else,
 }
 
 /// What becomes of a signal that is sent to a process.
@@ -109,26 +100,6 @@ impl Process {
     }
 }
 
-/// Whether a program of this name is a shell that runs traps between its commands.
-pub(super) fn is_shell_name(name: &str) -> bool {
-    matches!(name, "sh" | "ash" | "bash" | "dash" | "ksh" | "ksh93" | "mksh" | "rbash" | "yash" | "zsh")
-}
-
-/// Whether these words, each ended by a NUL, start a shell; a login shell's name begins with `-`, and `busybox sh` is one.
-pub(super) fn are_shell_words(words: &str) -> bool {
-    let mut words = words.split('\0').map(base_name);
-    match words.next() {
-        Some("busybox") => words.next().is_some_and(is_shell_name),
-        Some(name) => is_shell_name(name.strip_prefix('-').unwrap_or(name)),
-        None => false,
-    }
-}
-
-/// What follows the last slash.
-pub(super) fn base_name(path: &str) -> &str {
-    path.rsplit('/').next().unwrap_or(path)
-}
-
 /// Words, each ended by a NUL, as one short text: the program without its folder, and as much as a line has room for.
 pub(super) fn shorten(words: &str) -> String {
     const LONGEST: usize = 60;
@@ -150,7 +121,7 @@ pub(super) fn shorten(words: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{are_shell_words, shorten};
+    use super::shorten;
 
     #[test]
     fn a_command_line_is_cut_to_what_tells_it_apart() {
@@ -165,15 +136,5 @@ mod tests {
         let long = shorten(&format!("sh\0-c\0{}\0", "\u{e9}".repeat(1000)));
         assert_eq!(long.chars().count(), 63);
         assert!(long.ends_with("..."));
-    }
-
-    #[test]
-    fn a_shell_is_known_by_its_words() {
-        for words in ["sh", "-bash", "/bin/dash\0-c\0x", "busybox\0sh", "/bin/busybox\0ash\0-c\0x", "zsh\0"] {
-            assert!(are_shell_words(words), "{words}");
-        }
-        for words in ["", "python\0sh", "busybox", "busybox\0sleep", "./sh.py", "fish"] {
-            assert!(!are_shell_words(words), "{words}");
-        }
     }
 }

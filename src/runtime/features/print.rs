@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use super::{Answer, Section};
+use crate::json;
 
 /// A line each, in three columns.
 pub(super) fn text(sections: &[Section]) -> String {
@@ -45,37 +46,24 @@ fn value(out: &mut String, answer: &Answer) {
         Answer::Yes(how) if how.is_empty() => out.push_str("{\"available\":true}"),
         Answer::Yes(how) => {
             out.push_str("{\"available\":true,\"how\":");
-            string(out, how);
+            json::string(out, how);
             out.push('}');
         }
         Answer::No(why) => {
             out.push_str("{\"available\":false,\"why\":");
-            string(out, why);
+            json::string(out, why);
             out.push('}');
         }
-        Answer::Told(text) => string(out, text),
+        Answer::Told(text) => json::string(out, text),
         Answer::List(all) => {
             out.push('[');
             for (number, text) in all.iter().enumerate() {
                 out.push_str(if number == 0 { "" } else { "," });
-                string(out, text);
+                json::string(out, text);
             }
             out.push(']');
         }
     }
-}
-
-/// Escaped as RFC 8259, section 7.
-fn string(out: &mut String, text: &str) {
-    out.push('"');
-    for letter in text.chars() {
-        let _ = match letter {
-            '"' | '\\' => write!(out, "\\{letter}"),
-            control if control < ' ' => write!(out, "\\u{:04x}", u32::from(control)),
-            other => out.write_char(other),
-        };
-    }
-    out.push('"');
 }
 
 #[cfg(test)]

@@ -65,3 +65,48 @@ pub(super) const FEATURES: &[Section] = &[
         ],
     },
 ];
+
+/// What is to be said about `supervise check` beyond its row.
+pub(super) const CHECK: &[Section] = &[
+    Section {
+        title: "Signs that it is ready",
+        parts: &[
+            Term("sd_notify", "It says READY=1 on the socket of sd_notify(3)."),
+            Term("fd:NUMBER", "It writes a line to that descriptor, or closes it."),
+            Term("log:REGEX", "A line of its output matches."),
+            Term("delay:TIME", "That long after it was executed."),
+            Term("tcp:HOST:PORT, unix:PATH, http://..., file:PATH, exec:COMMAND", "As for `supervise wait-for`."),
+        ],
+    },
+    Section {
+        title: "The verdict",
+        parts: &[
+            Text(
+                "Each check has a number, as S06, and says pass, info, skip, WARN or FAIL, with what was seen, a cause and a \
+                 cure. What the command did decides; what its signal sets promise is a hint. `--explain all` lists the checks.",
+            ),
+            Term("0", "All passed, maybe with warnings."),
+            Term("1", "A check failed; with --strict also for a warning."),
+            Term(
+                "2",
+                "The command was not ready in time, ended before it was told to stop, or cannot be run in that mode.",
+            ),
+            Term("126, 127", "It cannot be executed, or is not there."),
+            Term("125", "Wrong use, or supervise itself failed."),
+        ],
+    },
+    Section {
+        title: "Examples",
+        parts: &[
+            Example(
+                "Whether a web server stops as docker wants it:",
+                &["supervise check --ready tcp:127.0.0.1:8080 -- ./server"],
+            ),
+            Example(
+                "For Kubernetes, and a report for CI:",
+                &["supervise check --profile kubernetes --format junit -- ./server > stop.xml"],
+            ),
+            Example("What one of the checks means:", &["supervise check --explain S06"]),
+        ],
+    },
+];

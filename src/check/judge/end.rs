@@ -1,0 +1,326 @@
+//! The end of the command itself: in time, with what status, and the same in each mode.
+
+use std::time::Duration;
+
+use supervise_init::core::{Signal, Status};
+
+use super::super::record::{EndedBy, Outcome, Process, Run};
+use super::super::scenario::Mode;
+use super::handling::{Handling, handling};
+use super::scene::{Scene, main, main_status, took};
+use super::tree::is_wrapper;
+use super::why::{company, sentences, why};
+use super::words::{Name, ended_with, seconds, status as status_words};
+use super::{Level, Word, as_what};
+
+/// The times of a group, sorted: of those that ended in time.
+pub(in crate::check) struct Times(Vec<Duration>);
+
+impl Times {
+    pub(in crate::check) fn of<'a>(runs: impl Iterator<Item = &'a Run>) -> Times {
+        let mut all: Vec<Duration> = runs.filter_map(took).collect();
+        all.sort();
+        Times(all)
+    }
+
+    /// The middle one; the smaller of two.
+    pub(in crate::check) fn median(&self) -> Option<Duration> {
+        self.0.get(self.0.len().saturating_sub(1) / 2).copied()
+    }
+
+    /// At most a twentieth took longer.
+    pub(in crate::check) fn p95(&self) -> Option<Duration> {
+        self.0.get((self.0.len() * 95).div_ceil(100).saturating_sub(1)).copied()
+    }
+
+    pub(in crate::check) fn max(&self) -> Option<Duration> {
+        self.0.last().copied()
+    }
+
+    fn evidence(&self) -> Option<String> {
+        let (median, p95, max) = (self.median()?, self.p95()?, self.max()?);
+        Some(match self.0.len() {
+            1 => format!("it took {}", seconds(max)),
+            many => format!("{many} runs: median {}, p95 {}, max {}", seconds(median), seconds(p95), seconds(max)),
+        })
+    }
+}
+
+/// S01.
+pub(super) fn exits_in_grace(scene: &Scene<'_>) -> Option<Word> {
+    let (told, ended) = (scene.told().count(), scene.ended().count());
+    let times = Times::of(scene.ended());
+    let mut evidence: Vec<String> = times.evidence().into_iter().collect();
+    if ended < told {
+        let run = scene.worst()?;
+        let main = main(run)?;
+        if told > 1 {
+            let late = told - ended;
+            evidence.push(format!("{late} of {told} had not ended {} after {}", seconds(scene.grace()), scene.signal));
+        }
+        evidence.extend(facts(scene, run));
+        evidence.extend(company(run));
+        let (cause, cure) = sentences(scene, main, &why(scene, run, main));
+        return Some(Word::new(Level::Fail, evidence).because(cause, cure));
+    }
+    if let Some(run) = scene.runs().find(|run| run.outcome != Outcome::Stopped) {
+        let (cause, cure) = not_judged(run);
+        evidence.extend(last_words(run));
+        return Some(Word::new(Level::Inconclusive, evidence).because(cause, cure));
+    }
+    let Some(max) = times.max() else {
+        return Some(Word::new(Level::Inconclusive, evidence).because("no run was told to stop", ""));
+    };
+    if max * 2 > scene.grace() {
+        let cause = format!("it takes more than half of the {} that it has", seconds(scene.grace()));
+        return Some(Word::new(Level::Warn, evidence).because(cause, "let it stop faster, or give it more time"));
+    }
+    Some(Word::pass(evidence))
+}
+
+/// What was seen of main at the end of the time.
+fn facts(scene: &Scene<'_>, run: &Run) -> Option<String> {
+    let main = main(run)?;
+    let found = handling(main, scene.signal).map_or("was not looked at", Handling::words);
+    let seen = main.at_deadline.map_or_else(String::new, |seen| {
+        let (pending, busy) = (if seen.is_pending { ", and is pending" } else { "" }, seconds(seen.busy));
+        format!("{pending}; state {}, {busy} of processor time since", seen.state.name())
+    });
+    Some(format!("{} {found} in {}{seen}", scene.signal, Name(main)))
+}
+
+/// Why a run that was not told to stop says nothing.
+fn not_judged(run: &Run) -> (String, String) {
+    match &run.outcome {
+        Outcome::Stopped => ("it was told to stop".to_owned(), String::new()),
+        Outcome::EndedBefore(status) => (
+            format!("the command {} before it was told to stop", ended_with(Some(*status))),
+            "see its last lines; what is to be checked runs until it is told to stop".to_owned(),
+        ),
+        Outcome::NeverReady => (
+            format!("the command was not ready within {}", seconds(run.scenario.ready_timeout)),
+            "give it more time (--ready-timeout), or another sign that it is ready (--ready)".to_owned(),
+        ),
+        Outcome::NotStarted { why, .. } => {
+            (format!("the command was not started: {why}"), "name a program that can be executed".to_owned())
+        }
+        Outcome::NotPossible(why) => (
+            format!("it cannot be run {} here: {why}", as_what(run.scenario.mode)),
+            "run the check where it can be (as root, or with user namespaces), or leave that mode out by --as"
+                .to_owned(),
+        ),
+    }
+}
+
+fn last_words(run: &Run) -> Option<String> {
+    run.output.tail.last().map(|line| format!("its last line: {line}"))
+}
+
+/// S02.
+pub(super) fn status(scene: &Scene<'_>) -> Option<Word> {
+    let all: Vec<(&Run, Word)> = scene.told().filter_map(|run| Some((run, status_of(scene, run)?))).collect();
+    // The worst; of those the first.
+    let worst = all.iter().rev().max_by_key(|(_, word)| word.level);
+    let Some((_, word)) = worst else { return Some(Word::skip("no run was told to stop")) };
+    let mut word = word.clone();
+    let is_same = |run: &Run| main_status(run) == all.first().and_then(|(run, _)| main_status(run));
+    if !all.iter().all(|(run, _)| is_same(run)) {
+        let each: Vec<String> = all.iter().map(|(run, _)| status_words(main_status(run))).collect();
+        word.evidence.push(format!("not the same in each run: {}", each.join(", ")));
+    }
+    Some(word)
+}
+
+fn status_of(scene: &Scene<'_>, run: &Run) -> Option<Word> {
+    let main = main(run)?;
+    let signal = scene.signal;
+    let Some(ended) = main.ended else {
+        return Some(
+            Word::new(Level::Fail, vec![format!("{} did not end", Name(main))]).because(
+                "it did not end, not even when it was killed",
+                "see what it waits for in the kernel (state D)",
+            ),
+        );
+    };
+    let evidence = vec![format!("{}: {}", Name(main), status_words(ended.status))];
+    if ended.by == EndedBy::Us {
+        return Some(Word::new(Level::Fail, evidence).because(
+            format!("it was killed, because it had not ended {} after {signal}", seconds(scene.grace())),
+            "see S01",
+        ));
+    }
+    let Some(status) = ended.status else { return Some(Word::skip("nobody could tell with what it ended")) };
+    if scene.is_good(status) {
+        return Some(Word::pass(evidence));
+    }
+    let (level, cause, cure) = match status {
+        Status::Signaled(by) if by == signal => death_by_the_signal(scene, main),
+        Status::Signaled(by) => death_by_another(run, by),
+        Status::Exited(code) if code == Status::Signaled(signal).shell_code() => (
+            Level::Warn,
+            format!(
+                "exit code {code} is 128 + {signal}: programs (Java, shells, inits) say by it that {signal} ended them"
+            ),
+            format!(
+                "if that is a good end, say so: supervise check --ok-exit {code}, supervise --exit-map {code}=0, \
+                 systemd's SuccessExitStatus={code}"
+            ),
+        ),
+        Status::Exited(code) => bad_code(scene, main, code),
+    };
+    Some(Word::new(level, evidence).because(cause, cure))
+}
+
+fn death_by_the_signal(scene: &Scene<'_>, main: &Process) -> (Level, String, String) {
+    let signal = scene.signal;
+    let is_handled = handling(main, signal).is_some_and(|found| found.is_taken());
+    let cause = if is_handled {
+        format!("it handled {signal}, and then raised it again to die of it")
+    } else {
+        format!("it has no handler for {signal}: the default action ended it, without any work of its own")
+    };
+    let cure = format!("{}; or if this is a good end, say --ok-exit {signal}", better_code(main, signal));
+    (Level::Warn, cause, cure)
+}
+
+fn death_by_another(run: &Run, by: Signal) -> (Level, String, String) {
+    let (cause, cure) = match (by, run.is_out_of_memory) {
+        (Signal::KILL, Some(true)) => {
+            ("the kernel killed it for want of memory while it stopped".to_owned(), "give it more memory".to_owned())
+        }
+        (Signal::KILL, _) => {
+            ("somebody else killed it while it stopped".to_owned(), "see who sends it SIGKILL".to_owned())
+        }
+        (other, _) => (
+            format!("{other} ended it while it stopped: it crashed, or was told so by another process"),
+            "see its last lines, or its core dump".to_owned(),
+        ),
+    };
+    (Level::Fail, cause, cure)
+}
+
+/// What makes an end good.
+fn better_code(main: &Process, signal: Signal) -> String {
+    match is_wrapper(main) {
+        true => format!("start the program itself, not by {}", main.comm),
+        false => format!("let a handler for {signal} exit with 0"),
+    }
+}
+
+fn bad_code(scene: &Scene<'_>, main: &Process, code: u8) -> (Level, String, String) {
+    let signal = scene.signal;
+    let comm = &main.comm;
+    let as_a_child = (scene.mode != Mode::Child).then(|| scene.in_mode(Mode::Child)).flatten();
+    let child = as_a_child.and_then(|child| child.ended().next().and_then(main_status));
+    if child == Some(Status::Signaled(signal)) && scene.is_process_1() {
+        return (
+            Level::Fail,
+            format!(
+                "{comm} raises {signal} again to die of it, as it does as a child; the kernel drops that for process 1, and \
+                 its runtime ends with exit code {code} instead"
+            ),
+            format!("{}, or start it under an init: supervise -- COMMAND", better_code(main, signal)),
+        );
+    }
+    (
+        Level::Fail,
+        format!("{comm} ends with exit code {code} when it is told to stop, which others take for a failure"),
+        format!("{}; or if {code} is a good end, say --ok-exit {code}", better_code(main, signal)),
+    )
+}
+
+/// S03. Told once, where the command did not run as a child.
+pub(super) fn mode_difference(scene: &Scene<'_>) -> Option<Word> {
+    if scene.mode == Mode::Child {
+        return None;
+    }
+    let Some(child) = scene.in_mode(Mode::Child) else {
+        return Some(Word::skip("it was not run as a child too: say --as pid1,child"));
+    };
+    let (Some(own), Some(other)) = (end_of(scene), end_of(&child)) else {
+        return Some(Word::skip("not both were told to stop"));
+    };
+    let evidence = vec![
+        format!("{}: {}", as_what(scene.mode), own.words()),
+        format!("{}: {}", as_what(Mode::Child), other.words()),
+    ];
+    let word = match (own, other) {
+        (own, other) if own == other => Word::pass(evidence),
+        (End::With(Some(Status::Exited(code))), End::With(Some(died @ Status::Signaled(_))))
+            if code == died.shell_code() =>
+        {
+            // Process 1 cannot die of its own signal, and says so by a code.
+            Word::info(evidence).because("exit code and death are not the same, though they mean the same here", "")
+        }
+        (End::NotInTime, _) => Word::new(Level::Warn, evidence)
+            .because(format!("it ends only where it is not run {}", as_what(scene.mode)), "see S01"),
+        (_, End::NotInTime) => Word::new(Level::Warn, evidence)
+            .because(format!("it ends only {}", as_what(scene.mode)), "see S01 of the run as a child"),
+        (End::With(_), End::With(_)) => Word::new(Level::Warn, evidence).because(
+            format!("what it ends with depends on whether the kernel lets {} end it", scene.signal),
+            format!("let a handler for {} exit with a code of its own", scene.signal),
+        ),
+    };
+    Some(word)
+}
+
+/// How it went, as S01 and S02 have it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum End {
+    NotInTime,
+    With(Option<Status>),
+}
+
+impl End {
+    fn words(self) -> String {
+        match self {
+            End::NotInTime => "not ended in time".to_owned(),
+            End::With(status) => status_words(status),
+        }
+    }
+}
+
+/// Of the worst run.
+fn end_of(scene: &Scene<'_>) -> Option<End> {
+    let run = scene.worst()?;
+    Some(if took(run).is_some_and(|took| took <= scene.grace()) { End::With(main_status(run)) } else { End::NotInTime })
+}
+
+/// S18.
+pub(super) fn margin(scene: &Scene<'_>) -> Option<Word> {
+    let times = Times::of(scene.ended());
+    let Some(max) = times.max() else { return Some(Word::skip("no run ended in time")) };
+    let grace = scene.grace();
+    let percent = max.as_millis() * 100 / grace.as_millis().max(1);
+    let mut evidence: Vec<String> = times.evidence().into_iter().collect();
+    evidence.push(format!("the slowest took {percent} % of {}", seconds(grace)));
+    Some(if percent > 80 {
+        Word::new(Level::Warn, evidence).because(
+            "on a busier machine it will not end in time",
+            "give it more time (docker stop -t, terminationGracePeriodSeconds, TimeoutStopSec), or let it stop faster",
+        )
+    } else {
+        Word::pass(evidence)
+    })
+}
+
+/// S20.
+pub(super) fn stopped_before(scene: &Scene<'_>) -> Option<Word> {
+    let signal = scene.signal;
+    let Some(run) = scene.stopped_first().next() else {
+        return Some(Word::skip("no run in which it was stopped (SIGSTOP) first"));
+    };
+    if run.outcome != Outcome::Stopped {
+        let (cause, cure) = not_judged(run);
+        return Some(Word::new(Level::Inconclusive, Vec::new()).because(cause, cure));
+    }
+    let main = main(run)?;
+    let evidence = |how: String| vec![format!("{}, stopped by SIGSTOP and then sent {signal} {how}", Name(main))];
+    Some(match took(run).filter(|took| *took <= scene.grace()) {
+        Some(took) => Word::pass(evidence(format!("and SIGCONT, ended in {}", seconds(took)))),
+        None => Word::new(Level::Warn, evidence("and SIGCONT, did not end".to_owned())).because(
+            format!("it does not act on {signal} that came while it was stopped"),
+            "let it be continued (SIGCONT) before it is told to stop",
+        ),
+    })
+}

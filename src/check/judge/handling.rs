@@ -1,0 +1,105 @@
+//! What a process says that it would do with a signal. A hint: many that "catch" it hang all the same.
+
+use supervise_init::core::Signal;
+
+use super::super::record::{Dispositions, Process};
+use super::super::scenario::Mode;
+use super::scene::{Scene, main};
+use super::words::Name;
+use super::{Level, Word};
+
+/// What the signal sets of a process say of one signal.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(in crate::check) enum Handling {
+    Caught,
+    /// A thread sits in sigtimedwait(2).
+    Waited,
+    Signalfd,
+    /// Every thread blocks it, and nobody is seen to take it.
+    Blocked,
+    Ignored,
+    Default,
+}
+
+impl Handling {
+    /// As JSON has it.
+    pub(in crate::check) fn name(self) -> &'static str {
+        match self {
+            Handling::Caught => "caught",
+            Handling::Waited => "waited-for",
+            Handling::Signalfd => "signalfd",
+            Handling::Blocked => "blocked",
+            Handling::Ignored => "ignored",
+            Handling::Default => "default",
+        }
+    }
+
+    pub(super) fn words(self) -> &'static str {
+        match self {
+            Handling::Caught => "has a handler",
+            Handling::Waited => "a thread waits for signals (sigtimedwait)",
+            Handling::Signalfd => "is read from a signalfd",
+            Handling::Blocked => "is blocked in every thread",
+            Handling::Ignored => "is ignored",
+            Handling::Default => "has its default action",
+        }
+    }
+
+    /// Whether the process has made arrangements to act on it.
+    pub(super) fn is_taken(self) -> bool {
+        match self {
+            Handling::Caught | Handling::Waited | Handling::Signalfd => true,
+            Handling::Blocked | Handling::Ignored | Handling::Default => false,
+        }
+    }
+}
+
+/// `None`: its sets were not seen.
+pub(in crate::check) fn handling(process: &Process, signal: Signal) -> Option<Handling> {
+    let Dispositions { caught, ignored, blocked, by_signalfd, waits_for_signals, .. } = process.signals?;
+    Some(match () {
+        () if by_signalfd.contains(signal) => Handling::Signalfd,
+        () if blocked.contains(signal) && waits_for_signals => Handling::Waited,
+        () if blocked.contains(signal) => Handling::Blocked,
+        () if caught.contains(signal) => Handling::Caught,
+        () if ignored.contains(signal) => Handling::Ignored,
+        // While a thread waits for signals, its mask shows them as free and their action as the default one.
+        () if waits_for_signals => Handling::Waited,
+        () => Handling::Default,
+    })
+}
+
+/// A signal that it handles, where a stop by `signal` comes to nothing. Shells handle SIGINT for themselves, and go on.
+pub(super) fn handled_instead(process: &Process, signal: Signal) -> Option<Signal> {
+    let is_handled = |other: &Signal| *other != signal && handling(process, *other) == Some(Handling::Caught);
+    [Signal::TERM, Signal::INT, Signal::QUIT].into_iter().filter(|_| !process.is_shell).find(is_handled)
+}
+
+/// S04.
+pub(super) fn disposition(scene: &Scene<'_>) -> Option<Word> {
+    let signal = scene.signal;
+    let Some((process, found)) = scene.worst().and_then(main).and_then(|main| Some((main, handling(main, signal)?)))
+    else {
+        return Some(Word::skip("the signal sets of the command were not seen"));
+    };
+    let evidence = vec![format!("{signal} {} in {}", found.words(), Name(process))];
+    let has_ended = scene.told().count() == scene.ended().count();
+    let word = match (found, has_ended) {
+        (Handling::Caught | Handling::Waited | Handling::Signalfd, _) => Word::pass(evidence),
+        (Handling::Default, true) if scene.mode == Mode::Pid1 => Word::info(evidence).because(
+            format!("it ended all the same, so it takes {signal} in a way that its signal sets do not show"),
+            "",
+        ),
+        // Not for process 1 alone: under us, and as a child, the default action ends it.
+        (Handling::Default, _) if scene.mode != Mode::Pid1 => Word::info(evidence),
+        (Handling::Blocked | Handling::Ignored, true) => Word::info(evidence)
+            .because(format!("it ended all the same, so its signal sets do not show how it takes {signal}"), ""),
+        (Handling::Default, _) => Word::new(Level::Warn, evidence).because(
+            format!("the kernel drops {signal} for a process 1 that has no handler for it"),
+            format!("install a handler for {signal}, or start it under an init: supervise -- COMMAND"),
+        ),
+        (Handling::Blocked | Handling::Ignored, false) => Word::new(Level::Warn, evidence)
+            .because(format!("{signal} does not reach it"), format!("let it handle {signal}")),
+    };
+    Some(word)
+}

@@ -1,0 +1,219 @@
+//! What is seen of the command from outside, beside its processes: its first reaction, sockets, output, files, messages.
+
+use std::time::Duration;
+
+use supervise_init::core::Signal;
+use supervise_init::sys::SigSet;
+
+use super::super::record::{Facility, Outcome, Run};
+use super::super::scenario::Ready;
+use super::scene::{Scene, killed_at, main, missing, survivors, took};
+use super::why::reaction as first_reaction;
+use super::words::{names, seconds, signals};
+use super::{Level, Word};
+
+/// S05.
+pub(super) fn reaction(scene: &Scene<'_>) -> Option<Word> {
+    let Some(run) = scene.worst() else { return Some(Word::skip("no run was told to stop")) };
+    let signal = scene.signal;
+    Some(match (first_reaction(run), took(run)) {
+        (Some(reaction), _) => {
+            Word::info(vec![format!("{} after {signal}: {}", seconds(reaction.after), reaction.what)])
+        }
+        (None, Some(took)) => Word::info(vec![format!("{} after {signal}: it ended", seconds(took))]),
+        (None, None) => Word::info(vec![format!("none within {}", seconds(scene.grace()))])
+            .because(format!("{signal} came to nothing that can be seen from outside"), "see S01"),
+    })
+}
+
+/// S11.
+pub(super) fn listener(scene: &Scene<'_>) -> Option<Word> {
+    /// A client that comes in so short a time may as well have come a moment later.
+    const MOMENT: Duration = Duration::from_secs(1);
+    let Some(run) = scene.worst() else { return Some(Word::skip("no run was told to stop")) };
+    if let Some(why) = missing(run, Facility::Sockets) {
+        return Some(Word::skip(format!("its sockets cannot be seen: {why}")));
+    }
+    let signal_at = run.signal_at.unwrap_or_default();
+    let end = took(run);
+    let evidence: Vec<String> = run
+        .listeners
+        .iter()
+        .take(8)
+        .map(|listener| match listener.closed_at {
+            Some(at) => {
+                format!("{} closed {} after the signal", listener.address, seconds(at.saturating_sub(signal_at)))
+            }
+            None => format!("{} open to the end", listener.address),
+        })
+        .collect();
+    if run.listeners.is_empty() {
+        return Some(Word::pass(vec!["it listened to none".to_owned()]));
+    }
+    let open = run.listeners.iter().find(|listener| listener.closed_at.is_none());
+    Some(match (open, end) {
+        (Some(_), None) => {
+            Word::info(evidence).because("it took connections until it was killed", "close what listens first of all")
+        }
+        (Some(open), Some(took)) if took > MOMENT => Word::new(Level::Warn, evidence).because(
+            format!(
+                "{} took new connections for {} after {}, to the very end, and cut them off",
+                open.address,
+                seconds(took),
+                scene.signal
+            ),
+            "close what listens before the connections under way are finished",
+        ),
+        (Some(_) | None, _) => Word::pass(evidence),
+    })
+}
+
+/// S15. What is started again is the next repetition, in the same place and at once.
+pub(super) fn restart(scene: &Scene<'_>) -> Option<Word> {
+    let runs: Vec<&Run> = scene.runs().collect();
+    let mut pairs = runs.windows(2).filter_map(|pair| match pair {
+        [before, after] => Some((*before, *after)),
+        _ => None,
+    });
+    if runs.len() < 2 {
+        return Some(Word::skip("it was started once: say --repeat 2"));
+    }
+    if runs.first().is_some_and(|run| run.outcome != Outcome::Stopped) {
+        return Some(Word::skip("the first start was not told to stop"));
+    }
+    let failed = pairs.find(|(before, after)| before.outcome == Outcome::Stopped && is_start_failed(&after.outcome));
+    let Some((before, after)) = failed else {
+        return Some(Word::pass(vec![format!("{} starts, one after the other", runs.len())]));
+    };
+    let how = match &after.outcome {
+        Outcome::EndedBefore(_) => "ended by itself",
+        Outcome::NeverReady => "was not ready",
+        Outcome::Stopped | Outcome::NotStarted { .. } | Outcome::NotPossible(_) => "did not start",
+    };
+    let mut evidence = vec![format!("start {} {how}", after.repetition)];
+    evidence.extend(after.output.tail.iter().rev().take(3).rev().map(|line| format!("it wrote: {line}")));
+    let left: Vec<&str> = before.files.left.iter().flatten().map(String::as_str).collect();
+    let cause = match left.first() {
+        Some(file) => format!("it does not start again at once: the run before it left {file}"),
+        None if is_address_in_use(after) => "its address is still in use".to_owned(),
+        None => "it does not start again at once, after it was stopped".to_owned(),
+    };
+    let cure = if is_address_in_use(after) {
+        "set SO_REUSEADDR, and see S06: what is left may hold the socket"
+    } else {
+        "let it take away its pid, lock and socket files, or not mind old ones"
+    };
+    Some(Word::new(Level::Fail, evidence).because(cause, cure))
+}
+
+fn is_start_failed(outcome: &Outcome) -> bool {
+    matches!(outcome, Outcome::EndedBefore(_) | Outcome::NeverReady | Outcome::NotStarted { .. })
+}
+
+fn is_address_in_use(run: &Run) -> bool {
+    let is_it = |line: &String| line.contains("EADDRINUSE") || line.to_lowercase().contains("address already in use");
+    run.output.tail.iter().any(is_it)
+}
+
+/// S16.
+pub(super) fn files(scene: &Scene<'_>) -> Option<Word> {
+    let told = || scene.told();
+    if told().all(|run| run.files.left.is_none() && run.files.open_when_killed.is_none()) {
+        return Some(Word::skip("files were not looked at"));
+    }
+    let open: Vec<&String> = told().flat_map(|run| run.files.open_when_killed.iter().flatten()).collect();
+    let left: Vec<&String> = told().flat_map(|run| run.files.left.iter().flatten()).collect();
+    let mut evidence: Vec<String> =
+        open.iter().take(8).map(|path| format!("{path} was open for writing when its process was killed")).collect();
+    evidence.extend(left.iter().take(8).map(|path| format!("{path} is left")));
+    Some(match (open.first(), left.first()) {
+        (Some(path), _) => Word::new(Level::Warn, evidence).because(
+            format!("{path} may be half written"),
+            "let it end by itself (S01, S06), and write files anew and rename them",
+        ),
+        (None, Some(path)) => Word::new(Level::Warn, evidence)
+            .because(format!("it did not take away {path}"), "let it remove such files when it stops"),
+        (None, None) => Word::pass(vec!["none left, none open when a process was killed".to_owned()]),
+    })
+}
+
+/// S17.
+pub(super) fn output(scene: &Scene<'_>) -> Option<Word> {
+    /// The kernel closes the pipes of a process that ends before we are told of its end; readers may lag behind.
+    const LAG: Duration = Duration::from_millis(500);
+    let ended: Vec<&Run> = scene.ended().collect();
+    if ended.is_empty() {
+        return Some(Word::skip("the command did not end by itself"));
+    }
+    let end = |run: &Run| main(run).and_then(|main| main.ended).map(|ended| ended.at).unwrap_or_default();
+    let holders = |run: &Run| {
+        let left: Vec<_> = survivors(run).into_iter().map(|(process, _)| process).collect();
+        if left.is_empty() { "a process that was not seen".to_owned() } else { names(&left) }
+    };
+    let cure = "let nothing live on (S06), or give what does an output of its own";
+    let is_held =
+        |run: &Run| run.output.closed_at.is_none_or(|at| killed_at(run).is_some_and(|killed_at| at >= killed_at));
+    if let Some(run) = ended.iter().find(|run| is_held(run)) {
+        let evidence = vec![format!("open until all was killed, by {}", holders(run))];
+        let cause = "its output is held open by what it left, so who reads it to the end (docker logs, CI) hangs";
+        return Some(Word::new(Level::Fail, evidence).because(cause, cure));
+    }
+    let lag = |run: &Run| run.output.closed_at.map(|at| at.saturating_sub(end(run))).unwrap_or_default();
+    if let Some(run) = ended.iter().find(|run| lag(run) > LAG) {
+        let evidence = vec![format!("closed {} after its end, by {}", seconds(lag(run)), holders(run))];
+        return Some(Word::new(Level::Warn, evidence).because("its output was held open by what it left", cure));
+    }
+    let bytes: u64 = ended.iter().map(|run| run.output.bytes).sum();
+    let after: u64 = ended.iter().map(|run| run.output.bytes_after_signal).sum();
+    let evidence = vec![format!("{bytes} bytes, {after} of them after the signal; it ended with the command")];
+    Some(if ended.iter().any(|run| run.output.ends_with_newline == Some(false)) {
+        Word::info(evidence)
+            .because("the last line has no end, and may be cut off", "let it flush its output when it stops")
+    } else {
+        Word::pass(evidence)
+    })
+}
+
+/// S23.
+pub(super) fn sd_notify(scene: &Scene<'_>) -> Option<Word> {
+    let is_asked_for = matches!(scene.order.ready, Ready::SdNotify);
+    let Some(run) = scene.runs().find(|run| run.notify.is_used || is_asked_for) else {
+        return Some(Word::skip("it does not use sd_notify"));
+    };
+    let notify = &run.notify;
+    let mut evidence = Vec::new();
+    let told = [("READY=1", notify.ready_at), ("STOPPING=1", notify.stopping_at)];
+    evidence.extend(told.iter().filter_map(|(text, at)| Some(format!("{text} at {}", seconds((*at)?)))));
+    evidence.extend(notify.extended_by.map(|more| format!("it asked for {} more", seconds(more))));
+    evidence.extend(notify.status.as_ref().map(|status| format!("STATUS={status}")));
+    Some(match (notify.ready_at, notify.stopping_at) {
+        (None, _) => Word::new(Level::Fail, evidence).because(
+            "it never says READY=1 to $NOTIFY_SOCKET, so who waits for it waits in vain",
+            "let it send READY=1 when it can serve, or do not say Type=notify",
+        ),
+        (Some(_), None) if run.outcome == Outcome::Stopped => Word::info(evidence)
+            .because("it does not say STOPPING=1, so nobody knows that it has begun to stop", "let it send STOPPING=1"),
+        (Some(_), _) => Word::pass(evidence),
+    })
+}
+
+/// S25.
+pub(super) fn inherited(scene: &Scene<'_>) -> Option<Word> {
+    let inherited = scene.runs().next()?.inherited;
+    let all = |set: SigSet| Signal::all().filter(move |signal| signal.can_be_caught() && set.contains(*signal));
+    let mut evidence = Vec::new();
+    for (set, what) in [(inherited.ignored, "ignored"), (inherited.blocked, "blocked")] {
+        if all(set).next().is_some() {
+            evidence
+                .push(format!("supervise itself was started with {} {what}; the command was not", signals(all(set))));
+        }
+    }
+    Some(if evidence.is_empty() {
+        Word::pass(vec!["nothing ignored, nothing blocked".to_owned()])
+    } else {
+        Word::info(evidence).because(
+            "what starts programs from there (nohup, `&` in a script) has them ignore signals; this check says how the command does without that",
+            "start the program itself from where nothing is ignored",
+        )
+    })
+}

@@ -1,0 +1,154 @@
+//! All that a check may look at: the runs of one mode and signal, and those beside them.
+
+use std::time::Duration;
+
+use supervise_init::core::{Signal, Status};
+
+use super::super::record::{EndedBy, Facility, Outcome, Process, Run, State, What};
+use super::super::scenario::{Mode, OkExit, Order};
+
+/// One group of runs.
+pub(super) struct Scene<'a> {
+    pub(super) order: &'a Order,
+    pub(super) mode: Mode,
+    pub(super) signal: Signal,
+    runs: &'a [Run],
+    /// All groups, this one too.
+    all: &'a [Vec<Run>],
+}
+
+impl<'a> Scene<'a> {
+    pub(super) fn new(order: &'a Order, all: &'a [Vec<Run>], at: usize) -> Option<Scene<'a>> {
+        let runs = all.get(at)?;
+        let scenario = &runs.first()?.scenario;
+        Some(Scene { order, mode: scenario.mode, signal: scenario.signal, runs, all })
+    }
+
+    pub(super) fn grace(&self) -> Duration {
+        self.order.grace
+    }
+
+    /// Those that began as usual.
+    pub(super) fn runs(&self) -> impl Iterator<Item = &'a Run> + use<'a> {
+        self.runs.iter().filter(|run| !run.stopped_first)
+    }
+
+    /// Those in which the command was stopped (SIGSTOP) first.
+    pub(super) fn stopped_first(&self) -> impl Iterator<Item = &'a Run> + use<'a> {
+        self.runs.iter().filter(|run| run.stopped_first)
+    }
+
+    /// Those that were told to stop: nothing else can be judged.
+    pub(super) fn told(&self) -> impl Iterator<Item = &'a Run> + use<'a> {
+        self.runs().filter(|run| run.outcome == Outcome::Stopped && run.signal_at.is_some())
+    }
+
+    /// Those that were told to stop and whose main process ended in time, by itself.
+    pub(super) fn ended(&self) -> impl Iterator<Item = &'a Run> + use<'a> {
+        let grace = self.grace();
+        self.told().filter(move |run| is_in_time(run, grace))
+    }
+
+    /// The first run that went worst: main did not end, or took longest.
+    pub(super) fn worst(&self) -> Option<&'a Run> {
+        let grace = self.grace();
+        let badness = |run: &&Run| if is_in_time(run, grace) { took(run).unwrap_or_default() } else { Duration::MAX };
+        // `max_by_key` gives the last.
+        self.told().collect::<Vec<_>>().into_iter().rev().max_by_key(badness)
+    }
+
+    /// What the same command did in another mode, told by the same signal.
+    pub(super) fn in_mode(&self, mode: Mode) -> Option<Scene<'a>> {
+        (0..self.all.len())
+            .filter_map(|at| Scene::new(self.order, self.all, at))
+            .find(|other| other.mode == mode && other.signal == self.signal)
+    }
+
+    /// A signal that did stop it in time in this mode, each time.
+    pub(super) fn better_signal(&self) -> Option<(Signal, Duration)> {
+        (0..self.all.len()).filter_map(|at| Scene::new(self.order, self.all, at)).find_map(|other| {
+            let is_other = other.mode == self.mode && other.signal != self.signal;
+            let slowest = other.ended().filter_map(took).max()?;
+            (is_other && other.told().count() == other.ended().count()).then_some((other.signal, slowest))
+        })
+    }
+
+    /// Whether this is a good end, by default or by `--ok-exit`.
+    pub(super) fn is_good(&self, status: Status) -> bool {
+        let is_named = |ok: &OkExit| match (*ok, status) {
+            (OkExit::Code(code), Status::Exited(own)) => code == own,
+            (OkExit::Signal(signal), Status::Signaled(own)) => signal == own,
+            (OkExit::Code(_), Status::Signaled(_)) | (OkExit::Signal(_), Status::Exited(_)) => false,
+        };
+        status == Status::Exited(0) || self.order.ok_exit.iter().any(is_named)
+    }
+
+    /// Whether it is a child of a namespace whose process 1 is the command.
+    pub(super) fn is_process_1(&self) -> bool {
+        self.mode == Mode::Pid1
+    }
+}
+
+/// The command itself.
+pub(in crate::check) fn main(run: &Run) -> Option<&Process> {
+    run.processes.iter().find(|process| process.is_main)
+}
+
+/// How long main took from the signal on, if it ended by itself.
+pub(in crate::check) fn took(run: &Run) -> Option<Duration> {
+    let ended = main(run)?.ended.filter(|ended| ended.by != EndedBy::Us)?;
+    Some(ended.at.saturating_sub(run.signal_at?))
+}
+
+/// Whether main ended by itself within the time.
+pub(super) fn is_in_time(run: &Run, grace: Duration) -> bool {
+    took(run).is_some_and(|took| took <= grace)
+}
+
+/// How main ended, where that is known.
+pub(super) fn main_status(run: &Run) -> Option<Status> {
+    main(run)?.ended?.status
+}
+
+/// All but the command itself, and the supervise that it runs under.
+pub(super) fn others(run: &Run) -> impl Iterator<Item = &Process> {
+    let is_ours = |process: &Process| run.scenario.mode == Mode::Init && process.inside == Some(1);
+    run.processes.iter().filter(move |process| !process.is_main && !is_ours(process))
+}
+
+/// When we killed what was alive: the time was over, or main had ended and what it left had not.
+pub(super) fn killed_at(run: &Run) -> Option<Duration> {
+    run.events.iter().find_map(|event| matches!(event.what, What::Killed { count: 1.. }).then_some(event.at))
+}
+
+/// Whether it lived at that time.
+pub(super) fn lived_at(process: &Process, time: Duration) -> bool {
+    process.first_seen_at <= time && process.ended.is_none_or(|ended| ended.at > time)
+}
+
+/// The children of `parent` that still lived at the end of the time.
+pub(super) fn children_that_stayed<'a>(run: &'a Run, parent: &Process) -> Vec<&'a Process> {
+    let pid = parent.pid;
+    others(run).filter(|process| process.parent == pid && process.at_deadline.is_some()).collect()
+}
+
+/// What lived on when main had ended, with how long: `None` means until it was killed, or the end.
+pub(super) fn survivors<'a>(run: &'a Run) -> Vec<(&'a Process, Option<Duration>)> {
+    let Some(end) = main(run).and_then(|main| main.ended) else { return Vec::new() };
+    let is_dead = |process: &Process| {
+        process.state == State::Zombie || process.at_deadline.is_some_and(|seen| seen.state == State::Zombie)
+    };
+    let survival = |process: &'a Process| match process.ended {
+        None if is_dead(process) => None,
+        None => Some((process, None)),
+        Some(ended) if ended.by == EndedBy::Us => Some((process, None)),
+        Some(ended) if ended.by != EndedBy::Kernel && ended.at > end.at => Some((process, Some(ended.at - end.at))),
+        Some(_) => None,
+    };
+    others(run).filter_map(survival).collect()
+}
+
+/// Why something could not be looked at.
+pub(super) fn missing(run: &Run, facility: Facility) -> Option<&str> {
+    run.missing.iter().find(|missing| missing.facility == facility).map(|missing| missing.why.as_str())
+}

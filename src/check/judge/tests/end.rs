@@ -1,0 +1,178 @@
+//! The end of the command itself.
+
+use supervise_init::core::{Signal, Status};
+
+use super::super::super::finding::{Check, Finding, Level};
+use super::super::super::made_up::*;
+use super::super::super::record::{EndedBy, Outcome, Run};
+use super::super::super::scenario::{Mode, OkExit, Order};
+
+fn app(mode: Mode, after: u64, status: Status) -> Run {
+    run(mode, vec![process("app").catches(Signal::TERM).ends(after, status)])
+}
+
+fn one(run: Run, check: Check) -> Finding {
+    word(&order(), vec![run], check)
+}
+
+#[test]
+fn half_of_the_time_is_warned_of_and_more_than_all_fails() {
+    for (after, level) in
+        [(5, Level::Pass), (5_000, Level::Pass), (5_001, Level::Warn), (10_000, Level::Warn), (10_001, Level::Fail)]
+    {
+        assert_eq!(one(app(Mode::Child, after, Status::Exited(0)), Check::ExitsInGrace).level, level, "{after}");
+    }
+}
+
+#[test]
+fn a_run_that_was_not_told_is_inconclusive_and_says_why() {
+    let cases = [
+        (Outcome::EndedBefore(Status::Exited(3)), "ended with exit code 3 before it was told"),
+        (Outcome::EndedBefore(Status::Signaled(Signal::TERM)), "was ended by SIGTERM before"),
+        (Outcome::NeverReady, "not ready within 30.000 s"),
+        (Outcome::NotStarted { code: 127, why: "no such program".to_owned() }, "not started: no such program"),
+        (Outcome::NotPossible("no user namespaces".to_owned()), "as process 1 here: no user namespaces"),
+    ];
+    for (outcome, cause) in cases {
+        let found = one(not_told(Mode::Pid1, outcome), Check::ExitsInGrace);
+        assert_eq!(found.level, Level::Inconclusive);
+        assert!(found.cause.contains(cause), "{found:?}");
+    }
+    // One that did end in time does not make up for it; one that did not is worse.
+    let good = app(Mode::Pid1, 5, Status::Exited(0));
+    let never = not_told(Mode::Pid1, Outcome::NeverReady);
+    assert_eq!(word(&order(), vec![good, never.clone()], Check::ExitsInGrace).level, Level::Inconclusive);
+    let bad = run(Mode::Pid1, vec![process("app").stays()]);
+    assert_eq!(word(&order(), vec![never, bad], Check::ExitsInGrace).level, Level::Fail);
+}
+
+#[test]
+fn exit_code_143_and_death_by_sigterm_are_two_things() {
+    let code = one(app(Mode::Child, 5, Status::Exited(143)), Check::Status);
+    let death = one(app(Mode::Child, 5, DIED_OF_TERM), Check::Status);
+    assert_eq!((code.level, death.level), (Level::Warn, Level::Warn));
+    assert!(code.evidence[0].contains("exit code 143") && code.cause.contains("128 + SIGTERM"), "{code:?}");
+    assert!(death.evidence[0].contains("death by SIGTERM") && !death.evidence[0].contains("143"), "{death:?}");
+    let with = |ok| Order { ok_exit: vec![ok], ..order() };
+    let levels = |ok| {
+        let order = with(ok);
+        [Status::Exited(143), DIED_OF_TERM]
+            .map(|status| word(&order, vec![app(Mode::Child, 5, status)], Check::Status).level)
+    };
+    assert_eq!(levels(OkExit::Code(143)), [Level::Pass, Level::Warn]);
+    assert_eq!(levels(OkExit::Signal(Signal::TERM)), [Level::Warn, Level::Pass]);
+}
+
+#[test]
+fn a_death_by_default_is_told_from_one_by_a_handler() {
+    let by_default = one(run(Mode::Child, vec![process("sleep 100").ends(1, DIED_OF_TERM)]), Check::Status);
+    assert!(by_default.cause.contains("no handler for SIGTERM"), "{by_default:?}");
+    let raised = one(app(Mode::Child, 5, DIED_OF_TERM), Check::Status);
+    assert!(raised.cause.contains("raised it again"), "{raised:?}");
+}
+
+#[test]
+fn other_codes_and_crashes_fail() {
+    assert_eq!(one(app(Mode::Child, 5, Status::Exited(0)), Check::Status).level, Level::Pass);
+    let failed = one(app(Mode::Child, 5, Status::Exited(2)), Check::Status);
+    assert!(failed.level == Level::Fail && failed.cure.contains("--ok-exit 2"), "{failed:?}");
+    let order = Order { ok_exit: vec![OkExit::Code(2)], ..order() };
+    assert_eq!(word(&order, vec![app(Mode::Child, 5, Status::Exited(2))], Check::Status).level, Level::Pass);
+    let segv = Signal::new(11).expect("a signal");
+    let crash = one(app(Mode::Child, 5, Status::Signaled(segv)), Check::Status);
+    assert!(crash.level == Level::Fail && crash.cause.starts_with("SIGSEGV ended it"), "{crash:?}");
+    let mut killed = app(Mode::Child, 5, Status::Signaled(Signal::KILL));
+    assert!(one(killed.clone(), Check::Status).cause.contains("somebody else killed it"));
+    killed.is_out_of_memory = Some(true);
+    assert!(one(killed, Check::Status).cause.contains("want of memory"));
+}
+
+#[test]
+fn what_we_killed_fails_and_what_nobody_could_tell_is_skipped() {
+    let killed = one(run(Mode::Child, vec![process("app").stays()]), Check::Status);
+    assert!(killed.level == Level::Fail && killed.cause.contains("it was killed"), "{killed:?}");
+    let mut alive = process("app").stays();
+    alive.ended = None;
+    assert_eq!(one(run(Mode::Child, vec![alive]), Check::Status).level, Level::Fail);
+    let mut unknown = app(Mode::Child, 5, Status::Exited(0));
+    unknown.processes[0].ended.as_mut().expect("it has ended").status = None;
+    assert_eq!(one(unknown, Check::Status).level, Level::Skip);
+    assert_eq!(one(not_told(Mode::Child, Outcome::NeverReady), Check::Status).level, Level::Skip);
+}
+
+#[test]
+fn a_raise_that_process_1_survives_gives_a_code_of_the_runtime() {
+    let runs = vec![app(Mode::Pid1, 5, Status::Exited(2)), app(Mode::Child, 5, DIED_OF_TERM)];
+    let status = word(&order(), runs.clone(), Check::Status);
+    assert!(status.level == Level::Fail && status.cause.contains("raises SIGTERM again"), "{status:?}");
+    let difference = word(&order(), runs, Check::ModeDifference);
+    assert_eq!(difference.level, Level::Warn);
+    assert_eq!(difference.evidence, ["as process 1: exit code 2", "as a child: death by SIGTERM"]);
+}
+
+#[test]
+fn repetitions_with_several_statuses_say_so_and_the_worst_counts() {
+    let runs = vec![app(Mode::Child, 5, Status::Exited(0)), app(Mode::Child, 5, Status::Exited(1))];
+    let found = word(&order(), runs, Check::Status);
+    assert_eq!(found.level, Level::Fail);
+    assert!(found.evidence.contains(&"not the same in each run: exit code 0, exit code 1".to_owned()), "{found:?}");
+}
+
+#[test]
+fn modes_are_compared_by_time_and_status() {
+    let hangs = |mode| run(mode, vec![process("app").stays()]);
+    let ends = |mode, status| app(mode, 5, status);
+    let zero = Status::Exited(0);
+    let cases = [
+        (ends(Mode::Pid1, zero), ends(Mode::Child, zero), Level::Pass),
+        (hangs(Mode::Pid1), hangs(Mode::Child), Level::Pass),
+        (hangs(Mode::Pid1), ends(Mode::Child, zero), Level::Warn),
+        (ends(Mode::Pid1, zero), hangs(Mode::Child), Level::Warn),
+        (ends(Mode::Pid1, Status::Exited(1)), ends(Mode::Child, zero), Level::Warn),
+        (ends(Mode::Pid1, Status::Exited(143)), ends(Mode::Child, DIED_OF_TERM), Level::Info),
+        (ends(Mode::Pid1, zero), not_told(Mode::Child, Outcome::NeverReady), Level::Skip),
+    ];
+    for (one, other, level) in cases {
+        let found = word(&order(), vec![one, other], Check::ModeDifference);
+        assert_eq!(found.level, level, "{found:?}");
+    }
+    assert_eq!(one(ends(Mode::Pid1, zero), Check::ModeDifference).level, Level::Skip);
+    let judged = super::super::judge(&order(), vec![ends(Mode::Child, zero)]);
+    assert_eq!(found(&judged[0], Check::ModeDifference), None);
+}
+
+#[test]
+fn the_slowest_repetition_is_held_against_the_time() {
+    let of = |times: &[u64]| {
+        let runs = times.iter().map(|after| app(Mode::Child, *after, Status::Exited(0))).collect();
+        word(&order(), runs, Check::GraceMargin)
+    };
+    assert_eq!(of(&[10, 20, 8_000]).level, Level::Pass);
+    let late = of(&[8_100, 30, 10]);
+    assert_eq!(late.level, Level::Warn);
+    assert_eq!(
+        late.evidence,
+        ["3 runs: median 0.030 s, p95 8.100 s, max 8.100 s", "the slowest took 81 % of 10.000 s"]
+    );
+    assert_eq!(one(run(Mode::Child, vec![process("app").stays()]), Check::GraceMargin).level, Level::Skip);
+}
+
+#[test]
+fn a_run_that_was_stopped_first_is_judged_for_itself() {
+    let stopped = |process| Run { stopped_first: true, ..run(Mode::Child, vec![process]) };
+    let good = || app(Mode::Child, 5, Status::Exited(0));
+    assert_eq!(one(good(), Check::Stopped).level, Level::Skip);
+    let ends = stopped(process("app").catches(Signal::TERM).ends(9, Status::Exited(0)));
+    assert_eq!(word(&order(), vec![good(), ends], Check::Stopped).level, Level::Pass);
+    let hangs = vec![good(), stopped(process("app").stays())];
+    assert_eq!(word(&order(), hangs.clone(), Check::Stopped).level, Level::Warn);
+    assert_eq!(word(&order(), hangs, Check::ExitsInGrace).level, Level::Pass);
+    let never = Run { stopped_first: true, ..not_told(Mode::Child, Outcome::NeverReady) };
+    assert_eq!(word(&order(), vec![good(), never], Check::Stopped).level, Level::Inconclusive);
+}
+
+#[test]
+fn an_end_by_another_is_no_end_in_time() {
+    let by_us = process("app").ends_by(20, Status::Signaled(Signal::KILL), EndedBy::Us);
+    assert_eq!(one(run(Mode::Child, vec![by_us]), Check::ExitsInGrace).level, Level::Fail);
+}

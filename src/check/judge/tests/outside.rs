@@ -1,0 +1,165 @@
+//! Reaction, sockets, starts, files, output, messages, and what the signal sets say.
+
+use supervise_init::core::{Signal, Status};
+use supervise_init::sys::SigSet;
+
+use super::super::super::finding::{Check, Finding, Level};
+use super::super::super::made_up::*;
+use super::super::super::record::{
+    Event, Facility, Files, Listener, Missing, Notify, Outcome, Process, Run, State, What,
+};
+use super::super::super::scenario::{Mode, Order, Ready};
+
+const ZERO: Status = Status::Exited(0);
+
+fn one(run: Run, check: Check) -> Finding {
+    word(&order(), vec![run], check)
+}
+
+/// It ends so long after the signal.
+fn app(after: u64) -> Run {
+    run(Mode::Child, vec![process("app").catches(Signal::TERM).ends(after, ZERO)])
+}
+
+fn hanging() -> Run {
+    run(Mode::Child, vec![process("app").catches(Signal::TERM).stays()])
+}
+
+#[test]
+fn signal_sets_are_a_hint_that_behaviour_overrules() {
+    let of = |mode, process: Process| one(run(mode, vec![process]), Check::Disposition).level;
+    assert_eq!(of(Mode::Pid1, process("app").catches(Signal::TERM).stays()), Level::Pass);
+    assert_eq!(of(Mode::Pid1, process("app").stays()), Level::Warn);
+    assert_eq!(of(Mode::Pid1, process("app").ends(5, ZERO)), Level::Info);
+    assert_eq!(of(Mode::Child, process("app").ends(5, DIED_OF_TERM)), Level::Info);
+    assert_eq!(of(Mode::Child, process("app").ignores(Signal::TERM).stays()), Level::Warn);
+    assert_eq!(of(Mode::Child, process("app").ignores(Signal::TERM).ends(5, ZERO)), Level::Info);
+    let mut by_signalfd = process("app").ends(5, ZERO);
+    by_signalfd.with_signals(|signals| signals.blocked = signals.blocked.with(Signal::TERM));
+    assert_eq!(of(Mode::Pid1, by_signalfd.clone()), Level::Info);
+    by_signalfd.with_signals(|signals| signals.by_signalfd = signals.by_signalfd.with(Signal::TERM));
+    assert_eq!(of(Mode::Pid1, by_signalfd), Level::Pass);
+    let mut waiting = process("tini -- app").ends(5, ZERO);
+    waiting.with_signals(|signals| signals.waits_for_signals = true);
+    assert_eq!(of(Mode::Pid1, waiting), Level::Pass);
+    let mut unseen = process("app").ends(5, ZERO);
+    unseen.signals = None;
+    assert_eq!(of(Mode::Pid1, unseen), Level::Skip);
+}
+
+#[test]
+fn the_reaction_is_the_first_thing_that_is_seen_to_happen() {
+    let first = |run| one(run, Check::Reaction).evidence[0].clone();
+    assert_eq!(first(app(7)), "0.007 s after SIGTERM: it ended");
+    let mut stopping = app(700);
+    let notified = What::Notified { text: "STOPPING=1".to_owned() };
+    stopping.events.insert(3, Event { at: SIGNAL_AT + milliseconds(3), what: notified });
+    assert_eq!(first(stopping), "0.003 s after SIGTERM: it notified STOPPING=1");
+    let dead = Process { state: State::Zombie, ..child(1, "worker").ends(1, ZERO) };
+    for over in [dead, child(1, "worker").cut_off(1)] {
+        let app = process("app").catches(Signal::TERM).ends(7, ZERO);
+        assert_eq!(first(run(Mode::Pid1, vec![app, over])), "0.007 s after SIGTERM: it ended");
+    }
+    let none = one(hanging(), Check::Reaction);
+    assert!(
+        none.level == Level::Info && none.evidence == ["none within 10.000 s"] && none.cure == "see S01",
+        "{none:?}"
+    );
+    assert_eq!(one(not_told(Mode::Child, Outcome::NeverReady), Check::Reaction).level, Level::Skip);
+}
+
+#[test]
+fn a_socket_that_is_open_to_the_end_of_a_long_stop_is_warned_of() {
+    let with = |mut run: Run, closed: Option<u64>| {
+        let closed_at = closed.map(|after| SIGNAL_AT + milliseconds(after));
+        run.listeners.push(Listener { address: "tcp 0.0.0.0:80".to_owned(), closed_at });
+        one(run, Check::Listener)
+    };
+    assert_eq!(one(app(2_000), Check::Listener).evidence, ["it listened to none"]);
+    assert_eq!(with(app(2_000), Some(1)).level, Level::Pass);
+    assert_eq!(with(app(900), None).level, Level::Pass);
+    let late = with(app(2_000), None);
+    assert!(
+        late.level == Level::Warn && late.cause.starts_with("tcp 0.0.0.0:80 took new connections for 2.000 s"),
+        "{late:?}"
+    );
+    assert_eq!(with(hanging(), None).level, Level::Info);
+    let mut unseen = app(5);
+    unseen.missing.push(Missing { facility: Facility::Sockets, why: "permission denied".to_owned() });
+    assert!(one(unseen, Check::Listener).cause.contains("permission denied"));
+    assert_eq!(one(not_told(Mode::Child, Outcome::NeverReady), Check::Listener).level, Level::Skip);
+}
+
+#[test]
+fn a_start_after_a_stop_has_to_become_ready() {
+    let failed = |outcome, line: &str| {
+        let mut again = Run { repetition: 2, ..not_told(Mode::Child, outcome) };
+        again.output.tail.push(line.to_owned());
+        again
+    };
+    let of = |runs| word(&order(), runs, Check::Restart);
+    assert_eq!(of(vec![app(5)]).level, Level::Skip);
+    assert_eq!(of(vec![app(5), app(6)]).level, Level::Pass);
+    let in_use = of(vec![app(5), failed(Outcome::EndedBefore(Status::Exited(1)), "bind: Address already in use")]);
+    assert_eq!(in_use.level, Level::Fail);
+    assert!(in_use.cause.contains("still in use") && in_use.evidence[1].contains("bind: "), "{in_use:?}");
+    let mut leaves = app(5);
+    leaves.files.left = Some(vec!["/run/app.pid".to_owned()]);
+    let stale = of(vec![leaves, failed(Outcome::NeverReady, "already running")]);
+    assert!(stale.level == Level::Fail && stale.cause.contains("left /run/app.pid"), "{stale:?}");
+    let plain = of(vec![app(5), failed(Outcome::NeverReady, "")]);
+    assert!(plain.cause.starts_with("it does not start again at once, after"), "{plain:?}");
+    assert_eq!(of(vec![failed(Outcome::NeverReady, ""), app(5)]).level, Level::Skip);
+}
+
+#[test]
+fn files_that_are_left_or_cut_off_are_warned_of() {
+    let with = |files| one(Run { files, ..app(5) }, Check::Files);
+    assert_eq!(with(Files::default()).level, Level::Skip);
+    let some = |path: &str| Some(vec![path.to_owned()]);
+    assert_eq!(with(Files { left: Some(Vec::new()), open_when_killed: Some(Vec::new()) }).level, Level::Pass);
+    let left = with(Files { left: some("/run/app.pid"), open_when_killed: None });
+    assert!(left.level == Level::Warn && left.cause.contains("/run/app.pid"), "{left:?}");
+    let open = with(Files { left: None, open_when_killed: some("/data/db") });
+    assert!(open.level == Level::Warn && open.cause == "/data/db may be half written", "{open:?}");
+}
+
+#[test]
+fn output_that_is_held_open_is_told_with_who_holds_it() {
+    let with = |after: Option<u64>| {
+        let mut run = run(Mode::Child, vec![process("app").ends(5, ZERO), child(1, "logger").stays()]);
+        run.output.closed_at = after.map(|after| SIGNAL_AT + milliseconds(after));
+        one(run, Check::Output)
+    };
+    let open = with(None);
+    assert!(open.level == Level::Fail && open.evidence[0].contains("pid 101 (`logger`)"), "{open:?}");
+    assert_eq!(with(Some(2_000)).level, Level::Warn);
+    assert_eq!(with(Some(6)).level, Level::Pass);
+    let mut cut = app(5);
+    cut.output.ends_with_newline = Some(false);
+    assert_eq!(one(cut, Check::Output).level, Level::Info);
+    assert_eq!(one(hanging(), Check::Output).level, Level::Skip);
+}
+
+#[test]
+fn sd_notify_is_judged_where_it_is_used() {
+    let with = |order: &Order, notify| word(order, vec![Run { notify, ..app(5) }], Check::SdNotify);
+    let used = Notify { is_used: true, ..Notify::default() };
+    assert_eq!(with(&order(), Notify::default()).level, Level::Skip);
+    assert_eq!(with(&order(), used.clone()).level, Level::Fail);
+    assert_eq!(with(&Order { ready: Ready::SdNotify, ..order() }, Notify::default()).level, Level::Fail);
+    let ready = Notify { ready_at: Some(milliseconds(5)), ..used };
+    assert_eq!(with(&order(), ready.clone()).level, Level::Info);
+    let stopping = Notify { stopping_at: Some(milliseconds(1_001)), ..ready };
+    assert_eq!(with(&order(), stopping).level, Level::Pass);
+}
+
+#[test]
+fn what_we_inherited_is_told() {
+    let mut background = app(5);
+    assert_eq!(one(background.clone(), Check::Inherited).level, Level::Pass);
+    background.inherited.ignored = SigSet::NONE.with(Signal::INT).with(Signal::QUIT);
+    let found = one(background, Check::Inherited);
+    assert_eq!(found.level, Level::Info);
+    assert!(found.evidence[0].contains("with SIGINT and SIGQUIT ignored"), "{found:?}");
+}

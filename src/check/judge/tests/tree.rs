@@ -1,0 +1,244 @@
+//! What is beside the command.
+
+use supervise_init::core::{Signal, Status};
+
+use super::super::super::finding::{Check, Finding, Level};
+use super::super::super::made_up::*;
+use super::super::super::record::{EndedBy, Facility, Missing, Orphan, Outcome, Process, Run, State};
+use super::super::super::scenario::{Mode, Order, Target};
+
+const ZERO: Status = Status::Exited(0);
+
+fn one(mode: Mode, processes: Vec<Process>, check: Check) -> Finding {
+    word(&order(), vec![run(mode, processes)], check)
+}
+
+fn left(mode: Mode, main: Process, other: Process) -> Finding {
+    one(mode, vec![main, other], Check::TreeGone)
+}
+
+#[track_caller]
+fn fails(found: &Finding, cause: &str, cure: &str) {
+    assert_eq!(found.level, Level::Fail, "{found:?}");
+    assert!(found.cause.contains(cause), "cause {:?} has no {cause:?}", found.cause);
+    assert!(found.cure.contains(cure), "cure {:?} has no {cure:?}", found.cure);
+}
+
+#[test]
+fn a_command_alone_or_with_what_ended_with_it_leaves_nothing() {
+    let app = || process("app").catches(Signal::TERM).ends(500, ZERO);
+    assert_eq!(one(Mode::Child, vec![app()], Check::TreeGone).evidence, ["it is one process"]);
+    for after in [10, 500, 600] {
+        let found = left(Mode::Child, app(), child(1, "worker").ends(after, ZERO));
+        assert_eq!(found.level, Level::Pass, "{found:?}");
+    }
+    assert_eq!(left(Mode::Child, process("app").stays(), child(1, "worker").stays()).level, Level::Skip);
+}
+
+#[test]
+fn a_zombie_does_not_live_on() {
+    let zombie = Process { state: State::Zombie, ..child(1, "worker") };
+    assert_eq!(left(Mode::Child, process("app").ends(5, ZERO), zombie).level, Level::Pass);
+}
+
+#[test]
+fn what_ends_later_is_warned_of_unless_an_init_waits_for_it() {
+    let with =
+        |mode| left(mode, process("app").catches(Signal::TERM).ends(5, ZERO), child(1, "worker").ends(900, ZERO));
+    let late = with(Mode::Child);
+    assert_eq!(late.level, Level::Warn);
+    assert!(late.cause.contains("killed 0.895 s before its own end"), "{late:?}");
+    assert_eq!(with(Mode::Init).level, Level::Pass);
+    let killed = child(1, "worker").ends(5_000, Status::Signaled(Signal::KILL));
+    fails(&left(Mode::Init, process("app").ends(5, ZERO), killed), "pid 101 (`worker`)", "");
+}
+
+#[test]
+fn a_shell_that_the_signal_ends_alone_is_told_from_one_with_a_trap() {
+    let sleep = || child(1, "sleep 300").stays();
+    let shell = process("sh -c sleep 300; true").ends(1, DIED_OF_TERM);
+    let found = left(Mode::Child, shell, sleep());
+    fails(
+        &found,
+        "SIGTERM ended the shell pid 100 (`sh -c sleep 300; true`) alone, and it left pid 101 (`sleep 300`), which never got SIGTERM",
+        "`exec sleep 300`",
+    );
+    let trap = process("bash run.sh").catches(Signal::TERM).ends(3, ZERO);
+    fails(&left(Mode::Child, trap, sleep()), "ended without waiting for", "wait (`wait`) before it exits");
+}
+
+#[test]
+fn the_kernels_kill_is_told_with_what_it_cut_off() {
+    let npm = process("npm start").catches(Signal::TERM).ends(520, Status::Exited(1));
+    let node = child(1, "node server.js").catches(Signal::TERM).cut_off(521);
+    let found = left(Mode::Pid1, npm, node);
+    fails(
+        &found,
+        "pid 100 (`npm start`) ended before pid 101 (`node server.js`), which has a handler for SIGTERM of its own, and was killed before that was done",
+        "start `node server.js` itself",
+    );
+    assert!(
+        found.evidence.iter().any(|line| line.starts_with("killed by the kernel when process 1 ended")),
+        "{found:?}"
+    );
+}
+
+#[test]
+fn known_programs_in_front_have_their_own_cure() {
+    let daemon = || Process { session: 101, parent: 1, ..child(1, "rsyslogd") };
+    let tini = |other| left(Mode::Pid1, process("/usr/bin/tini -- app").ends(5, ZERO), other);
+    fails(&tini(daemon().cut_off(6)), "tini ends as soon as its own child has", "supervise -- COMMAND");
+    let supervisord = process("/usr/bin/python3 /usr/bin/supervisord -n").ends(5, ZERO);
+    let supervisord = Process { comm: "supervisord".to_owned(), ..supervisord };
+    fails(&left(Mode::Child, supervisord, child(1, "sleep 300").stays()), "left pid 101", "stopasgroup=true");
+    let other = process("app").catches(Signal::TERM);
+    fails(
+        &left(Mode::Child, other.clone().ends(5, ZERO), daemon().stays()),
+        "a daemon in a session of its own",
+        "foreground",
+    );
+    let ignoring = child(1, "worker").ignores(Signal::TERM).stays();
+    fails(&left(Mode::Child, other.ends(5, ZERO), ignoring), "which ignores SIGTERM", "pass SIGTERM on");
+}
+
+#[test]
+fn with_the_whole_tree_told_nobody_has_not_heard() {
+    let order = Order { target: Target::Tree, ..order() };
+    let runs = vec![run(Mode::Child, vec![process("sh -c x").ends(1, DIED_OF_TERM), child(1, "x").stays()])];
+    let found = word(&order, runs.clone(), Check::TreeGone);
+    assert!(found.cause.contains("which lived on"), "{found:?}");
+    assert_eq!(word(&order, runs.clone(), Check::Forwarded).level, Level::Skip);
+    assert_eq!(word(&Order { target: Target::Group, ..order }, runs, Check::Forwarded).level, Level::Skip);
+}
+
+#[test]
+fn ends_of_workers_are_warned_of_where_they_are_no_answers_to_a_signal() {
+    let with = |status| {
+        one(
+            Mode::Child,
+            vec![process("app").ends(50, ZERO), child(1, "worker").ends(20, status)],
+            Check::ChildrenStatus,
+        )
+    };
+    for status in [ZERO, DIED_OF_TERM, Status::Exited(143), Status::Signaled(Signal::QUIT), Status::Exited(130)] {
+        assert_eq!(with(status).level, Level::Pass, "{status:?}");
+    }
+    for status in [Status::Exited(1), Status::Signaled(Signal::KILL), Status::Signaled(Signal::PIPE)] {
+        let found = with(status);
+        assert!(found.level == Level::Warn && found.cause.contains("pid 101 (`worker`)"), "{found:?}");
+    }
+    assert_eq!(one(Mode::Child, vec![process("app").ends(50, ZERO)], Check::ChildrenStatus).level, Level::Pass);
+    // S06 tells of that.
+    let cut_off = vec![process("app").ends(50, ZERO), child(1, "worker").cut_off(51)];
+    assert_eq!(one(Mode::Pid1, cut_off, Check::ChildrenStatus).level, Level::Pass);
+}
+
+#[test]
+fn many_bad_ends_are_counted() {
+    let mut processes = vec![process("app").ends(50, ZERO)];
+    processes.extend((1..=20).map(|number| child(number, "worker").ends(20, Status::Exited(1))));
+    let found = one(Mode::Child, processes, Check::ChildrenStatus);
+    assert_eq!((found.evidence.len(), found.evidence.last().map(String::as_str)), (9, Some("and 12 more")));
+}
+
+#[test]
+fn statuses_that_the_kernel_does_not_tell_are_skipped() {
+    let mut unknown = run(Mode::Child, vec![process("app").ends(50, ZERO), child(1, "worker").ends(20, ZERO)]);
+    unknown.processes[1].ended.as_mut().expect("it has ended").status = None;
+    let found = word(&order(), vec![unknown.clone()], Check::ChildrenStatus);
+    assert_eq!(found.level, Level::Info);
+    unknown.missing.push(Missing { facility: Facility::GrandchildStatus, why: "Linux 6.1".to_owned() });
+    let found = word(&order(), vec![unknown], Check::ChildrenStatus);
+    assert!(found.level == Level::Skip && found.cause.contains("Linux 6.1"), "{found:?}");
+}
+
+#[test]
+fn a_signal_that_stops_at_the_command_is_told_and_one_that_goes_on_is_not() {
+    let stays = one(
+        Mode::Child,
+        vec![process("sh -c x").catches(Signal::TERM).stays(), child(1, "x").stays()],
+        Check::Forwarded,
+    );
+    assert!(stays.level == Level::Info && stays.cure.contains("exec"), "{stays:?}");
+    let wrapper = one(
+        Mode::Child,
+        vec![process("wrap x").catches(Signal::TERM).stays(), child(1, "x").stays()],
+        Check::Forwarded,
+    );
+    assert!(wrapper.cure.contains("see that `wrap x` passes SIGTERM on"), "{wrapper:?}");
+    let passed =
+        one(Mode::Child, vec![process("tini -- x").ends(21, ZERO), child(1, "x").ends(20, ZERO)], Check::Forwarded);
+    assert_eq!(passed.level, Level::Pass);
+    // It was not the signal that ended it.
+    let cut_off = one(Mode::Pid1, vec![process("tini -- x").ends(5, ZERO), child(1, "x").cut_off(6)], Check::Forwarded);
+    assert_eq!(cut_off.level, Level::Info);
+    assert_eq!(one(Mode::Child, vec![process("x").ends(5, ZERO)], Check::Forwarded).level, Level::Pass);
+    let npm =
+        vec![process("npm start").ends(40, ZERO), child(1, "sh -c x").ends(2, DIED_OF_TERM), child(2, "x").stays()];
+    let half = one(Mode::Child, npm, Check::Forwarded);
+    assert!(half.level == Level::Info && half.cause.contains("not to have reached pid 102 (`x`)"), "{half:?}");
+}
+
+fn dead(number: i32) -> Process {
+    Process { state: State::Zombie, first_seen_at: milliseconds(0), ..child(number, "worker") }
+}
+
+#[test]
+fn zombies_are_warned_of_and_many_fail() {
+    let main = || process("app").catches(Signal::TERM).ends(4_100, ZERO);
+    let with = |count| {
+        let mut processes = vec![main()];
+        processes.extend((1..=count).map(dead));
+        one(Mode::Pid1, processes, Check::Zombies)
+    };
+    assert_eq!(with(0).level, Level::Pass);
+    let few = with(9);
+    assert!(few.level == Level::Warn && few.cause.starts_with("pid 100 (`app`) does not wait"), "{few:?}");
+    assert_eq!(with(10).level, Level::Fail);
+    // It has just ended, and would have been waited for.
+    let fresh = Process { state: State::Zombie, ..child(1, "worker").ends(3_500, ZERO) };
+    assert_eq!(one(Mode::Pid1, vec![main(), fresh], Check::Zombies).level, Level::Pass);
+}
+
+#[test]
+fn zombies_at_the_end_of_the_time_count_too() {
+    let mut zombie = child(1, "worker").stays().at_deadline(|seen| seen.state = State::Zombie);
+    zombie.ended = None;
+    assert_eq!(one(Mode::Child, vec![process("app").stays(), zombie], Check::Zombies).level, Level::Warn);
+}
+
+#[test]
+fn an_orphan_that_nobody_reaps_is_warned_of() {
+    let with = |orphan| {
+        let app = run(Mode::Pid1, vec![process("app").ends(5, ZERO)]);
+        word(&order(), vec![Run { injected_orphan: Some(orphan), ..app }], Check::Zombies)
+    };
+    let kept = with(Orphan::NotReaped);
+    assert!(kept.level == Level::Warn && kept.cause.contains("does not reap orphans"), "{kept:?}");
+    assert_eq!(with(Orphan::ReapedAfter(milliseconds(3))).level, Level::Pass);
+}
+
+#[test]
+fn a_shell_in_front_is_warned_of_unless_its_trap_does_all() {
+    let below = || child(1, "app").ends(20, ZERO);
+    let check = |processes| one(Mode::Child, processes, Check::ExecForm);
+    assert_eq!(check(vec![process("app").ends(5, ZERO)]).level, Level::Pass);
+    assert_eq!(check(vec![process("sh loop.sh").ends(5, DIED_OF_TERM)]).level, Level::Pass);
+    let plain = check(vec![process("sh -c app; x").ends(5, DIED_OF_TERM), child(1, "app").stays()]);
+    assert!(plain.level == Level::Warn && plain.cure.contains("`exec app`"), "{plain:?}");
+    let good = process("sh run.sh").catches(Signal::TERM).ends(21, ZERO);
+    assert_eq!(check(vec![good.clone(), below()]).level, Level::Info);
+    assert_eq!(check(vec![good, child(1, "app").stays()]).level, Level::Warn);
+}
+
+#[test]
+fn nothing_is_said_of_what_was_not_told() {
+    let checks =
+        [Check::TreeGone, Check::ChildrenStatus, Check::Forwarded, Check::Zombies, Check::ExecForm, Check::Disposition];
+    for check in checks {
+        let found = word(&order(), vec![not_told(Mode::Pid1, Outcome::NeverReady)], check);
+        assert!(found.level == Level::Skip && !found.cause.is_empty(), "{found:?}");
+    }
+    let by_us = process("app").ends_by(5, ZERO, EndedBy::Us);
+    assert_eq!(one(Mode::Pid1, vec![by_us], Check::TreeGone).level, Level::Skip);
+}

@@ -1,0 +1,176 @@
+//! The reasons why a command has not ended, each told from the others.
+
+use supervise_init::core::{Signal, Status};
+
+use super::super::super::finding::{Check, Level};
+use super::super::super::made_up::*;
+use super::super::super::record::{Event, Process, Run, State, What};
+use super::super::super::scenario::{Mode, Order};
+
+/// Cause and cure of S01, which must have failed, of the first of these runs.
+fn why(runs: Vec<Run>) -> (String, String) {
+    let word = word(&order(), runs, Check::ExitsInGrace);
+    assert_eq!(word.level, Level::Fail, "{word:?}");
+    (word.cause, word.cure)
+}
+
+fn of(mode: Mode, processes: Vec<Process>) -> (String, String) {
+    why(vec![run(mode, processes)])
+}
+
+#[track_caller]
+fn says(told: &(String, String), cause: &str, cure: &str) {
+    assert!(told.0.contains(cause), "cause {:?} has no {cause:?}", told.0);
+    assert!(told.1.contains(cure), "cure {:?} has no {cure:?}", told.1);
+}
+
+#[test]
+fn process_1_without_a_handler_gets_nothing() {
+    let told = of(Mode::Pid1, vec![process("sleep 100").stays()]);
+    says(
+        &told,
+        "pid 100 (`sleep 100`) is process 1 and has no handler for SIGTERM, so the kernel drops it",
+        "supervise -- sleep 100",
+    );
+}
+
+#[test]
+fn a_shell_as_process_1_keeps_the_signal_from_its_program() {
+    let told = of(Mode::Pid1, vec![process("sh -c sleep 300").stays(), child(1, "sleep 300").stays()]);
+    says(
+        &told,
+        "and pid 101 (`sleep 300`) never gets it",
+        "`exec sleep 300`, or the JSON form of CMD), or the shell under an init that tells all: supervise --kill-mode tree -- COMMAND",
+    );
+}
+
+#[test]
+fn a_trap_waits_for_the_command_in_the_foreground() {
+    let shell = process("bash run.sh").catches(Signal::TERM).stays();
+    let told = of(Mode::Child, vec![shell.clone(), child(1, "sleep 60").stays()]);
+    says(&told, "only when the command in its foreground has ended: pid 101 (`sleep 60`)", "`wait` for it");
+    // What is in the background ignores SIGINT, and `wait` lets the trap run.
+    let told = of(Mode::Child, vec![shell.clone(), child(1, "sleep 60").ignores(Signal::INT).stays()]);
+    says(&told, "has a trap for SIGTERM, and goes on", "and exit");
+    // What it has started since shows that the trap has run.
+    let newer = Process { first_seen_at: SIGNAL_AT + milliseconds(9_500), ..child(1, "sleep 1").stays() };
+    says(&of(Mode::Child, vec![shell, newer]), "has a trap for SIGTERM, and goes on", "and exit");
+}
+
+#[test]
+fn a_handler_that_raises_the_signal_again_is_known_by_its_death_as_a_child() {
+    let as_process_1 = || run(Mode::Pid1, vec![process("node server.js").catches(Signal::TERM).stays()]);
+    let as_a_child = |status| run(Mode::Child, vec![process("node server.js").catches(Signal::TERM).ends(5, status)]);
+    let told = why(vec![as_process_1(), as_a_child(DIED_OF_TERM)]);
+    says(&told, "only raises SIGTERM again", "supervise -- node server.js");
+    let told = why(vec![as_process_1(), as_a_child(Status::Exited(0))]);
+    says(&told, "nothing was seen to come of it", "never blocked");
+    let told = why(vec![as_process_1()]);
+    says(&told, "nothing was seen to come of it", "never blocked");
+}
+
+#[test]
+fn another_signal_is_advised_where_that_is_handled_or_has_worked() {
+    let python = || process("python3 -m http.server").catches(Signal::INT);
+    let told = of(Mode::Pid1, vec![python().stays()]);
+    says(&told, "has no handler for SIGTERM", "it handles SIGINT: stop it by that (STOPSIGNAL SIGINT");
+    let mut by_int = run(Mode::Pid1, vec![python().ends(20, Status::Exited(0))]);
+    by_int.scenario.signal = Signal::INT;
+    let told = why(vec![run(Mode::Pid1, vec![python().stays()]), by_int]);
+    says(
+        &told,
+        "has no handler for SIGTERM",
+        "stop it by SIGINT (STOPSIGNAL SIGINT, supervise --stop-signal SIGINT), which ended it in 0.020 s",
+    );
+}
+
+#[test]
+fn a_signal_that_is_ignored_or_blocked_is_told_so() {
+    let told = of(Mode::Child, vec![process("app").ignores(Signal::TERM).stays()]);
+    says(&told, "ignores SIGTERM", "install a handler");
+    let mut blocks = process("app").stays().at_deadline(|seen| seen.is_pending = true);
+    blocks.with_signals(|signals| signals.blocked = signals.blocked.with(Signal::TERM));
+    says(&of(Mode::Child, vec![blocks.clone()]), "blocks SIGTERM in every thread", "unblock SIGTERM");
+    blocks.with_signals(|signals| signals.by_signalfd = signals.by_signalfd.with(Signal::TERM));
+    says(&of(Mode::Child, vec![blocks]), "has a signalfd for SIGTERM and never read it", "event loop free");
+    let pending = process("app").catches(Signal::TERM).stays().at_deadline(|seen| seen.is_pending = true);
+    says(&of(Mode::Child, vec![pending]), "is still pending", "keeps it from running");
+}
+
+#[test]
+fn what_cannot_act_is_told_before_all_else() {
+    for (state, cause) in [(State::Stopped, "state T"), (State::Stuck, "state D"), (State::Zombie, "first thread")] {
+        let process = process("sleep 100").stays().at_deadline(|seen| seen.state = state);
+        says(&of(Mode::Pid1, vec![process]), cause, "");
+    }
+}
+
+#[test]
+fn a_busy_program_is_told_from_one_that_waits() {
+    let app = || process("redis-server").catches(Signal::TERM).stays();
+    let busy = app().at_deadline(|seen| seen.busy = milliseconds(9_800));
+    says(&of(Mode::Child, vec![busy]), "is busy, with 9.800 s of processor time", "another thread");
+    let idle = app().at_deadline(|seen| seen.busy = milliseconds(200));
+    says(&of(Mode::Child, vec![idle]), "nothing was seen to come of it", "");
+}
+
+#[test]
+fn a_stop_that_takes_too_long_is_told_from_none() {
+    let mut slow = run(Mode::Child, vec![process("uvicorn app").catches(Signal::TERM).stays()]);
+    let closed = What::Closed { address: "tcp 127.0.0.1:80".to_owned() };
+    slow.events.push(Event { at: SIGNAL_AT + milliseconds(2), what: closed });
+    says(&why(vec![slow]), "began to stop (it closed tcp 127.0.0.1:80, 0.002 s after SIGTERM)", "bound how long");
+}
+
+#[test]
+fn what_a_program_writes_all_the_time_is_no_reaction() {
+    let mut chatty = run(Mode::Child, vec![process("app").catches(Signal::TERM).stays()]);
+    let wrote = |at| Event { at, what: What::Wrote { bytes: 5, line: "tick".to_owned() } };
+    chatty.events.push(wrote(SIGNAL_AT + milliseconds(5)));
+    says(&why(vec![chatty.clone()]), "began to stop (it wrote \"tick\"", "");
+    chatty.events.extend([600, 700, 800].map(|at| wrote(milliseconds(at))));
+    says(&why(vec![chatty]), "nothing was seen to come of it", "");
+}
+
+#[test]
+fn the_child_that_a_wrapper_waits_for_is_named_with_what_it_heard() {
+    let with = |child| of(Mode::Child, vec![process("npm start").catches(Signal::TERM).stays(), child]);
+    let node = || child(1, "node server.js").stays();
+    says(&with(node()), "node server.js`), which never got SIGTERM", "--kill-mode tree -- npm start");
+    says(&with(node().ignores(Signal::TERM)), "which ignores SIGTERM", "let `node server.js` handle SIGTERM");
+    says(&with(node().at_deadline(|seen| seen.state = State::Stopped)), "which is stopped", "stop `node server.js`");
+    says(&with(node().catches(Signal::TERM)), "either it did not get SIGTERM, or it is still at work", "reaches");
+}
+
+#[test]
+fn an_init_that_waits_for_signals_is_no_process_1_without_a_handler() {
+    let mut tini = process("tini -- app").stays();
+    tini.with_signals(|signals| signals.waits_for_signals = true);
+    let told = of(Mode::Pid1, vec![tini, child(1, "app").ignores(Signal::TERM).stays()]);
+    says(&told, "waits for its child pid 101 (`app`), which ignores SIGTERM", "let `app` handle");
+}
+
+#[test]
+fn a_program_with_a_meaning_of_its_own_for_the_signal_is_known() {
+    let told = of(Mode::Child, vec![process("postgres -D /data").catches(Signal::TERM).stays()]);
+    says(&told, "smart shutdown", "STOPSIGNAL SIGINT");
+    let stopped = process("postgres").stays().at_deadline(|seen| seen.state = State::Stopped);
+    says(&of(Mode::Child, vec![stopped]), "state T", "");
+}
+
+#[test]
+fn what_was_not_seen_is_not_guessed() {
+    let mut unseen = process("app").stays();
+    unseen.signals = None;
+    says(&of(Mode::Pid1, vec![unseen]), "could not be seen", "as root");
+    says(&of(Mode::Child, vec![process("app").stays()]), "should end it by its default action", "");
+}
+
+#[test]
+fn the_worst_repetition_is_the_one_that_is_explained() {
+    let good = run(Mode::Child, vec![process("app").catches(Signal::TERM).ends(10, Status::Exited(0))]);
+    let bad = run(Mode::Child, vec![process("app").ignores(Signal::TERM).stays()]);
+    let word = word(&Order { repeat: 3, ..order() }, vec![good.clone(), bad, good], Check::ExitsInGrace);
+    assert!(word.cause.contains("ignores SIGTERM"), "{word:?}");
+    assert!(word.evidence.contains(&"1 of 3 had not ended 10.000 s after SIGTERM".to_owned()), "{word:?}");
+}

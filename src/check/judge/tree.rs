@@ -1,0 +1,395 @@
+//! The processes beside the command: what is left of them, how they ended, whether they were told, whether they are reaped.
+
+use std::time::Duration;
+
+use supervise_init::core::{Signal, Status};
+
+use super::super::record::{Ended, EndedBy, Facility, Orphan, Outcome, Process, Run, State};
+use super::super::scenario::{Mode, Target};
+use super::handling::{Handling, handling};
+use super::scene::{Scene, killed_at, lived_at, main, missing, others, survivors, took};
+use super::words::{Name, called, count, ended_with, names, seconds, typed};
+use super::{Level, Word};
+
+/// What ends this soon after main was told at the same time as main.
+const AT_ONCE: Duration = Duration::from_millis(100);
+
+/// What of a run outlived main.
+struct Left<'a> {
+    /// Killed by us, or alive for good.
+    alive: Vec<&'a Process>,
+    /// Killed by the kernel, because process 1 ended.
+    cut_off: Vec<&'a Process>,
+    /// Ended by itself, later than main by this much.
+    later: Vec<(&'a Process, Duration)>,
+}
+
+impl Left<'_> {
+    fn of(run: &Run) -> Left<'_> {
+        let mut left = Left { alive: Vec::new(), cut_off: Vec::new(), later: Vec::new() };
+        for (process, lived) in survivors(run) {
+            match lived {
+                None => left.alive.push(process),
+                // Told to end by us as its init, it was not done in the time for that.
+                Some(_) if run.scenario.mode == Mode::Init && is_killed(process) => left.alive.push(process),
+                Some(lived) if lived > AT_ONCE => left.later.push((process, lived)),
+                Some(_) => {}
+            }
+        }
+        let is_cut_off = |process: &&Process| process.ended.is_some_and(|ended| ended.by == EndedBy::Kernel);
+        left.cut_off = others(run).filter(is_cut_off).collect();
+        left
+    }
+
+    fn badness(&self) -> (usize, usize) {
+        (self.alive.len() + self.cut_off.len(), self.later.len())
+    }
+}
+
+fn is_killed(process: &Process) -> bool {
+    process.ended.and_then(|ended| ended.status) == Some(Status::Signaled(Signal::KILL))
+}
+
+/// S06.
+pub(super) fn gone(scene: &Scene<'_>) -> Option<Word> {
+    let all: Vec<(&Run, Left<'_>)> = scene.ended().map(|run| (run, Left::of(run))).collect();
+    // The worst; of those the first.
+    let Some((run, left)) = all.iter().rev().max_by_key(|(_, left)| left.badness()) else {
+        return Some(Word::skip("the command did not end by itself, so it has left nothing yet"));
+    };
+    let main = main(run)?;
+    let took = took(run)?;
+    let ended = ended_with(main.ended.and_then(|ended| ended.status));
+    let mut evidence = vec![format!("{} {ended}, {} after {}", Name(main), seconds(took), scene.signal)];
+    if !left.alive.is_empty() {
+        let lived = killed_at(run).zip(main.ended).map(|(at, ended)| at.saturating_sub(ended.at));
+        let how = lived.map_or_else(String::new, |lived| format!("alive {} after it, ", seconds(lived)));
+        evidence.push(format!("{how}until killed: {}", names(&left.alive)));
+    }
+    if !left.cut_off.is_empty() {
+        evidence.push(format!("killed by the kernel when process 1 ended: {}", names(&left.cut_off)));
+    }
+    evidence.extend(
+        left.later
+            .iter()
+            .take(4)
+            .map(|(process, lived)| format!("{} ended {} after it", Name(process), seconds(*lived))),
+    );
+    let first = left.alive.first().or(left.cut_off.first()).copied();
+    Some(match (first, left.later.first()) {
+        (Some(process), _) => {
+            let (cause, cure) = left_behind(scene, main, process, !left.alive.is_empty());
+            Word::new(Level::Fail, evidence).because(cause, cure)
+        }
+        // That is what an init is for.
+        (None, Some(_)) if scene.mode == Mode::Init => Word::pass(evidence),
+        (None, Some((process, lived))) => Word::new(Level::Warn, evidence).because(
+            format!(
+                "{} ended before {}, which as part of a container would have been killed {} before its own end",
+                Name(main),
+                Name(process),
+                seconds(*lived)
+            ),
+            format!(
+                "let `{}` wait for what it started, or start it under an init that waits: supervise -- COMMAND",
+                called(main)
+            ),
+        ),
+        (None, None) => {
+            match others(run).filter(|process| lived_at(process, run.signal_at.unwrap_or_default())).count() {
+                0 => Word::pass(vec!["it is one process".to_owned()]),
+                more => {
+                    Word::pass(vec![format!("{} beside it, all gone with it", count(more, "process", "processes"))])
+                }
+            }
+        }
+    })
+}
+
+/// Inits that end as soon as their child has.
+const INITS: [&str; 5] = ["tini", "tini-static", "docker-init", "dumb-init", "catatonit"];
+
+/// Programs that start another one and stay in front of it.
+const WRAPPERS: [&str; 9] = ["npm", "npx", "yarn", "pnpm", "su", "sudo", "runuser", "gosu", "script"];
+
+/// Why `process` was left by main, and what to change.
+fn left_behind(scene: &Scene<'_>, main: &Process, process: &Process, is_alive: bool) -> (String, String) {
+    let signal = scene.signal;
+    let found = handling(process, signal);
+    let fate = match (is_alive, found) {
+        // It would have ended it.
+        (true, Some(Handling::Default)) if scene.order.target != Target::Tree => format!("which never got {signal}"),
+        (true, Some(Handling::Ignored)) => format!("which ignores {signal}"),
+        (true, _) => "which lived on".to_owned(),
+        (false, Some(found)) if found.is_taken() => {
+            format!("which has a handler for {signal} of its own, and was killed before that was done")
+        }
+        (false, _) => "which the kernel then killed".to_owned(),
+    };
+    let (main_name, name) = (Name(main), Name(process));
+    if main.is_shell && !handling(main, signal).is_some_and(|found| found.is_taken()) {
+        return (
+            format!("{signal} ended the shell {main_name} alone, and it left {name}, {fate}"),
+            format!(
+                "start the program in the shell's place (`exec {}`, or the JSON form of CMD), or under an init that tells \
+                 and waits for all: supervise -- {}",
+                typed(process, "..."),
+                typed(main, "COMMAND")
+            ),
+        );
+    }
+    if main.is_shell {
+        return (
+            format!("the shell {main_name} ended without waiting for {name}, {fate}"),
+            "let its trap pass the signal on (kill) and wait (`wait`) before it exits".to_owned(),
+        );
+    }
+    if is_one_of(main, &INITS) {
+        return (
+            format!("{} ends as soon as its own child has, and does not wait for {name}, {fate}", main.comm),
+            "use an init that waits for all that is left: supervise -- COMMAND".to_owned(),
+        );
+    }
+    if is_wrapper(main) {
+        return (
+            format!("{main_name} ended before {name}, {fate}"),
+            format!(
+                "start `{}` itself, or tell and wait for all: supervise --kill-mode tree -- COMMAND",
+                called(process)
+            ),
+        );
+    }
+    if main.comm == "supervisord" {
+        return (
+            format!("{main_name} ended and left {name}, {fate}"),
+            "set stopasgroup=true and killasgroup=true for that program, or let its command begin with exec".to_owned(),
+        );
+    }
+    if process.session != main.session {
+        return (
+            format!("{main_name} did not end {name}, a daemon in a session of its own, {fate}"),
+            "start it in the foreground, or under an init that tells and waits for all: supervise -- COMMAND"
+                .to_owned(),
+        );
+    }
+    (
+        format!("{main_name} ended without waiting for {name}, {fate}"),
+        format!(
+            "let `{}` pass {signal} on and wait for what it started, or start it under an init that does: supervise -- \
+             COMMAND",
+            called(main)
+        ),
+    )
+}
+
+/// Whether it is a program that stays in front of another one.
+pub(super) fn is_wrapper(process: &Process) -> bool {
+    is_one_of(process, &WRAPPERS)
+}
+
+fn is_one_of(process: &Process, programs: &[&str]) -> bool {
+    programs.contains(&process.comm.as_str()) || programs.iter().any(|program| starts_with(process, program))
+}
+
+/// Whether one of the first two words of the process is this program: scripts of node have `node` as their name.
+fn starts_with(process: &Process, program: &str) -> bool {
+    process.words.split(' ').take(2).any(|word| word.rsplit('/').next() == Some(program))
+}
+
+/// S07.
+pub(super) fn children_status(scene: &Scene<'_>) -> Option<Word> {
+    if scene.told().next().is_none() {
+        return Some(Word::skip("no run was told to stop"));
+    }
+    let signal = scene.signal;
+    let mut bad = Vec::new();
+    let (mut ended, mut unknown) = (0_usize, 0_usize);
+    for run in scene.told() {
+        let signal_at = run.signal_at.unwrap_or_default();
+        for process in others(run) {
+            let Some(end) = process.ended.filter(|end| end.at >= signal_at && end.by != EndedBy::Us) else { continue };
+            ended += 1;
+            match end.status {
+                None => unknown += 1,
+                // S06 tells of those.
+                Some(_) if end.by == EndedBy::Kernel => {}
+                Some(status) if scene.is_good(status) || is_told_to_end(status, signal) => {}
+                Some(status) => bad.push(format!("{} {}", Name(process), ended_with(Some(status)))),
+            }
+        }
+    }
+    if let Some(first) = bad.first().cloned() {
+        let more = bad.len().saturating_sub(8);
+        bad.truncate(8);
+        bad.extend((more > 0).then(|| format!("and {more} more")));
+        let cause = format!("not all that it started ended well: {first}");
+        return Some(
+            Word::new(Level::Warn, bad).because(cause, "see why that one was not able to end by itself, with 0"),
+        );
+    }
+    let why = scene.told().find_map(|run| missing(run, Facility::GrandchildStatus));
+    Some(match (unknown, why) {
+        (1.., Some(why)) => Word::skip(format!("the statuses of {unknown} cannot be known: {why}")),
+        (1.., None) => {
+            Word::info(vec![format!("{ended} ended, of which {unknown} with a status that nobody could tell")])
+        }
+        (0, _) => Word::pass(vec![match ended {
+            0 => "no other process ended during the stop".to_owned(),
+            _ => format!("{} ended by themselves, or as they were told", count(ended, "process", "processes")),
+        }]),
+    })
+}
+
+/// Whether that is how a worker ends whose master, or whom we, told to.
+fn is_told_to_end(status: Status, signal: Signal) -> bool {
+    let asks = |asked: Signal| status == Status::Signaled(asked) || status == Status::Exited(128 + asked.number());
+    [signal, Signal::TERM, Signal::INT, Signal::QUIT, Signal::HUP].into_iter().any(asks)
+}
+
+/// S08.
+pub(super) fn forwarded(scene: &Scene<'_>) -> Option<Word> {
+    const SOON: Duration = Duration::from_secs(1);
+    let signal = scene.signal;
+    match scene.order.target {
+        Target::Main => {}
+        Target::Group => return Some(Word::skip("its whole process group was told")),
+        Target::Tree => return Some(Word::skip("all processes were told")),
+    }
+    let Some(run) = scene.worst() else { return Some(Word::skip("no run was told to stop")) };
+    let signal_at = run.signal_at.unwrap_or_default();
+    let main = main(run)?;
+    let at_first: Vec<&Process> =
+        others(run).filter(|process| lived_at(process, signal_at) && process.state != State::Zombie).collect();
+    if at_first.is_empty() {
+        return Some(Word::pass(vec!["it is one process".to_owned()]));
+    }
+    let soon = signal_at + SOON.min(scene.grace());
+    // By the kernel or by us it was not ended by the signal.
+    let has_heard = |process: &&Process| {
+        let by_itself = |ended: Ended| matches!(ended.by, EndedBy::Itself | EndedBy::Signal);
+        process.ended.is_some_and(|ended| ended.at <= soon && by_itself(ended))
+    };
+    let (gone, rest): (Vec<&Process>, Vec<&Process>) = at_first.into_iter().partition(has_heard);
+    if rest.is_empty() {
+        return Some(Word::pass(vec![format!(
+            "all {} had ended {} after {signal}",
+            gone.len(),
+            seconds(soon - signal_at)
+        )]));
+    }
+    let when = seconds(soon - signal_at);
+    let evidence = vec![match gone.len() {
+        0 => format!("{when} after {signal} nothing had ended: {}", names(&rest)),
+        gone => format!("{when} after {signal} {gone} had ended, and not {}", names(&rest)),
+    }];
+    let (cause, cure) = match (gone.is_empty(), main.is_shell) {
+        (true, true) => (
+            format!("{signal} seems to have stopped at the shell {}", Name(main)),
+            "a shell passes no signal on: begin its last command with exec".to_owned(),
+        ),
+        (true, false) => (
+            format!("{signal} seems to have stopped at {}", Name(main)),
+            format!("see that `{}` passes {signal} on", called(main)),
+        ),
+        (false, _) => (
+            format!("{signal} seems not to have reached {}, or that is still at work", names(&rest)),
+            "see that it is passed on as far as there".to_owned(),
+        ),
+    };
+    Some(Word::info(evidence).because(cause, cure))
+}
+
+/// S09.
+pub(super) fn zombies(scene: &Scene<'_>) -> Option<Word> {
+    /// So many do not come together in a moment.
+    const MANY: usize = 10;
+    let Some(run) = scene.told().max_by_key(|run| zombies_of(run).len()) else {
+        return Some(Word::skip("no run was told to stop"));
+    };
+    let found = zombies_of(run);
+    let orphan = scene.told().find_map(|run| (run.injected_orphan == Some(Orphan::NotReaped)).then_some(()));
+    let owner = |zombie: &Process| {
+        run.processes
+            .iter()
+            .find(|process| process.pid == zombie.parent)
+            .map_or_else(|| format!("pid {}", zombie.parent), |parent| Name(parent).to_string())
+    };
+    let init = "start it under an init, which reaps them: supervise -- COMMAND";
+    if let Some(zombie) = found.first() {
+        let level = if found.len() >= MANY { Level::Fail } else { Level::Warn };
+        let evidence = vec![format!("{} not reaped: {}", count(found.len(), "process", "processes"), names(&found))];
+        return Some(Word::new(level, evidence).because(
+            format!("{} does not wait (wait(2)) for children that have ended", owner(zombie)),
+            if scene.is_process_1() { init } else { "let it wait for them, or ignore SIGCHLD" },
+        ));
+    }
+    match (orphan, run.injected_orphan) {
+        (Some(()), _) => {
+            let evidence =
+                vec!["an orphan that was put in, as a health check may leave one, was a zombie after 1 s".to_owned()];
+            Some(
+                Word::new(Level::Warn, evidence)
+                    .because("as process 1 it does not reap orphans, so they pile up", init),
+            )
+        }
+        (None, Some(Orphan::ReapedAfter(time))) => {
+            Some(Word::pass(vec![format!("none; an orphan that was put in was reaped after {}", seconds(time))]))
+        }
+        (None, _) => Some(Word::pass(vec!["none".to_owned()])),
+    }
+}
+
+/// What had been dead for more than a second while main lived: what main leaves is not main's to wait for.
+fn zombies_of(run: &Run) -> Vec<&Process> {
+    const LONG: Duration = Duration::from_secs(1);
+    let until = match took(run) {
+        Some(took) => run.signal_at.map(|signal_at| signal_at + took),
+        None => killed_at(run),
+    };
+    let is_long_dead = |process: &Process| {
+        let since = process.ended.map_or(process.first_seen_at, |ended| ended.at);
+        until.is_some_and(|until| until.saturating_sub(since) > LONG)
+    };
+    let was_dead = |process: &Process| {
+        process.state == State::Zombie || process.at_deadline.is_some_and(|seen| seen.state == State::Zombie)
+    };
+    others(run).filter(|process| was_dead(process) && is_long_dead(process)).collect()
+}
+
+/// S24.
+pub(super) fn exec_form(scene: &Scene<'_>) -> Option<Word> {
+    let Some(run) = scene.told().next() else { return Some(Word::skip("no run was told to stop")) };
+    let main = main(run)?;
+    if !main.is_shell {
+        return Some(Word::pass(vec![format!("{} is no shell", Name(main))]));
+    }
+    let signal_at = run.signal_at.unwrap_or_default();
+    let is_below = |process: &&Process| process.parent == main.pid && lived_at(process, signal_at);
+    let below: Vec<&Process> = others(run).filter(is_below).collect();
+    let Some(program) = below.first() else {
+        return Some(Word::pass(vec![format!("{} is a shell, and nothing runs below it", Name(main))]));
+    };
+    let evidence = vec![format!("{} is a shell in front of {}", Name(main), names(&below))];
+    let is_in_order = handling(main, scene.signal).is_some_and(|found| found.is_taken())
+        && scene
+            .told()
+            .all(|run| run.outcome == Outcome::Stopped && took(run).is_some_and(|took| took <= scene.grace()))
+        && scene.ended().all(|run| Left::of(run).badness() == (0, 0));
+    if is_in_order {
+        return Some(Word::info(evidence).because("its trap does what has to be done", ""));
+    }
+    let here = if scene.mode == Mode::Pid1 {
+        "as process 1 it even drops signals without a trap"
+    } else {
+        "it is told, not the program"
+    };
+    Some(Word::new(Level::Warn, evidence).because(
+        format!("a shell passes no signals on, and {here}"),
+        format!(
+            "let the last command begin with exec (`exec {}`), use the JSON form of ENTRYPOINT and CMD, or: supervise \
+             --kill-mode tree -- {}",
+            typed(program, "..."),
+            typed(main, "COMMAND")
+        ),
+    ))
+}

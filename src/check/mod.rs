@@ -1,0 +1,150 @@
+//! `supervise check`: runs a command, tells it to stop, and says what happened.
+//!
+//! `scenario` is what is asked for, `observe` runs it and writes down what it sees in a `record`. From there on nothing is
+//! looked at but that: `judge` makes `finding`s of it, and `report` shows them.
+
+mod explain;
+mod finding;
+mod judge;
+#[cfg(test)]
+mod made_up;
+mod observe;
+mod ready;
+#[expect(dead_code, reason = "not everything is looked at yet")]
+mod record;
+mod report;
+mod safe;
+pub(crate) mod scenario;
+
+use std::ffi::{CStr, CString};
+use std::fs::File;
+use std::io::{IsTerminal as _, Read as _, stdout};
+
+use log::error;
+use supervise_init::sys::{Entry, Environment, Output, Placement, Program, SigSet, Words, is_ignored};
+
+use self::observe::{Interrupted, Payload};
+use self::record::{Inherited, Run};
+use self::scenario::{Order, Ready, Scenario};
+use crate::cli::{exit, help};
+use crate::surroundings::Surroundings;
+
+/// Does what was ordered, and returns the code to end with.
+#[inline(never)]
+pub(crate) fn run(
+    order: &Order,
+    words: Words,
+    environment: Environment,
+    entry: Entry,
+    surroundings: &Surroundings,
+) -> u8 {
+    let inherited = Inherited {
+        ignored: supervise_init::core::Signal::all()
+            .filter(|signal| is_ignored(*signal))
+            .fold(SigSet::NONE, SigSet::with),
+        blocked: entry.mask(),
+    };
+    let notify = (order.ready == Ready::SdNotify).then(name_of_socket);
+    let program = Program {
+        words,
+        first: order.command,
+        environment: environment_of(environment, notify.as_deref()),
+        path: surroundings.path,
+        pid_entries: [None; 2],
+        named: None,
+        entry: entry.without_child_signal().with_mask(SigSet::NONE),
+        placement: Placement::Session,
+        alterations: None,
+    };
+    let command: Vec<&CStr> = words_from(words, order.command).collect();
+    let payload = Payload {
+        program,
+        words_of_init: [c"supervise", c"--"].into_iter().chain(words_from(words, order.command)).collect(),
+        ourselves: ourselves(),
+        notify,
+        inherited,
+    };
+    let mut runs = Vec::new();
+    for mode in &order.modes {
+        for signal in &order.signals {
+            for repetition in 1..=order.repeat {
+                let scenario = Scenario {
+                    mode: *mode,
+                    signal: *signal,
+                    target: order.target,
+                    grace: order.grace,
+                    ready: order.ready.clone(),
+                    ready_timeout: order.ready_timeout,
+                };
+                match observe::run(&scenario, repetition, &payload) {
+                    Ok(run) => runs.push(run),
+                    Err(Interrupted::Asked(signal)) => {
+                        error!("{signal} came; the run was ended, and there is no verdict");
+                        return 128 + signal.number();
+                    }
+                    Err(Interrupted::Failed(why)) => {
+                        error!("{why}");
+                        return exit::FAILURE;
+                    }
+                }
+            }
+        }
+    }
+    conclude(order, &command, runs)
+}
+
+/// Says what a check means; returns the code to end with.
+pub(crate) fn explain(check: &str) -> u8 {
+    match explain::print(check) {
+        Some(text) => help::print_text(&text),
+        None => {
+            error!("--explain {check}: there is no such check; `supervise check --explain all` lists them");
+            exit::FAILURE
+        }
+    }
+}
+
+/// What is to be said of the runs, and the code to end with.
+fn conclude(order: &Order, command: &[&CStr], runs: Vec<Run>) -> u8 {
+    let judged = judge::judge(order, runs);
+    let mut text = Vec::new();
+    // no-color.org: present and not empty, whatever it says.
+    let is_terminal = stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|word| word.is_empty());
+    let written = report::write(order.format, order, command, &judged, &mut text, is_terminal)
+        .and_then(|()| help::write(Output::Stdout, &text).map_err(Into::into));
+    match written {
+        Ok(()) => judge::verdict(&judged, order.is_strict).exit_code(),
+        Err(error) => {
+            error!("cannot write to stdout: {error}");
+            exit::FAILURE
+        }
+    }
+}
+
+/// A name that nobody can know before.
+fn name_of_socket() -> String {
+    let mut bytes = [0; 8];
+    // Without it the name is only less of a secret.
+    let _ = File::open("/dev/urandom").and_then(|mut file| file.read_exact(&mut bytes));
+    format!("supervise-check-{}-{:016x}", std::process::id(), u64::from_ne_bytes(bytes))
+}
+
+/// Ours, but a socket that somebody has given us to tell that we are ready: that is not the command's.
+fn environment_of(ours: Environment, notify: Option<&str>) -> Environment {
+    let entry = notify.and_then(|name| CString::new(format!("NOTIFY_SOCKET=@{name}")).ok());
+    let entry: Option<&'static CStr> = entry.map(|entry| &*Box::leak(entry.into_boxed_c_str()));
+    let kept = || ours.entries().filter(|entry| !entry.to_bytes().starts_with(b"NOTIFY_SOCKET="));
+    let places = crate::places(kept().count() + usize::from(entry.is_some()));
+    Environment::new(places, kept().chain(entry)).unwrap_or(ours)
+}
+
+fn words_from(words: Words, first: usize) -> impl Iterator<Item = &'static CStr> {
+    (first..words.count()).filter_map(move |at| words.get(at))
+}
+
+/// The file that we are, which a /proc of another namespace shows as well.
+fn ourselves() -> CString {
+    let path = std::fs::read_link("/proc/self/exe").ok().filter(|path| path.exists());
+    let path = path.and_then(|path| CString::new(path.into_os_string().into_encoded_bytes()).ok());
+    path.unwrap_or_else(|| CStr::to_owned(c"/proc/self/exe"))
+}

@@ -1,0 +1,185 @@
+//! One run of a command: started on its stage, told to stop when it is ready, and looked at until nothing of it is left.
+//! What is seen becomes a [record](super::record).
+//!
+//! 1. Nothing is read, counted or looked for between a signal's time and its sending.
+//! 2. The loop sleeps until something happens; what is looked for by time is bounded, and not on the way of an end.
+//! 3. Whatever happens, the stage is killed and reaped before a run is over.
+
+mod course;
+mod descriptors;
+mod listeners;
+mod notify;
+mod orphan;
+mod output;
+mod picture;
+mod stage;
+mod tree;
+mod watch;
+
+use std::io::{PipeReader, PipeWriter};
+use std::os::fd::{AsFd, RawFd};
+use std::time::Duration;
+
+use nix::errno::Errno;
+use nix::fcntl::{FcntlArg, OFlag, fcntl};
+use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags};
+use nix::sys::signal::{SigSet, Signal as NixSignal};
+use nix::sys::signalfd::{SfdFlags, SignalFd};
+use supervise_init::core::{Signal, StartError};
+use supervise_init::sys::is_ignored;
+
+use self::notify::Hearing;
+use self::output::Output;
+pub(crate) use self::stage::Payload;
+use self::stage::{NotSet, Stage};
+use self::tree::Tree;
+use self::watch::{ASKED, EVENTS, NOTIFY, READY, STAGE, STDERR, STDOUT, Watch};
+use super::ready::Readiness;
+use super::record::{Facility, Files, Missing, Notify, Outcome, Run};
+use super::scenario::{Ready, Scenario};
+use crate::diagnose;
+use crate::sys::events::Connector;
+use crate::sys::pipe;
+
+/// Why there is no record.
+#[derive(Debug)]
+pub(crate) enum Interrupted {
+    /// This signal came.
+    Asked(Signal),
+    /// We ourselves failed.
+    Failed(String),
+}
+
+impl From<Errno> for Interrupted {
+    fn from(errno: Errno) -> Interrupted {
+        Interrupted::Failed(format!("cannot watch a command: {}", supervise_init::sys::Errno(errno as i32)))
+    }
+}
+
+/// Runs the command once.
+///
+/// # Errors
+/// We were asked to stop, or failed ourselves; nothing is left of the run.
+pub(crate) fn run(scenario: &Scenario, repetition: u32, payload: &Payload) -> Result<Run, Interrupted> {
+    let mut run = empty(scenario, repetition, payload);
+    let (fd, given) = match scenario.ready {
+        Ready::Fd(number) => {
+            let (reading, writing) = pipe().map_err(|error| Interrupted::Failed(error.to_string()))?;
+            (Some(reading), Some((writing, number)))
+        }
+        _ => (None, None),
+    };
+    let ends: Option<(&PipeWriter, RawFd)> = given.as_ref().map(|(end, number)| (end, *number));
+    let mut stage = match Stage::set(scenario.mode, payload, ends) {
+        Ok(stage) => stage,
+        Err(not_set) => {
+            run.outcome = Outcome::NotPossible(why_not_set(not_set));
+            return Ok(run);
+        }
+    };
+    drop(given);
+    let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?;
+    let asked = signals_of_ours()?;
+    let output = Output::new([unblocked(&stage.stdout)?, unblocked(&stage.stderr)?]);
+    let hearing = listen(scenario, payload)?;
+    let connector = listen_to_kernel(&mut run);
+    let ears = [hearing.as_ref().map(|ear| (ear.as_fd(), NOTIFY)), connector.as_ref().map(|ear| (ear.as_fd(), EVENTS))];
+    let ours = [(asked.as_fd(), ASKED), (stage.stdout.as_fd(), STDOUT), (stage.stderr.as_fd(), STDERR)];
+    let all = ours.into_iter().chain([(stage.pidfd.as_fd(), STAGE)]).chain(ears.into_iter().flatten());
+    for (fd, token) in all {
+        epoll.add(fd, EpollEvent::new(EpollFlags::EPOLLIN, token))?;
+    }
+    let mut tree = Tree::new(stage.pid);
+    tree.add(stage.root.number(), Duration::ZERO, &epoll);
+    let began = match stage.release() {
+        Ok(began) => began,
+        Err(why) => {
+            run.outcome = not_started(payload, why);
+            return Ok(run);
+        }
+    };
+    tree.exec(stage.root.number());
+    let ready = Readiness::new(&scenario.ready, began, fd, &epoll, READY);
+    let mut watch = Watch::new(scenario, epoll, began, run, (stage, tree, output, ready));
+    watch.listen(asked, hearing, connector);
+    watch.go_on()?;
+    watch.finish()
+}
+
+/// Where the command is to say that it is ready.
+fn listen(scenario: &Scenario, payload: &Payload) -> Result<Option<Hearing>, Interrupted> {
+    match (&scenario.ready, &payload.notify) {
+        (Ready::SdNotify, Some(name)) => match Hearing::open(name) {
+            Ok(hearing) => Ok(Some(hearing)),
+            Err(error) => Err(Interrupted::Failed(format!("cannot listen for sd_notify(3): {error}"))),
+        },
+        _ => Ok(None),
+    }
+}
+
+fn listen_to_kernel(run: &mut Run) -> Option<Connector> {
+    match Connector::open() {
+        Ok(connector) => Some(connector),
+        Err(errno) => {
+            let errno = supervise_init::sys::Errno(errno as i32);
+            let why = format!("the kernel does not tell of processes as they come and go: {errno}");
+            run.missing.push(Missing { facility: Facility::ProcessEvents, why });
+            None
+        }
+    }
+}
+
+/// Before anything is seen.
+fn empty(scenario: &Scenario, repetition: u32, payload: &Payload) -> Run {
+    Run {
+        scenario: scenario.clone(),
+        repetition,
+        outcome: Outcome::Stopped,
+        ready_at: None,
+        signal_at: None,
+        processes: Vec::new(),
+        listeners: Vec::new(),
+        output: super::record::Output::default(),
+        files: Files::default(),
+        notify: Notify::default(),
+        inherited: payload.inherited,
+        missing: Vec::new(),
+        events: Vec::new(),
+        most_processes: 0,
+        injected_orphan: None,
+        stopped_first: false,
+        is_out_of_memory: None,
+    }
+}
+
+fn why_not_set(not_set: NotSet) -> String {
+    match not_set {
+        NotSet::Namespace(errno) => {
+            format!("cannot make a PID namespace: {}", supervise_init::sys::Errno(errno as i32))
+        }
+        NotSet::Pipe(errno) => format!("cannot make a pipe: {}", supervise_init::sys::Errno(errno as i32)),
+        NotSet::Ended => "the process that was to start the command has ended".to_owned(),
+        NotSet::NoProc => "/proc does not show the processes of this namespace".to_owned(),
+    }
+}
+
+fn not_started(payload: &Payload, why: StartError) -> Outcome {
+    let reason = diagnose::start::explain(&payload.program, why, |_| None);
+    Outcome::NotStarted { code: reason.code(), why: reason.to_string() }
+}
+
+/// What asks us to stop, unless our caller has us ignore it. All are blocked.
+fn signals_of_ours() -> Result<SignalFd, Errno> {
+    let all = [NixSignal::SIGTERM, NixSignal::SIGINT, NixSignal::SIGHUP, NixSignal::SIGQUIT];
+    let set: SigSet = all
+        .into_iter()
+        .filter(|signal| Signal::new(*signal as i32).is_some_and(|signal| !is_ignored(signal)))
+        .collect();
+    SignalFd::with_flags(&set, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK)
+}
+
+/// The same pipe, which reading does not wait for.
+fn unblocked(pipe: &PipeReader) -> Result<PipeReader, Interrupted> {
+    fcntl(pipe.as_fd(), FcntlArg::F_SETFL(OFlag::O_NONBLOCK))?;
+    pipe.try_clone().map_err(|error| Interrupted::Failed(error.to_string()))
+}

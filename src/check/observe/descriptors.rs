@@ -1,0 +1,46 @@
+//! What a process has open, as far as it matters to a stop: sockets, and files that it writes.
+
+use std::fs;
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::Path;
+
+use crate::check::safe;
+use crate::proc::read_text;
+
+/// What one has open.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub(super) struct Descriptors {
+    /// By their inodes.
+    pub(super) sockets: Vec<u64>,
+    /// Made safe to print.
+    pub(super) written: Vec<String>,
+}
+
+/// `None`: we may not look.
+pub(super) fn of(pid: i32) -> Option<Descriptors> {
+    let mut found = Descriptors::default();
+    for entry in fs::read_dir(format!("/proc/{pid}/fd")).ok()?.flatten() {
+        let Ok(target) = fs::read_link(entry.path()) else { continue };
+        let name = target.as_os_str().as_bytes();
+        if let Some(inode) = name.strip_prefix(b"socket:[").and_then(|rest| rest.strip_suffix(b"]")) {
+            found.sockets.extend(std::str::from_utf8(inode).ok().and_then(|inode| inode.parse::<u64>().ok()));
+        } else if is_kept(&target, &entry.path()) && is_overwritten(pid, &entry.file_name().to_string_lossy()) {
+            found.written.push(safe::line(name));
+        }
+    }
+    Some(found)
+}
+
+/// A file that is there when the process is not.
+fn is_kept(target: &Path, entry: &Path) -> bool {
+    let is_of_kernel = ["/dev", "/proc", "/sys"].iter().any(|place| target.starts_with(place));
+    let is_deleted = target.as_os_str().as_bytes().ends_with(b" (deleted)");
+    target.is_absolute() && !is_of_kernel && !is_deleted && fs::metadata(entry).is_ok_and(|file| file.is_file())
+}
+
+/// Open for writing, and not only to append lines, as a log is.
+fn is_overwritten(pid: i32, number: &str) -> bool {
+    let info = read_text(pid, &format!("fdinfo/{number}"));
+    let flags = info.lines().find_map(|line| i32::from_str_radix(line.strip_prefix("flags:")?.trim(), 8).ok());
+    flags.is_some_and(|flags| flags & libc::O_ACCMODE != libc::O_RDONLY && flags & libc::O_APPEND == 0)
+}

@@ -1,0 +1,111 @@
+//! What a process is like, as /proc shows it.
+
+use std::fs;
+use std::os::unix::ffi::OsStrExt as _;
+use std::time::Duration;
+
+use supervise_init::core::Signal;
+use supervise_init::sys::SigSet;
+
+use super::tree::{Life, Seen};
+use crate::check::record::{AtDeadline, Dispositions, Process, State};
+use crate::check::safe;
+use crate::proc::{self, Stat, WaitsFor, is_shell, read_by_signalfd, read_file, read_text, threads, waits_for};
+
+/// What it is like. `None`: it is gone.
+pub(super) fn look_at(pid: i32, at: Duration) -> Option<Process> {
+    let stat = Stat::read(pid)?;
+    let file = |name: &str| fs::read(format!("/proc/{pid}/{name}")).unwrap_or_default();
+    let (comm, words) = (file("comm"), file("cmdline"));
+    let comm = safe::name(comm.strip_suffix(b"\n").unwrap_or(&comm));
+    let exe = fs::read_link(format!("/proc/{pid}/exe")).ok();
+    let status = read_file(&format!("/proc/{pid}/status"));
+    let inside = status.lines().find_map(|line| line.strip_prefix("NSpid:")?.rsplit('\t').next()?.parse().ok());
+    Some(Process {
+        pid,
+        inside,
+        parent: stat.parent,
+        is_main: false,
+        is_shell: is_shell(pid, &comm, &String::from_utf8_lossy(&words)),
+        words: if words.is_empty() { comm.clone() } else { safe::words(&words) },
+        comm,
+        exe: exe.map(|path| safe::line(path.as_os_str().as_bytes())),
+        group: stat.group,
+        session: stat.session,
+        first_seen_at: at,
+        signals: dispositions(pid),
+        state: state_of(stat.state),
+        at_deadline: None,
+        ended: None,
+    })
+}
+
+/// One that was gone before it could be looked at: what is sure of a copy of its parent.
+pub(super) fn unseen(pid: i32, parent: &Process, at: Duration) -> Process {
+    Process {
+        pid,
+        inside: None,
+        parent: parent.pid,
+        is_main: false,
+        first_seen_at: at,
+        signals: None,
+        state: State::Able,
+        at_deadline: None,
+        ended: None,
+        ..parent.clone()
+    }
+}
+
+fn state_of(letter: u8) -> State {
+    match letter {
+        b'T' | b't' => State::Stopped,
+        b'D' => State::Stuck,
+        b'Z' | b'X' => State::Zombie,
+        _ => State::Able,
+    }
+}
+
+/// What it is like when its time is over.
+pub(super) fn at_deadline(seen: &Seen, signal: Signal) -> AtDeadline {
+    let pid = seen.process.pid;
+    let stat = Stat::read(pid);
+    let state = match seen.life {
+        Life::Lives => stat.as_ref().map_or(State::Zombie, |stat| state_of(stat.state)),
+        Life::Dead | Life::Reaped => State::Zombie,
+    };
+    let ticks = stat.map_or(0, |stat| stat.ticks.saturating_sub(seen.ticks));
+    AtDeadline {
+        state,
+        is_pending: dispositions(pid).is_some_and(|now| now.pending.contains(signal)),
+        waits_for_child: waits_for(pid) == WaitsFor::Child,
+        busy: Duration::from_millis(ticks.saturating_mul(10)),
+    }
+}
+
+/// The same where there is no time to look: there are thousands.
+pub(super) fn unlooked(seen: &Seen) -> AtDeadline {
+    let state = if seen.life == Life::Lives { seen.process.state } else { State::Zombie };
+    AtDeadline { state, is_pending: false, waits_for_child: false, busy: Duration::ZERO }
+}
+
+/// Of all its threads together.
+fn dispositions(pid: i32) -> Option<Dispositions> {
+    let threads = threads(pid);
+    let first: &proc::Status = threads.iter().find(|status| status.thread == pid).or(threads.first())?;
+    let (mut pending, mut blocked) = (first.pending_for_all, u64::MAX);
+    for thread in &threads {
+        pending |= thread.pending;
+        blocked &= thread.blocked;
+    }
+    let waits = |thread: &proc::Status| {
+        thread.thread != pid && read_text(pid, &format!("task/{}/wchan", thread.thread)).starts_with("do_sigtimedwait")
+    };
+    Some(Dispositions {
+        caught: SigSet::from_bits(first.caught),
+        ignored: SigSet::from_bits(first.ignored),
+        blocked: SigSet::from_bits(blocked),
+        pending: SigSet::from_bits(pending),
+        by_signalfd: SigSet::from_bits(if blocked == 0 { 0 } else { read_by_signalfd(pid) }),
+        waits_for_signals: waits_for(pid) == WaitsFor::Signal || threads.iter().any(waits),
+    })
+}

@@ -1,0 +1,281 @@
+//! The processes of a run: found below the stage, each followed by a descriptor of its own, so that its end is seen and
+//! its number is never taken for another's.
+
+use std::collections::{HashMap, HashSet};
+use std::os::fd::{AsFd as _, OwnedFd};
+use std::time::Duration;
+
+use nix::sys::epoll::{Epoll, EpollEvent, EpollFlags};
+use supervise_init::core::{Signal, Status};
+use supervise_init::sys::Pid;
+
+use super::descriptors::{self, Descriptors};
+use super::picture::{look_at, unseen};
+use super::stage::children_of;
+use crate::check::record::{Ended, EndedBy, Process, State};
+use crate::proc::Stat;
+use crate::sys::processes::{self, pidfd, status_of};
+
+/// Where the tokens of processes begin.
+pub(super) const FIRST_TOKEN: u64 = 1000;
+
+/// Who is dead so long and not reaped is a zombie; before that its parent may be busy.
+const UNREAPED: Duration = Duration::from_secs(1);
+
+/// Of more than these, what was seen when they came has to do: thousands would take seconds.
+pub(super) const MOST_PICTURES: usize = 500;
+
+/// How far it is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Life {
+    Lives,
+    /// It has ended, and its parent has not reaped it.
+    Dead,
+    Reaped,
+}
+
+/// One that was seen.
+pub(super) struct Seen {
+    pub(super) process: Process,
+    pub(super) life: Life,
+    pub(super) pidfd: Option<OwnedFd>,
+    /// CPU time when the signal was sent, in hundredths of a second.
+    pub(super) ticks: u64,
+    /// What it had open when the signal was sent, or when the time was over.
+    pub(super) open: Descriptors,
+    /// How the kernel has told that it ended.
+    told: Option<Status>,
+    /// Whether process 1 was on its way out when it ended.
+    with_root: bool,
+}
+
+/// All that were seen, the first process first.
+pub(super) struct Tree {
+    stage: Pid,
+    pub(super) seen: Vec<Seen>,
+    /// The last one of each number.
+    by_pid: HashMap<i32, usize>,
+    /// Those that are ours.
+    pub(super) excluded: HashSet<i32>,
+    living: usize,
+    pub(super) most: usize,
+    /// Whether one could not be looked into.
+    pub(super) is_closed: bool,
+}
+
+impl Tree {
+    pub(super) fn new(stage: Pid) -> Tree {
+        Tree {
+            stage,
+            seen: Vec::new(),
+            by_pid: HashMap::new(),
+            excluded: HashSet::new(),
+            living: 0,
+            most: 0,
+            is_closed: false,
+        }
+    }
+
+    fn is_followed(&self, pid: i32) -> bool {
+        self.by_pid.get(&pid).and_then(|place| self.seen.get(*place)).is_some_and(|seen| seen.life != Life::Reaped)
+    }
+
+    /// Follows it from now on. Its place; `None` if it is followed already, or gone.
+    pub(super) fn add(&mut self, pid: i32, at: Duration, epoll: &Epoll) -> Option<usize> {
+        if self.is_followed(pid) || self.excluded.contains(&pid) {
+            return None;
+        }
+        // Before it is looked at: what is read is then of the process that is followed.
+        let fd = pidfd(Pid::new(pid)?).ok();
+        let process = look_at(pid, at)?;
+        let token = FIRST_TOKEN + self.seen.len() as u64;
+        if let Some(fd) = &fd {
+            let _ = epoll.add(fd, EpollEvent::new(EpollFlags::EPOLLIN, token));
+        }
+        Some(self.push(process, fd))
+    }
+
+    fn push(&mut self, process: Process, pidfd: Option<OwnedFd>) -> usize {
+        let place = self.seen.len();
+        self.by_pid.insert(process.pid, place);
+        let (life, open) = (Life::Lives, Descriptors::default());
+        self.seen.push(Seen { process, life, pidfd, ticks: 0, open, told: None, with_root: false });
+        self.living += 1;
+        self.most = self.most.max(self.living);
+        place
+    }
+
+    /// The kernel tells of a fork. Its place, if it is one of ours.
+    pub(super) fn fork(&mut self, parent: i32, child: i32, at: Duration, epoll: &Epoll) -> Option<usize> {
+        /// A number is not used again so soon.
+        const SOON: Duration = Duration::from_millis(500);
+        let is_ours = |seen: &Seen| seen.process.ended.is_none_or(|ended| at.saturating_sub(ended.at) < SOON);
+        let parent = self.by_pid.get(&parent).and_then(|place| self.seen.get(*place)).filter(|seen| is_ours(seen));
+        let of_parent = parent.map(|parent| unseen(child, &parent.process, at))?;
+        if self.is_followed(child) || self.excluded.contains(&child) {
+            return None;
+        }
+        self.add(child, at, epoll).or_else(|| Some(self.push(of_parent, None)))
+    }
+
+    /// The kernel tells of an execution.
+    pub(super) fn exec(&mut self, pid: i32) {
+        let Some(seen) = self.by_pid.get(&pid).and_then(|place| self.seen.get_mut(*place)) else { return };
+        if seen.life == Life::Lives {
+            look_anew(seen);
+        }
+    }
+
+    /// The kernel tells of an end. Its place, if it has ended just now.
+    pub(super) fn end(&mut self, pid: i32, raw: i32, at: Duration) -> Option<usize> {
+        let place = *self.by_pid.get(&pid)?;
+        let seen = self.seen.get_mut(place)?;
+        if seen.told.is_none()
+            && (seen.life != Life::Reaped || seen.process.ended.is_some_and(|ended| ended.status.is_none()))
+        {
+            seen.told = status_of(raw);
+        }
+        if seen.pidfd.is_some() || seen.life != Life::Lives {
+            return None;
+        }
+        // There was nothing to follow it by.
+        self.living = self.living.saturating_sub(1);
+        seen.life = Life::Reaped;
+        seen.process.ended = Some(Ended { at, status: seen.told, by: EndedBy::Itself });
+        Some(place)
+    }
+
+    /// Looks for new ones below those that are known. Their places.
+    pub(super) fn look(&mut self, at: Duration, epoll: &Epoll) -> Vec<usize> {
+        let mut new = Vec::new();
+        let mut parents: Vec<i32> = vec![self.stage.number()];
+        parents.extend(self.living().map(|seen| seen.process.pid));
+        while let Some(parent) = parents.pop() {
+            for child in children_of(parent) {
+                if let Some(place) = self.add(child, at, epoll) {
+                    new.push(place);
+                    parents.push(child);
+                }
+            }
+        }
+        new
+    }
+
+    /// Those that there was no descriptor for, and that are not there any more. Their places.
+    pub(super) fn look_for_ends(&mut self, at: Duration) -> Vec<usize> {
+        let mut ended = Vec::new();
+        for (place, seen) in self.seen.iter_mut().enumerate() {
+            let is_gone = || Stat::read(seen.process.pid).is_none_or(|stat| matches!(stat.state, b'Z' | b'X'));
+            if seen.life == Life::Lives && seen.pidfd.is_none() && is_gone() {
+                seen.life = Life::Reaped;
+                seen.process.ended = Some(Ended { at, status: None, by: EndedBy::Itself });
+                ended.push(place);
+            }
+        }
+        self.living = self.living.saturating_sub(ended.len());
+        ended
+    }
+
+    pub(super) fn living(&self) -> impl Iterator<Item = &Seen> {
+        self.seen.iter().filter(|seen| seen.life == Life::Lives)
+    }
+
+    /// What all are like now, before the signal; and the sockets that they have.
+    pub(super) fn look_again(&mut self) -> HashSet<u64> {
+        let mut sockets = HashSet::new();
+        for seen in self.seen.iter_mut().filter(|seen| seen.life == Life::Lives).take(MOST_PICTURES) {
+            look_anew(seen);
+            match descriptors::of(seen.process.pid) {
+                Some(open) => {
+                    sockets.extend(open.sockets.iter().copied());
+                    seen.open = open;
+                }
+                None => self.is_closed |= Stat::read(seen.process.pid).is_some_and(|stat| stat.state != b'Z'),
+            }
+        }
+        sockets
+    }
+
+    /// Its descriptor tells that something has become of it. Whether it has ended just now. `is_root_leaving` asks whether
+    /// process 1 is on its way out.
+    pub(super) fn tell(
+        &mut self,
+        place: usize,
+        flags: EpollFlags,
+        at: Duration,
+        epoll: &Epoll,
+        is_root_leaving: impl FnOnce() -> bool,
+    ) -> bool {
+        let Some(seen) = self.seen.get_mut(place) else { return false };
+        let Some(fd) = &seen.pidfd else { return false };
+        let ends = seen.life == Life::Lives;
+        if ends {
+            seen.life = Life::Dead;
+            seen.with_root = place != 0 && is_root_leaving();
+            seen.process.ended = Some(Ended { at, status: None, by: EndedBy::Itself });
+            self.living = self.living.saturating_sub(1);
+            // That it is reaped is told without being asked for.
+            let mut event = EpollEvent::new(EpollFlags::empty(), FIRST_TOKEN + place as u64);
+            let _ = epoll.modify(fd, &mut event);
+        }
+        if flags.contains(EpollFlags::EPOLLHUP) && seen.life != Life::Reaped {
+            seen.life = Life::Reaped;
+            seen.told = processes::end_of(fd.as_fd()).ok().flatten().or(seen.told);
+            let _ = epoll.delete(fd);
+            seen.pidfd = None;
+            if seen.process.ended.is_some_and(|ended| at.saturating_sub(ended.at) >= UNREAPED) {
+                seen.process.state = State::Zombie;
+            } else if seen.process.state == State::Zombie {
+                // It was looked at in the moment between its end and its reaping.
+                seen.process.state = State::Able;
+            }
+        }
+        ends
+    }
+
+    /// Who has been dead for long and is not reaped.
+    pub(super) fn note_zombies(&mut self, at: Duration) {
+        for seen in self.seen.iter_mut().filter(|seen| seen.life == Life::Dead) {
+            if seen.process.ended.is_some_and(|ended| at.saturating_sub(ended.at) >= UNREAPED) {
+                seen.process.state = State::Zombie;
+            }
+        }
+    }
+
+    /// The files that were being written by who was killed, by us or with process 1; when all is settled.
+    pub(super) fn written_when_killed(&self) -> Vec<String> {
+        /// More are not told of.
+        const MOST: usize = 20;
+        let was_killed =
+            |seen: &&Seen| seen.process.ended.is_some_and(|ended| matches!(ended.by, EndedBy::Us | EndedBy::Kernel));
+        let mut files: Vec<String> = Vec::new();
+        for file in self.seen.iter().filter(was_killed).flat_map(|seen| &seen.open.written) {
+            if files.len() < MOST && !files.contains(file) {
+                files.push(file.clone());
+            }
+        }
+        files
+    }
+
+    /// How each has ended, and who has ended it, now that all is known.
+    pub(super) fn settle(&mut self, signal: Option<Signal>, killed_at: Option<Duration>) {
+        for seen in &mut self.seen {
+            let Some(ended) = &mut seen.process.ended else { continue };
+            ended.status = ended.status.or(seen.told);
+            let is_ours = killed_at.is_some_and(|killed_at| ended.at >= killed_at);
+            ended.by = match ended.status {
+                Some(Status::Signaled(Signal::KILL)) if is_ours => EndedBy::Us,
+                Some(Status::Signaled(Signal::KILL)) if seen.with_root => EndedBy::Kernel,
+                Some(Status::Signaled(other)) if Some(other) == signal => EndedBy::Signal,
+                _ => EndedBy::Itself,
+            };
+        }
+    }
+}
+
+fn look_anew(seen: &mut Seen) {
+    if let Some(now) = look_at(seen.process.pid, seen.process.first_seen_at) {
+        seen.process = Process { is_main: seen.process.is_main, ended: seen.process.ended, ..now };
+        seen.ticks = Stat::read(seen.process.pid).map_or(0, |stat| stat.ticks);
+    }
+}

@@ -1,0 +1,473 @@
+//! The loop of a run: it sleeps until something happens, writes down what and when, and takes the next step of the
+//! [course](super::course).
+
+mod ending;
+
+use std::collections::HashSet;
+use std::os::fd::AsFd as _;
+use std::time::Duration;
+
+use nix::errno::Errno;
+use nix::sys::epoll::{Epoll, EpollEvent, EpollFlags, EpollTimeout};
+use nix::sys::signalfd::SignalFd;
+use supervise_init::core::{Signal, Status, Time};
+use supervise_init::sys::now;
+
+use super::course::{self, Action, Event as Step, State};
+use super::listeners::Listeners;
+use super::notify::Hearing;
+use super::orphan::{self, Orphan};
+use super::output::{Output, Sees};
+use super::picture::{at_deadline, unlooked};
+use super::stage::Stage;
+use super::tree::{FIRST_TOKEN, Life, MOST_PICTURES, Seen, Tree};
+use super::{Interrupted, descriptors};
+use crate::check::ready::{By, Readiness, Stir};
+use crate::check::record::{Event, Facility, Missing, Outcome, Run, What};
+use crate::check::safe;
+use crate::check::scenario::{Mode, Scenario, Target};
+use crate::proc::Stat;
+use crate::sys::events::{Connector, Message, ProcessEvent};
+use crate::sys::processes;
+
+/// What the loop is woken by; processes follow at [`FIRST_TOKEN`].
+pub(super) const ASKED: u64 = 0;
+pub(super) const STDOUT: u64 = 1;
+pub(super) const STDERR: u64 = 2;
+pub(super) const STAGE: u64 = 3;
+pub(super) const READY: u64 = 4;
+pub(super) const NOTIFY: u64 = 5;
+pub(super) const EVENTS: u64 = 6;
+const ORPHAN: u64 = 7;
+
+/// What main leaves behind has so long to go away.
+const LINGER: Duration = Duration::from_secs(1);
+
+/// What was killed has so long to go away.
+const DEATH: Duration = Duration::from_secs(30);
+
+/// So many things are taken in one turn.
+const TURN: usize = 64;
+
+/// Between two looks at all processes that are not asked for by a step of the run.
+const LOOK: Duration = Duration::from_millis(20);
+
+/// One run, while it is under way.
+pub(super) struct Watch<'a> {
+    scenario: &'a Scenario,
+    epoll: Epoll,
+    began: Time,
+    run: Run,
+    stage: Stage,
+    tree: Tree,
+    output: Output,
+    ready: Readiness,
+    asked: Option<SignalFd>,
+    hearing: Option<Hearing>,
+    connector: Option<Connector>,
+    state: State,
+    deadline: Option<Time>,
+    listeners: Listeners,
+    next_listen: Option<Time>,
+    next_look: Option<Time>,
+    last_look: Time,
+    /// Some of what the kernel told is lost.
+    has_lost: bool,
+    orphan: Option<Orphan>,
+    killed_at: Option<Duration>,
+    is_asked: Option<Signal>,
+    stage_has_ended: bool,
+}
+
+impl<'a> Watch<'a> {
+    pub(super) fn new(
+        scenario: &'a Scenario,
+        epoll: Epoll,
+        began: Time,
+        run: Run,
+        (stage, tree, output, ready): (Stage, Tree, Output, Readiness),
+    ) -> Watch<'a> {
+        let mut watch = Watch {
+            scenario,
+            epoll,
+            began,
+            run,
+            stage,
+            tree,
+            output,
+            ready,
+            asked: None,
+            hearing: None,
+            connector: None,
+            state: State::Waiting,
+            deadline: Some(began.after(scenario.ready_timeout)),
+            listeners: Listeners::default(),
+            next_listen: None,
+            next_look: None,
+            last_look: began,
+            has_lost: false,
+            orphan: None,
+            killed_at: None,
+            is_asked: None,
+            stage_has_ended: false,
+        };
+        watch.note(began, What::Executed { pid: watch.stage.root.number() });
+        watch
+    }
+
+    /// Who tells of what.
+    pub(super) fn listen(&mut self, asked: SignalFd, hearing: Option<Hearing>, connector: Option<Connector>) {
+        self.asked = Some(asked);
+        self.hearing = hearing;
+        self.connector = connector;
+    }
+
+    fn at(&self, time: Time) -> Duration {
+        time.since(self.began)
+    }
+
+    fn note(&mut self, time: Time, what: What) {
+        let at = self.at(time);
+        self.run.events.push(Event { at, what });
+    }
+
+    /// Until the run is over.
+    pub(super) fn go_on(&mut self) -> Result<(), Interrupted> {
+        let mut events = [EpollEvent::empty(); TURN];
+        while self.state != State::Over {
+            let ready = self.ready.next().filter(|_| self.state == State::Waiting);
+            let next = [self.deadline, ready, self.next_listen, self.next_look].into_iter().flatten().min();
+            let count = match self.epoll.wait(&mut events, timeout(next)) {
+                Ok(count) => count,
+                Err(Errno::EINTR) => 0,
+                Err(errno) => return Err(errno.into()),
+            };
+            let time = now();
+            let events = events.get(..count).unwrap_or_default();
+            // What the kernel tells has its own time, and may be of a process that ends in this turn.
+            if events.iter().any(|event| event.data() == EVENTS) {
+                let _ = self.hear_kernel();
+            }
+            // Ends first: what has ended in time has done so, whatever else came meanwhile.
+            for event in events.iter().filter(|event| event.data() >= FIRST_TOKEN) {
+                self.see_process((event.data() - FIRST_TOKEN) as usize, event.events(), time);
+            }
+            for event in events.iter().filter(|event| event.data() < FIRST_TOKEN) {
+                self.see(event.data(), event.events(), time)?;
+            }
+            self.see_time(time);
+        }
+        Ok(())
+    }
+
+    /// Whether there is more.
+    fn hear_kernel(&mut self) -> bool {
+        /// Forks of the whole machine come here.
+        const MOST: usize = 512;
+        for _ in 0..MOST {
+            let Some(message) = self.connector.as_ref().map(Connector::read) else { return false };
+            match message {
+                Message::None => return false,
+                Message::Other => {}
+                Message::Lost => {
+                    self.has_lost = true;
+                    self.next_look = Some(now());
+                }
+                Message::Event(time, event) => self.hear_event(time, event),
+            }
+        }
+        true
+    }
+
+    fn hear_event(&mut self, time: Time, event: ProcessEvent) {
+        let at = self.at(time);
+        match event {
+            ProcessEvent::Forked { parent, child } => {
+                if self.tree.fork(parent, child, at, &self.epoll).is_some() {
+                    self.note(time, What::Appeared { pid: child });
+                }
+            }
+            ProcessEvent::Executed { pid } => self.tree.exec(pid),
+            ProcessEvent::Ended { pid, raw } => {
+                if self.tree.end(pid, raw, at).is_some() {
+                    self.note(time, What::Ended { pid });
+                }
+            }
+        }
+    }
+
+    fn see_process(&mut self, place: usize, flags: EpollFlags, time: Time) {
+        let at = self.at(time);
+        let root = self.stage.root.number();
+        let has_namespace = self.scenario.mode != Mode::Child;
+        let is_leaving = || has_namespace && Stat::read(root).is_none_or(|stat| stat.is_exiting || stat.state == b'Z');
+        if !self.tree.tell(place, flags, at, &self.epoll, is_leaving) {
+            return;
+        }
+        if let Some(pid) = self.tree.seen.get(place).map(|seen| seen.process.pid) {
+            self.note(time, What::Ended { pid });
+        }
+        if self.connector.is_none() && self.next_look.is_none() {
+            self.next_look = Some(self.last_look.after(LOOK));
+        }
+        if place == 0 {
+            self.look(time);
+            self.listeners.end();
+            self.turn(Step::MainEnded, time);
+        }
+    }
+
+    fn see(&mut self, token: u64, flags: EpollFlags, time: Time) -> Result<(), Interrupted> {
+        match token {
+            ASKED => {
+                if let Some(Ok(Some(info))) = self.asked.as_ref().map(SignalFd::read_signal) {
+                    self.is_asked = Signal::new(info.ssi_signo.cast_signed());
+                    self.turn(Step::Asked, time);
+                }
+            }
+            STDOUT | STDERR => self.hear(token, time)?,
+            STAGE => {
+                self.stage_has_ended = true;
+                let _ = self.epoll.delete(&self.stage.pidfd);
+                self.turn(Step::AllEnded, time);
+            }
+            READY => {
+                let by = self.ready.see_fd(time, &self.epoll);
+                self.see_ready(by, time);
+            }
+            NOTIFY => self.hear_notification(time),
+            ORPHAN => self.see_orphan(flags, time),
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn see_time(&mut self, time: Time) {
+        if self.next_look.is_some_and(|next| time >= next) {
+            self.look(time);
+        }
+        if self.next_listen.is_some_and(|next| time >= next) {
+            self.look_at_listeners(time);
+        }
+        if self.state == State::Waiting {
+            let (at, looks) = (self.at(time), self.has_to_look());
+            let (tree, epoll, bytes) = (&mut self.tree, &self.epoll, self.output.bytes());
+            let stir = || {
+                if looks {
+                    tree.look(at, epoll);
+                }
+                let ticks = tree.living().filter_map(|seen| Stat::read(seen.process.pid)).map(|stat| stat.ticks).sum();
+                Stir { bytes, processes: tree.seen.len(), ticks }
+            };
+            let by = self.ready.see_time(time, epoll, READY, stir);
+            self.see_ready(by, time);
+        }
+        if self.deadline.is_some_and(|deadline| time >= deadline) {
+            self.turn(Step::Deadline, time);
+        }
+    }
+
+    fn see_ready(&mut self, by: Option<By>, time: Time) {
+        if let Some(by) = by.filter(|_| self.state == State::Waiting) {
+            self.run.ready_at = Some(self.at(time));
+            self.note(time, What::Ready { by: by.to_string() });
+            self.turn(Step::Ready, time);
+        }
+    }
+
+    fn hear(&mut self, token: u64, time: Time) -> Result<(), Interrupted> {
+        let which = (token - STDOUT) as usize;
+        let at = self.at(time);
+        let mut by = None;
+        let ready = &self.ready;
+        let mut sees = |line: &[u8]| by = by.take().or_else(|| ready.see_line(line));
+        let sees: Sees<'_> = if self.state == State::Waiting && ready.reads_lines() { Some(&mut sees) } else { None };
+        let heard = self.output.read(which, at, self.run.signal_at.is_some(), sees);
+        let heard = heard.map_err(|error| Interrupted::Failed(format!("cannot read its output: {error}")))?;
+        if heard.bytes > 0 {
+            self.note_written(time, heard.bytes, &heard.line);
+        }
+        if heard.has_ended {
+            let pipe = if token == STDOUT { &self.stage.stdout } else { &self.stage.stderr };
+            let _ = self.epoll.delete(pipe);
+            if self.output.has_ended() {
+                self.note(time, What::OutputClosed);
+            }
+        }
+        self.see_ready(by, time);
+        Ok(())
+    }
+
+    /// What follows at once is one event: a flood would be millions.
+    fn note_written(&mut self, time: Time, more: u64, last: &[u8]) {
+        let at = self.at(time);
+        match self.run.events.last_mut() {
+            Some(Event { what: What::Wrote { bytes, line }, .. }) => {
+                *bytes += more;
+                *line = safe::line(last);
+            }
+            _ => self.run.events.push(Event { at, what: What::Wrote { bytes: more, line: safe::line(last) } }),
+        }
+    }
+
+    fn hear_notification(&mut self, time: Time) {
+        let at = self.at(time);
+        let Some(hearing) = &mut self.hearing else { return };
+        let Some(text) = hearing.read(at) else { return };
+        let is_ready = hearing.found.ready_at.is_some();
+        self.note(time, What::Notified { text });
+        if is_ready {
+            let by = self.ready.see_notified();
+            self.see_ready(by, time);
+        }
+    }
+
+    fn see_orphan(&mut self, flags: EpollFlags, time: Time) {
+        let Some(orphan) = &mut self.orphan else { return };
+        orphan.tell(time, flags.contains(EpollFlags::EPOLLHUP));
+        if orphan.is_reaped() {
+            let _ = self.epoll.delete(&orphan);
+            self.turn(Step::Settled, time);
+        } else {
+            let _ = self.epoll.modify(&orphan, &mut EpollEvent::new(EpollFlags::empty(), ORPHAN));
+        }
+    }
+
+    /// Whether there may be processes that nobody has told of.
+    fn has_to_look(&mut self) -> bool {
+        /// Even of thousands, and with the rest of the machine.
+        const ROUNDS: u32 = 100;
+        let _ = (0..ROUNDS).take_while(|_| self.hear_kernel()).count();
+        std::mem::take(&mut self.has_lost) || self.connector.is_none()
+    }
+
+    fn look(&mut self, time: Time) {
+        (self.next_look, self.last_look) = (None, time);
+        if !self.has_to_look() {
+            return;
+        }
+        let at = self.at(time);
+        let pids = |places: Vec<usize>, tree: &Tree| -> Vec<i32> {
+            places.into_iter().filter_map(|place| tree.seen.get(place)).map(|seen| seen.process.pid).collect()
+        };
+        let new = pids(self.tree.look(at, &self.epoll), &self.tree);
+        let ended = pids(self.tree.look_for_ends(at), &self.tree);
+        let new = new.into_iter().map(|pid| What::Appeared { pid });
+        let all = new.chain(ended.into_iter().map(|pid| What::Ended { pid }));
+        self.run.events.extend(all.map(|what| Event { at, what }));
+    }
+
+    fn look_at_listeners(&mut self, time: Time) {
+        let at = self.at(time);
+        for address in self.listeners.look(at) {
+            self.note(time, What::Closed { address });
+        }
+        self.next_listen = self.listeners.pause(at).map(|pause| time.after(pause));
+    }
+
+    /// Takes one step on the way.
+    fn turn(&mut self, event: Step, time: Time) {
+        let before = self.state;
+        let (state, action) = course::next(before, event);
+        self.state = state;
+        match action {
+            Action::Nothing => {}
+            Action::Settle => self.settle(time),
+            Action::Tell => self.tell(),
+            Action::Linger => self.deadline = Some(time.after(LINGER)),
+            Action::Kill => {
+                match (before, event) {
+                    (State::Waiting, Step::Deadline) => self.run.outcome = Outcome::NeverReady,
+                    (State::Waiting | State::Settling, Step::MainEnded) => self.run.outcome = ENDED_BEFORE,
+                    _ => {}
+                }
+                self.kill(time);
+            }
+            Action::Finish if matches!(before, State::Waiting | State::Settling) => self.run.outcome = ENDED_BEFORE,
+            Action::Finish => {}
+        }
+    }
+
+    /// Puts an orphan in, where there is a process 1 that has to reap it.
+    fn settle(&mut self, time: Time) {
+        self.deadline = Some(time.after(orphan::TIME));
+        let root = self.tree.seen.first().filter(|_| self.scenario.mode != Mode::Child);
+        let root = root.and_then(|root| root.pidfd.as_ref());
+        match root.map(|root| Orphan::put(root.as_fd())) {
+            Some(Ok(orphan)) => {
+                self.tree.excluded.insert(orphan.pid);
+                let _ = self.epoll.add(&orphan, EpollEvent::new(EpollFlags::EPOLLIN, ORPHAN));
+                self.orphan = Some(orphan);
+            }
+            Some(Err(errno)) => {
+                log::debug!(event = "orphan"; "cannot put an orphan in: {}", supervise_init::sys::Errno(errno as i32));
+                self.turn(Step::Settled, time);
+            }
+            None => self.turn(Step::Settled, time),
+        }
+    }
+
+    fn tell(&mut self) {
+        self.look(now());
+        let sockets = self.tree.look_again();
+        self.find_listeners(&sockets);
+        let signal = self.scenario.signal;
+        let fds: Vec<_> = self.tree.living().filter_map(|seen| seen.pidfd.as_ref()).collect();
+        let (send, count): (fn(_, _) -> _, _) = match self.scenario.target {
+            Target::Main => (processes::signal, 1),
+            Target::Group => (processes::signal_group, 1),
+            Target::Tree => (processes::signal, fds.len()),
+        };
+        let time = now();
+        for fd in fds.iter().take(count) {
+            // ESRCH: it has just ended, and that will be told.
+            let _ = send(fd.as_fd(), signal);
+        }
+        self.run.signal_at = Some(self.at(time));
+        self.deadline = Some(time.after(self.scenario.grace));
+        self.next_listen = self.listeners.pause(self.at(time)).map(|pause| time.after(pause));
+        self.note(time, What::Sent { signal, target: self.scenario.target.name().to_owned() });
+    }
+
+    fn find_listeners(&mut self, sockets: &HashSet<u64>) {
+        if self.tree.is_closed {
+            let why = "not all of its processes may be looked into: they are another user's".to_owned();
+            self.run.missing.push(Missing { facility: Facility::Sockets, why });
+        }
+        self.listeners = Listeners::find(sockets, self.at(now()));
+    }
+
+    fn kill(&mut self, time: Time) {
+        self.look(time);
+        let mut count = 0;
+        for seen in self.tree.seen.iter_mut().filter(|seen| seen.life != Life::Reaped) {
+            count += usize::from(seen.life == Life::Lives);
+            if count > MOST_PICTURES {
+                seen.process.at_deadline = Some(unlooked(seen));
+                continue;
+            }
+            let found = at_deadline(seen, self.scenario.signal);
+            if seen.life == Life::Lives {
+                seen.process.state = found.state;
+                seen.open = descriptors::of(seen.process.pid).unwrap_or_default();
+            }
+            seen.process.at_deadline = Some(found);
+        }
+        let time = now();
+        self.killed_at = Some(self.at(time));
+        self.tree.note_zombies(self.at(time));
+        self.stage.kill();
+        self.note(time, What::Killed { count });
+        self.deadline = Some(time.after(DEATH));
+    }
+}
+
+/// Until its status is known.
+const ENDED_BEFORE: Outcome = Outcome::EndedBefore(Status::Exited(0));
+
+/// Rounded up: a deadline is not looked at before it has come.
+fn timeout(next: Option<Time>) -> EpollTimeout {
+    let Some(next) = next else { return EpollTimeout::NONE };
+    let left = next.since(now()).as_micros().div_ceil(1000);
+    EpollTimeout::try_from(u32::try_from(left).unwrap_or(u32::MAX).min(60_000)).unwrap_or(EpollTimeout::ZERO)
+}

@@ -1,0 +1,178 @@
+//! When a command is ready to be told to stop: by what it says, by what can be asked of it, or by time.
+
+use std::fmt;
+use std::io::{PipeReader, Read as _};
+use std::os::fd::{AsFd as _, OwnedFd};
+use std::time::Duration;
+
+use nix::sys::epoll::{Epoll, EpollEvent, EpollFlags};
+use supervise_init::core::Time;
+use supervise_init::sys::SigSet;
+
+use super::scenario::Ready;
+use crate::wait_for::{Started, Target};
+
+/// Between two tries of a target.
+const INTERVAL: Duration = Duration::from_millis(50);
+
+/// A try of a target may take so long.
+const TRY: Duration = Duration::from_secs(5);
+
+/// Between two looks whether it is quiet.
+const LOOK: Duration = Duration::from_millis(100);
+
+/// It is quiet when so many looks find nothing new.
+const QUIET_LOOKS: u32 = 5;
+
+/// What is not quiet by then is taken as ready.
+const LONGEST: Duration = Duration::from_secs(5);
+
+/// The wait for one command.
+pub(super) struct Readiness {
+    kind: Kind,
+}
+
+enum Kind {
+    /// `READY=1`, which the socket's owner sees.
+    SdNotify,
+    Fd(i32, Option<PipeReader>),
+    Probe {
+        target: Target,
+        running: Option<(Started, OwnedFd)>,
+        next: Time,
+    },
+    Log(&'static str, regex_lite::Regex),
+    Delay(Duration, Time),
+    Quiet {
+        began: Time,
+        next: Time,
+        quiet: u32,
+        before: Stir,
+    },
+}
+
+/// What shows that a command does something.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub(super) struct Stir {
+    pub(super) bytes: u64,
+    pub(super) processes: usize,
+    pub(super) ticks: u64,
+}
+
+/// How it was seen to be ready.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) struct By(pub(super) String);
+
+impl fmt::Display for By {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl Readiness {
+    /// Begins to wait. `fd` is our end of what the command was given for `--ready fd:N`.
+    pub(super) fn new(ready: &Ready, now: Time, fd: Option<PipeReader>, epoll: &Epoll, token: u64) -> Readiness {
+        let kind = match ready {
+            Ready::SdNotify => Kind::SdNotify,
+            Ready::Fd(number) => {
+                if let Some(fd) = &fd {
+                    let _ = epoll.add(fd, EpollEvent::new(EpollFlags::EPOLLIN, token));
+                }
+                Kind::Fd(*number, fd)
+            }
+            Ready::Probe(word) => match Target::parse(word) {
+                Ok(target) => Kind::Probe { target, running: None, next: now },
+                // It was looked at when the words were read.
+                Err(_) => Kind::SdNotify,
+            },
+            Ready::Log(pattern) => match regex_lite::Regex::new(pattern) {
+                Ok(regex) => Kind::Log(pattern, regex),
+                Err(_) => Kind::SdNotify,
+            },
+            Ready::Delay(time) => Kind::Delay(*time, now.after(*time)),
+            Ready::Quiet => Kind::Quiet { began: now, next: now.after(LOOK), quiet: 0, before: Stir::default() },
+        };
+        Readiness { kind }
+    }
+
+    /// When it wants to be asked again, whatever happens.
+    pub(super) fn next(&self) -> Option<Time> {
+        match &self.kind {
+            Kind::Probe { running: None, next, .. } | Kind::Quiet { next, .. } => Some(*next),
+            Kind::Delay(_, until) => Some(*until),
+            Kind::Probe { .. } | Kind::SdNotify | Kind::Fd(..) | Kind::Log(..) => None,
+        }
+    }
+
+    /// Whether each line of its output is to be shown.
+    pub(super) fn reads_lines(&self) -> bool {
+        matches!(self.kind, Kind::Log(..))
+    }
+
+    /// A line of its output.
+    pub(super) fn see_line(&self, line: &[u8]) -> Option<By> {
+        match &self.kind {
+            Kind::Log(pattern, regex) if regex.is_match(&String::from_utf8_lossy(line)) => {
+                Some(By(format!("log:{pattern}")))
+            }
+            _ => None,
+        }
+    }
+
+    /// What came on the socket for sd_notify(3) says so.
+    pub(super) fn see_notified(&self) -> Option<By> {
+        matches!(self.kind, Kind::SdNotify).then(|| By("sd_notify".to_owned()))
+    }
+
+    /// Its descriptor can be read.
+    pub(super) fn see_fd(&mut self, now: Time, epoll: &Epoll) -> Option<By> {
+        match &mut self.kind {
+            Kind::Fd(number, pipe) => {
+                let mut some = [0; 256];
+                let count = pipe.as_mut()?.read(&mut some).ok()?;
+                let is_said = count == 0 || some.get(..count)?.contains(&b'\n');
+                if count == 0
+                    && let Some(pipe) = pipe.take()
+                {
+                    let _ = epoll.delete(&pipe);
+                }
+                is_said.then(|| By(format!("fd:{number}")))
+            }
+            Kind::Probe { target, running, next } => {
+                let (started, pidfd) = running.take()?;
+                let _ = epoll.delete(&pidfd);
+                *next = now.after(INTERVAL);
+                started.has_succeeded().then(|| By(target.to_string()))
+            }
+            _ => None,
+        }
+    }
+
+    /// Its time has come. `stir` looks at the command.
+    pub(super) fn see_time(&mut self, now: Time, epoll: &Epoll, token: u64, stir: impl FnOnce() -> Stir) -> Option<By> {
+        match &mut self.kind {
+            Kind::Delay(time, until) if now >= *until => Some(By(format!("delay:{time:?}"))),
+            Kind::Probe { target, running: running @ None, next } if now >= *next => {
+                *next = now.after(INTERVAL);
+                let started = Started::begin(target, TRY, SigSet::NONE).ok()?;
+                let pidfd = crate::sys::processes::pidfd(started.pid()).ok()?;
+                let _ = epoll.add(pidfd.as_fd(), EpollEvent::new(EpollFlags::EPOLLIN, token));
+                *running = Some((started, pidfd));
+                None
+            }
+            Kind::Quiet { began, next, quiet, before } if now >= *next => {
+                let stir = stir();
+                *quiet = if stir == *before { *quiet + 1 } else { 0 };
+                *before = stir;
+                *next = now.after(LOOK);
+                let looked = LOOK * QUIET_LOOKS;
+                match now.since(*began) {
+                    _ if *quiet >= QUIET_LOOKS => Some(By(format!("quiet for {looked:?}"))),
+                    time if time >= LONGEST => Some(By(format!("not quiet for {looked:?} within {LONGEST:?}"))),
+                    _ => None,
+                }
+            }
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,103 @@
+//! What was seen and what is said of it, in four forms.
+
+mod json;
+mod junit;
+mod tap;
+mod text;
+
+#[cfg(test)]
+mod tests;
+
+use std::ffi::CStr;
+use std::io;
+
+use super::finding::{Judged, Level};
+use super::judge::{Verdict, verdict};
+use super::record::Run;
+use super::scenario::{Format, Order, Scenario};
+
+/// All that a report is made of.
+struct Report<'a> {
+    order: &'a Order,
+    /// Made safe to print.
+    command: Vec<String>,
+    judged: &'a [Judged],
+    verdict: Verdict,
+}
+
+impl Report<'_> {
+    /// Whether a finding of this level fails the check.
+    fn is_failure(&self, level: Level) -> bool {
+        level == Level::Fail || (level == Level::Warn && self.order.is_strict)
+    }
+}
+
+/// Writes it.
+///
+/// # Errors
+/// Those of `out`.
+pub(crate) fn write(
+    format: Format,
+    order: &Order,
+    command: &[&CStr],
+    judged: &[Judged],
+    out: &mut impl io::Write,
+    is_terminal: bool,
+) -> io::Result<()> {
+    let command = command.iter().map(|word| printable(&word.to_string_lossy())).collect();
+    let report = Report { order, command, judged, verdict: verdict(judged, order.is_strict) };
+    let written = match format {
+        Format::Text => text::page(&report, is_terminal),
+        Format::Json => json::page(&report),
+        Format::Junit => junit::page(&report),
+        Format::Tap => tap::page(&report),
+    };
+    out.write_all(written.as_bytes())?;
+    out.flush()
+}
+
+impl Verdict {
+    /// The last line of a report.
+    fn words(self) -> String {
+        match self {
+            Verdict::Pass => "PASS".to_owned(),
+            Verdict::PassWithWarnings => "PASS with warnings".to_owned(),
+            Verdict::Fail(count) => format!("FAIL ({count})"),
+            Verdict::Inconclusive => "INCONCLUSIVE".to_owned(),
+            Verdict::NotStarted(code) => format!("NOT STARTED ({code})"),
+        }
+    }
+
+    /// As machines read it.
+    fn name(self) -> &'static str {
+        match self {
+            Verdict::Pass => "pass",
+            Verdict::PassWithWarnings => "pass-with-warnings",
+            Verdict::Fail(_) => "fail",
+            Verdict::Inconclusive => "inconclusive",
+            Verdict::NotStarted(_) => "not-started",
+        }
+    }
+}
+
+/// What the runs of a group have in common.
+fn scenario(judged: &Judged) -> Option<&Scenario> {
+    judged.runs.first().map(|run| &run.scenario)
+}
+
+/// When the command was told, for times after that.
+fn since_signal(run: &Run, at: std::time::Duration) -> Option<std::time::Duration> {
+    at.checked_sub(run.signal_at?)
+}
+
+/// Without control characters, which could draw on a terminal or begin a line.
+fn printable(text: &str) -> String {
+    text.chars().fold(String::new(), |mut out, letter| {
+        if letter.is_control() {
+            out.extend(letter.escape_default())
+        } else {
+            out.push(letter)
+        }
+        out
+    })
+}

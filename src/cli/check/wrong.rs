@@ -1,0 +1,58 @@
+//! What can be wrong with the words of `supervise check`.
+
+use std::ffi::CStr;
+use std::fmt;
+
+use supervise_init::core::Signal;
+
+use super::super::wrong::{Given, Wrong};
+use crate::wait_for::NotATarget;
+
+/// A reason to check nothing.
+#[derive(Debug)]
+pub(crate) enum WrongCheck {
+    NoCommand,
+    NotAMode(Given, &'static str, &'static str),
+    NotANumber(Given, &'static str),
+    NotReady(Given, &'static CStr, NotATarget),
+    NotAReady(Given, &'static CStr),
+    NotADescriptor(Given, &'static str),
+    NotARegex(Given, &'static str, String),
+    Untellable(Given, &'static str, Signal),
+    NoTime(Given, &'static str),
+}
+
+impl From<WrongCheck> for Wrong {
+    fn from(wrong: WrongCheck) -> Wrong {
+        Wrong::Check(Box::new(wrong))
+    }
+}
+
+impl fmt::Display for WrongCheck {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            WrongCheck::NoCommand => f.write_str(
+                "check which command? say `supervise check -- command`; for a program of that name `supervise -- check`",
+            ),
+            WrongCheck::NotAMode(given, whole, word) => {
+                write!(f, "{given}{whole}: {word:?} is no mode; those are pid1, child and init")
+            }
+            WrongCheck::NotANumber(given, word) => write!(f, "{given}{word}: it is a number from 1 to 1000"),
+            WrongCheck::NotReady(given, word, why) => write!(f, "{given}{}: {why}", word.to_string_lossy()),
+            WrongCheck::NotAReady(given, word) => write!(
+                f,
+                "{given}{}: it is one of sd_notify, fd:NUMBER, log:REGEX, delay:TIME, tcp:HOST:PORT, unix:PATH, \
+                 http://HOST[:PORT]/PATH, file:PATH and exec:COMMAND",
+                word.to_string_lossy()
+            ),
+            WrongCheck::NotADescriptor(given, word) => {
+                write!(f, "{given}{word}: a descriptor for that is a number from 3 to 1000")
+            }
+            WrongCheck::NotARegex(given, word, why) => write!(f, "{given}{word}: no regular expression: {why}"),
+            WrongCheck::Untellable(given, word, signal) => {
+                write!(f, "{given}{word}: {signal} tells no program to stop")
+            }
+            WrongCheck::NoTime(given, word) => write!(f, "{given}{word}: it needs some time; say 10s"),
+        }
+    }
+}

@@ -1,0 +1,103 @@
+//! The options of `supervise check` alone. No variables stand for them.
+
+use super::{Id, Row, Topic};
+
+/// In the order of its help text.
+pub(crate) const CHECK: [Row; 12] = [
+    Row {
+        id: Id::As,
+        topic: Topic::Run,
+        short: None,
+        long: "as",
+        value: Some("MODE,..."),
+        help: "Run it as pid1, child or init: pid1,child\nAs process 1 of a PID namespace, as docker does it without an init; as an ordinary process, as systemd or a shell does it; under supervise as process 1. It runs once for each. Default: pid1,child.",
+    },
+    Row {
+        id: Id::SignalToSend,
+        topic: Topic::Run,
+        short: None,
+        long: "signal",
+        value: Some("SIGNAL,..."),
+        help: "Tell it to stop by this signal: TERM,INT\nIt runs once for each. Default: TERM.",
+    },
+    Row {
+        id: Id::Target,
+        topic: Topic::Run,
+        short: None,
+        long: "target",
+        value: Some("main|group|tree"),
+        help: "Who gets the signal\nThe command alone; its process group, as by Ctrl-C; or all its processes. Default: main.",
+    },
+    Row {
+        id: Id::GraceOfCheck,
+        topic: Topic::Run,
+        short: None,
+        long: "grace",
+        value: Some("TIME"),
+        help: "How long it may take to end\nThen it is killed, and the check has failed. Default: 10s.",
+    },
+    Row {
+        id: Id::Profile,
+        topic: Topic::Run,
+        short: None,
+        long: "profile",
+        value: Some("docker|podman|kubernetes|systemd"),
+        help: "Stop it as that does\nIt gives --grace and --target, where those are not given: docker and podman 10s and main, kubernetes 30s and main, systemd 90s and tree.",
+    },
+    Row {
+        id: Id::Ready,
+        topic: Topic::Run,
+        short: None,
+        long: "ready",
+        value: Some("WHAT"),
+        help: "When it is ready to be told\nOne of the signs below. Default: when it has been quiet for half a second: no output, no new process, no use of CPU.",
+    },
+    Row {
+        id: Id::ReadyTimeout,
+        topic: Topic::Run,
+        short: None,
+        long: "ready-timeout",
+        value: Some("TIME"),
+        help: "Give up if it is not ready by then\nThat is no verdict: it ends with 2. Default: 30s.",
+    },
+    Row {
+        id: Id::Repeat,
+        topic: Topic::Run,
+        short: None,
+        long: "repeat",
+        value: Some("NUMBER"),
+        help: "Run it so often for each mode and signal\nThe worst counts. Default: 1.",
+    },
+    Row {
+        id: Id::OkExit,
+        topic: Topic::Verdict,
+        short: None,
+        long: "ok-exit",
+        value: Some("CODE|SIGNAL,..."),
+        help: "Take these ends as good ones too: 143,TERM\n143 is an exit code, TERM a death by that signal.",
+    },
+    Row {
+        id: Id::Strict,
+        topic: Topic::Verdict,
+        short: None,
+        long: "strict",
+        value: None,
+        help: "Fail on a warning as well",
+    },
+    Row {
+        id: Id::FormatOfCheck,
+        topic: Topic::Verdict,
+        short: None,
+        long: "format",
+        value: Some("text|json|junit|tap"),
+        help: "What the report looks like\nIt goes to stdout. Default: text.",
+    },
+    Row {
+        id: Id::Explain,
+        topic: Topic::Verdict,
+        short: None,
+        long: "explain",
+        value: Some("CHECK"),
+        help: "Say what a check means, and run nothing: S06\nOr all.",
+    },
+];

@@ -1,0 +1,147 @@
+//! Forks, executions and ends of processes as they happen: the kernel's proc connector (linux/cn_proc.h). It tells of the
+//! whole machine, root alone before Linux 6.6, and only who is in the first user and PID namespaces.
+
+use std::os::fd::{AsFd, AsRawFd as _, BorrowedFd, FromRawFd as _, OwnedFd};
+use std::time::Duration;
+
+use nix::errno::Errno;
+use supervise_init::core::Time;
+
+/// What has happened to a process, not to one of its threads.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum ProcessEvent {
+    Forked {
+        parent: i32,
+        child: i32,
+    },
+    Executed {
+        pid: i32,
+    },
+    /// With its wait status.
+    Ended {
+        pid: i32,
+        raw: i32,
+    },
+}
+
+/// Our ear.
+#[derive(Debug)]
+pub(crate) struct Connector {
+    socket: OwnedFd,
+}
+
+/// What one message is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Message {
+    Event(Time, ProcessEvent),
+    /// About something else.
+    Other,
+    /// Some were lost: there was no room for them.
+    Lost,
+    /// That is all for now.
+    None,
+}
+
+/// Netlink's header and the connector's, before the event itself.
+const HEADERS: usize = 36;
+
+/// linux/cn_proc.h.
+const ACKNOWLEDGED: u32 = 0;
+const FORK: u32 = 1;
+const EXEC: u32 = 2;
+const EXIT: u32 = 0x8000_0000;
+
+impl Connector {
+    /// Begins to listen.
+    ///
+    /// # Errors
+    /// EPERM: root alone may, or we are in a namespace; EPROTONOSUPPORT: the kernel was built without.
+    pub(crate) fn open() -> Result<Connector, Errno> {
+        /// linux/netlink.h, linux/connector.h.
+        const NETLINK_CONNECTOR: i32 = 11;
+        let kind = libc::SOCK_DGRAM | libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK;
+        // SAFETY: takes integers and touches no memory of ours.
+        let socket = Errno::result(unsafe { libc::socket(libc::AF_NETLINK, kind, NETLINK_CONNECTOR) })?;
+        // SAFETY: new, and nobody else's.
+        let socket = unsafe { OwnedFd::from_raw_fd(socket) };
+        let room: libc::c_int = 8 << 20;
+        for option in [libc::SO_RCVBUF, libc::SO_RCVBUFFORCE] {
+            let (value, size) = ((&raw const room).cast(), size_of_val(&room) as libc::socklen_t);
+            // SAFETY: an integer of the size that is told. Where it is refused, the usual room has to do.
+            unsafe { libc::setsockopt(socket.as_raw_fd(), libc::SOL_SOCKET, option, value, size) };
+        }
+        // SAFETY: all zeros are a valid `sockaddr_nl`: integers.
+        let mut address: libc::sockaddr_nl = unsafe { std::mem::zeroed() };
+        address.nl_family = libc::AF_NETLINK as libc::sa_family_t;
+        address.nl_groups = libc::CN_IDX_PROC;
+        let size = size_of::<libc::sockaddr_nl>() as libc::socklen_t;
+        // SAFETY: an address of the size that is told.
+        Errno::result(unsafe { libc::bind(socket.as_raw_fd(), (&raw const address).cast(), size) })?;
+        let connector = Connector { socket };
+        connector.subscribe()?;
+        // The answer is there when the call returns; in a namespace there is none.
+        match connector.read() {
+            Message::Other => Ok(connector),
+            Message::Event(..) => Ok(connector),
+            Message::None | Message::Lost => Err(Errno::EPERM),
+        }
+    }
+
+    /// PROC_CN_MCAST_LISTEN.
+    fn subscribe(&self) -> Result<(), Errno> {
+        const LISTEN: u32 = 1;
+        let mut message = [0_u8; HEADERS + 4];
+        let mut put = |at: usize, bytes: &[u8]| message[at..at + bytes.len()].copy_from_slice(bytes);
+        put(0, &(HEADERS as u32 + 4).to_ne_bytes());
+        put(4, &(libc::NLMSG_DONE as u16).to_ne_bytes());
+        put(16, &libc::CN_IDX_PROC.to_ne_bytes());
+        // CN_VAL_PROC.
+        put(20, &1_u32.to_ne_bytes());
+        put(32, &4_u16.to_ne_bytes());
+        put(36, &LISTEN.to_ne_bytes());
+        let (bytes, length) = (message.as_ptr().cast(), message.len());
+        // SAFETY: the pointer and the length are of one array.
+        Errno::result(unsafe { libc::send(self.socket.as_raw_fd(), bytes, length, 0) }).map(drop)
+    }
+
+    /// Takes one message.
+    pub(crate) fn read(&self) -> Message {
+        let mut buffer = [0_u8; 512];
+        let (bytes, length) = (buffer.as_mut_ptr().cast(), buffer.len());
+        // SAFETY: the pointer and the length are of one array.
+        match Errno::result(unsafe { libc::recv(self.socket.as_raw_fd(), bytes, length, 0) }) {
+            Ok(count) => parse(buffer.get(HEADERS..count as usize).unwrap_or_default()),
+            Err(Errno::ENOBUFS) => Message::Lost,
+            Err(_) => Message::None,
+        }
+    }
+}
+
+impl AsFd for Connector {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.socket.as_fd()
+    }
+}
+
+/// `struct proc_event`.
+fn parse(event: &[u8]) -> Message {
+    let word = |at: usize| event.get(at..at + 4)?.try_into().ok().map(u32::from_ne_bytes);
+    let number = |at: usize| word(at).map(u32::cast_signed);
+    let nanoseconds = || event.get(8..16)?.try_into().ok().map(u64::from_ne_bytes);
+    let found = || {
+        let at = Time::from_start(Duration::from_nanos(nanoseconds()?));
+        // Of a thread the two numbers of the subject differ.
+        let event = match word(0)? {
+            FORK if number(24)? == number(28)? => ProcessEvent::Forked { parent: number(20)?, child: number(28)? },
+            EXEC => ProcessEvent::Executed { pid: number(20)? },
+            EXIT if number(16)? == number(20)? => ProcessEvent::Ended { pid: number(20)?, raw: number(24)? },
+            _ => return None,
+        };
+        Some(Message::Event(at, event))
+    };
+    match word(0) {
+        // It may say that it was refused.
+        Some(ACKNOWLEDGED) if word(16) != Some(0) => Message::None,
+        _ => found().unwrap_or(Message::Other),
+    }
+}
