@@ -82,6 +82,12 @@ pub(super) fn at_deadline(seen: &Seen, signal: Signal) -> AtDeadline {
     }
 }
 
+/// The same where there is no time to look: there are thousands.
+pub(super) fn unlooked(seen: &Seen) -> AtDeadline {
+    let state = if seen.life == Life::Lives { seen.process.state } else { State::Zombie };
+    AtDeadline { state, is_pending: false, waits_for_child: false, busy: Duration::ZERO }
+}
+
 /// Of all its threads together.
 fn dispositions(pid: i32) -> Option<Dispositions> {
     let threads = threads(pid);

@@ -174,6 +174,15 @@ impl Stage {
         let _ = crate::sys::processes::kill(self.pidfd.as_fd());
     }
 
+    /// It does not end, though it was killed.
+    pub(super) fn leave(&mut self) {
+        log::warn!(
+            "pid {} does not end, though it was killed: the kernel holds it or one below it; leaving it",
+            self.pid
+        );
+        self.is_reaped = true;
+    }
+
     /// Once it has ended.
     pub(super) fn reap(&mut self) {
         reap(self.pid);

@@ -22,6 +22,9 @@ pub(super) const FIRST_TOKEN: u64 = 1000;
 /// Who is dead so long and not reaped is a zombie; before that its parent may be busy.
 const UNREAPED: Duration = Duration::from_secs(1);
 
+/// Of more than these, what was seen when they came has to do: thousands would take seconds.
+pub(super) const MOST_PICTURES: usize = 500;
+
 /// How far it is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Life {
@@ -180,7 +183,7 @@ impl Tree {
     /// What all are like now, before the signal; and the sockets that they have.
     pub(super) fn look_again(&mut self) -> HashSet<u64> {
         let mut sockets = HashSet::new();
-        for seen in self.seen.iter_mut().filter(|seen| seen.life == Life::Lives) {
+        for seen in self.seen.iter_mut().filter(|seen| seen.life == Life::Lives).take(MOST_PICTURES) {
             look_anew(seen);
             match descriptors::of(seen.process.pid) {
                 Some(open) => {

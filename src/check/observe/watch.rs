@@ -1,6 +1,8 @@
 //! The loop of a run: it sleeps until something happens, writes down what and when, and takes the next step of the
 //! [course](super::course).
 
+mod ending;
+
 use std::collections::HashSet;
 use std::os::fd::AsFd as _;
 use std::time::Duration;
@@ -16,9 +18,9 @@ use super::listeners::Listeners;
 use super::notify::Hearing;
 use super::orphan::{self, Orphan};
 use super::output::{Output, Sees};
-use super::picture::at_deadline;
+use super::picture::{at_deadline, unlooked};
 use super::stage::Stage;
-use super::tree::{FIRST_TOKEN, Life, Seen, Tree};
+use super::tree::{FIRST_TOKEN, Life, MOST_PICTURES, Seen, Tree};
 use super::{Interrupted, descriptors};
 use crate::check::ready::{By, Readiness, Stir};
 use crate::check::record::{Event, Facility, Missing, Outcome, Run, What};
@@ -42,7 +44,7 @@ const ORPHAN: u64 = 7;
 const LINGER: Duration = Duration::from_secs(1);
 
 /// What was killed has so long to go away.
-const DEATH: Duration = Duration::from_secs(5);
+const DEATH: Duration = Duration::from_secs(30);
 
 /// So many things are taken in one turn.
 const TURN: usize = 64;
@@ -69,9 +71,12 @@ pub(super) struct Watch<'a> {
     next_listen: Option<Time>,
     next_look: Option<Time>,
     last_look: Time,
+    /// Some of what the kernel told is lost.
+    has_lost: bool,
     orphan: Option<Orphan>,
     killed_at: Option<Duration>,
     is_asked: Option<Signal>,
+    stage_has_ended: bool,
 }
 
 impl<'a> Watch<'a> {
@@ -100,9 +105,11 @@ impl<'a> Watch<'a> {
             next_listen: None,
             next_look: None,
             last_look: began,
+            has_lost: false,
             orphan: None,
             killed_at: None,
             is_asked: None,
+            stage_has_ended: false,
         };
         watch.note(began, What::Executed { pid: watch.stage.root.number() });
         watch
@@ -139,7 +146,7 @@ impl<'a> Watch<'a> {
             let events = events.get(..count).unwrap_or_default();
             // What the kernel tells has its own time, and may be of a process that ends in this turn.
             if events.iter().any(|event| event.data() == EVENTS) {
-                self.hear_kernel();
+                let _ = self.hear_kernel();
             }
             // Ends first: what has ended in time has done so, whatever else came meanwhile.
             for event in events.iter().filter(|event| event.data() >= FIRST_TOKEN) {
@@ -153,18 +160,23 @@ impl<'a> Watch<'a> {
         Ok(())
     }
 
-    fn hear_kernel(&mut self) {
+    /// Whether there is more.
+    fn hear_kernel(&mut self) -> bool {
         /// Forks of the whole machine come here.
         const MOST: usize = 512;
         for _ in 0..MOST {
-            let Some(message) = self.connector.as_ref().map(Connector::read) else { return };
+            let Some(message) = self.connector.as_ref().map(Connector::read) else { return false };
             match message {
-                Message::None => return,
+                Message::None => return false,
                 Message::Other => {}
-                Message::Lost => self.next_look = Some(now()),
+                Message::Lost => {
+                    self.has_lost = true;
+                    self.next_look = Some(now());
+                }
                 Message::Event(time, event) => self.hear_event(time, event),
             }
         }
+        true
     }
 
     fn hear_event(&mut self, time: Time, event: ProcessEvent) {
@@ -215,6 +227,7 @@ impl<'a> Watch<'a> {
             }
             STDOUT | STDERR => self.hear(token, time)?,
             STAGE => {
+                self.stage_has_ended = true;
                 let _ = self.epoll.delete(&self.stage.pidfd);
                 self.turn(Step::AllEnded, time);
             }
@@ -237,10 +250,12 @@ impl<'a> Watch<'a> {
             self.look_at_listeners(time);
         }
         if self.state == State::Waiting {
-            let at = self.at(time);
+            let (at, looks) = (self.at(time), self.has_to_look());
             let (tree, epoll, bytes) = (&mut self.tree, &self.epoll, self.output.bytes());
             let stir = || {
-                tree.look(at, epoll);
+                if looks {
+                    tree.look(at, epoll);
+                }
                 let ticks = tree.living().filter_map(|seen| Stat::read(seen.process.pid)).map(|stat| stat.ticks).sum();
                 Stir { bytes, processes: tree.seen.len(), ticks }
             };
@@ -318,9 +333,20 @@ impl<'a> Watch<'a> {
         }
     }
 
+    /// Whether there may be processes that nobody has told of.
+    fn has_to_look(&mut self) -> bool {
+        /// Even of thousands, and with the rest of the machine.
+        const ROUNDS: u32 = 100;
+        let _ = (0..ROUNDS).take_while(|_| self.hear_kernel()).count();
+        std::mem::take(&mut self.has_lost) || self.connector.is_none()
+    }
+
     fn look(&mut self, time: Time) {
-        let at = self.at(time);
         (self.next_look, self.last_look) = (None, time);
+        if !self.has_to_look() {
+            return;
+        }
+        let at = self.at(time);
         let pids = |places: Vec<usize>, tree: &Tree| -> Vec<i32> {
             places.into_iter().filter_map(|place| tree.seen.get(place)).map(|seen| seen.process.pid).collect()
         };
@@ -415,9 +441,13 @@ impl<'a> Watch<'a> {
         self.look(time);
         let mut count = 0;
         for seen in self.tree.seen.iter_mut().filter(|seen| seen.life != Life::Reaped) {
+            count += usize::from(seen.life == Life::Lives);
+            if count > MOST_PICTURES {
+                seen.process.at_deadline = Some(unlooked(seen));
+                continue;
+            }
             let found = at_deadline(seen, self.scenario.signal);
             if seen.life == Life::Lives {
-                count += 1;
                 seen.process.state = found.state;
                 seen.open = descriptors::of(seen.process.pid).unwrap_or_default();
             }
@@ -429,65 +459,6 @@ impl<'a> Watch<'a> {
         self.stage.kill();
         self.note(time, What::Killed { count });
         self.deadline = Some(time.after(DEATH));
-    }
-
-    /// What is left to be taken in when nothing lives, and the record.
-    pub(super) fn finish(mut self) -> Result<Run, Interrupted> {
-        let mut events = [EpollEvent::empty(); TURN];
-        while let Ok(count) = self.epoll.wait(&mut events, EpollTimeout::ZERO) {
-            self.hear_kernel();
-            let processes = events.iter().take(count).filter(|event| event.data() >= FIRST_TOKEN);
-            let places: Vec<_> = processes.map(|event| (event.data() - FIRST_TOKEN, event.events())).collect();
-            if places.is_empty() {
-                break;
-            }
-            for (place, flags) in places {
-                self.see_process(place as usize, flags, now());
-            }
-        }
-        for token in [STDOUT, STDERR] {
-            self.hear(token, now())?;
-        }
-        self.stage.reap();
-        match self.is_asked {
-            Some(signal) => Err(Interrupted::Asked(signal)),
-            None => Ok(self.into_record()),
-        }
-    }
-
-    fn into_record(mut self) -> Run {
-        let mut run = self.run;
-        self.tree.settle(run.signal_at.map(|_| self.scenario.signal), self.killed_at);
-        let status_of = |seen: &Seen| seen.process.ended.and_then(|ended| ended.status);
-        if let Some(root) = self.tree.seen.first_mut()
-            && let Some(ended) = &mut root.process.ended
-            && ended.status.is_none()
-        {
-            ended.status = self.stage.root_status();
-        }
-        if let (Outcome::EndedBefore(status), Some(found)) =
-            (&mut run.outcome, self.tree.seen.first().and_then(status_of))
-        {
-            *status = found;
-        }
-        if self.tree.seen.iter().any(|seen| seen.life == Life::Reaped && status_of(seen).is_none()) {
-            let why = "this kernel does not tell how processes of others end (Linux 6.15 does)".to_owned();
-            run.missing.push(Missing { facility: Facility::GrandchildStatus, why });
-        }
-        run.files.open_when_killed = Some(self.tree.written_when_killed());
-        run.most_processes = self.tree.most;
-        run.injected_orphan = self.orphan.and_then(|orphan| orphan.found());
-        run.notify = self.hearing.map(|hearing| hearing.found).unwrap_or_default();
-        run.output = self.output.finish();
-        run.listeners = self.listeners.finish();
-        run.processes = self.tree.seen.into_iter().map(|seen| seen.process).collect();
-        let main = usize::from(run.scenario.mode == Mode::Init).min(run.processes.len().saturating_sub(1));
-        if let Some(main) = run.processes.get_mut(main) {
-            main.is_main = true;
-        }
-        run.processes.swap(0, main);
-        run.events.sort_by_key(|event| event.at);
-        run
     }
 }
 

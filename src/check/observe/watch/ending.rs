@@ -1,0 +1,75 @@
+//! The end of a run: what is still to be taken in, and the record.
+
+use nix::sys::epoll::{EpollEvent, EpollTimeout};
+use supervise_init::sys::now;
+
+use super::super::Interrupted;
+use super::super::tree::{FIRST_TOKEN, Life, Seen};
+use super::{STDERR, STDOUT, TURN, Watch};
+use crate::check::record::{Facility, Missing, Outcome, Run};
+use crate::check::scenario::Mode;
+
+impl Watch<'_> {
+    /// What is left to be taken in when nothing lives, and the record.
+    pub(in crate::check::observe) fn finish(mut self) -> Result<Run, Interrupted> {
+        let mut events = [EpollEvent::empty(); TURN];
+        while let Ok(count) = self.epoll.wait(&mut events, EpollTimeout::ZERO) {
+            let _ = self.hear_kernel();
+            let processes = events.iter().take(count).filter(|event| event.data() >= FIRST_TOKEN);
+            let places: Vec<_> = processes.map(|event| (event.data() - FIRST_TOKEN, event.events())).collect();
+            if places.is_empty() {
+                break;
+            }
+            for (place, flags) in places {
+                self.see_process(place as usize, flags, now());
+            }
+        }
+        for token in [STDOUT, STDERR] {
+            self.hear(token, now())?;
+        }
+        match self.stage_has_ended {
+            true => self.stage.reap(),
+            // It ends when what the kernel holds lets go.
+            false => self.stage.leave(),
+        }
+        match self.is_asked {
+            Some(signal) => Err(Interrupted::Asked(signal)),
+            None => Ok(self.into_record()),
+        }
+    }
+
+    fn into_record(mut self) -> Run {
+        let mut run = self.run;
+        self.tree.settle(run.signal_at.map(|_| self.scenario.signal), self.killed_at);
+        let status_of = |seen: &Seen| seen.process.ended.and_then(|ended| ended.status);
+        if let Some(root) = self.tree.seen.first_mut()
+            && let Some(ended) = &mut root.process.ended
+            && ended.status.is_none()
+        {
+            ended.status = self.stage.root_status();
+        }
+        if let (Outcome::EndedBefore(status), Some(found)) =
+            (&mut run.outcome, self.tree.seen.first().and_then(status_of))
+        {
+            *status = found;
+        }
+        if self.tree.seen.iter().any(|seen| seen.life == Life::Reaped && status_of(seen).is_none()) {
+            let why = "this kernel does not tell how processes of others end (Linux 6.15 does)".to_owned();
+            run.missing.push(Missing { facility: Facility::GrandchildStatus, why });
+        }
+        run.files.open_when_killed = Some(self.tree.written_when_killed());
+        run.most_processes = self.tree.most;
+        run.injected_orphan = self.orphan.and_then(|orphan| orphan.found());
+        run.notify = self.hearing.map(|hearing| hearing.found).unwrap_or_default();
+        run.output = self.output.finish();
+        run.listeners = self.listeners.finish();
+        run.processes = self.tree.seen.into_iter().map(|seen| seen.process).collect();
+        let main = usize::from(run.scenario.mode == Mode::Init).min(run.processes.len().saturating_sub(1));
+        if let Some(main) = run.processes.get_mut(main) {
+            main.is_main = true;
+        }
+        run.processes.swap(0, main);
+        run.events.sort_by_key(|event| event.at);
+        run
+    }
+}
