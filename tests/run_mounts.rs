@@ -151,6 +151,25 @@ fn a_run_that_fails_leaves_no_directories() {
 }
 
 #[test]
+fn a_command_that_ends_as_a_failure_of_ours_does_keeps_what_was_made() {
+    let Some(root) = root(BUSYBOX) else { return };
+    let scene = Scene::new();
+    let kept = scene.folder().join("kept");
+    let keep = ["--upper", text(&kept)];
+    for code in [125, 127] {
+        assert_eq!(script(&scene, &keep, &root, &format!("exit {code}")).exit, Exit::Code(code));
+        assert_eq!(names(&kept), ["upper", "work"], "the container was made");
+        fs::remove_dir_all(&kept).expect("it is ours");
+    }
+    // Here none was: the command cannot run.
+    for (command, code) in [("/no/such/file", 127), ("/etc/passwd", 126)] {
+        let ended = contained::start(&scene, &keep, &root, &[command]).end();
+        assert_eq!(ended.exit, Exit::Code(code), "{ended:?}");
+        assert!(!kept.exists(), "{command}: {:?} is left", names(&kept));
+    }
+}
+
+#[test]
 fn upper_is_not_in_the_root_filesystem() {
     let scene = Scene::new();
     let Some(own) = own_root(&scene, "own", "mkdir -p kept/upper") else { return };

@@ -92,6 +92,8 @@ fn answer(received: Received, standing: Standing) -> Answer {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Ended {
     Code(u8),
+    /// Before there was a process 1: nothing of the image has run.
+    Unmade(u8),
     /// It is to be set up again.
     Reboot,
 }
@@ -122,7 +124,7 @@ impl Container<'_> {
         let mut on_host = OnHost::default();
         let ended = match self.start(standing, &mut on_host) {
             Ok((child, _lifeline)) => watch(child, standing),
-            Err(code) => Ended::Code(code),
+            Err(code) => Ended::Unmade(code),
         };
         if let Standing::Foreground(tty) = standing {
             // Nobody of the group that has it is left. SIGTTOU is blocked.
@@ -257,12 +259,22 @@ fn watch(child: Pid, standing: Standing) -> Ended {
 /// Before it is reaped: then its name can still be read.
 fn ended(child: Pid, status: Status) -> Ended {
     match status {
+        status if has_executed_nothing(child) => Ended::Unmade(status.shell_code()),
         // What the kernel makes of a reboot(2) inside (pid_namespaces(7), reboot(2)): a restart, and everything else.
         Status::Signaled(Signal::HUP) => Ended::Reboot,
         Status::Signaled(Signal::INT) => Ended::Code(exit::SUCCESS),
         Status::Exited(end::REBOOTED) if has_name_of_reboot(child) => Ended::Reboot,
         status => Ended::Code(status.shell_code()),
     }
+}
+
+/// As the kernel notes it (proc_pid_stat(5), field 9). By its code alone it cannot be told from a command that ends with 125.
+fn has_executed_nothing(child: Pid) -> bool {
+    /// linux/sched.h.
+    const PF_FORKNOEXEC: u32 = 0x40;
+    let stat = fs::read_to_string(format!("/proc/{child}/stat")).unwrap_or_default();
+    let flags = stat.rsplit_once(") ").and_then(|(_, fields)| fields.split(' ').nth(6)?.parse::<u32>().ok());
+    flags.is_some_and(|flags| flags & PF_FORKNOEXEC != 0)
 }
 
 fn has_name_of_reboot(child: Pid) -> bool {

@@ -69,7 +69,7 @@ pub(crate) fn run(order: &Order, environment: Environment, surroundings: &Surrou
     {
         warn!("{left_out}");
     }
-    let kept = match claim(asked, &steps) {
+    let mut kept = match claim(asked, &steps) {
         Ok(kept) => kept,
         Err(why) => {
             error!("{why}");
@@ -85,13 +85,19 @@ pub(crate) fn run(order: &Order, environment: Environment, surroundings: &Surrou
     };
     loop {
         match container.live() {
-            Ended::Code(code) => {
-                if let Some(kept) = kept.filter(|_| code == exit::FAILURE) {
+            Ended::Code(code) => return code,
+            Ended::Unmade(code) => {
+                if let Some(kept) = kept {
                     kept.give_back();
                 }
                 return code;
             }
-            Ended::Reboot => debug!(event = "reboot"; "the container asked for a reboot; setting it up again"),
+            Ended::Reboot => {
+                debug!(event = "reboot"; "the container asked for a reboot; setting it up again");
+                if let Some(kept) = &mut kept {
+                    kept.note_used();
+                }
+            }
         }
     }
 }
