@@ -307,14 +307,3 @@ fn a_mount_in_the_root_filesystem_is_why_a_user_cannot_have_it() {
     let run = contained::command(&scene, &["--user-ns", "--writable"], &own, &["echo", "alive"]);
     assert_eq!(behind(&scene, &mount, &run).stdout, b"alive\n");
 }
-
-#[test]
-fn a_file_of_etc_that_a_user_cannot_have_is_a_warning() {
-    let scene = Scene::new();
-    let Some(own) = own_root(&scene, "own", "rm -f etc/hostname") else { return };
-    let run = contained::as_user(&scene, &[], &[], &own, &["sh", "-c", "ls /etc/hostname 2>/dev/null; echo done"]);
-    let ended = contained::begin(&scene, run).end();
-    ends(&ended, 0, &["done"]);
-    let warned = |line: &String| line.starts_with("supervise: warning: ") && line.contains("/etc/hostname");
-    assert!(ended.stderr.iter().any(warned), "{ended:?}");
-}
