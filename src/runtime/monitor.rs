@@ -22,6 +22,7 @@ use super::apply::{self, Site, Why};
 use super::cgroup::Limits;
 use super::host::OnHost;
 use super::ids;
+use super::job::Witness;
 use super::plan::Step;
 use super::spec::Namespaces;
 use super::unfit::users::check_user_namespaces;
@@ -123,7 +124,7 @@ impl Container<'_> {
         let group = process_group();
         let mut on_host = OnHost::default();
         let ended = match self.start(standing, &mut on_host) {
-            Ok((child, _lifeline)) => watch(child, standing),
+            Ok((child, _lifeline)) => watch(child, standing, witness(child, standing).as_ref()),
             Err(code) => Ended::Unmade(code),
         };
         if let Standing::Foreground(tty) = standing {
@@ -161,6 +162,11 @@ impl Container<'_> {
             exit::FAILURE
         });
         let child = child.map_err(failed)?;
+        if let Standing::Foreground(_) = standing {
+            // As it does itself: whichever of us is first.
+            let leader = NixPid::from_raw(child.number());
+            let _ = setpgid(leader, leader);
+        }
         let Some((far, near)) = ends else { return Err(exit::FAILURE) };
         drop(far);
         if let Err(why) = self.serve(child, &near, on_host) {
@@ -231,8 +237,17 @@ impl Container<'_> {
     }
 }
 
+/// Who tells us that the terminal has stopped it.
+fn witness(child: Pid, standing: Standing) -> Option<Witness> {
+    let Standing::Foreground(tty) = standing else { return None };
+    let failed = |errno: Errno| {
+        warn!("cannot watch for Ctrl-Z: {}; it goes on at once", supervise_init::sys::Errno(errno as i32))
+    };
+    Witness::start(child, tty).map_err(failed).ok()
+}
+
 /// Until it has ended.
-fn watch(child: Pid, standing: Standing) -> Ended {
+fn watch(child: Pid, standing: Standing, witness: Option<&Witness>) -> Ended {
     let mut sleep = Sleep::new(this_process());
     let mut waiting = Waiting::Look;
     loop {
@@ -252,6 +267,9 @@ fn watch(child: Pid, standing: Standing) -> Ended {
             let ended = ended(child, status);
             sys::reap(child);
             return ended;
+        }
+        if let Some((witness, by)) = witness.and_then(|witness| Some((witness, witness.was_stopped()?))) {
+            witness.stop_all(by);
         }
     }
 }
