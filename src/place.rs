@@ -4,7 +4,7 @@ use std::cell::LazyCell;
 
 use supervise_init::core::{Group, JobControl, KillMode, OnSignalDeath, Scope};
 use supervise_init::driver::ForwardTo;
-use supervise_init::sys::{Placement, Tty, controlling_tty, process_group, session, talks_to_terminal};
+use supervise_init::sys::{Placement, Tty, controlling_tty, session, talks_to_terminal};
 
 use crate::cli::Options;
 use crate::conduct::{Foreground, Grouping};
@@ -50,10 +50,8 @@ impl Place {
         // whose group it could share, and the kernel tells it alone that its terminal is gone.
         let needs_group = options.forward_to == ForwardTo::Group || options.ladder.kill_mode == KillMode::Group;
         let is_apart = match options.conduct.grouping {
-            // In a container of ours we lead a group exactly where no caller's is to be shared.
-            Grouping::AsNeeded if surroundings.is_in_our_container() => {
-                needs_group || has_new_session(options) || process_group() == surroundings.ourselves().number()
-            }
+            // In a container of ours we share a group with whoever sees that it was stopped.
+            Grouping::AsNeeded if surroundings.is_in_our_container() => needs_group || has_new_session(options),
             Grouping::AsNeeded => needs_group || has_new_session(options) || *leads_session,
             Grouping::Shared => needs_group || has_new_session(options),
             Grouping::Own | Grouping::Session => true,

@@ -198,6 +198,34 @@ fn a_stop_is_obeyed_while_the_helper_of_the_network_begins() {
 }
 
 #[test]
+fn a_directory_of_a_monitor_in_another_pid_namespace_stays() {
+    let Some(root) = root(BUSYBOX) else { return };
+    let scene = Scene::new();
+    let tmp = scene.folder().join("tmp");
+    fs::create_dir(&tmp).expect("the folder is ours");
+    let ours = || fs::read_dir(&tmp).expect("it is ours").count();
+    scene.executable("slirp4netns", b"#!/bin/sh\necho begun >\"${0%/*}/begun\"; exec sleep 1000\n");
+    let path = format!("{}:{}", scene.folder().display(), std::env::var("PATH").unwrap_or_default());
+    let run = contained::command(&scene, &["--net", "user"], &root, &["true"]);
+    // Its number there is none here, or another's.
+    let mut outer = scene.command("unshare");
+    outer.args(["--pid", "--fork", "--kill-child", "--mount-proc"]).arg(run.get_program()).args(run.get_args());
+    outer.env_remove("SUPERVISE_REQUESTS").env("PATH", path).env("TMPDIR", &tmp);
+    let waiting = contained::begin(&scene, outer);
+    scene.deadline.until("the helper", || scene.folder().join("begun").exists().then_some(()));
+    assert_eq!(ours(), 1);
+    let mut next = contained::command(&scene, &[], &root, &["true"]);
+    assert!(next.env("TMPDIR", &tmp).output().expect("it runs").status.success());
+    assert_eq!(ours(), 1, "it is still needed");
+    // When that is killed, the next one removes it.
+    drop(waiting);
+    scene.deadline.until("the end of all", || scene.marked().is_empty().then_some(()));
+    let mut next = contained::command(&scene, &[], &root, &["true"]);
+    assert!(next.env("TMPDIR", &tmp).output().expect("it runs").status.success());
+    assert_eq!(ours(), 0);
+}
+
+#[test]
 fn a_helper_connects_it_and_goes_with_it() {
     let Some(root) = root(BUSYBOX) else { return };
     let is_there =

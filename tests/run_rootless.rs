@@ -52,6 +52,11 @@ fn what_a_user_keeps_is_the_users() {
     let words = ["sh", "-c", "cat /root/file; ls /etc/passwd; exit 3"];
     let ended = contained::begin(&scene, contained::as_user(&scene, &[], &keep, &root, &words)).end();
     ends(&ended, 3, &["kept"]);
+    // Where no container could be made, what was made for it is gone.
+    let unused = users_folder(&scene, "unused");
+    let run = contained::as_user(&scene, &[], &["--upper", &unused], &root, &["/no/such/file"]);
+    assert_eq!(contained::begin(&scene, run).end().exit, Exit::Code(127));
+    assert_eq!(fs::read_dir(&unused).expect("it is there").count(), 0);
 }
 
 #[test]

@@ -32,6 +32,7 @@ fn the_file_of_process_1_cannot_be_written_to() {
         mount -o remount,rw /run/supervise/bin/supervise 2>/dev/null; mount -o remount,bind,rw /sbin/init 2>/dev/null
         try /proc/1/exe; try /run/supervise/bin/supervise; try /sbin/poweroff
         exec 9</run/supervise/bin/supervise; try /proc/self/fd/9
+        /run/supervise/bin/supervise -- sleep 1000 & try /proc/$!/exe; kill $!
         perl -e 'open(F, \"+<\", \"/proc/1/exe\") and print \"got in by perl\n\"'
         unshare --user --map-root-user --mount sh -c 'mount -o remount,bind,rw /run/supervise/bin/supervise && : >>/run/supervise/bin/supervise' 2>/dev/null && echo got in by a user namespace
         chmod 777 /run/supervise/bin/supervise 2>/dev/null && echo got in by its mode
@@ -373,7 +374,10 @@ fn on_an_older_kernel_it_is_done_in_another_way() {
 }
 
 /// The calls of the set-up that are refused one after the other, of all that the process makes which becomes process 1.
-const REFUSED: [&str; 17] = [
+const REFUSED: [&str; 20] = [
+    "setresgid",
+    "setgroups",
+    "fchmodat",
     "mount",
     "umount2",
     "pivot_root",
@@ -398,7 +402,8 @@ fn whichever_step_fails_nothing_is_left() {
     let Some(root) = root(BUSYBOX) else { return };
     let scene = Scene::new();
     let bind = format!("{}:/srv", scene.folder().display());
-    let options = ["--bind", &bind, "--read-only"];
+    let kept = scene.folder().join("kept");
+    let options = ["--bind", &bind, "--read-only", "--upper", kept.to_str().expect("it is text")];
     let trace = |name: &str, more: &[&str]| {
         let run = contained::command(&scene, &options, &root, &["sh", "-c", "exit 3"]);
         let mut outer = scene.command("strace");
@@ -414,6 +419,7 @@ fn whichever_step_fails_nothing_is_left() {
     };
     let (output, log) = trace(&REFUSED.join(","), &[]);
     assert_eq!(output.status.code(), Some(3), "{output:?}");
+    fs::remove_dir_all(&kept).expect("the container was made");
     // Of one process, which then becomes process 1 and goes on with calls of the init.
     let mut counts: HashMap<&str, usize> = HashMap::new();
     let mut is_set_up = true;
@@ -435,6 +441,8 @@ fn whichever_step_fails_nothing_is_left() {
             assert!(matches!(code, Some(3 | 125)), "{name} {at}: {output:?}");
             let lines = said.lines().filter(|line| line.starts_with("supervise: cannot ")).count();
             assert_eq!(lines, usize::from(code == Some(125)), "{name} {at}: {output:?}");
+            assert_eq!(kept.exists(), code == Some(3), "{name} {at}: {output:?}");
+            let _ = fs::remove_dir_all(&kept);
             scene.deadline.until("nothing to be left", || scene.marked().is_empty().then_some(()));
         }
     }

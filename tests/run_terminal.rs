@@ -76,6 +76,84 @@ fn ctrl_c_ends_the_command_and_the_shell_goes_on() {
     scene.nothing_is_left();
 }
 
+/// Waits until each process of the container, and what is outside of it, is so.
+#[track_caller]
+fn until_all(scene: &Scene, awaited: &str, is_so: impl Fn(char) -> bool) {
+    scene.deadline.until(&format!("all to be {awaited}"), || {
+        let is_one = |pid: &i32| matches!(proc::name(*pid).as_deref(), Some("supervise" | "sleep" | "cat"));
+        let job: Vec<i32> = scene.marked().into_iter().filter(is_one).collect();
+        let all = job.len() >= 4 && job.into_iter().all(|pid| proc::state(pid).is_some_and(&is_so));
+        all.then_some(())
+    });
+}
+
+#[test]
+fn ctrl_z_stops_a_container_as_it_does_a_command() {
+    let Some(root) = root(BUSYBOX) else { return };
+    // By itself, and from a script, which the terminal would have stopped too.
+    for (before, after) in [("", ""), ("dash -c '", "; :'")] {
+        let scene = Scene::new();
+        let mut terminal = Terminal::open(&scene);
+        let mut outer = terminal.shell(&scene);
+        terminal.press(&format!("{before}{}{after}\n", typed(&root, "sleep 1000")));
+        until_all(&scene, "there", |state| state == 'S');
+        for continued in ["fg", "fg", "bg"] {
+            terminal.press(CTRL_Z);
+            terminal.screen.up_to("topped");
+            terminal.screen.up_to("> ");
+            until_all(&scene, "stopped", |state| state == 'T');
+            terminal.press(&format!("{continued}\n"));
+            until_all(&scene, "awake", |state| state == 'S');
+        }
+        // In the background the shell has the terminal.
+        terminal.press("echo alive:$((40+2))\n");
+        terminal.screen.up_to("alive:42\r");
+        terminal.screen.up_to("> ");
+        terminal.press("fg\n");
+        terminal.screen.up_to("run --env");
+        scene
+            .deadline
+            .until("the job to have the terminal", || (terminal.foreground() != Some(outer.outer_pid())).then_some(()));
+        terminal.press(CTRL_C);
+        terminal.screen.up_to("> ");
+        terminal.press("exit 0\n");
+        assert_eq!(outer.wait(), Exit::Code(0));
+        scene.nothing_is_left();
+    }
+}
+
+#[test]
+fn one_that_reads_in_the_background_is_stopped_and_goes_on_in_the_foreground() {
+    let Some(root) = root(BUSYBOX) else { return };
+    let scene = Scene::new();
+    let mut terminal = Terminal::open(&scene);
+    let mut outer = terminal.shell(&scene);
+    terminal.press(&format!("{}\n", typed(&root, "cat")));
+    until_all(&scene, "there", |state| state == 'S');
+    terminal.press(CTRL_Z);
+    terminal.screen.up_to("topped");
+    terminal.screen.up_to("> ");
+    until_all(&scene, "stopped", |state| state == 'T');
+    terminal.press("bg; echo on:$((40+2))\n");
+    terminal.screen.up_to("on:42\r");
+    // By SIGTTIN, as it goes on with its read.
+    scene.deadline.until("the shell to see it stopped again", || {
+        terminal.press("jobs -l; echo seen:$((40+2))\n");
+        terminal.screen.up_to("seen:42\r").contains("(tty input)").then_some(())
+    });
+    until_all(&scene, "stopped", |state| state == 'T');
+    terminal.press("fg\n");
+    until_all(&scene, "awake", |state| state == 'S');
+    terminal.press("words\n");
+    terminal.screen.up_to("words\r\nwords\r");
+    terminal.press("\x04");
+    terminal.screen.up_to("> ");
+    terminal.press("echo code:$?; exit 0\n");
+    terminal.screen.up_to("code:0\r");
+    assert_eq!(outer.wait(), Exit::Code(0));
+    scene.nothing_is_left();
+}
+
 #[test]
 fn one_in_the_background_leaves_the_terminal_alone() {
     let Some(root) = root(BUSYBOX) else { return };

@@ -75,14 +75,23 @@ pub(super) fn parse(subcommand: &'static Row, words: &Words, variables: &Variabl
         let value = value.filter(|value| !value.is_empty() && !options.is_given(row) && is_passed(row.id))?;
         Some((row.variable(), value))
     };
-    let variables_passed = TABLE.iter().zip(variables).filter_map(given).collect();
+    let variables_passed: Vec<_> = TABLE.iter().zip(variables).filter_map(given).collect();
+    let command: Vec<_> = (at + 1..words.count()).filter_map(|at| words.get(at)).collect();
+    let row = TABLE.iter().find(|row| row.id == Id::StopSignal);
+    let says_how_to_stop =
+        |row: &options::Row| options.is_given(row) || variables_passed.iter().any(|(name, _)| *name == row.variable());
+    // It is a shell, which ignores SIGTERM where it is interactive. What comes just as bash begins to read a line it
+    // heeds with the next signal.
+    if command.is_empty() && !row.is_some_and(says_how_to_stop) {
+        passed.push(c"--stop-signal=HUP:1s,HUP");
+    }
     options.complete(variables)?;
     Ok(Request::Contain(Box::new(Order {
         asked: said.settle(root)?,
         options,
         passed,
         variables: variables_passed,
-        command: (at + 1..words.count()).filter_map(|at| words.get(at)).collect(),
+        command,
     })))
 }
 

@@ -116,7 +116,7 @@ impl Group {
     }
 
     /// Its directories, for who removes them when we cannot. Empty: no limit holds, and there is no group.
-    #[cfg_attr(not(test), expect(dead_code, reason = "a state of containers will hold them"))]
+    #[cfg(test)]
     pub(crate) fn directories(&self) -> impl Iterator<Item = &Path> {
         self.parts.iter().map(|part| part.directory.as_path())
     }

@@ -2,7 +2,7 @@
 //! connected. The monitor makes both and removes both.
 
 use std::ffi::OsStr;
-use std::fs::{self, DirBuilder};
+use std::fs::{self, DirBuilder, File};
 use std::io;
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use log::{debug, warn};
+use nix::fcntl::{Flock, FlockArg};
 use nix::unistd::geteuid;
 use supervise_init::sys::{Errno, Pid, this_process};
 
@@ -56,7 +57,7 @@ impl OnHost {
         // It is needed only until the helper has said that it is ready.
         let folder = Folder::new(id).map_err(Unserved::Failed)?;
         let path = path.unwrap_or(OsStr::new("/usr/local/bin:/usr/bin:/bin"));
-        let running = network::start(child, path, &folder.0, CONNECTION).map_err(|error| match error {
+        let running = network::start(child, path, &folder.path, CONNECTION).map_err(|error| match error {
             network::Error::Asked(signal) => Unserved::Asked(signal),
             error => Unserved::Failed(error.to_string()),
         })?;
@@ -120,27 +121,38 @@ fn name(id: &str) -> String {
     format!("{NAME}{ourselves}-{}-{id}", start_time(ourselves).unwrap_or(0))
 }
 
-/// A directory of ours alone.
+/// A directory of ours alone, locked as long as we are there: who shares it may see other numbers of processes than we do.
 #[derive(Debug)]
-struct Folder(PathBuf);
+struct Folder {
+    path: PathBuf,
+    _lock: Flock<File>,
+}
 
 impl Folder {
     fn new(id: &str) -> Result<Folder, String> {
         let path = std::env::temp_dir().join(name(id));
         let made = DirBuilder::new().mode(0o700).create(&path);
+        let lock = made.and_then(|()| File::open(&path)).and_then(|directory| {
+            Flock::lock(directory, FlockArg::LockExclusiveNonblock).map_err(|(_, errno)| errno.into())
+        });
         let failed = |error: io::Error| {
             let errno = Errno(error.raw_os_error().unwrap_or(libc::EIO));
             format!("cannot make {} for its network: {errno} (TMPDIR says where)", path.display())
         };
-        made.map_err(failed)?;
-        Ok(Folder(path))
+        Ok(Folder { _lock: lock.map_err(failed)?, path })
     }
 }
 
 impl Drop for Folder {
     fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
+        let _ = fs::remove_dir_all(&self.path);
     }
+}
+
+/// Whether who has made it is there.
+fn is_locked(path: &Path) -> bool {
+    let lock = File::open(path).map(|directory| Flock::lock(directory, FlockArg::LockExclusiveNonblock));
+    matches!(lock, Ok(Err((_, nix::errno::Errno::EWOULDBLOCK))))
 }
 
 /// Whether it is gone.
@@ -162,6 +174,7 @@ fn is_left_behind(path: &Path) -> bool {
             // The group that a monitor has gone to itself.
             None => start_time(pid).is_none() && path.join("cgroup.procs").exists(),
         })
+        && !is_locked(path)
 }
 
 /// The number and the start of the supervise that has given this name.

@@ -6,23 +6,19 @@
 
 use std::fs::{self, DirBuilder};
 use std::io;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsRawFd as _, OwnedFd};
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
 
 use log::warn;
 use nix::errno::Errno;
-use nix::fcntl::{Flock, FlockArg, OFlag, open, openat};
+use nix::fcntl::{Flock, FlockArg, OFlag, open};
 use nix::sys::stat::Mode;
-use nix::unistd::{UnlinkatFlags, unlinkat};
 
 use super::apply::Why;
 
 /// What is in it.
 const PARTS: [&str; 2] = ["work", "upper"];
-
-/// What is made in these before anything runs: by the kernel, where an overlay prepares; by us, to mount on.
-const MADE: [&str; 6] = ["work", "proc", "sys", "dev", "run", "tmp"];
 
 /// It is ours until this is dropped.
 #[derive(Debug)]
@@ -62,16 +58,20 @@ impl Kept {
         Ok(Kept { path: path.to_owned(), directory, is_new, new })
     }
 
-    /// No container has come of it. What something was written to is not empty, and stays.
+    /// A container has written to it: none of it is given back.
+    pub(super) fn note_used(&mut self) {
+        self.new.clear();
+        self.is_new = false;
+    }
+
+    /// No container has come of it, and nothing of the image has run: what is in the parts that are new, we have made to
+    /// mount on.
     pub(super) fn give_back(self) {
         for name in &self.new {
-            let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
-            if let Ok(part) = openat(&*self.directory, *name, flags, Mode::empty()) {
-                for made in MADE {
-                    let _ = unlinkat(&part, made, UnlinkatFlags::RemoveDir);
-                }
-                let _ = unlinkat(&*self.directory, *name, UnlinkatFlags::RemoveDir);
-            }
+            let part = format!("/proc/self/fd/{}/{name}", self.directory.as_raw_fd());
+            // The kernel's own, which nobody but root may open.
+            let _ = fs::remove_dir(format!("{part}/work"));
+            let _ = fs::remove_dir_all(&part);
         }
         if self.is_new {
             let _ = fs::remove_dir(&self.path);

@@ -2,7 +2,7 @@
 //!
 //! `spec` says what it is made of, in the words of the OCI runtime specification; `plan` makes of that a list of steps, each
 //! with its reason, which `--dry-run` prints; `apply` does them in their order, in the process that then becomes the process
-//! 1 inside; `monitor` is what stays outside.
+//! 1 inside; `monitor` is what stays outside, and `job` what that does when a Ctrl-Z stops the container.
 //!
 //! `cgroup` limits what its processes use of the machine, `rights` says what they may do, `network` connects them.
 //! `unfit` says beforehand why a command or a user cannot have what a container needs, `features` what there is.
@@ -20,6 +20,7 @@ pub(crate) mod cgroup;
 pub(crate) mod features;
 mod host;
 mod ids;
+mod job;
 mod kept;
 mod monitor;
 pub(crate) mod network;

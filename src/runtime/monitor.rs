@@ -24,6 +24,7 @@ use super::apply::{self, Site, Why};
 use super::cgroup::{Host, Limits};
 use super::host::OnHost;
 use super::ids;
+use super::job::Witness;
 use super::plan::Step;
 use super::spec::Namespaces;
 use super::submounts::LeftOut;
@@ -95,6 +96,8 @@ fn answer(received: Received, standing: Standing) -> Answer {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Ended {
     Code(u8),
+    /// Before there was a process 1: nothing of the image has run.
+    Unmade(u8),
     /// It is to be set up again.
     Reboot,
 }
@@ -134,11 +137,12 @@ impl Container<'_> {
         let mut on_host = OnHost::default();
         let ended = match self.start(standing, &mut on_host) {
             Ok((child, _lifeline)) => {
+                let witness = witness(child, standing);
                 // Meanwhile it sets itself up.
                 self.look_around(start, &mut on_host);
-                watch(child, standing)
+                watch(child, standing, witness.as_ref())
             }
-            Err(code) => Ended::Code(code),
+            Err(code) => Ended::Unmade(code),
         };
         if let Standing::Foreground(tty) = standing {
             // Nobody of the group that has it is left. SIGTTOU is blocked.
@@ -177,6 +181,11 @@ impl Container<'_> {
             exit::FAILURE
         });
         let child = child.map_err(failed)?;
+        if let Standing::Foreground(_) = standing {
+            // As it does itself: whichever of us is first.
+            let leader = NixPid::from_raw(child.number());
+            let _ = setpgid(leader, leader);
+        }
         let Some((far, near, _)) = ends else { return Err(exit::FAILURE) };
         drop(far);
         if let Err(why) = self.serve(child, &near, on_host) {
@@ -263,8 +272,17 @@ impl Container<'_> {
     }
 }
 
+/// Who tells us that the terminal has stopped it.
+fn witness(child: Pid, standing: Standing) -> Option<Witness> {
+    let Standing::Foreground(tty) = standing else { return None };
+    let failed = |errno: Errno| {
+        warn!("cannot watch for Ctrl-Z: {}; it goes on at once", supervise_init::sys::Errno(errno as i32))
+    };
+    Witness::start(child, tty).map_err(failed).ok()
+}
+
 /// Until it has ended.
-fn watch(child: Pid, standing: Standing) -> Ended {
+fn watch(child: Pid, standing: Standing, witness: Option<&Witness>) -> Ended {
     let mut sleep = Sleep::new(this_process());
     let mut waiting = Waiting::Look;
     loop {
@@ -285,18 +303,31 @@ fn watch(child: Pid, standing: Standing) -> Ended {
             sys::reap(child);
             return ended;
         }
+        if let Some((witness, by)) = witness.and_then(|witness| Some((witness, witness.was_stopped()?))) {
+            witness.stop_all(by);
+        }
     }
 }
 
 /// Before it is reaped: then its name can still be read.
 fn ended(child: Pid, status: Status) -> Ended {
     match status {
+        status if has_executed_nothing(child) => Ended::Unmade(status.shell_code()),
         // What the kernel makes of a reboot(2) inside (pid_namespaces(7), reboot(2)): a restart, and everything else.
         Status::Signaled(Signal::HUP) => Ended::Reboot,
         Status::Signaled(Signal::INT) => Ended::Code(exit::SUCCESS),
         Status::Exited(end::REBOOTED) if has_name_of_reboot(child) => Ended::Reboot,
         status => Ended::Code(status.shell_code()),
     }
+}
+
+/// As the kernel notes it (proc_pid_stat(5), field 9). By its code alone it cannot be told from a command that ends with 125.
+fn has_executed_nothing(child: Pid) -> bool {
+    /// linux/sched.h.
+    const PF_FORKNOEXEC: u32 = 0x40;
+    let stat = fs::read_to_string(format!("/proc/{child}/stat")).unwrap_or_default();
+    let flags = stat.rsplit_once(") ").and_then(|(_, fields)| fields.split(' ').nth(6)?.parse::<u32>().ok());
+    flags.is_some_and(|flags| flags & PF_FORKNOEXEC != 0)
 }
 
 fn has_name_of_reboot(child: Pid) -> bool {

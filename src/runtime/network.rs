@@ -225,7 +225,7 @@ impl Running {
     }
 
     /// Its number, for who reaps all children.
-    #[cfg_attr(not(test), expect(dead_code, reason = "a state of containers will hold it"))]
+    #[cfg(test)]
     pub(crate) fn pid(&self) -> u32 {
         self.child.id()
     }

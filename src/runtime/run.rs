@@ -63,7 +63,7 @@ pub(crate) fn run(order: &Order, environment: Environment, surroundings: &Surrou
     if asked.dry_run {
         return print(&steps);
     }
-    let kept = match claim(asked, &steps) {
+    let mut kept = match claim(asked, &steps) {
         Ok(kept) => kept,
         Err(why) => {
             error!("{why}");
@@ -81,8 +81,9 @@ pub(crate) fn run(order: &Order, environment: Environment, surroundings: &Surrou
     let mut start = Start::First;
     loop {
         match container.live(start) {
-            Ended::Code(code) => {
-                if let Some(kept) = kept.filter(|_| code == exit::FAILURE) {
+            Ended::Code(code) => return code,
+            Ended::Unmade(code) => {
+                if let Some(kept) = kept {
                     kept.give_back();
                 }
                 return code;
@@ -90,6 +91,9 @@ pub(crate) fn run(order: &Order, environment: Environment, surroundings: &Surrou
             Ended::Reboot => {
                 debug!(event = "reboot"; "the container asked for a reboot; setting it up again");
                 start = Start::Again;
+                if let Some(kept) = &mut kept {
+                    kept.note_used();
+                }
             }
         }
     }

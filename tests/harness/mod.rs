@@ -112,6 +112,10 @@ impl Scene {
     /// A command that carries the mark.
     pub(crate) fn command(&self, program: impl AsRef<OsStr>) -> Command {
         let mut command = Command::new(program);
+        // Those of whoever runs the tests are for the tests.
+        for (name, _) in std::env::vars_os().filter(|(name, _)| name.as_encoded_bytes().starts_with(b"SUPERVISE_")) {
+            command.env_remove(name);
+        }
         // What is process 1 in a namespace of PIDs alone would offer its services in the machine's own /run.
         command.env(MARK, &self.mark).env("SUPERVISE_REQUESTS", "off").stdin(Stdio::null());
         command

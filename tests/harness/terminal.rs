@@ -62,6 +62,11 @@ impl Terminal {
         shell
     }
 
+    /// The group that has its foreground.
+    pub(crate) fn foreground(&self) -> Option<i32> {
+        nix::unistd::tcgetpgrp(&self.keys).ok().map(nix::unistd::Pid::as_raw)
+    }
+
     /// Gives the terminal another size.
     pub(crate) fn resize(&self, scene: &Scene, rows: u32) {
         let mut stty = scene.command("stty");

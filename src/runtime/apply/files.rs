@@ -1,17 +1,19 @@
 //! The name of the container, and the files of /etc that are about it.
 
 use std::fs;
-use std::io::Write as _;
+use std::io::{ErrorKind, Write as _};
+use std::os::fd::OwnedFd;
 use std::path::Path;
 
 use log::{debug, warn};
 use nix::errno::Errno;
 use nix::fcntl::{OFlag, openat};
 use nix::mount::MsFlags;
-use nix::sys::stat::Mode;
+use nix::sys::stat::{Mode, fstat, mkdirat};
 use nix::unistd::sethostname;
+use supervise_init::sys;
 
-use super::inside::Links;
+use super::inside::{Kind, Links, kind};
 use super::mounts::{bind, bind_read_only};
 use super::root::open_beneath;
 use super::{Site, Why, inside};
@@ -40,7 +42,14 @@ pub(super) fn put(site: &mut Site, file: File) -> Result<(), Why> {
         debug!(event = "file"; "{} is not in what is bound there; going on without", path.display());
         return Ok(());
     }
-    match root.file(path) {
+    let place = root.file(path);
+    if let Ok(place) = &place
+        && kind(place)? == Kind::Directory
+    {
+        warn!("{} is a directory in the image; going on without", path.display());
+        return Ok(());
+    }
+    match place {
         // In a user namespace nobody is root over the image's /etc if that belongs to a root who is not in it.
         Err(Why::File(_, Errno::EACCES | Errno::EOVERFLOW)) if are_in_user_namespace() => {
             warn!("{} is not in the image and cannot be made there; going on without", path.display());
@@ -60,6 +69,28 @@ fn content(file: File, site: &Site) -> Option<String> {
             Some(format!("127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n127.0.1.1\t{hostname}\n"))
         }
         (File::Resolvers, Some(server)) => Some(format!("nameserver {server}\n")),
-        (File::Resolvers, None) => fs::read_to_string("/etc/resolv.conf").ok(),
+        (File::Resolvers, None) => match fs::read_to_string(file.path()) {
+            Ok(content) => Some(content),
+            Err(error) if error.kind() == ErrorKind::NotFound => None,
+            Err(error) => {
+                let errno = sys::Errno(error.raw_os_error().unwrap_or(libc::EIO));
+                warn!("cannot read {} of the host: {errno}; that of the image stays", file.path().display());
+                None
+            }
+        },
     }
+}
+
+/// A layer for the top of an overlay, with an /etc in which a user namespace can make these files: nobody in it is root
+/// over the image's /etc, if that belongs to a root who is not in it.
+pub(super) fn layer_for_user(stage: &OwnedFd, layers: &[OwnedFd]) -> Result<Option<OwnedFd>, Why> {
+    let Some(etc) = layers.iter().find_map(|layer| open_beneath(layer, "etc").ok()) else { return Ok(None) };
+    // What is a link, or is root's who is in it, stays as it is.
+    if kind(&etc)? != Kind::Directory || fstat(&etc)?.st_uid == 0 {
+        return Ok(None);
+    }
+    mkdirat(stage, "top", Mode::from_bits_truncate(0o755))?;
+    let top = open_beneath(stage, "top")?;
+    mkdirat(&top, "etc", Mode::from_bits_truncate(0o755))?;
+    Ok(Some(top))
 }

@@ -11,6 +11,7 @@ use nix::sys::stat::{FchmodatFlags, Mode, fchmodat, fstat, mkdirat};
 use nix::sys::statfs::{FsType, OVERLAYFS_SUPER_MAGIC, fstatfs};
 use nix::unistd::{Gid, Uid, chdir, fchdir, fchownat, pivot_root};
 
+use super::files::layer_for_user;
 use super::inside::{Inside, path_of};
 use super::mounts::{restrict, tree};
 use super::{Site, Upper, Why};
@@ -112,7 +113,8 @@ pub(super) fn make(site: &mut Site, root: &Root) -> Result<(), Why> {
 /// By descriptors, so that no name with a colon or a comma in it is taken for several.
 fn mount_overlay(site: &Site, place: &OwnedFd) -> Result<(), Why> {
     let Upper { upper, work } = site.upper.as_ref().ok_or(Why::OutOfOrder)?;
-    let layers = site.layers.iter().map(path_of).collect::<Vec<_>>().join(":");
+    let top = if are_in_user_namespace() { layer_for_user(site.stage()?, &site.layers)? } else { None };
+    let layers = top.iter().chain(&site.layers).map(path_of).collect::<Vec<_>>().join(":");
     let mut data = format!("lowerdir={layers},upperdir={},workdir={}", path_of(upper), path_of(work));
     if are_in_user_namespace() {
         // What it notes down in trusted.* attributes otherwise, only the root of the host may.

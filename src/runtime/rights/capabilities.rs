@@ -115,7 +115,7 @@ impl Sets {
     }
 
     /// For another user, who keeps them through execve(2) only if they are ambient.
-    #[cfg_attr(not(test), expect(dead_code, reason = "`process.user` of a config.json will need it"))]
+    #[cfg(test)]
     pub(crate) const fn of_user(granted: Capabilities) -> Sets {
         Sets { inheritable: granted, ambient: granted, ..Sets::of_root(granted) }
     }
