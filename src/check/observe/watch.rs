@@ -20,7 +20,7 @@ use super::orphan::{self, Orphan};
 use super::output::{Output, Sees};
 use super::picture::{at_deadline, unlooked};
 use super::stage::Stage;
-use super::tree::{FIRST_TOKEN, Life, MOST_PICTURES, Seen, Tree};
+use super::tree::{FIRST_TOKEN, Life, MOST_PICTURES, Tree};
 use super::{Interrupted, descriptors};
 use crate::check::ready::{By, Readiness, Stir};
 use crate::check::record::{Event, Facility, Missing, Outcome, Run, What};
