@@ -107,7 +107,7 @@ pub(crate) enum State {
     Stopped,
     /// In an uninterruptible wait.
     Stuck,
-    /// Dead, and not reaped by its parent.
+    /// Dead, and not reaped by its parent for a second or more.
     Zombie,
 }
 
