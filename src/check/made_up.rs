@@ -93,6 +93,11 @@ fn events(run: &Run) -> Vec<Event> {
             events.push(Event { at: ended.at, what: What::Ended { pid: process.pid } });
         }
     }
+    // As `stays` has it.
+    let killed = run.processes.iter().filter(|process| process.at_deadline.is_some()).count();
+    if killed > 0 {
+        events.push(Event { at: SIGNAL_AT + GRACE, what: What::Killed { count: killed } });
+    }
     events.sort_by_key(|event| event.at);
     events
 }

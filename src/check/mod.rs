@@ -108,7 +108,8 @@ pub(crate) fn explain(check: &str) -> u8 {
 fn conclude(order: &Order, command: &[&CStr], runs: Vec<Run>) -> u8 {
     let judged = judge::judge(order, runs);
     let mut text = Vec::new();
-    let is_terminal = stdout().is_terminal();
+    // no-color.org: present and not empty, whatever it says.
+    let is_terminal = stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|word| word.is_empty());
     let written = report::write(order.format, order, command, &judged, &mut text, is_terminal)
         .and_then(|()| help::write(Output::Stdout, &text).map_err(Into::into));
     match written {

@@ -107,8 +107,20 @@ pub(crate) enum State {
     Stopped,
     /// In an uninterruptible wait.
     Stuck,
-    /// Dead, and not reaped by its parent for a second or more.
+    /// Dead, and not reaped by its parent for a second, or until it was looked at last.
     Zombie,
+}
+
+impl State {
+    /// As the reports call it.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            State::Able => "able",
+            State::Stopped => "stopped",
+            State::Stuck => "stuck",
+            State::Zombie => "zombie",
+        }
+    }
 }
 
 /// A living process when the time was over.

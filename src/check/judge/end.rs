@@ -4,10 +4,11 @@ use std::time::Duration;
 
 use supervise_init::core::{Signal, Status};
 
-use super::super::record::{EndedBy, Outcome, Run};
+use super::super::record::{EndedBy, Outcome, Process, Run};
 use super::super::scenario::Mode;
-use super::handling::handling;
+use super::handling::{Handling, handling};
 use super::scene::{Scene, main, main_status, took};
+use super::tree::is_wrapper;
 use super::why::{company, sentences, why};
 use super::words::{Name, ended_with, seconds, status as status_words};
 use super::{Level, Word, as_what};
@@ -53,12 +54,10 @@ pub(super) fn exits_in_grace(scene: &Scene<'_>) -> Option<Word> {
     if ended < told {
         let run = scene.worst()?;
         let main = main(run)?;
-        evidence.push(format!(
-            "{} of {told} not ended {} after {}",
-            told - ended,
-            seconds(scene.grace()),
-            scene.signal
-        ));
+        if told > 1 {
+            let late = told - ended;
+            evidence.push(format!("{late} of {told} had not ended {} after {}", seconds(scene.grace()), scene.signal));
+        }
         evidence.extend(facts(scene, run));
         evidence.extend(company(run));
         let (cause, cure) = sentences(scene, main, &why(scene, run, main));
@@ -66,7 +65,6 @@ pub(super) fn exits_in_grace(scene: &Scene<'_>) -> Option<Word> {
     }
     if let Some(run) = scene.runs().find(|run| run.outcome != Outcome::Stopped) {
         let (cause, cure) = not_judged(run);
-        evidence.push(cause.clone());
         evidence.extend(last_words(run));
         return Some(Word::new(Level::Inconclusive, evidence).because(cause, cure));
     }
@@ -83,16 +81,12 @@ pub(super) fn exits_in_grace(scene: &Scene<'_>) -> Option<Word> {
 /// What was seen of main at the end of the time.
 fn facts(scene: &Scene<'_>, run: &Run) -> Option<String> {
     let main = main(run)?;
-    let found = handling(main, scene.signal).map_or("not seen", |found| found.name());
-    let Some(at_deadline) = main.at_deadline else { return Some(format!("{}: {} {found}", Name(main), scene.signal)) };
-    Some(format!(
-        "{}: {} {found}{}, state {:?}, {} of processor time since",
-        Name(main),
-        scene.signal,
-        if at_deadline.is_pending { " and pending" } else { "" },
-        at_deadline.state,
-        seconds(at_deadline.busy)
-    ))
+    let found = handling(main, scene.signal).map_or("was not looked at", Handling::words);
+    let seen = main.at_deadline.map_or_else(String::new, |seen| {
+        let (pending, busy) = (if seen.is_pending { ", and is pending" } else { "" }, seconds(seen.busy));
+        format!("{pending}; state {}, {busy} of processor time since", seen.state.name())
+    });
+    Some(format!("{} {found} in {}{seen}", scene.signal, Name(main)))
 }
 
 /// Why a run that was not told to stop says nothing.
@@ -172,12 +166,12 @@ fn status_of(scene: &Scene<'_>, run: &Run) -> Option<Word> {
                  systemd's SuccessExitStatus={code}"
             ),
         ),
-        Status::Exited(code) => bad_code(scene, main.comm.as_str(), code),
+        Status::Exited(code) => bad_code(scene, main, code),
     };
     Some(Word::new(level, evidence).because(cause, cure))
 }
 
-fn death_by_the_signal(scene: &Scene<'_>, main: &super::super::record::Process) -> (Level, String, String) {
+fn death_by_the_signal(scene: &Scene<'_>, main: &Process) -> (Level, String, String) {
     let signal = scene.signal;
     let is_handled = handling(main, signal).is_some_and(|found| found.is_taken());
     let cause = if is_handled {
@@ -185,7 +179,7 @@ fn death_by_the_signal(scene: &Scene<'_>, main: &super::super::record::Process) 
     } else {
         format!("it has no handler for {signal}: the default action ended it, without any work of its own")
     };
-    let cure = format!("let a handler for {signal} exit with 0; or if this is a good end, say --ok-exit {signal}");
+    let cure = format!("{}; or if this is a good end, say --ok-exit {signal}", better_code(main, signal));
     (Level::Warn, cause, cure)
 }
 
@@ -205,8 +199,17 @@ fn death_by_another(run: &Run, by: Signal) -> (Level, String, String) {
     (Level::Fail, cause, cure)
 }
 
-fn bad_code(scene: &Scene<'_>, comm: &str, code: u8) -> (Level, String, String) {
+/// What makes an end good.
+fn better_code(main: &Process, signal: Signal) -> String {
+    match is_wrapper(main) {
+        true => format!("start the program itself, not by {}", main.comm),
+        false => format!("let a handler for {signal} exit with 0"),
+    }
+}
+
+fn bad_code(scene: &Scene<'_>, main: &Process, code: u8) -> (Level, String, String) {
     let signal = scene.signal;
+    let comm = &main.comm;
     let as_a_child = (scene.mode != Mode::Child).then(|| scene.in_mode(Mode::Child)).flatten();
     let child = as_a_child.and_then(|child| child.ended().next().and_then(main_status));
     if child == Some(Status::Signaled(signal)) && scene.is_process_1() {
@@ -216,13 +219,13 @@ fn bad_code(scene: &Scene<'_>, comm: &str, code: u8) -> (Level, String, String) 
                 "{comm} raises {signal} again to die of it, as it does as a child; the kernel drops that for process 1, and \
                  its runtime ends with exit code {code} instead"
             ),
-            format!("let a handler for {signal} exit with 0, or start it under an init: supervise -- COMMAND"),
+            format!("{}, or start it under an init: supervise -- COMMAND", better_code(main, signal)),
         );
     }
     (
         Level::Fail,
         format!("{comm} ends with exit code {code} when it is told to stop, which others take for a failure"),
-        format!("let it exit with 0 after a clean stop; or if {code} is a good end, say --ok-exit {code}"),
+        format!("{}; or if {code} is a good end, say --ok-exit {code}", better_code(main, signal)),
     )
 }
 

@@ -34,7 +34,7 @@ impl Handling {
         }
     }
 
-    fn words(self) -> &'static str {
+    pub(super) fn words(self) -> &'static str {
         match self {
             Handling::Caught => "has a handler",
             Handling::Waited => "a thread waits for signals (sigtimedwait)",

@@ -5,9 +5,9 @@ use std::time::Duration;
 use supervise_init::core::Signal;
 use supervise_init::sys::SigSet;
 
-use super::super::record::{Facility, Outcome, Run};
+use super::super::record::{Facility, Listener, Outcome, Run};
 use super::super::scenario::Ready;
-use super::scene::{Scene, main, missing, survivors, took};
+use super::scene::{Scene, killed_at, main, missing, survivors, took};
 use super::why::reaction as first_reaction;
 use super::words::{names, seconds, signals};
 use super::{Level, Word};
@@ -50,7 +50,10 @@ pub(super) fn listener(scene: &Scene<'_>) -> Option<Word> {
     if run.listeners.is_empty() {
         return Some(Word::pass(vec!["it listened to none".to_owned()]));
     }
-    let open = run.listeners.iter().find(|listener| listener.closed_at.is_none());
+    let end_at = main(run).and_then(|main| main.ended).map(|ended| ended.at);
+    let is_to_the_end =
+        |listener: &&Listener| listener.closed_at.is_none_or(|at| end_at.is_some_and(|end_at| at >= end_at));
+    let open = run.listeners.iter().find(is_to_the_end);
     Some(match (open, end) {
         (Some(_), None) => {
             Word::info(evidence).because("it took connections until it was killed", "close what listens first of all")
@@ -151,7 +154,9 @@ pub(super) fn output(scene: &Scene<'_>) -> Option<Word> {
         if left.is_empty() { "a process that was not seen".to_owned() } else { names(&left) }
     };
     let cure = "let nothing live on (S06), or give what does an output of its own";
-    if let Some(run) = ended.iter().find(|run| run.output.closed_at.is_none()) {
+    let is_held =
+        |run: &Run| run.output.closed_at.is_none_or(|at| killed_at(run).is_some_and(|killed_at| at >= killed_at));
+    if let Some(run) = ended.iter().find(|run| is_held(run)) {
         let evidence = vec![format!("open until all was killed, by {}", holders(run))];
         let cause = "its output is held open by what it left, so who reads it to the end (docker logs, CI) hangs";
         return Some(Word::new(Level::Fail, evidence).because(cause, cure));

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use supervise_init::core::{Signal, Status};
 
-use super::super::record::{EndedBy, Facility, Outcome, Process, Run, State};
+use super::super::record::{EndedBy, Facility, Outcome, Process, Run, State, What};
 use super::super::scenario::{Mode, OkExit, Order};
 
 /// One group of runs.
@@ -110,9 +110,15 @@ pub(super) fn main_status(run: &Run) -> Option<Status> {
     main(run)?.ended?.status
 }
 
-/// All but the command itself.
+/// All but the command itself, and the supervise that it runs under.
 pub(super) fn others(run: &Run) -> impl Iterator<Item = &Process> {
-    run.processes.iter().filter(|process| !process.is_main)
+    let is_ours = |process: &Process| run.scenario.mode == Mode::Init && process.inside == Some(1);
+    run.processes.iter().filter(move |process| !process.is_main && !is_ours(process))
+}
+
+/// When we killed what was alive: the time was over, or main had ended and what it left had not.
+pub(super) fn killed_at(run: &Run) -> Option<Duration> {
+    run.events.iter().find_map(|event| matches!(event.what, What::Killed { count: 1.. }).then_some(event.at))
 }
 
 /// Whether it lived at that time.

@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use supervise_init::core::{Signal, Status};
 
-use super::super::record::{EndedBy, Facility, Orphan, Outcome, Process, Run, State};
+use super::super::record::{Ended, EndedBy, Facility, Orphan, Outcome, Process, Run, State};
 use super::super::scenario::{Mode, Target};
 use super::handling::{Handling, handling};
-use super::scene::{Scene, lived_at, main, missing, others, survivors, took};
-use super::words::{Name, called, count, ended_with, names, seconds};
+use super::scene::{Scene, killed_at, lived_at, main, missing, others, survivors, took};
+use super::words::{Name, called, count, ended_with, names, seconds, typed};
 use super::{Level, Word};
 
 /// What ends this soon after main was told at the same time as main.
@@ -59,10 +59,12 @@ pub(super) fn gone(scene: &Scene<'_>) -> Option<Word> {
     };
     let main = main(run)?;
     let took = took(run)?;
-    let end = format!("{} {} after {}", Name(main), seconds(took), ended_words(main));
-    let mut evidence = vec![end];
+    let ended = ended_with(main.ended.and_then(|ended| ended.status));
+    let mut evidence = vec![format!("{} {ended}, {} after {}", Name(main), seconds(took), scene.signal)];
     if !left.alive.is_empty() {
-        evidence.push(format!("alive until they were killed: {}", names(&left.alive)));
+        let lived = killed_at(run).zip(main.ended).map(|(at, ended)| at.saturating_sub(ended.at));
+        let how = lived.map_or_else(String::new, |lived| format!("alive {} after it, ", seconds(lived)));
+        evidence.push(format!("{how}until killed: {}", names(&left.alive)));
     }
     if !left.cut_off.is_empty() {
         evidence.push(format!("killed by the kernel when process 1 ended: {}", names(&left.cut_off)));
@@ -104,10 +106,6 @@ pub(super) fn gone(scene: &Scene<'_>) -> Option<Word> {
     })
 }
 
-fn ended_words(main: &Process) -> String {
-    format!("the signal, {}", ended_with(main.ended.and_then(|ended| ended.status)))
-}
-
 /// Inits that end as soon as their child has.
 const INITS: [&str; 5] = ["tini", "tini-static", "docker-init", "dumb-init", "catatonit"];
 
@@ -129,15 +127,14 @@ fn left_behind(scene: &Scene<'_>, main: &Process, process: &Process, is_alive: b
         (false, _) => "which the kernel then killed".to_owned(),
     };
     let (main_name, name) = (Name(main), Name(process));
-    let is_named = |all: &[&str]| all.contains(&main.comm.as_str()) || all.iter().any(|word| starts_with(main, word));
     if main.is_shell && !handling(main, signal).is_some_and(|found| found.is_taken()) {
         return (
             format!("{signal} ended the shell {main_name} alone, and it left {name}, {fate}"),
             format!(
                 "start the program in the shell's place (`exec {}`, or the JSON form of CMD), or under an init that tells \
                  and waits for all: supervise -- {}",
-                called(process),
-                called(main)
+                typed(process, "..."),
+                typed(main, "COMMAND")
             ),
         );
     }
@@ -147,13 +144,13 @@ fn left_behind(scene: &Scene<'_>, main: &Process, process: &Process, is_alive: b
             "let its trap pass the signal on (kill) and wait (`wait`) before it exits".to_owned(),
         );
     }
-    if is_named(&INITS) {
+    if is_one_of(main, &INITS) {
         return (
             format!("{} ends as soon as its own child has, and does not wait for {name}, {fate}", main.comm),
             "use an init that waits for all that is left: supervise -- COMMAND".to_owned(),
         );
     }
-    if is_named(&WRAPPERS) {
+    if is_wrapper(main) {
         return (
             format!("{main_name} ended before {name}, {fate}"),
             format!(
@@ -170,7 +167,7 @@ fn left_behind(scene: &Scene<'_>, main: &Process, process: &Process, is_alive: b
     }
     if process.session != main.session {
         return (
-            format!("{name} is in a session of its own (a daemon), and {main_name} did not end it, {fate}"),
+            format!("{main_name} did not end {name}, a daemon in a session of its own, {fate}"),
             "start it in the foreground, or under an init that tells and waits for all: supervise -- COMMAND"
                 .to_owned(),
         );
@@ -183,6 +180,15 @@ fn left_behind(scene: &Scene<'_>, main: &Process, process: &Process, is_alive: b
             called(main)
         ),
     )
+}
+
+/// Whether it is a program that stays in front of another one.
+pub(super) fn is_wrapper(process: &Process) -> bool {
+    is_one_of(process, &WRAPPERS)
+}
+
+fn is_one_of(process: &Process, programs: &[&str]) -> bool {
+    programs.contains(&process.comm.as_str()) || programs.iter().any(|program| starts_with(process, program))
 }
 
 /// Whether one of the first two words of the process is this program: scripts of node have `node` as their name.
@@ -258,23 +264,37 @@ pub(super) fn forwarded(scene: &Scene<'_>) -> Option<Word> {
         return Some(Word::pass(vec!["it is one process".to_owned()]));
     }
     let soon = signal_at + SOON.min(scene.grace());
-    let has_ended = |process: &&&Process| {
-        !lived_at(process, soon) && process.ended.is_some_and(|ended| ended.by != EndedBy::Kernel)
+    // By the kernel or by us it was not ended by the signal.
+    let has_heard = |process: &&Process| {
+        let by_itself = |ended: Ended| matches!(ended.by, EndedBy::Itself | EndedBy::Signal);
+        process.ended.is_some_and(|ended| ended.at <= soon && by_itself(ended))
     };
-    let gone = at_first.iter().filter(has_ended).count();
-    if gone > 0 {
+    let (gone, rest): (Vec<&Process>, Vec<&Process>) = at_first.into_iter().partition(has_heard);
+    if rest.is_empty() {
         return Some(Word::pass(vec![format!(
-            "{gone} of {} had ended {} after {signal}",
-            at_first.len(),
-            seconds(SOON)
+            "all {} had ended {} after {signal}",
+            gone.len(),
+            seconds(soon - signal_at)
         )]));
     }
-    let evidence =
-        vec![format!("none had ended by itself {} after {signal}: {}", seconds(soon - signal_at), names(&at_first))];
-    let cause = format!("{signal} seems to have stopped at {}", Name(main));
-    let cure = match main.is_shell {
-        true => "a shell passes no signal on: begin its last command with exec".to_owned(),
-        false => format!("see that `{}` passes {signal} on", called(main)),
+    let when = seconds(soon - signal_at);
+    let evidence = vec![match gone.len() {
+        0 => format!("{when} after {signal} nothing had ended: {}", names(&rest)),
+        gone => format!("{when} after {signal} {gone} had ended, and not {}", names(&rest)),
+    }];
+    let (cause, cure) = match (gone.is_empty(), main.is_shell) {
+        (true, true) => (
+            format!("{signal} seems to have stopped at the shell {}", Name(main)),
+            "a shell passes no signal on: begin its last command with exec".to_owned(),
+        ),
+        (true, false) => (
+            format!("{signal} seems to have stopped at {}", Name(main)),
+            format!("see that `{}` passes {signal} on", called(main)),
+        ),
+        (false, _) => (
+            format!("{signal} seems not to have reached {}, or that is still at work", names(&rest)),
+            "see that it is passed on as far as there".to_owned(),
+        ),
     };
     Some(Word::info(evidence).because(cause, cure))
 }
@@ -319,21 +339,21 @@ pub(super) fn zombies(scene: &Scene<'_>) -> Option<Word> {
     }
 }
 
-/// What has been dead for more than a second at one of the two looks.
+/// What had been dead for more than a second while main lived: what main leaves is not main's to wait for.
 fn zombies_of(run: &Run) -> Vec<&Process> {
     const LONG: Duration = Duration::from_secs(1);
-    let Some(signal_at) = run.signal_at else { return Vec::new() };
-    let deadline = signal_at + run.scenario.grace;
-    let is_long_dead = |process: &Process, at: Duration| {
+    let until = match took(run) {
+        Some(took) => run.signal_at.map(|signal_at| signal_at + took),
+        None => killed_at(run),
+    };
+    let is_long_dead = |process: &Process| {
         let since = process.ended.map_or(process.first_seen_at, |ended| ended.at);
-        at.saturating_sub(since) > LONG
+        until.is_some_and(|until| until.saturating_sub(since) > LONG)
     };
-    let is_zombie = |process: &&Process| {
-        let at_deadline = process.at_deadline.is_some_and(|at_deadline| at_deadline.state == State::Zombie);
-        (process.state == State::Zombie && is_long_dead(process, signal_at))
-            || (at_deadline && is_long_dead(process, deadline))
+    let was_dead = |process: &Process| {
+        process.state == State::Zombie || process.at_deadline.is_some_and(|seen| seen.state == State::Zombie)
     };
-    others(run).filter(is_zombie).collect()
+    others(run).filter(|process| was_dead(process) && is_long_dead(process)).collect()
 }
 
 /// S24.
@@ -366,9 +386,10 @@ pub(super) fn exec_form(scene: &Scene<'_>) -> Option<Word> {
     Some(Word::new(Level::Warn, evidence).because(
         format!("a shell passes no signals on, and {here}"),
         format!(
-            "let the last command begin with exec (`exec {}`), use the JSON form of ENTRYPOINT and CMD, or: supervise -- {}",
-            called(program),
-            called(main)
+            "let the last command begin with exec (`exec {}`), use the JSON form of ENTRYPOINT and CMD, or: supervise \
+             --kill-mode tree -- {}",
+            typed(program, "..."),
+            typed(main, "COMMAND")
         ),
     ))
 }

@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use supervise_init::core::{Signal, Status};
 
-use super::super::record::{AtDeadline, Process, Run, State, What};
+use super::super::record::{AtDeadline, EndedBy, Process, Run, State, What};
 use super::super::scenario::{Mode, Target};
 use super::handling::{Handling, handled_instead, handling};
 use super::scene::{Scene, children_that_stayed, main, main_status, others};
-use super::words::{Name, called, names, seconds};
+use super::words::{Name, called, names, seconds, typed};
 
 /// What keeps it.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -80,12 +80,17 @@ pub(super) fn reaction(run: &Run) -> Option<Reaction> {
     let signal_at = run.signal_at?;
     let main = main(run)?;
     let deadline = signal_at + run.scenario.grace;
-    let pids: Vec<i32> = others(run).map(|process| process.pid).collect();
+    // Dead before, or because main is.
+    let is_over = |process: &Process| {
+        process.state == State::Zombie || process.ended.is_some_and(|ended| ended.by == EndedBy::Kernel)
+    };
+    let was_over = |pid: i32| run.processes.iter().any(|process| process.pid == pid && is_over(process));
     let what = |what: &What| match what {
+        What::Wrote { line, bytes } if line.is_empty() => Some(format!("it wrote {bytes} bytes")),
         What::Wrote { line, .. } => Some(format!("it wrote {line:?}")),
         What::Closed { address } => Some(format!("it closed {address}")),
         What::Notified { text } => Some(format!("it notified {text}")),
-        What::Ended { pid } if pids.contains(pid) => Some(format!("pid {pid} ended")),
+        What::Ended { pid } if *pid != main.pid && !was_over(*pid) => Some(format!("pid {pid} ended")),
         What::Ended { .. }
         | What::Executed { .. }
         | What::Appeared { .. }
@@ -266,10 +271,18 @@ fn cause(scene: &Scene<'_>, main: &Process, why: &Why<'_>) -> String {
             seconds(reaction.after),
             seconds(scene.grace())
         ),
-        Why::NoReaction => format!(
-            "{name} handles {signal}, but nothing was seen to come of it: the handler does not end the program, or the \
-             thread that should act on it is blocked"
-        ),
+        Why::NoReaction => {
+            let raises = match scene.is_process_1() && scene.in_mode(Mode::Child).is_none() {
+                true => {
+                    "the handler only raises it again (node's own does), which the kernel drops for process 1, or it"
+                }
+                false => "the handler",
+            };
+            format!(
+                "{name} handles {signal}, but nothing was seen to come of it: {raises} does not end the program, or the \
+                 thread that should act on it is blocked"
+            )
+        }
         Why::Unmoved => format!("{name} runs on, although {signal} should end it by its default action"),
     }
 }
@@ -285,28 +298,26 @@ fn cure(scene: &Scene<'_>, main: &Process, why: &Why<'_>) -> String {
         Why::Blocked => format!("let it unblock {signal} before it starts its work, or start it with that unblocked"),
         Why::Unread => "keep the event loop free: do long work in another thread".to_owned(),
         Why::Pending => "see what keeps it from running (a debugger, a frozen cgroup, vfork)".to_owned(),
-        Why::DroppedAtShell(child) => {
-            let words = called(child);
-            format!(
-                "start the program in the shell's place (`exec {words}`, or the JSON form of CMD), or the shell under an \
-                 init that tells all: supervise --kill-mode tree -- {}",
-                called(main)
-            )
-        }
+        Why::DroppedAtShell(child) => format!(
+            "start the program in the shell's place (`exec {}`, or the JSON form of CMD), or the shell under an init that \
+             tells all: supervise --kill-mode tree -- {}",
+            typed(child, "..."),
+            typed(main, "COMMAND")
+        ),
         Why::Foreground(child, _) => format!(
             "end the script with `exec {}`, or start that with `&` and `wait` for it, so that the trap runs at once and \
              can pass the signal on",
-            called(child)
+            typed(child, "...")
         ),
         Why::TrapGoesOn => "let the trap pass the signal on (kill), wait for what was started, and exit".to_owned(),
         Why::Reraised => format!(
             "let the handler of {signal} end the program by itself (exit), or start it under an init: supervise -- {}",
-            called(main)
+            typed(main, "COMMAND")
         ),
         Why::Waits(child, Heard::Never) => format!(
             "let it pass {signal} on, start `{}` without it, or tell all: supervise --kill-mode tree -- {}",
             called(child),
-            called(main)
+            typed(main, "COMMAND")
         ),
         Why::Waits(child, Heard::Ignores) => format!("let `{}` handle {signal}", called(child)),
         Why::Waits(child, Heard::Stopped) => format!("let nothing stop `{}`", called(child)),
@@ -332,7 +343,7 @@ fn instead(scene: &Scene<'_>, main: &Process) -> String {
     let signal = scene.signal;
     let handler = format!("install a handler for {signal} that ends it");
     let init = match handling(main, signal) {
-        Some(Handling::Default) => format!(", or start it under an init: supervise -- {}", called(main)),
+        Some(Handling::Default) => format!(", or start it under an init: supervise -- {}", typed(main, "COMMAND")),
         _ => String::new(),
     };
     match (scene.better_signal(), handled_instead(main, signal)) {

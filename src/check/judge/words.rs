@@ -36,6 +36,19 @@ pub(super) fn called(process: &Process) -> String {
     cut
 }
 
+/// Its words where they can be typed so, which /proc does not tell of blanks and the like in them; otherwise something that
+/// stands for them.
+pub(super) fn typed(process: &Process, otherwise: &str) -> String {
+    let is_plain = |letter: char| letter.is_ascii_alphanumeric() || " -_./=:@,+%".contains(letter);
+    let words = called(process);
+    let has_inline_script = words.split(' ').any(|word| word == "-c");
+    if !has_inline_script && !words.ends_with("...") && words.chars().all(is_plain) {
+        words
+    } else {
+        otherwise.to_owned()
+    }
+}
+
 /// The first few by name, and how many more.
 pub(super) fn names(all: &[&Process]) -> String {
     let first: Vec<String> = all.iter().take(NAMED).map(|process| Name(process).to_string()).collect();

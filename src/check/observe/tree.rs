@@ -225,6 +225,9 @@ impl Tree {
             seen.pidfd = None;
             if seen.process.ended.is_some_and(|ended| at.saturating_sub(ended.at) >= UNREAPED) {
                 seen.process.state = State::Zombie;
+            } else if seen.process.state == State::Zombie {
+                // It was looked at in the moment between its end and its reaping.
+                seen.process.state = State::Able;
             }
         }
         ends

@@ -8,7 +8,7 @@ use supervise_init::sys::SigSet;
 use super::super::finding::{Finding, Judged};
 use super::super::judge::{Times, handling, took};
 use super::super::record::{
-    AtDeadline, Ended, EndedBy, Event, Facility, Listener, Notify, Orphan, Outcome, Output, Process, Run, State, What,
+    AtDeadline, Ended, EndedBy, Event, Facility, Listener, Notify, Orphan, Outcome, Output, Process, Run, What,
 };
 use super::super::scenario::{OkExit, Order};
 use super::{Report, since_signal};
@@ -158,7 +158,7 @@ fn process(run: &Run, process: &Process) -> Value {
         ("session", Value::Number(process.session.into())),
         ("first_seen_ms", Value::Milliseconds(process.first_seen_at)),
         ("signal_is", Value::or_null(handling(process, signal), |handling| Value::text(handling.name()))),
-        ("state", state(process.state)),
+        ("state", Value::text(process.state.name())),
         ("at_deadline", Value::or_null(process.at_deadline, at_deadline)),
         ("ended", Value::or_null(process.ended, |ended| self::ended(run, ended))),
     ])
@@ -166,7 +166,7 @@ fn process(run: &Run, process: &Process) -> Value {
 
 fn at_deadline(seen: AtDeadline) -> Value {
     Value::Object(vec![
-        ("state", state(seen.state)),
+        ("state", Value::text(seen.state.name())),
         ("pending", Value::Bool(seen.is_pending)),
         ("waits_for_child", Value::Bool(seen.waits_for_child)),
         ("busy_ms", Value::Milliseconds(seen.busy)),
@@ -190,15 +190,6 @@ fn ended(run: &Run, ended: Ended) -> Value {
 
 fn after_signal(run: &Run, at: Duration) -> Value {
     Value::or_null(since_signal(run, at), Value::Milliseconds)
-}
-
-fn state(state: State) -> Value {
-    Value::text(match state {
-        State::Able => "able",
-        State::Stopped => "stopped",
-        State::Stuck => "stuck",
-        State::Zombie => "zombie",
-    })
 }
 
 fn listener(run: &Run, listener: &Listener) -> Value {

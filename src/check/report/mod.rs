@@ -1,12 +1,17 @@
 //! What was seen and what is said of it, in four forms.
 
 mod json;
+mod junit;
+mod tap;
 mod text;
+
+#[cfg(test)]
+mod tests;
 
 use std::ffi::CStr;
 use std::io;
 
-use super::finding::Judged;
+use super::finding::{Judged, Level};
 use super::judge::{Verdict, verdict};
 use super::record::Run;
 use super::scenario::{Format, Order, Scenario};
@@ -18,6 +23,13 @@ struct Report<'a> {
     command: Vec<String>,
     judged: &'a [Judged],
     verdict: Verdict,
+}
+
+impl Report<'_> {
+    /// Whether a finding of this level fails the check.
+    fn is_failure(&self, level: Level) -> bool {
+        level == Level::Fail || (level == Level::Warn && self.order.is_strict)
+    }
 }
 
 /// Writes it.
@@ -37,7 +49,8 @@ pub(crate) fn write(
     let written = match format {
         Format::Text => text::page(&report, is_terminal),
         Format::Json => json::page(&report),
-        Format::Junit | Format::Tap => String::new(),
+        Format::Junit => junit::page(&report),
+        Format::Tap => tap::page(&report),
     };
     out.write_all(written.as_bytes())?;
     out.flush()

@@ -4,9 +4,9 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use super::super::finding::{Finding, Judged, Level};
-use super::super::judge::{Name, Times, as_what, ended_with, handling, main};
+use super::super::judge::{Name, Times, as_what, ended_with, handling, main, took};
 use super::super::record::{EndedBy, Event, Outcome, Run, What};
-use super::{Report, Verdict, scenario};
+use super::{Report, Verdict, printable, scenario};
 use crate::report::Seconds;
 
 /// More lines of one stretch of small events are counted, not shown.
@@ -55,7 +55,7 @@ fn group(out: &mut String, report: &Report<'_>, judged: &Judged, paint: Paint) {
 /// All that matters, with the small things between as far as there is room.
 fn timeline(out: &mut String, run: &Run) {
     let (mut lines, mut stretch, mut hidden) = (0, 0, 0);
-    for event in &run.events {
+    for event in run.events.iter().filter(|event| event.what != What::Killed { count: 0 }) {
         let is_small = is_small(run, &event.what);
         stretch = if is_small { stretch + 1 } else { 0 };
         // Room is kept for what matters.
@@ -64,12 +64,12 @@ fn timeline(out: &mut String, run: &Run) {
             continue;
         }
         hide(out, &mut hidden);
-        let _ = writeln!(out, "{:>9}  {}", Seconds(event.at), what(run, event));
+        let _ = writeln!(out, "{:>9}  {}", Seconds(event.at).to_string(), printable(&what(run, event)));
         lines += 1;
     }
     hide(out, &mut hidden);
     if run.events.is_empty() || run.outcome != Outcome::Stopped {
-        let _ = writeln!(out, "{:>9}  {}", "", outcome(&run.outcome));
+        let _ = writeln!(out, "{:>9}  {}", "", printable(&outcome(&run.outcome)));
     }
 }
 
@@ -103,6 +103,7 @@ fn what(run: &Run, event: &Event) -> String {
             let hint = found.map(|found| format!("   ({} there)", found.name())).unwrap_or_default();
             format!("-> {signal} to {target}{hint}")
         }
+        What::Wrote { line, bytes } if line.is_empty() => format!("wrote {bytes} bytes"),
         What::Wrote { line, .. } => format!("wrote: {line}"),
         What::Closed { address } => format!("closed {address}"),
         What::Notified { text } => format!("notified {text}"),
@@ -119,6 +120,7 @@ fn what(run: &Run, event: &Event) -> String {
             format!("{} {}{by}{after}", name(pid), ended_with(ended.and_then(|ended| ended.status)))
         }
         What::OutputClosed => "output closed".to_owned(),
+        What::Killed { count } if took(run).is_some() => format!("killed what is left: {count}"),
         What::Killed { count } => format!("the time is over: killed {count}"),
     }
 }
@@ -146,41 +148,38 @@ fn findings(out: &mut String, judged: &Judged, paint: Paint) {
         }
     }
     for finding in of(Level::Info) {
-        let told: Vec<&str> = finding
-            .evidence
-            .iter()
-            .map(String::as_str)
-            .chain((!finding.cause.is_empty()).then_some(finding.cause.as_str()))
-            .collect();
-        let _ = writeln!(
-            out,
-            "  {} {} {}: {}",
-            paint.level(Level::Info),
-            finding.check.id(),
-            finding.check.name(),
-            told.join("; ")
-        );
+        let cause = (!finding.cause.is_empty()).then_some(&finding.cause);
+        let told: Vec<&str> = finding.evidence.iter().chain(cause).map(String::as_str).collect();
+        short(out, finding, &told.join("; "), paint);
     }
-    for finding in of(Level::Skip) {
-        let _ = writeln!(
-            out,
-            "  {} {} {}: {}",
-            paint.level(Level::Skip),
-            finding.check.id(),
-            finding.check.name(),
-            finding.cause
-        );
+    // What was not asked for is not worth a line; what this machine does not let us see is.
+    let missing = |finding: &&Finding| {
+        let all = judged.runs.iter().flat_map(|run| &run.missing);
+        all.map(|missing| missing.why.as_str()).any(|why| finding.cause.contains(why))
+    };
+    for finding in of(Level::Skip).filter(missing) {
+        short(out, finding, &finding.cause, paint);
+    }
+    let ids: Vec<&str> =
+        of(Level::Skip).filter(|finding| !missing(finding)).map(|finding| finding.check.id()).collect();
+    if !ids.is_empty() {
+        let _ = writeln!(out, "  {} {}", paint.level(Level::Skip), ids.join(" "));
     }
 }
 
+fn short(out: &mut String, finding: &Finding, told: &str, paint: Paint) {
+    let Finding { check, level, .. } = finding;
+    let _ = writeln!(out, "  {} {} {}: {}", paint.level(*level), check.id(), check.name(), printable(told));
+}
+
 fn whole(out: &mut String, finding: &Finding, paint: Paint) {
-    let Finding { check, level, evidence, cause, cure } = finding;
-    let _ = writeln!(out, "  {} {} {}: {cause}", paint.level(*level), check.id(), check.name());
+    let Finding { evidence, cause, cure, .. } = finding;
+    short(out, finding, cause, paint);
     for line in evidence {
-        let _ = writeln!(out, "         {line}");
+        let _ = writeln!(out, "         {}", printable(line));
     }
     if !cure.is_empty() {
-        let _ = writeln!(out, "       > {cure}");
+        let _ = writeln!(out, "       > {}", printable(cure));
     }
 }
 

@@ -5,7 +5,9 @@ use supervise_init::sys::SigSet;
 
 use super::super::super::finding::{Check, Finding, Level};
 use super::super::super::made_up::*;
-use super::super::super::record::{Event, Facility, Files, Listener, Missing, Notify, Outcome, Process, Run, What};
+use super::super::super::record::{
+    Event, Facility, Files, Listener, Missing, Notify, Outcome, Process, Run, State, What,
+};
 use super::super::super::scenario::{Mode, Order, Ready};
 
 const ZERO: Status = Status::Exited(0);
@@ -53,6 +55,11 @@ fn the_reaction_is_the_first_thing_that_is_seen_to_happen() {
     let notified = What::Notified { text: "STOPPING=1".to_owned() };
     stopping.events.insert(3, Event { at: SIGNAL_AT + milliseconds(3), what: notified });
     assert_eq!(first(stopping), "0.003 s after SIGTERM: it notified STOPPING=1");
+    let dead = Process { state: State::Zombie, ..child(1, "worker").ends(1, ZERO) };
+    for over in [dead, child(1, "worker").cut_off(1)] {
+        let app = process("app").catches(Signal::TERM).ends(7, ZERO);
+        assert_eq!(first(run(Mode::Pid1, vec![app, over])), "0.007 s after SIGTERM: it ended");
+    }
     let none = one(hanging(), Check::Reaction);
     assert!(
         none.level == Level::Info && none.evidence == ["none within 10.000 s"] && none.cure == "see S01",
@@ -71,6 +78,8 @@ fn a_socket_that_is_open_to_the_end_of_a_long_stop_is_warned_of() {
     assert_eq!(one(app(2_000), Check::Listener).evidence, ["it listened to none"]);
     assert_eq!(with(app(2_000), Some(1)).level, Level::Pass);
     assert_eq!(with(app(900), None).level, Level::Pass);
+    // With the command, and seen a moment later.
+    assert_eq!(with(app(2_000), Some(2_001)).level, Level::Warn);
     let late = with(app(2_000), None);
     assert!(
         late.level == Level::Warn && late.cause.starts_with("tcp 0.0.0.0:80 took new connections for 2.000 s"),

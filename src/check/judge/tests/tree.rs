@@ -92,7 +92,11 @@ fn known_programs_in_front_have_their_own_cure() {
     let supervisord = Process { comm: "supervisord".to_owned(), ..supervisord };
     fails(&left(Mode::Child, supervisord, child(1, "sleep 300").stays()), "left pid 101", "stopasgroup=true");
     let other = process("app").catches(Signal::TERM);
-    fails(&left(Mode::Child, other.clone().ends(5, ZERO), daemon().stays()), "a session of its own", "foreground");
+    fails(
+        &left(Mode::Child, other.clone().ends(5, ZERO), daemon().stays()),
+        "a daemon in a session of its own",
+        "foreground",
+    );
     let ignoring = child(1, "worker").ignores(Signal::TERM).stays();
     fails(&left(Mode::Child, other.ends(5, ZERO), ignoring), "which ignores SIGTERM", "pass SIGTERM on");
 }
@@ -169,15 +173,14 @@ fn a_signal_that_stops_at_the_command_is_told_and_one_that_goes_on_is_not() {
     let cut_off = one(Mode::Pid1, vec![process("tini -- x").ends(5, ZERO), child(1, "x").cut_off(6)], Check::Forwarded);
     assert_eq!(cut_off.level, Level::Info);
     assert_eq!(one(Mode::Child, vec![process("x").ends(5, ZERO)], Check::Forwarded).level, Level::Pass);
+    let npm =
+        vec![process("npm start").ends(40, ZERO), child(1, "sh -c x").ends(2, DIED_OF_TERM), child(2, "x").stays()];
+    let half = one(Mode::Child, npm, Check::Forwarded);
+    assert!(half.level == Level::Info && half.cause.contains("not to have reached pid 102 (`x`)"), "{half:?}");
 }
 
 fn dead(number: i32) -> Process {
     Process { state: State::Zombie, first_seen_at: milliseconds(0), ..child(number, "worker") }
-}
-
-/// With a signal so late that what is dead has been so for long.
-fn late(processes: Vec<Process>) -> Run {
-    Run { signal_at: Some(SIGNAL_AT + milliseconds(4_000)), ..run(Mode::Pid1, processes) }
 }
 
 #[test]
@@ -186,15 +189,15 @@ fn zombies_are_warned_of_and_many_fail() {
     let with = |count| {
         let mut processes = vec![main()];
         processes.extend((1..=count).map(dead));
-        word(&order(), vec![late(processes)], Check::Zombies)
+        one(Mode::Pid1, processes, Check::Zombies)
     };
     assert_eq!(with(0).level, Level::Pass);
     let few = with(9);
     assert!(few.level == Level::Warn && few.cause.starts_with("pid 100 (`app`) does not wait"), "{few:?}");
     assert_eq!(with(10).level, Level::Fail);
-    // It has just ended, and will be waited for.
-    let fresh = run(Mode::Pid1, vec![main(), dead(1)]);
-    assert_eq!(word(&order(), vec![fresh], Check::Zombies).level, Level::Pass);
+    // It has just ended, and would have been waited for.
+    let fresh = Process { state: State::Zombie, ..child(1, "worker").ends(3_500, ZERO) };
+    assert_eq!(one(Mode::Pid1, vec![main(), fresh], Check::Zombies).level, Level::Pass);
 }
 
 #[test]

@@ -79,6 +79,23 @@ pub(super) const CHECK: &[Section] = &[
         ],
     },
     Section {
+        title: "The verdict",
+        parts: &[
+            Text(
+                "Each check has a number, as S06, and says pass, info, skip, WARN or FAIL, with what was seen, a cause and a \
+                 cure. What the command did decides; what its signal sets promise is a hint. `--explain all` lists the checks.",
+            ),
+            Term("0", "All passed, maybe with warnings."),
+            Term("1", "A check failed; with --strict also for a warning."),
+            Term(
+                "2",
+                "The command was not ready in time, ended before it was told to stop, or cannot be run in that mode.",
+            ),
+            Term("126, 127", "It cannot be executed, or is not there."),
+            Term("125", "Wrong use, or supervise itself failed."),
+        ],
+    },
+    Section {
         title: "Examples",
         parts: &[
             Example(
