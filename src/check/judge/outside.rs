@@ -5,7 +5,7 @@ use std::time::Duration;
 use supervise_init::core::Signal;
 use supervise_init::sys::SigSet;
 
-use super::super::record::{Facility, Outcome, Run};
+use super::super::record::{Facility, Listener, Outcome, Run};
 use super::super::scenario::Ready;
 use super::scene::{Scene, killed_at, main, missing, survivors, took};
 use super::why::reaction as first_reaction;
@@ -50,7 +50,10 @@ pub(super) fn listener(scene: &Scene<'_>) -> Option<Word> {
     if run.listeners.is_empty() {
         return Some(Word::pass(vec!["it listened to none".to_owned()]));
     }
-    let open = run.listeners.iter().find(|listener| listener.closed_at.is_none());
+    let end_at = main(run).and_then(|main| main.ended).map(|ended| ended.at);
+    let is_to_the_end =
+        |listener: &&Listener| listener.closed_at.is_none_or(|at| end_at.is_some_and(|end_at| at >= end_at));
+    let open = run.listeners.iter().find(is_to_the_end);
     Some(match (open, end) {
         (Some(_), None) => {
             Word::info(evidence).because("it took connections until it was killed", "close what listens first of all")

@@ -1,5 +1,5 @@
 //! The loop of a run: it sleeps until something happens, writes down what and when, and takes the next step of the
-//! [course](super::course).
+//! [`super::course`].
 
 mod ending;
 
