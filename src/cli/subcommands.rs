@@ -46,6 +46,11 @@ impl Row {
         self.usage.contains("COMMAND")
     }
 
+    /// Whether it takes the init's options too.
+    pub(crate) fn takes_inits_options(&self) -> bool {
+        self.runs_a_command() && self.subcommand != Subcommand::Check
+    }
+
     /// The words of which one stands behind its name, with `|` between.
     pub(crate) fn choices(&self) -> Option<&'static str> {
         // In brackets it is about options.

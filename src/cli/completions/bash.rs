@@ -39,13 +39,18 @@ fn offer(row: &Row) -> Option<String> {
     }
 }
 
-/// A case for each subcommand that runs one: its own options stand beside those of the init.
+/// A case for each subcommand that runs one: its own options stand beside those of the init, if it takes them.
 fn of_running() -> String {
     let mut out = String::new();
     for row in subcommands::TABLE.iter().filter(|row| row.runs_a_command()) {
-        let own: Vec<String> = row.options.iter().flat_map(Row::spellings).collect();
+        let rows: Vec<&Row> =
+            if row.takes_inits_options() { row.options.iter().collect() } else { row.shown_options() };
+        let own: Vec<String> = rows.into_iter().flat_map(Row::spellings).collect();
         let own = joined(own.iter().map(String::as_str), " ");
-        let _ = writeln!(out, "            {}) i=2 place=target options+=' {own}' ;;", row.name);
+        let _ = match row.takes_inits_options() {
+            true => writeln!(out, "            {}) i=2 place=target options+=' {own}' ;;", row.name),
+            false => writeln!(out, "            {}) i=2 options='{own}' ;;", row.name),
+        };
     }
     out
 }

@@ -12,7 +12,7 @@ const TEMPLATE: &str = include_str!("template.fish");
 pub(super) fn script() -> String {
     let with_value: Vec<String> = valued().map(|row| format!("--{}", row.long)).collect();
     let mut lines = String::new();
-    let when = format!("__supervise_in first options value {}", joined(running_names(), " "));
+    let when = format!("__supervise_in first options value {}", joined(names_beside_the_init(), " "));
     for row in &TABLE {
         option(&mut lines, row, &when);
     }
@@ -23,6 +23,10 @@ pub(super) fn script() -> String {
         .replace("@valued@", &joined(with_value.iter().map(String::as_str), " "))
         .replace("@names@", &joined(plain_names(), " "))
         .replace("@running@", &joined(running_names(), " "))
+        .replace(
+            "@alone@",
+            &joined(running_names().filter(|name| names_beside_the_init().all(|other| other != *name)), " "),
+        )
         .replace("@lines@", lines.trim_end())
 }
 
@@ -33,6 +37,11 @@ fn plain_names() -> impl Iterator<Item = &'static str> {
 
 fn running_names() -> impl Iterator<Item = &'static str> {
     subcommands::TABLE.iter().filter(|row| row.runs_a_command()).map(|row| row.name)
+}
+
+/// Those of them that take its options too.
+fn names_beside_the_init() -> impl Iterator<Item = &'static str> {
+    subcommands::TABLE.iter().filter(|row| row.takes_inits_options()).map(|row| row.name)
 }
 
 fn option(out: &mut String, row: &Row, when: &str) {
@@ -56,7 +65,9 @@ fn subcommand(out: &mut String, row: &subcommands::Row) {
     let (name, told) = (row.name, quoted(brief(row.help)));
     let _ = writeln!(out, "complete -c supervise -n '__supervise_in first' -a {name} -d {told}");
     if row.runs_a_command() {
-        for own in row.options {
+        let rows: Vec<&Row> =
+            if row.takes_inits_options() { row.options.iter().collect() } else { row.shown_options() };
+        for own in rows {
             option(out, own, &format!("__supervise_in {name} value"));
         }
         return;

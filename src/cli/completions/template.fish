@@ -33,7 +33,7 @@ function __supervise_where
             case '-*'
                 set -e words[1]
             case '*'
-                if test $place != options
+                if not contains -- $place options @alone@
                     set -e words[1]
                 else
                     echo command
@@ -54,7 +54,7 @@ function __supervise_at_command
     switch $where[1]
         case command
             return 0
-        case first options
+        case first options @alone@
             not string match -q -- '-*' (commandline -ct)
         case '*'
             return 1

@@ -104,7 +104,7 @@ _supervise() {
     if (( CURRENT > 2 )); then
         local subcommand=$words[2]
         case $subcommand in
-            (@names@|@running@) shift words; (( CURRENT-- )) ;;
+            (@names@|@running@|@alone@) shift words; (( CURRENT-- )) ;;
         esac
         case $subcommand in
 @subcommand-cases@
@@ -112,6 +112,10 @@ _supervise() {
         case $subcommand in
             (@names@) _arguments -s -S : $options; return ;;
             (@running@) _supervise_waiting $subcommand; return ;;
+            (@alone@)
+                _arguments -s -S -A '-*' : $options '(-)1:command:_command_names -e' '*::argument:_normal'
+                return
+                ;;
         esac
     fi
     options=(

@@ -15,10 +15,12 @@ pub(super) fn script() -> String {
         .map(|row| format!("{}:{}", row.name, brief(row.help)))
         .map(|one| quoted(&one))
         .collect();
-    let running = || subcommands::TABLE.iter().filter(|row| row.runs_a_command());
+    let running = || subcommands::TABLE.iter().filter(|row| row.takes_inits_options());
+    let alone = subcommands::TABLE.iter().filter(|row| row.runs_a_command() && !row.takes_inits_options());
     let plain = subcommands::TABLE.iter().filter(|row| !row.runs_a_command()).map(|row| row.name);
     TEMPLATE
         .replace("@names@", &joined(plain, "|"))
+        .replace("@alone@", &joined(alone.map(|row| row.name), "|"))
         .replace("@running@", &joined(running().map(|row| row.name), "|"))
         .replace("@running-cases@", of_running().trim_end())
         .replace("@specs@", specs(&mut TABLE.iter()).trim_end())
@@ -85,17 +87,17 @@ fn escaped(text: &str) -> String {
 /// A case for each subcommand that runs one: its own options stand beside those of the init.
 fn of_running() -> String {
     let mut out = String::new();
-    for row in subcommands::TABLE.iter().filter(|row| row.runs_a_command()) {
+    for row in subcommands::TABLE.iter().filter(|row| row.takes_inits_options()) {
         let own = specs(&mut row.options.iter());
         let _ = writeln!(out, "        ({}) options+=(\n{own}        ) ;;", row.name);
     }
     out
 }
 
-/// A case for each subcommand that runs no command.
+/// A case for each subcommand that takes its own options alone.
 fn of_subcommands() -> String {
     let mut out = String::new();
-    for row in subcommands::TABLE.iter().filter(|row| !row.runs_a_command()) {
+    for row in subcommands::TABLE.iter().filter(|row| !row.takes_inits_options()) {
         let _ = writeln!(out, "            ({})\n                options=(", row.name);
         out.push_str(&specs(&mut row.shown_options().into_iter()));
         if let Some(words) = row.choices() {
