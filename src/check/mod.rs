@@ -21,6 +21,7 @@ use std::fs::File;
 use std::io::{IsTerminal as _, Read as _, stdout};
 
 use log::error;
+use supervise_init::core::Signal;
 use supervise_init::sys::{Entry, Environment, Output, Placement, Program, SigSet, Words, is_ignored};
 
 use self::observe::{Interrupted, Payload};
@@ -38,12 +39,11 @@ pub(crate) fn run(
     entry: Entry,
     surroundings: &Surroundings,
 ) -> u8 {
-    let inherited = Inherited {
-        ignored: supervise_init::core::Signal::all()
-            .filter(|signal| is_ignored(*signal))
-            .fold(SigSet::NONE, SigSet::with),
-        blocked: entry.mask(),
-    };
+    if let Err(why) = find_proc() {
+        error!("{why}; without it no process can be watched");
+        return exit::FAILURE;
+    }
+    let inherited = inherited(entry);
     let notify = (order.ready == Ready::SdNotify).then(name_of_socket);
     let program = Program {
         words,
@@ -119,6 +119,27 @@ fn conclude(order: &Order, command: &[&CStr], runs: Vec<Run>) -> u8 {
             exit::FAILURE
         }
     }
+}
+
+/// That /proc shows us, by the number that we know.
+fn find_proc() -> Result<(), String> {
+    let ours = std::process::id().to_string();
+    match std::fs::read_link("/proc/self") {
+        Ok(path) if path.as_os_str() == ours.as_str() => Ok(()),
+        Ok(_) => Err("/proc is that of another PID namespace".to_owned()),
+        Err(error) => {
+            let errno = supervise_init::sys::Errno(error.raw_os_error().unwrap_or(libc::EIO));
+            Err(format!("cannot read /proc: {errno}"))
+        }
+    }
+}
+
+/// What our caller had ignored or blocked.
+fn inherited(entry: Entry) -> Inherited {
+    // Without a name are those that belong to the threads of a C library: musl's posix_spawn(3) leaves them ignored.
+    let is_somebodys = |signal: &Signal| !matches!(signal.number(), 32 | 33);
+    let ignored = Signal::all().filter(is_somebodys).filter(|signal| is_ignored(*signal));
+    Inherited { ignored: ignored.fold(SigSet::NONE, SigSet::with), blocked: entry.mask() }
 }
 
 /// A name that nobody can know before.

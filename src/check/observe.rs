@@ -17,8 +17,11 @@ mod stage;
 mod tree;
 mod watch;
 
+use std::ffi::OsStr;
 use std::io::{PipeReader, PipeWriter};
 use std::os::fd::{AsFd, RawFd};
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::Path;
 use std::time::Duration;
 
 use nix::errno::Errno;
@@ -26,7 +29,8 @@ use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags};
 use nix::sys::signal::{SigSet, Signal as NixSignal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
-use supervise_init::core::{Signal, StartError};
+use nix::unistd::{AccessFlags, access};
+use supervise_init::core::{Signal, StartError, Step};
 use supervise_init::sys::is_ignored;
 
 use self::notify::Hearing;
@@ -37,7 +41,7 @@ use self::tree::Tree;
 use self::watch::{ASKED, EVENTS, NOTIFY, READY, STAGE, STDERR, STDOUT, Watch};
 use super::ready::Readiness;
 use super::record::{Facility, Files, Missing, Notify, Outcome, Run};
-use super::scenario::{Ready, Scenario};
+use super::scenario::{Mode, Ready, Scenario};
 use crate::diagnose;
 use crate::sys::events::Connector;
 use crate::sys::pipe;
@@ -63,6 +67,12 @@ impl From<Errno> for Interrupted {
 /// We were asked to stop, or failed ourselves; nothing is left of the run.
 pub(crate) fn run(scenario: &Scenario, repetition: u32, payload: &Payload) -> Result<Run, Interrupted> {
     let mut run = empty(scenario, repetition, payload);
+    if scenario.mode == Mode::Init
+        && let Err(why) = look_for_command(payload)
+    {
+        run.outcome = not_started(payload, why);
+        return Ok(run);
+    }
     let (fd, given) = match scenario.ready {
         Ready::Fd(number) => {
             let (reading, writing) = pipe().map_err(|error| Interrupted::Failed(error.to_string()))?;
@@ -161,6 +171,17 @@ fn why_not_set(not_set: NotSet) -> String {
         NotSet::Pipe(errno) => format!("cannot make a pipe: {}", supervise_init::sys::Errno(errno as i32)),
         NotSet::Ended => "the process that was to start the command has ended".to_owned(),
         NotSet::NoProc => "/proc does not show the processes of this namespace".to_owned(),
+    }
+}
+
+/// What an init could not start it would end without, and that would be its own end.
+fn look_for_command(payload: &Payload) -> Result<(), StartError> {
+    let name = Path::new(OsStr::from_bytes(payload.program.name().to_bytes()));
+    let refused = |errno| Err(StartError { step: Step::Exec, errno });
+    match diagnose::start::find(name, payload.program.search_path(), libc::EACCES) {
+        None => refused(libc::ENOENT),
+        Some(file) if file.is_dir() || access(&file, AccessFlags::X_OK).is_err() => refused(libc::EACCES),
+        Some(_) => Ok(()),
     }
 }
 

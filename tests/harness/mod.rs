@@ -6,6 +6,7 @@
 //!    also when the test failed.
 //! 3. Processes are killed by a pid that was seen to carry the mark, or that is an unreaped child of ours.
 
+pub(crate) mod checked;
 pub(crate) mod compat;
 pub(crate) mod compat_facts;
 pub(crate) mod contained;

@@ -1,0 +1,377 @@
+//! `supervise check`: each mode, each sign of readiness, each way to end, and that nothing is left of it.
+
+#[expect(dead_code, reason = "each test file uses its part of the harness")]
+mod harness;
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::PathBuf;
+
+use libc::{SIGINT, SIGKILL, SIGTERM};
+use nix::unistd::geteuid;
+
+use harness::checked::{behind, report, report_of, start};
+use harness::contained::NOBODY;
+use harness::running::{Running, refused, refused_with};
+use harness::{Exit, Scene, probe, proc, send, skip, words};
+
+/// Ends with 0 when it is told.
+const POLITE: &str = "block TERM, ready, await TERM, exit 0";
+
+/// The payload with these verbs.
+fn payload(verbs: &str) -> Vec<String> {
+    let path = probe().display().to_string();
+    std::iter::once(path).chain(words(verbs).into_iter().map(str::to_owned)).collect()
+}
+
+fn as_strs(words: &[String]) -> Vec<&str> {
+    words.iter().map(String::as_str).collect()
+}
+
+#[test]
+fn who_ends_when_told_passes_in_every_mode() {
+    let scene = Scene::new();
+    let report = report(&scene, &["--as", "pid1,child,init", "--ready", "log:^ready$"], &as_strs(&payload(POLITE)));
+    for mode in ["pid1", "child", "init"] {
+        report.says(mode, &[("S01", "pass"), ("S02", "pass"), ("S06", "pass"), ("S17", "pass")]);
+        let run = report.run(mode);
+        let main = &run["processes"][0];
+        assert_eq!((&main["main"], &main["ended"]["status"]["code"]), (&true.into(), &0.into()), "{run:#}");
+        let inside = match mode {
+            "pid1" => 1,
+            _ => 2,
+        };
+        assert_eq!(main["inside"], inside, "{mode}: {run:#}");
+        assert_eq!(
+            main["session"],
+            if mode == "init" { run["processes"][1]["pid"].clone() } else { main["pid"].clone() }
+        );
+    }
+    report.exits(0);
+    scene.nothing_is_left();
+}
+
+#[test]
+fn process_1_drops_what_it_has_no_handler_for_and_a_child_dies_of_it() {
+    let scene = Scene::new();
+    let options = ["--grace", "300ms", "--ready", "log:ready"];
+    let report = report(&scene, &options, &as_strs(&payload("ready, wait")));
+    report.says("pid1", &[("S01", "fail"), ("S02", "fail"), ("S03", "warn"), ("S04", "warn")]);
+    report.says("child", &[("S01", "pass"), ("S02", "warn")]);
+    assert_eq!(report.run("pid1")["processes"][0]["ended"]["by"], "supervise");
+    assert_eq!(report.run("child")["processes"][0]["ended"]["status"]["signal"], "SIGTERM");
+    report.exits(1);
+    scene.nothing_is_left();
+}
+
+#[test]
+fn what_a_shell_leaves_behind_is_found_and_ended() {
+    let scene = Scene::new();
+    let script = "sleep 1000 & echo ready; wait";
+    let report = report(&scene, &["--as", "child", "--ready", "log:ready"], &["sh", "-c", script]);
+    report.says("child", &[("S01", "pass"), ("S06", "fail"), ("S17", "warn"), ("S24", "warn")]);
+    let processes = &report.run("child")["processes"];
+    assert_eq!((&processes[1]["words"], &processes[1]["ended"]["by"]), (&"sleep 1000".into(), &"supervise".into()));
+    report.exits(1);
+    scene.nothing_is_left();
+}
+
+#[test]
+fn what_the_kernel_ends_with_process_1_is_told_apart() {
+    let scene = Scene::new();
+    let script = "trap 'exit 0' TERM; sleep 1000 & echo ready; wait";
+    let report = report(&scene, &["--as", "pid1", "--ready", "log:ready"], &["sh", "-c", script]);
+    report.says("pid1", &[("S01", "pass"), ("S02", "pass"), ("S06", "fail")]);
+    let worker = &report.run("pid1")["processes"][1]["ended"];
+    assert_eq!((&worker["status"]["signal"], &worker["by"]), (&"SIGKILL".into(), &"kernel".into()), "{worker}");
+    scene.nothing_is_left();
+}
+
+#[test]
+fn the_group_and_the_tree_are_told_too() {
+    let scene = Scene::new();
+    let own_group = payload("fork setpgid, name child, ready, wait end, fork name other, wait end, wait");
+    for (target, told) in [("main", 1), ("group", 2), ("tree", 3)] {
+        let options = ["--as", "child", "--target", target, "--ready", "log:ready"];
+        let report = report(&scene, &options, &as_strs(&own_group));
+        let processes = report.run("child")["processes"].as_array().expect("a list");
+        let by_signal = processes.iter().filter(|process| process["ended"]["by"] == "signal").count();
+        assert_eq!((processes.len(), by_signal), (3, told), "{target}: {processes:#?}");
+    }
+    scene.nothing_is_left();
+}
+
+#[test]
+fn each_sign_of_readiness_is_seen() {
+    let scene = Scene::new();
+    let file = scene.folder().join("ready");
+    let file_target = format!("file:{}", file.display());
+    let exec = format!("exec:test -e {}", file.display());
+    let touch = format!("trap 'exit 0' TERM; : >{}; while :; do sleep 0.05; done", file.display());
+    let shell = |script: &str| ["sh".to_owned(), "-c".to_owned(), script.to_owned()].to_vec();
+    let cases = [
+        ("log:^re.dy$", payload(POLITE), "log:^re.dy$"),
+        ("fd:5", shell("trap 'exit 0' TERM; echo >&5; while :; do sleep 0.05; done"), "fd:5"),
+        ("fd:3", shell("trap 'exit 0' TERM; exec 3>&-; while :; do sleep 0.05; done"), "fd:3"),
+        (&file_target, shell(&touch), &file_target),
+        (&exec, shell(&touch), &exec),
+        ("delay:50ms", payload(POLITE), "delay:50ms"),
+    ];
+    for (ready, command, by) in cases {
+        let _ = fs::remove_file(&file);
+        let report = report(&scene, &["--as", "pid1", "--ready", ready], &as_strs(&command));
+        report.says("pid1", &[("S01", "pass"), ("S02", "pass")]);
+        let events = report.run("pid1")["events"].as_array().expect("a list");
+        let seen = events.iter().find(|event| event["kind"] == "ready").map(|event| event["by"].clone());
+        assert_eq!(seen, Some(by.into()), "{ready}");
+    }
+    scene.nothing_is_left();
+}
+
+#[test]
+fn without_a_sign_it_is_ready_when_it_is_quiet() {
+    let scene = Scene::new();
+    let report = report(&scene, &["--as", "child"], &as_strs(&payload(POLITE)));
+    let events = report.run("child")["events"].as_array().expect("a list");
+    assert!(
+        events.iter().any(|event| event["by"].as_str().is_some_and(|by| by.starts_with("quiet for"))),
+        "{events:?}"
+    );
+    report.exits(0);
+}
+
+#[test]
+fn sd_notify_is_listened_to() {
+    let scene = Scene::new();
+    let program = "
+import os, signal, socket
+name = os.environ['NOTIFY_SOCKET']
+ours = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+def stop(*_):
+    ours.sendto(b'STOPPING=1\\nSTATUS=one\\x1b[2Jtwo\\n', '\\0' + name[1:])
+    os._exit(0)
+signal.signal(signal.SIGTERM, stop)
+ours.sendto(b'READY=1', '\\0' + name[1:])
+while True: signal.pause()
+";
+    let command = [harness::slow::python(), "-c", program];
+    let report = report(&scene, &["--as", "pid1,init", "--ready", "sd_notify"], &command);
+    for mode in ["pid1", "init"] {
+        let notify = &report.run(mode)["notify"];
+        assert!(notify["ready_ms"].is_number() && notify["stopping_ms"].is_number(), "{notify}");
+        assert_eq!(notify["status"], "one\u{fffd}[2Jtwo");
+    }
+    report.exits(0);
+}
+
+#[test]
+fn listening_sockets_are_seen_to_close() {
+    let scene = Scene::new();
+    let program = "
+import os, signal, socket, time
+server = socket.socket()
+server.bind(('127.0.0.1', 0))
+server.listen()
+def stop(*_):
+    server.close()
+    # The test's fact: the socket closes long before the end.
+    time.sleep(0.5)
+    os._exit(0)
+signal.signal(signal.SIGTERM, stop)
+print('ready', flush=True)
+while True: signal.pause()
+";
+    let command = [harness::slow::python(), "-c", program];
+    let report = report(&scene, &["--as", "child", "--ready", "log:ready"], &command);
+    let run = report.run("child");
+    let listener = &run["listeners"][0];
+    assert!(listener["address"].as_str().is_some_and(|address| address.starts_with("tcp 127.0.0.1:")), "{run:#}");
+    let ended = run["processes"][0]["ended"]["ms"].as_f64().expect("it ended");
+    assert!(listener["closed_ms"].as_f64().is_some_and(|closed| closed < ended), "{listener} {ended}");
+    report.exits(0);
+}
+
+#[test]
+fn who_cannot_be_judged_does_not_pass() {
+    let scene = Scene::new();
+    for (options, verbs) in [
+        (&["--ready", "log:ready"][..], "exit 0"),
+        (&["--ready", "log:never", "--ready-timeout", "200ms"], "ready, wait"),
+        (&["--ready", "fd:9", "--ready-timeout", "200ms"], "ready, wait"),
+        (&["--ready", "log:ready"], "die TERM"),
+    ] {
+        let report = report(&scene, &[&["--as", "child"], options].concat(), &as_strs(&payload(verbs)));
+        assert_eq!(report.whole["verdict"], "inconclusive", "{verbs}");
+        report.exits(2);
+    }
+    scene.nothing_is_left();
+}
+
+#[test]
+fn what_cannot_be_executed_is_told_with_the_usual_codes() {
+    let scene = Scene::new();
+    for (command, code, why) in [
+        ("/no/such/file", 127, "no such file"),
+        ("no-such-program-at-all", 127, "not found in PATH"),
+        ("/etc/passwd", 126, "no permission to execute it"),
+        ("/", 126, "is a directory"),
+    ] {
+        for mode in ["pid1", "child", "init"] {
+            let ended = start(&scene, &["--as", mode, "--", command]).end();
+            assert_eq!(ended.exit, Exit::Code(code), "{mode}: {ended:?}");
+            let said = [&ended.stdout[..], &ended.stderr[..]].concat().join("\n");
+            assert!(said.contains(why), "{mode} {command}: {said}");
+        }
+    }
+    scene.nothing_is_left();
+}
+
+#[test]
+fn wrong_words_start_nothing() {
+    let scene = Scene::new();
+    for (options, said) in [
+        (&[][..], "check which command?"),
+        (&["--as", "pid1"], "check which command?"),
+        (&["--as", "pid2", "x"], "\"pid2\" is no mode"),
+        (&["--as", "", "x"], "is no mode"),
+        (&["--signal", "TREM", "x"], "did you mean TERM?"),
+        (&["--signal", "STOP", "x"], "tells no program to stop"),
+        (&["--target", "mian", "x"], "did you mean main?"),
+        (&["--grace", "0", "x"], "it needs some time"),
+        (&["--grace", "10", "x"], "say 10s"),
+        (&["--profile", "dokcer", "x"], "did you mean docker?"),
+        (&["--ready", "soon", "x"], "it is one of sd_notify"),
+        (&["--ready", "fd:2", "x"], "a number from 3 to 1000"),
+        (&["--ready", "fd:x", "x"], "a number from 3 to 1000"),
+        (&["--ready", "log:(", "x"], "no regular expression"),
+        (&["--ready", "tcp:8080", "x"], "no port is named"),
+        (&["--ready", "https://x/", "x"], "speaks no TLS"),
+        (&["--ready", "delay:x", "x"], "is no time"),
+        (&["--repeat", "0", "x"], "a number from 1 to 1000"),
+        (&["--repeat", "+1", "x"], "a number from 1 to 1000"),
+        (&["--ok-exit", "256", "x"], "is no exit code"),
+        (&["--ok-exit", "TREM", "x"], "neither an exit code"),
+        (&["--format", "xml", "x"], "it is one of text|json|junit|tap"),
+        (&["--strict=1", "x"], "takes no value"),
+        (&["--grcae", "1s", "x"], "did you mean --grace?"),
+        (&["--kill-mode", "tree", "x"], "unknown option --kill-mode"),
+        (&["--explain", "S99"], "there is no such check"),
+        (&["--grace"], "needs a value"),
+    ] {
+        refused(&start(&scene, options).end(), &[said]);
+    }
+    scene.nothing_is_left();
+}
+
+#[test]
+fn checks_are_explained() {
+    let scene = Scene::new();
+    let ended = start(&scene, &["--explain", "S06"]).end();
+    assert_eq!(ended.exit, Exit::Code(0));
+    assert!(ended.stdout.join("\n").contains("S06"), "{ended:?}");
+}
+
+/// The PID namespace of the run, as the kernel names it, once the command is ready.
+#[track_caller]
+fn namespace(check: &Running<'_>, scene: &Scene) -> PathBuf {
+    let stage = scene.deadline.until("the stage", || proc::children(check.outer_pid()).first().copied());
+    fs::read_link(format!("/proc/{stage}/ns/pid_for_children")).expect("it lives")
+}
+
+/// Whether a process is in the namespace.
+fn is_inhabited(namespace: &PathBuf) -> bool {
+    proc::pids().any(|pid| fs::read_link(format!("/proc/{pid}/ns/pid")).is_ok_and(|other| other == *namespace))
+}
+
+/// Waits until the command has written a file, which shows that it runs.
+#[track_caller]
+fn running<'s>(scene: &'s Scene, mode: &str) -> (Running<'s>, PathBuf) {
+    let file = scene.folder().join(format!("runs-{mode}"));
+    let script = format!(
+        "trap '' TERM INT HUP; setsid sh -c 'trap \"\" TERM; sleep 1000' & sleep 999 & : >{}; wait; wait",
+        file.display()
+    );
+    let check =
+        start(scene, &["--as", mode, "--ready", "delay:60s", "--ready-timeout", "90s", "--", "sh", "-c", &script]);
+    scene.deadline.until("the command", || file.exists().then_some(()));
+    let namespace = namespace(&check, scene);
+    assert!(is_inhabited(&namespace));
+    (check, namespace)
+}
+
+#[test]
+fn nothing_is_left_of_a_check_that_was_killed() {
+    for mode in ["pid1", "child", "init"] {
+        let scene = Scene::new();
+        let (mut check, namespace) = running(&scene, mode);
+        send(check.outer_pid(), SIGKILL, 1);
+        assert_eq!(check.wait(), Exit::Signal(SIGKILL));
+        scene.deadline.until("the end of all in its namespace", || (!is_inhabited(&namespace)).then_some(()));
+        scene.deadline.until("the end of all that it started", || scene.marked().is_empty().then_some(()));
+    }
+}
+
+#[test]
+fn who_is_asked_to_stop_leaves_nothing_and_says_so() {
+    for (mode, signal, code) in [("pid1", SIGTERM, 143), ("child", SIGINT, 130), ("init", SIGTERM, 143)] {
+        let scene = Scene::new();
+        let (check, namespace) = running(&scene, mode);
+        send(check.outer_pid(), signal, 1);
+        let ended = check.end();
+        assert_eq!((ended.exit, ended.stdout.len(), ended.stderr.len()), (Exit::Code(code), 0, 1), "{ended:?}");
+        assert!(!is_inhabited(&namespace));
+        scene.nothing_is_left();
+    }
+}
+
+#[test]
+fn the_command_gets_a_clean_state() {
+    let scene = Scene::new();
+    // Ignored and blocked on the way to us, and a descriptor left open.
+    let wrapper = ["sh", "-c", "trap '' INT QUIT; exec 7</dev/null; exec \"$@\"", "-"];
+    let probe = scene.for_everybody(&probe());
+    let status = ["status", "ready", "block", "TERM", "await", "TERM"];
+    let words = [
+        &["--format", "json", "--as", "child", "--ready", "log:ready", "--", probe.to_str().expect("ours")],
+        &status[..],
+    ]
+    .concat();
+    let report = report_of(behind(&scene, &wrapper, &words));
+    let inherited: BTreeSet<String> = report.run("child")["inherited"]["ignored"]
+        .as_array()
+        .expect("a list")
+        .iter()
+        .filter_map(|signal| signal.as_str().map(str::to_owned))
+        .collect();
+    assert_eq!(inherited, ["SIGINT", "SIGQUIT"].map(str::to_owned).into());
+    let said = report.run("child")["output"]["tail"].to_string();
+    assert!(said.contains("ignored=0") || said.contains("\"ready\""), "{said}");
+}
+
+#[test]
+fn a_user_without_rights_can_check() {
+    if !geteuid().is_root() {
+        return skip("only root can be somebody else");
+    }
+    let scene = Scene::new();
+    let probe = scene.for_everybody(&probe());
+    for mode in ["pid1", "child", "init"] {
+        let words = ["--format", "json", "--as", mode, "--ready", "log:ready", "--", probe.to_str().expect("ours")];
+        let words = [&words[..], &["block", "TERM", "ready", "await", "TERM", "exit", "0"]].concat();
+        let report = report_of(behind(&scene, &NOBODY, &words));
+        report.says(mode, &[("S01", "pass"), ("S02", "pass"), ("S06", "pass")]);
+        report.exits(0);
+    }
+    scene.nothing_is_left();
+}
+
+#[test]
+fn where_proc_is_missing_it_fails_itself() {
+    if !geteuid().is_root() {
+        return skip("only root can hide /proc");
+    }
+    let scene = Scene::new();
+    let wrapper = ["unshare", "--mount", "sh", "-c", "mount -t tmpfs none /proc && exec \"$@\"", "-"];
+    let ended = behind(&scene, &wrapper, &["--", "true"]).end();
+    refused_with(&ended, 125, &["/proc"]);
+}

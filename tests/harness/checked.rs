@@ -1,0 +1,83 @@
+//! `supervise check`, and what its report says.
+
+use std::process::Stdio;
+
+use serde_json::Value;
+
+use super::launch::Init;
+use super::running::{Ended, Running};
+use super::{Exit, Scene};
+
+/// Starts `supervise check` with these words.
+pub(crate) fn start<'s>(scene: &'s Scene, words: &[&str]) -> Running<'s> {
+    behind(scene, &[], words)
+}
+
+/// The same behind a command that becomes its operand.
+pub(crate) fn behind<'s>(scene: &'s Scene, wrapper: &[&str], words: &[&str]) -> Running<'s> {
+    let path = Init::Supervise.path().expect("cargo built it");
+    let path = if wrapper.is_empty() { path } else { scene.for_everybody(&path) };
+    let mut all: Vec<&str> = wrapper.to_vec();
+    all.extend([path.to_str().expect("a path of ours"), "check"]);
+    all.extend(words);
+    let mut command = scene.command(all[0]);
+    command.args(&all[1..]).env_remove("SUPERVISE_REQUESTS");
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    Running::start(scene, command, 0, &path)
+}
+
+/// A report in JSON.
+pub(crate) struct Report {
+    pub(crate) whole: Value,
+    pub(crate) ended: Ended,
+}
+
+/// Runs it to its end, and reads its report.
+#[track_caller]
+pub(crate) fn report(scene: &Scene, options: &[&str], command: &[&str]) -> Report {
+    report_of(start(scene, &[&["--format", "json"], options, &["--"], command].concat()))
+}
+
+#[track_caller]
+pub(crate) fn report_of(running: Running<'_>) -> Report {
+    let ended = running.end();
+    let text = ended.stdout.join("\n");
+    let whole = serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {ended:?}"));
+    Report { whole, ended }
+}
+
+impl Report {
+    /// The group of a mode.
+    #[track_caller]
+    pub(crate) fn group(&self, mode: &str) -> &Value {
+        let groups = self.whole["groups"].as_array().expect("a list");
+        groups.iter().find(|group| group["mode"] == mode).unwrap_or_else(|| panic!("no {mode}: {}", self.whole))
+    }
+
+    /// The level of a finding.
+    #[track_caller]
+    pub(crate) fn level(&self, mode: &str, check: &str) -> &str {
+        let findings = self.group(mode)["findings"].as_array().expect("a list");
+        let found = findings.iter().find(|finding| finding["id"] == check);
+        found.and_then(|finding| finding["level"].as_str()).unwrap_or_else(|| panic!("no {check}: {}", self.whole))
+    }
+
+    /// Requires these levels of a mode.
+    #[track_caller]
+    pub(crate) fn says(&self, mode: &str, wanted: &[(&str, &str)]) {
+        for (check, level) in wanted {
+            assert_eq!(self.level(mode, check), *level, "{mode} {check}: {:#}", self.group(mode)["findings"]);
+        }
+    }
+
+    /// The first run of a mode.
+    #[track_caller]
+    pub(crate) fn run(&self, mode: &str) -> &Value {
+        &self.group(mode)["runs"][0]
+    }
+
+    #[track_caller]
+    pub(crate) fn exits(&self, code: i32) {
+        assert_eq!(self.ended.exit, Exit::Code(code), "{:#}; {:?}", self.whole, self.ended.stderr);
+    }
+}
