@@ -69,7 +69,7 @@ fn what_a_shell_leaves_behind_is_found_and_ended() {
     let scene = Scene::new();
     let script = "sleep 1000 & echo ready; wait";
     let report = report(&scene, &["--as", "child", "--ready", "log:ready"], &["sh", "-c", script]);
-    report.says("child", &[("S01", "pass"), ("S06", "fail"), ("S17", "warn"), ("S24", "warn")]);
+    report.says("child", &[("S01", "pass"), ("S06", "fail"), ("S17", "fail"), ("S24", "warn")]);
     let processes = &report.run("child")["processes"];
     assert_eq!((&processes[1]["words"], &processes[1]["ended"]["by"]), (&"sleep 1000".into(), &"supervise".into()));
     report.exits(1);
@@ -330,6 +330,10 @@ fn the_command_gets_a_clean_state() {
     // Ignored and blocked on the way to us, and a descriptor left open.
     let wrapper = ["sh", "-c", "trap '' INT QUIT; exec 7</dev/null; exec \"$@\"", "-"];
     let probe = scene.for_everybody(&probe());
+    let wrapped = ["sh", "-c", "ulimit -Sn 200; exec \"$@\"", "-"];
+    let words =
+        ["--format", "json", "--as", "child", "--ready", "log:^200$", "--", "sh", "-c", "ulimit -n; exec sleep 1000"];
+    report_of(behind(&scene, &wrapped, &words)).says("child", &[("S01", "pass")]);
     let status = ["status", "ready", "block", "TERM", "await", "TERM"];
     let words = [
         &["--format", "json", "--as", "child", "--ready", "log:ready", "--", probe.to_str().expect("ours")],
@@ -363,6 +367,32 @@ fn a_user_without_rights_can_check() {
         report.exits(0);
     }
     scene.nothing_is_left();
+}
+
+#[test]
+fn without_namespaces_a_child_is_watched_all_the_same() {
+    let scene = Scene::new();
+    // In a user namespace of its own, the limit is its own.
+    let limit = "echo 0 >/proc/sys/user/max_pid_namespaces && exec \"$@\"";
+    let wrapper = ["unshare", "--user", "--map-root-user", "sh", "-c", limit, "-"];
+    let script = "setsid sleep 1000 & setsid sh -c 'sleep 999 & wait' & echo ready; wait";
+    let words = ["--format", "json", "--ready", "log:ready", "--", "sh", "-c", script];
+    let report = report_of(behind(&scene, &wrapper, &words));
+    assert_eq!(report.run("pid1")["outcome"]["kind"], "not-possible");
+    report.says("child", &[("S01", "pass"), ("S06", "fail")]);
+    let run = report.run("child");
+    assert_eq!(run["missing"][0]["facility"], "pid-namespace");
+    assert_eq!(run["processes"].as_array().map(Vec::len), Some(4), "{run:#}");
+    scene.nothing_is_left();
+    // Also when we are killed: the stage sees it.
+    let file = scene.folder().join("runs");
+    let script = format!("setsid sleep 1000 & : >{}; wait", file.display());
+    let words = ["--as", "child", "--ready", "delay:60s", "--ready-timeout", "90s", "--", "sh", "-c", &script];
+    let mut check = behind(&scene, &wrapper, &words);
+    scene.deadline.until("the command", || file.exists().then_some(()));
+    send(check.pid(), SIGKILL, 1);
+    check.wait();
+    scene.deadline.until("the end of all that it started", || scene.marked().is_empty().then_some(()));
 }
 
 #[test]

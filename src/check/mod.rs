@@ -10,7 +10,6 @@ mod judge;
 mod made_up;
 mod observe;
 mod ready;
-#[expect(dead_code, reason = "not everything is looked at yet")]
 mod record;
 mod report;
 mod safe;
@@ -21,6 +20,7 @@ use std::fs::File;
 use std::io::{IsTerminal as _, Read as _, stdout};
 
 use log::error;
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use supervise_init::core::Signal;
 use supervise_init::sys::{Entry, Environment, Output, Placement, Program, SigSet, Words, is_ignored};
 
@@ -62,6 +62,7 @@ pub(crate) fn run(
         words_of_init: [c"supervise", c"--"].into_iter().chain(words_from(words, order.command)).collect(),
         ourselves: ourselves(),
         notify,
+        descriptors: raise_descriptors(),
         inherited,
     };
     let mut runs = Vec::new();
@@ -132,6 +133,12 @@ fn find_proc() -> Result<(), String> {
             Err(format!("cannot read /proc: {errno}"))
         }
     }
+}
+
+/// One for each process. Returns what was given to us, if there was less than could be.
+fn raise_descriptors() -> Option<(u64, u64)> {
+    let (soft, hard) = getrlimit(Resource::RLIMIT_NOFILE).ok()?;
+    setrlimit(Resource::RLIMIT_NOFILE, hard, hard).ok().map(|()| (soft, hard))
 }
 
 /// What our caller had ignored or blocked.

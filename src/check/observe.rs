@@ -29,20 +29,21 @@ use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags};
 use nix::sys::signal::{SigSet, Signal as NixSignal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
-use nix::unistd::{AccessFlags, access};
+use nix::unistd::{AccessFlags, access, geteuid};
 use supervise_init::core::{Signal, StartError, Step};
 use supervise_init::sys::is_ignored;
 
 use self::notify::Hearing;
 use self::output::Output;
 pub(crate) use self::stage::Payload;
-use self::stage::{NotSet, Stage};
+use self::stage::{Kind, NotSet, Stage};
 use self::tree::Tree;
 use self::watch::{ASKED, EVENTS, NOTIFY, READY, STAGE, STDERR, STDOUT, Watch};
 use super::ready::Readiness;
 use super::record::{Facility, Files, Missing, Notify, Outcome, Run};
 use super::scenario::{Mode, Ready, Scenario};
 use crate::diagnose;
+use crate::runtime::unfit::users::check_user_namespaces;
 use crate::sys::events::Connector;
 use crate::sys::pipe;
 
@@ -81,7 +82,14 @@ pub(crate) fn run(scenario: &Scenario, repetition: u32, payload: &Payload) -> Re
         _ => (None, None),
     };
     let ends: Option<(&PipeWriter, RawFd)> = given.as_ref().map(|(end, number)| (end, *number));
-    let mut stage = match Stage::set(scenario.mode, payload, ends) {
+    let set = Stage::set(Kind::Namespace, scenario.mode, payload, ends).or_else(|not_set| {
+        if scenario.mode != Mode::Child {
+            return Err(not_set);
+        }
+        run.missing.push(Missing { facility: Facility::PidNamespace, why: why_not_set(not_set) });
+        Stage::set(Kind::Subreaper, scenario.mode, payload, ends)
+    });
+    let mut stage = match set {
         Ok(stage) => stage,
         Err(not_set) => {
             run.outcome = Outcome::NotPossible(why_not_set(not_set));
@@ -165,9 +173,10 @@ fn empty(scenario: &Scenario, repetition: u32, payload: &Payload) -> Run {
 
 fn why_not_set(not_set: NotSet) -> String {
     match not_set {
-        NotSet::Namespace(errno) => {
-            format!("cannot make a PID namespace: {}", supervise_init::sys::Errno(errno as i32))
-        }
+        NotSet::Namespace(errno) => match check_user_namespaces() {
+            Err(why) if !geteuid().is_root() => why.to_string(),
+            _ => format!("cannot make a PID namespace: {}", supervise_init::sys::Errno(errno as i32)),
+        },
         NotSet::Pipe(errno) => format!("cannot make a pipe: {}", supervise_init::sys::Errno(errno as i32)),
         NotSet::Ended => "the process that was to start the command has ended".to_owned(),
         NotSet::NoProc => "/proc does not show the processes of this namespace".to_owned(),

@@ -223,8 +223,6 @@ pub(crate) enum Facility {
     GrandchildStatus,
     /// A PID namespace.
     PidNamespace,
-    /// A cgroup of our own.
-    Cgroup,
     /// /proc/PID/fd and /proc/PID/net.
     Sockets,
     /// Forks and exits as they happen (the proc connector), instead of looks at /proc.

@@ -11,11 +11,12 @@ use std::os::fd::{AsFd as _, AsRawFd as _, BorrowedFd, OwnedFd, RawFd};
 
 use nix::errno::Errno;
 use nix::mount::{MsFlags, mount};
+use nix::sys::resource::{Resource, setrlimit};
 use nix::unistd::{dup2_stderr, dup2_stdin, dup2_stdout, getegid, geteuid, setsid};
-use supervise_init::core::{Left, Signal, StartError, Status, Step};
+use supervise_init::core::{Left, Scope, Signal, StartError, Status, Step};
 use supervise_init::sys::{
-    self, Change, Pid, Program, Reaped, become_program, close_from_3, forget_dispositions, has_capability, now,
-    send_parent_death_signal,
+    self, Change, Pid, Program, Reaped, Rest, SigSet, Sleep, Wake, become_program, close_from_3, forget_dispositions,
+    has_capability, now, send_parent_death_signal, set_subreaper, this_process,
 };
 
 use crate::check::record::Inherited;
@@ -33,6 +34,8 @@ pub(crate) struct Payload {
     pub(crate) ourselves: std::ffi::CString,
     /// The name of the socket for sd_notify(3), where it is to use one.
     pub(crate) notify: Option<String>,
+    /// How many descriptors it may have, as we were given it.
+    pub(crate) descriptors: Option<(u64, u64)>,
     /// What we were given and the command is not.
     pub(crate) inherited: Inherited,
 }
@@ -48,9 +51,20 @@ pub(super) struct Stage {
     pub(super) stderr: PipeReader,
     /// Whether it sees a /proc of its own.
     pub(super) has_proc: bool,
+    kind: Kind,
     go: PipeWriter,
     trouble: PipeReader,
     is_reaped: bool,
+}
+
+/// What holds the run together.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Kind {
+    /// A PID namespace: the kernel kills all with its process 1.
+    Namespace,
+    /// That the stage is the subreaper of all, and kills them itself; for an ordinary process where there are no
+    /// namespaces to be had.
+    Subreaper,
 }
 
 /// Why there is no stage.
@@ -96,9 +110,24 @@ pub(super) fn needs_user_namespace() -> bool {
     !(geteuid().is_root() && has_capability(CAP_SYS_ADMIN))
 }
 
+impl Kind {
+    /// What ends it, and what it is sent when we end.
+    fn signal(self) -> Signal {
+        match self {
+            Kind::Namespace => Signal::KILL,
+            Kind::Subreaper => Signal::TERM,
+        }
+    }
+}
+
 impl Stage {
     /// Sets the stage, with the command's process on it, waiting.
-    pub(super) fn set(mode: Mode, payload: &Payload, given: Option<(&PipeWriter, RawFd)>) -> Result<Stage, NotSet> {
+    pub(super) fn set(
+        kind: Kind,
+        mode: Mode,
+        payload: &Payload,
+        given: Option<(&PipeWriter, RawFd)>,
+    ) -> Result<Stage, NotSet> {
         let refused = |error: io::Error| NotSet::Pipe(error.raw_os_error().map_or(Errno::EIO, Errno::from_raw));
         let (go_in, mut go) = pipe().map_err(refused)?;
         let (mut news, news_in) = pipe().map_err(refused)?;
@@ -106,11 +135,12 @@ impl Stage {
         let (stdout, stdout_in) = pipe().map_err(refused)?;
         let (stderr, stderr_in) = pipe().map_err(refused)?;
         let ends = Ends { go: &go_in, news: &news_in, trouble: &trouble_in, outputs: [&stdout_in, &stderr_in], given };
-        let mut namespaces = libc::CLONE_NEWPID | libc::CLONE_NEWNS;
-        if needs_user_namespace() {
-            namespaces |= libc::CLONE_NEWUSER;
-        }
-        let pid = start_contained(namespaces, || be_stage(mode, payload, &ends)).map_err(NotSet::Namespace)?;
+        let namespaces = match kind {
+            Kind::Subreaper => 0,
+            Kind::Namespace if needs_user_namespace() => libc::CLONE_NEWPID | libc::CLONE_NEWNS | libc::CLONE_NEWUSER,
+            Kind::Namespace => libc::CLONE_NEWPID | libc::CLONE_NEWNS,
+        };
+        let pid = start_contained(namespaces, || be_stage(kind, mode, payload, &ends)).map_err(NotSet::Namespace)?;
         drop((go_in, news_in, trouble_in, stdout_in, stderr_in));
         let pidfd = pidfd(pid).map_err(NotSet::Namespace)?;
         let mut stage = Stage {
@@ -118,6 +148,7 @@ impl Stage {
             pidfd,
             root: pid,
             has_proc: true,
+            kind,
             stdout,
             stderr,
             trouble,
@@ -170,8 +201,9 @@ impl Stage {
 
     /// Ends all that is on it.
     pub(super) fn kill(&self) {
+        let signal = self.kind.signal();
         // ESRCH: it has ended.
-        let _ = crate::sys::processes::kill(self.pidfd.as_fd());
+        let _ = crate::sys::processes::signal(self.pidfd.as_fd(), signal);
     }
 
     /// It does not end, though it was killed.
@@ -233,11 +265,12 @@ fn wait_go(mut go: &PipeReader) -> bool {
 }
 
 /// In the stage, to its end.
-fn be_stage(mode: Mode, payload: &Payload, ends: &Ends<'_>) -> u8 {
+fn be_stage(kind: Kind, mode: Mode, payload: &Payload, ends: &Ends<'_>) -> u8 {
     // Before we look whether our parent is still there: it would not be told of to us any more.
-    if send_parent_death_signal(Signal::KILL).is_err() {
+    if send_parent_death_signal(kind.signal()).is_err() || (kind == Kind::Subreaper && set_subreaper().is_err()) {
         return 1;
     }
+    let rest = Rest::new(Scope::Tree, this_process());
     let outputs = ends.outputs.map(|end| Some(end.as_raw_fd()));
     let given = ends.given.map(|(end, _)| end.as_raw_fd());
     let all = [ends.go.as_raw_fd(), ends.news.as_raw_fd(), ends.trouble.as_raw_fd()].map(Some);
@@ -247,7 +280,9 @@ fn be_stage(mode: Mode, payload: &Payload, ends: &Ends<'_>) -> u8 {
     }
     // Keys are for us alone.
     let _ = setsid();
-    if let Err(errno) = show_own_proc() {
+    if kind == Kind::Namespace
+        && let Err(errno) = show_own_proc()
+    {
         tell(ends.news, News::NoProc, errno as i32);
     }
     let work = || be_command(mode, payload, ends);
@@ -264,6 +299,8 @@ fn be_stage(mode: Mode, payload: &Payload, ends: &Ends<'_>) -> u8 {
     };
     tell(ends.news, News::Made, 0);
     close_from_3(&[all[1]]);
+    let mut sleep = Sleep::new(this_process());
+    let mut is_told = false;
     loop {
         match sys::reap() {
             Reaped::Child(pid, Change::Ended(status)) if pid == root => match status {
@@ -272,8 +309,27 @@ fn be_stage(mode: Mode, payload: &Payload, ends: &Ends<'_>) -> u8 {
             },
             Reaped::Child(..) => {}
             Reaped::Nothing(Left::None) => return 0,
-            Reaped::Nothing(_) => sys::wait_child(None),
+            Reaped::Nothing(_) => {
+                if is_told {
+                    // What is new since the last time as well.
+                    let _ = rest.kill();
+                }
+                is_told |= is_end(sleep.wait_signal(SigSet::ALL, None), kind);
+            }
         }
+    }
+}
+
+/// Whether a subreaper was told to end all.
+fn is_end(wake: Wake, kind: Kind) -> bool {
+    match wake {
+        Wake::Signal(received) => kind == Kind::Subreaper && received.signal == kind.signal(),
+        // We may not wait for signals.
+        Wake::Refused(_) => {
+            sys::wait_child(None);
+            false
+        }
+        Wake::Nothing | Wake::Helper => false,
     }
 }
 
@@ -310,13 +366,17 @@ fn be_command(mode: Mode, payload: &Payload, ends: &Ends<'_>) -> u8 {
     let Ok(mut trouble) = move_above(ends.trouble.as_fd(), above) else { return 1 };
     let given = ends.given.and_then(|(end, number)| give_as(end.as_fd(), number).ok());
     close_from_3(&[Some(trouble.as_raw_fd()), given]);
+    if let Some((soft, hard)) = payload.descriptors {
+        // What we have had ourselves is not refused.
+        let _ = setrlimit(Resource::RLIMIT_NOFILE, soft, hard);
+    }
     forget_dispositions();
     let failed = match mode {
         Mode::Pid1 | Mode::Child => become_program(&payload.program),
         Mode::Init => {
             let environment: Vec<_> = payload.program.environment.entries().collect();
             let _ = setsid();
-            let _ = sys::set_mask(sys::SigSet::NONE);
+            let _ = sys::set_mask(SigSet::NONE);
             let errno = execute(&payload.ourselves, &payload.words_of_init, &environment);
             StartError { step: Step::Exec, errno: errno as i32 }
         }

@@ -239,7 +239,6 @@ fn facility(facility: Facility) -> &'static str {
     match facility {
         Facility::GrandchildStatus => "grandchild-status",
         Facility::PidNamespace => "pid-namespace",
-        Facility::Cgroup => "cgroup",
         Facility::Sockets => "sockets",
         Facility::ProcessEvents => "process-events",
     }

@@ -53,7 +53,7 @@ fn rich() -> Run {
         status: Some("up".to_owned()),
     };
     run.inherited.ignored = run.inherited.ignored.with(Signal::INT);
-    run.missing.push(Missing { facility: Facility::Cgroup, why: "read-only".to_owned() });
+    run.missing.push(Missing { facility: Facility::Sockets, why: "read-only".to_owned() });
     run.injected_orphan = Some(Orphan::ReapedAfter(milliseconds(3)));
     run.is_out_of_memory = Some(false);
     let more = [
