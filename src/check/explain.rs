@@ -147,7 +147,7 @@ fn of_the_tree(check: Check) -> Explanation {
         Check::Zombies => Explanation {
             means: "What has ended is waited for (wait(2)).",
             observed: "processes that are zombies for more than a second before the signal, or at the end of the time; as \
-                       process 1 also an orphan that is put in, as a health check may leave one.",
+                       process 1 also an orphan that is put in, as a health check may leave one, after two seconds.",
             levels: "warn for any; fail for ten or more.",
             causes: &[
                 "Process 1 gets all orphans, and most programs do not wait for children that they have not started.",

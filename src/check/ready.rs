@@ -25,7 +25,7 @@ const LOOK: Duration = Duration::from_millis(100);
 const QUIET_LOOKS: u32 = 5;
 
 /// What is not quiet by then is taken as ready.
-const LONGEST: Duration = Duration::from_secs(5);
+pub(super) const LONGEST: Duration = Duration::from_secs(5);
 
 /// The wait for one command.
 pub(super) struct Readiness {
@@ -45,10 +45,40 @@ enum Kind {
     Delay(Duration, Time),
     Quiet {
         began: Time,
-        next: Time,
-        quiet: u32,
-        before: Stir,
+        calm: Calm,
     },
+}
+
+/// Whether a command is at rest, by looks at it.
+pub(super) struct Calm {
+    pause: Duration,
+    /// So many looks must find nothing new.
+    looks: u32,
+    next: Time,
+    quiet: u32,
+    before: Stir,
+}
+
+impl Calm {
+    pub(super) fn begin(now: Time, pause: Duration, looks: u32) -> Calm {
+        Calm { pause, looks, next: now.after(pause), quiet: 0, before: Stir::default() }
+    }
+
+    /// When it is to be looked at.
+    pub(super) fn next(&self) -> Time {
+        self.next
+    }
+
+    /// Looks, where it is time for that; whether the command is at rest.
+    pub(super) fn see(&mut self, now: Time, stir: impl FnOnce() -> Stir) -> bool {
+        if now >= self.next {
+            let stir = stir();
+            self.quiet = if stir == self.before && stir.running == 0 { self.quiet + 1 } else { 0 };
+            self.before = stir;
+            self.next = now.after(self.pause);
+        }
+        self.quiet >= self.looks
+    }
 }
 
 /// What shows that a command does something.
@@ -57,6 +87,8 @@ pub(super) struct Stir {
     pub(super) bytes: u64,
     pub(super) processes: usize,
     pub(super) ticks: u64,
+    /// Those that run, or would if there were a free processor.
+    pub(super) running: usize,
 }
 
 /// How it was seen to be ready.
@@ -90,7 +122,7 @@ impl Readiness {
                 Err(_) => Kind::SdNotify,
             },
             Ready::Delay(time) => Kind::Delay(*time, now.after(*time)),
-            Ready::Quiet => Kind::Quiet { began: now, next: now.after(LOOK), quiet: 0, before: Stir::default() },
+            Ready::Quiet => Kind::Quiet { began: now, calm: Calm::begin(now, LOOK, QUIET_LOOKS) },
         };
         Readiness { kind }
     }
@@ -98,7 +130,8 @@ impl Readiness {
     /// When it wants to be asked again, whatever happens.
     pub(super) fn next(&self) -> Option<Time> {
         match &self.kind {
-            Kind::Probe { running: None, next, .. } | Kind::Quiet { next, .. } => Some(*next),
+            Kind::Probe { running: None, next, .. } => Some(*next),
+            Kind::Quiet { calm, .. } => Some(calm.next()),
             Kind::Delay(_, until) => Some(*until),
             Kind::Probe { .. } | Kind::SdNotify | Kind::Fd(..) | Kind::Log(..) => None,
         }
@@ -160,14 +193,10 @@ impl Readiness {
                 *running = Some((started, pidfd));
                 None
             }
-            Kind::Quiet { began, next, quiet, before } if now >= *next => {
-                let stir = stir();
-                *quiet = if stir == *before { *quiet + 1 } else { 0 };
-                *before = stir;
-                *next = now.after(LOOK);
+            Kind::Quiet { began, calm } => {
                 let looked = LOOK * QUIET_LOOKS;
                 match now.since(*began) {
-                    _ if *quiet >= QUIET_LOOKS => Some(By(format!("quiet for {looked:?}"))),
+                    _ if calm.see(now, stir) => Some(By(format!("quiet for {looked:?}"))),
                     time if time >= LONGEST => Some(By(format!("not quiet for {looked:?} within {LONGEST:?}"))),
                     _ => None,
                 }

@@ -233,7 +233,7 @@ pub(crate) enum Facility {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Orphan {
     ReapedAfter(Duration),
-    /// Still a zombie after a second.
+    /// Still a zombie after two seconds.
     NotReaped,
 }
 

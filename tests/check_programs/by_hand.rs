@@ -58,8 +58,11 @@ const KEEPER: [&str; 3] = ["sh", "-c", "trap '' CHLD; echo kept; exec sleep infi
 /// How long nothing may change before the program counts as quiet: what is ready may still start its workers.
 const QUIET: Duration = Duration::from_millis(200);
 
-/// How long what has ended, or is about to, may take to be gone.
+/// How long what the program's end has ended, too, may take to be gone.
 const AFTERMATH: Duration = Duration::from_secs(1);
+
+/// How long process 1 may take to reap an orphan: apache2 looks once a second.
+const REAPING: Duration = Duration::from_secs(3);
 
 /// One run.
 pub(crate) struct Run<'s> {
@@ -110,14 +113,20 @@ impl<'s> Run<'s> {
             assert_eq!(self.main.try_wait().expect("the child is ours"), None, "it has ended: {}", written());
             ready.is(&written).then_some(())
         });
-        let mut last = (self.others(), Instant::now());
+        let mut last = (self.work(), Instant::now());
         self.scene.deadline.until("the program to be quiet", || {
-            let now = self.others();
-            if now != last.0 {
+            let now = self.work();
+            if now != last.0 || now.iter().any(|(_, state, _)| *state == 'R') {
                 last = (now, Instant::now());
             }
             (last.1.elapsed() > QUIET).then_some(())
         });
+    }
+
+    /// What it does: its processes, whether they run, and how long they have done so.
+    fn work(&self) -> Vec<(i32, char, String)> {
+        let all = self.others().into_iter().chain([self.pid()]);
+        all.filter_map(|pid| Some((pid, proc::state(pid)?, proc::processor_time(pid)?))).collect()
     }
 
     /// Whether process 1 reaps an orphan that is not its own, as a health check that is cut off leaves one. Nothing where
@@ -142,7 +151,7 @@ impl<'s> Run<'s> {
         let state = || proc::state(orphan);
         self.scene.deadline.until("the end of the orphan", || state().is_none_or(|state| state == 'Z').then_some(()));
         let begin = Instant::now();
-        while state().is_some() && begin.elapsed() < AFTERMATH {
+        while state().is_some() && begin.elapsed() < REAPING {
             let _ = poll(&mut [], PollTimeout::from(1u8));
         }
         Some(state().is_none())

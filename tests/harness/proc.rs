@@ -35,10 +35,21 @@ pub(crate) fn state(pid: i32) -> Option<char> {
 
 /// The foreground group of its terminal, as a line of `/proc/PID/status` would show it.
 pub(crate) fn foreground(pid: i32) -> Option<String> {
+    // State, ppid, pgrp, session, tty_nr, tpgid.
+    behind_name(pid)?.split_whitespace().nth(5).map(str::to_owned)
+}
+
+/// How long it has run, in ticks: in its own code, and in the kernel.
+pub(crate) fn processor_time(pid: i32) -> Option<String> {
+    let stat = behind_name(pid)?;
+    let times: Vec<&str> = stat.split_whitespace().skip(11).take(2).collect();
+    Some(times.join(" "))
+}
+
+/// What `/proc/PID/stat` has behind the name, which may have anything in it (proc(5)).
+fn behind_name(pid: i32) -> Option<String> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    // Behind the name, which may have anything in it (proc(5)): state, ppid, pgrp, session, tty_nr, tpgid.
-    let (_, rest) = stat.rsplit_once(')')?;
-    rest.split_whitespace().nth(5).map(str::to_owned)
+    stat.rsplit_once(')').map(|(_, rest)| rest.to_owned())
 }
 
 /// The name of the program it runs, cut to 15 bytes by the kernel.

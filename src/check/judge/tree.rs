@@ -326,7 +326,7 @@ pub(super) fn zombies(scene: &Scene<'_>) -> Option<Word> {
     match (orphan, run.injected_orphan) {
         (Some(()), _) => {
             let evidence =
-                vec!["an orphan that was put in, as a health check may leave one, was a zombie after 1 s".to_owned()];
+                vec!["an orphan that was put in, as a health check may leave one, was a zombie after 2 s".to_owned()];
             Some(
                 Word::new(Level::Warn, evidence)
                     .because("as process 1 it does not reap orphans, so they pile up", init),

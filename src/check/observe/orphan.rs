@@ -15,8 +15,8 @@ use crate::check::record;
 use crate::sys::processes::pidfd;
 use crate::sys::{pipe, reap, start_copy};
 
-/// Process 1 has so long to reap it.
-pub(super) const TIME: Duration = Duration::from_secs(1);
+/// Process 1 has so long to reap it: some, such as apache2, look once a second.
+pub(super) const TIME: Duration = Duration::from_secs(2);
 
 /// One that was put in.
 pub(super) struct Orphan {

@@ -16,9 +16,10 @@ use supervise_init::sys::now;
 use super::course::{self, Action, Event as Step, State};
 use super::listeners::Listeners;
 use super::notify::Hearing;
-use super::orphan::{self, Orphan};
+use super::orphan::Orphan;
 use super::output::{Output, Sees};
 use super::picture::{at_deadline, unlooked};
+use super::settling::Settling;
 use super::stage::Stage;
 use super::tree::{FIRST_TOKEN, Life, MOST_PICTURES, Tree};
 use super::{Interrupted, descriptors};
@@ -74,6 +75,7 @@ pub(super) struct Watch<'a> {
     /// Some of what the kernel told is lost.
     has_lost: bool,
     orphan: Option<Orphan>,
+    settling: Option<Settling>,
     killed_at: Option<Duration>,
     is_asked: Option<Signal>,
     stage_has_ended: bool,
@@ -107,6 +109,7 @@ impl<'a> Watch<'a> {
             last_look: began,
             has_lost: false,
             orphan: None,
+            settling: None,
             killed_at: None,
             is_asked: None,
             stage_has_ended: false,
@@ -135,7 +138,11 @@ impl<'a> Watch<'a> {
     pub(super) fn go_on(&mut self) -> Result<(), Interrupted> {
         let mut events = [EpollEvent::empty(); TURN];
         while self.state != State::Over {
-            let ready = self.ready.next().filter(|_| self.state == State::Waiting);
+            let ready = match self.state {
+                State::Waiting => self.ready.next(),
+                State::Settling => self.settling.as_ref().and_then(Settling::next),
+                _ => None,
+            };
             let next = [self.deadline, ready, self.next_listen, self.next_look].into_iter().flatten().min();
             let count = match self.epoll.wait(&mut events, timeout(next)) {
                 Ok(count) => count,
@@ -249,21 +256,35 @@ impl<'a> Watch<'a> {
         if self.next_listen.is_some_and(|next| time >= next) {
             self.look_at_listeners(time);
         }
-        if self.state == State::Waiting {
-            let (at, looks) = (self.at(time), self.has_to_look());
-            let (tree, epoll, bytes) = (&mut self.tree, &self.epoll, self.output.bytes());
-            let stir = || {
-                if looks {
-                    tree.look(at, epoll);
-                }
-                let ticks = tree.living().filter_map(|seen| Stat::read(seen.process.pid)).map(|stat| stat.ticks).sum();
-                Stir { bytes, processes: tree.seen.len(), ticks }
-            };
-            let by = self.ready.see_time(time, epoll, READY, stir);
-            self.see_ready(by, time);
+        if [State::Waiting, State::Settling].contains(&self.state) {
+            self.see_rest(time);
         }
         if self.deadline.is_some_and(|deadline| time >= deadline) {
             self.turn(Step::Deadline, time);
+        }
+    }
+
+    /// Looks at what it does, where that is to be known.
+    fn see_rest(&mut self, time: Time) {
+        let (at, looks) = (self.at(time), self.has_to_look());
+        let (tree, epoll, bytes) = (&mut self.tree, &self.epoll, self.output.bytes());
+        let mut stir = |bytes| {
+            if looks {
+                tree.look(at, epoll);
+            }
+            let mut stir = Stir { bytes, processes: tree.seen.len(), ..Stir::default() };
+            for stat in tree.living().filter_map(|seen| Stat::read(seen.process.pid)) {
+                stir.ticks += stat.ticks;
+                stir.running += usize::from(stat.state == b'R');
+            }
+            stir
+        };
+        if self.state == State::Waiting {
+            let by = self.ready.see_time(time, epoll, READY, || stir(bytes));
+            self.see_ready(by, time);
+        // Output alone, such as a log of what it does, is no sign of a beginning.
+        } else if self.settling.as_mut().is_none_or(|settling| settling.is_over(time, || stir(0))) {
+            self.turn(Step::Settled, time);
         }
     }
 
@@ -324,10 +345,13 @@ impl<'a> Watch<'a> {
 
     fn see_orphan(&mut self, flags: EpollFlags, time: Time) {
         let Some(orphan) = &mut self.orphan else { return };
-        orphan.tell(time, flags.contains(EpollFlags::EPOLLHUP));
-        if orphan.is_reaped() {
+        // Afterwards the kernel reaps it, at the end of all.
+        if self.state == State::Settling {
+            orphan.tell(time, flags.contains(EpollFlags::EPOLLHUP));
+        }
+        if orphan.is_reaped() || self.state != State::Settling {
             let _ = self.epoll.delete(&orphan);
-            self.turn(Step::Settled, time);
+            self.settling.iter_mut().for_each(Settling::see_reaped);
         } else {
             let _ = self.epoll.modify(&orphan, &mut EpollEvent::new(EpollFlags::empty(), ORPHAN));
         }
@@ -390,7 +414,7 @@ impl<'a> Watch<'a> {
 
     /// Puts an orphan in, where there is a process 1 that has to reap it.
     fn settle(&mut self, time: Time) {
-        self.deadline = Some(time.after(orphan::TIME));
+        self.deadline = None;
         let root = self.tree.seen.first().filter(|_| self.scenario.mode != Mode::Child);
         let root = root.and_then(|root| root.pidfd.as_ref());
         match root.map(|root| Orphan::put(root.as_fd())) {
@@ -401,10 +425,10 @@ impl<'a> Watch<'a> {
             }
             Some(Err(errno)) => {
                 log::debug!(event = "orphan"; "cannot put an orphan in: {}", supervise_init::sys::Errno(errno as i32));
-                self.turn(Step::Settled, time);
             }
-            None => self.turn(Step::Settled, time),
+            None => {}
         }
+        self.settling = Some(Settling::begin(&self.scenario.ready, time, self.orphan.is_some()));
     }
 
     fn tell(&mut self) {

@@ -50,7 +50,7 @@ pub(crate) const CHECK: [Row; 12] = [
         short: None,
         long: "ready",
         value: Some("WHAT"),
-        help: "When it is ready to be told\nOne of the signs below. Default: when it has been quiet for half a second: no output, no new process, no use of CPU.",
+        help: "When it is ready to be told\nOne of the signs below. Default: when it has been quiet for half a second: no output, no new process, no use of CPU. With any other sign but delay: it is told as soon as it rests besides (5 s later at most).",
     },
     Row {
         id: Id::ReadyTimeout,
