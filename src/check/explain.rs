@@ -130,7 +130,7 @@ fn of_the_tree(check: Check) -> Explanation {
         Check::ChildrenStatus => Explanation {
             means: "The other processes of the command end well too.",
             observed: "exit statuses by PIDFD_GET_INFO, also of processes that are not our children (Linux 6.15).",
-            levels: "warn for SIGKILL, a crash or a code that is not good; skip where the kernel does not tell.",
+            levels: "warn for SIGKILL, a crash or another signal; info for codes, which are their parent's business; skip where the kernel does not tell.",
             causes: &[
                 "The main process kills its workers instead of waiting for them.",
                 "A worker crashes when it is told to end.",

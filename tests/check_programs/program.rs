@@ -54,9 +54,6 @@ pub(crate) enum Class {
 /// It ends with 0 and takes all of its own with it.
 pub(crate) const CLEAN: Known = Known { end: End::By(Exit::Code(0)), left: &[], class: Class::Pass };
 
-/// The same, but a process of it ends with a code that is not 0.
-pub(crate) const CLEAN_BUT_ONE: Known = Known { class: Class::Warn, ..CLEAN };
-
 /// It does not end: the signal is dropped, or waits for something that does not come.
 pub(crate) const HANGS: Known = Known { end: End::Never, left: &[], class: Class::Fail };
 

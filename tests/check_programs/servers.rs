@@ -2,7 +2,7 @@
 
 use libc::{SIGINT, SIGQUIT, SIGTERM, SIGUSR1};
 
-use crate::program::{CLEAN, CLEAN_BUT_ONE, HANGS, Program, dies, stop};
+use crate::program::{CLEAN, HANGS, Program, dies, stop};
 
 const NGINX: &str = "
 daemon off; error_log {dir}/error.log; pid {dir}/nginx.pid; worker_processes 2; events {}
@@ -86,9 +86,9 @@ pub(crate) const PROGRAMS: &[Program] = &[
         ready: "unix:{dir}/.s.PGSQL.{port}",
         // The launcher of logical replication ends with 1 when it is told to, all others with 2 when there is no time.
         stops: &[
-            stop(SIGTERM, CLEAN_BUT_ONE, CLEAN_BUT_ONE),
-            stop(SIGINT, CLEAN_BUT_ONE, CLEAN_BUT_ONE),
-            stop(SIGQUIT, CLEAN_BUT_ONE, CLEAN_BUT_ONE),
+            stop(SIGTERM, CLEAN, CLEAN),
+            stop(SIGINT, CLEAN, CLEAN),
+            stop(SIGQUIT, CLEAN, CLEAN),
         ],
         ..Program::PLAIN
     },

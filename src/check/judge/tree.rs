@@ -202,7 +202,7 @@ pub(super) fn children_status(scene: &Scene<'_>) -> Option<Word> {
         return Some(Word::skip("no run was told to stop"));
     }
     let signal = scene.signal;
-    let mut bad = Vec::new();
+    let (mut bad, mut codes) = (Vec::new(), Vec::new());
     let (mut ended, mut unknown) = (0_usize, 0_usize);
     for run in scene.told() {
         let signal_at = run.signal_at.unwrap_or_default();
@@ -214,14 +214,14 @@ pub(super) fn children_status(scene: &Scene<'_>) -> Option<Word> {
                 // S06 tells of those.
                 Some(_) if end.by == EndedBy::Kernel => {}
                 Some(status) if scene.is_good(status) || is_told_to_end(status, signal) => {}
-                Some(status) => bad.push(format!("{} {}", Name(process), ended_with(Some(status)))),
+                // A code is for its parent, which may know it well (postgres).
+                Some(status @ Status::Exited(_)) => codes.push(told_end(process, status)),
+                Some(status) => bad.push(told_end(process, status)),
             }
         }
     }
     if let Some(first) = bad.first().cloned() {
-        let more = bad.len().saturating_sub(8);
-        bad.truncate(8);
-        bad.extend((more > 0).then(|| format!("and {more} more")));
+        let bad = shortened(bad);
         let cause = format!("not all that it started ended well: {first}");
         return Some(
             Word::new(Level::Warn, bad).because(cause, "see why that one was not able to end by itself, with 0"),
@@ -229,6 +229,7 @@ pub(super) fn children_status(scene: &Scene<'_>) -> Option<Word> {
     }
     let why = scene.told().find_map(|run| missing(run, Facility::GrandchildStatus));
     Some(match (unknown, why) {
+        _ if !codes.is_empty() => Word::info(shortened(codes)),
         (1.., Some(why)) => Word::skip(format!("the statuses of {unknown} cannot be known: {why}")),
         (1.., None) => {
             Word::info(vec![format!("{ended} ended, of which {unknown} with a status that nobody could tell")])
@@ -238,6 +239,19 @@ pub(super) fn children_status(scene: &Scene<'_>) -> Option<Word> {
             _ => format!("{} ended by themselves, or as they were told", count(ended, "process", "processes")),
         }]),
     })
+}
+
+fn told_end(process: &Process, status: Status) -> String {
+    format!("{} {}", Name(process), ended_with(Some(status)))
+}
+
+/// As many as anybody reads.
+fn shortened(mut lines: Vec<String>) -> Vec<String> {
+    const MOST: usize = 8;
+    let more = lines.len().saturating_sub(MOST);
+    lines.truncate(MOST);
+    lines.extend((more > 0).then(|| format!("and {more} more")));
+    lines
 }
 
 /// Whether that is how a worker ends whose master, or whom we, told to.
