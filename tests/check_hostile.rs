@@ -75,11 +75,11 @@ fn names_may_hold_anything() {
     let scene = Scene::new();
     let program = "
 name(b'a) R 1 (1\\n')
+on_term(lambda: os._exit(0))
 if os.fork() == 0:
     name(b') Z\\x1b[2J(')
+    ready()
     forever()
-on_term(lambda: os._exit(0))
-ready()
 forever()
 ";
     let report = hostile(&scene, "child", program);
