@@ -127,7 +127,7 @@ impl Said {
             Id::Ready => order.ready = ready(given, word)?,
             Id::ReadyTimeout => order.ready_timeout = some_time(given, text()?)?,
             Id::Repeat => order.repeat = number(given, text()?)?,
-            Id::OkExit => order.ok_exit = list(text()?, |part| ok_exit(given, text()?, part))?,
+            Id::OkExitOfCheck => order.ok_exit = list(text()?, |part| ok_exit(given, text()?, part))?,
             Id::Strict => order.is_strict = true,
             Id::FormatOfCheck => order.format = choice(given, text()?, format_named)?,
             Id::Verbose => self.level = Some(LevelFilter::Debug),

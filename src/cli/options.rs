@@ -115,6 +115,7 @@ pub(crate) enum Id {
     Ready,
     ReadyTimeout,
     Repeat,
+    OkExitOfCheck,
     Strict,
     FormatOfCheck,
     Explain,

@@ -69,7 +69,7 @@ pub(crate) const CHECK: [Row; 12] = [
         help: "Run it so often for each mode and signal\nThe worst counts. Default: 1.",
     },
     Row {
-        id: Id::OkExit,
+        id: Id::OkExitOfCheck,
         topic: Topic::Verdict,
         short: None,
         long: "ok-exit",
