@@ -16,7 +16,7 @@ use nix::sched::{CloneFlags, unshare};
 use nix::unistd::{Pid as NixPid, pipe2, setpgid};
 use supervise_init::core::{Received, Sender, Signal, Status};
 use supervise_init::sys::{
-    Pid, SigSet, Sleep, Tty, Wake, controlling_tty, process_group, send, stop_ourselves, talks_to_terminal,
+    Pages, Pid, SigSet, Sleep, Tty, Wake, controlling_tty, process_group, send, stop_ourselves, talks_to_terminal,
     this_process,
 };
 
@@ -284,6 +284,8 @@ fn witness(child: Pid, standing: Standing) -> Option<Witness> {
 /// Until it has ended.
 fn watch(child: Pid, standing: Standing, witness: Option<&Witness>) -> Ended {
     let mut sleep = Sleep::new(this_process());
+    // A container may live for long, and the start of one is most of what we are made of.
+    sleep.give_back(Pages::of_the_program());
     let mut waiting = Waiting::Look;
     loop {
         match sleep.wait_signal(SigSet::ALL, None) {

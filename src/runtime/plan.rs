@@ -56,15 +56,18 @@ pub(super) enum Step {
 pub(super) enum Guard {
     /// A read-only mount.
     Mount,
-    /// A filesystem that nobody can write to: who may mount can make a mount writable. It takes longer.
+    /// A filesystem of its own that nobody can write to: who may mount can make a mount writable, and by a mount of the
+    /// host's file system who may open files by handles (open_by_handle_at(2)) reaches all of it. It takes longer.
     Overlay,
 }
 
 impl Guard {
     fn against(capabilities: Capabilities) -> Guard {
-        /// capabilities(7).
+        /// capabilities(7). Who may open files by their handles finds all others of a file system by one of them.
+        const CAP_DAC_READ_SEARCH: u32 = 2;
         const CAP_SYS_ADMIN: u32 = 21;
-        if capabilities.has(CAP_SYS_ADMIN) { Guard::Overlay } else { Guard::Mount }
+        let reaches_further = [CAP_DAC_READ_SEARCH, CAP_SYS_ADMIN].into_iter().any(|number| capabilities.has(number));
+        if reaches_further { Guard::Overlay } else { Guard::Mount }
     }
 }
 

@@ -18,6 +18,8 @@ pub(in crate::runtime) enum Why {
     File(PathBuf, Errno),
     /// What must be a directory is one of the image's links.
     Link(PathBuf),
+    /// One that leads to nothing.
+    DeadLink(PathBuf),
     /// No device of that number.
     NotThatDevice(&'static str),
     /// Before Linux 5.6, or refused by a filter.
@@ -84,6 +86,10 @@ impl fmt::Display for Why {
             Why::File(path, errno) => write!(f, "{}: {}", path.display(), text(errno)),
             Why::Link(path) => {
                 write!(f, "in the root filesystem {} is a symbolic link; make it a directory", path.display())
+            }
+            Why::DeadLink(path) => {
+                let path = path.display();
+                write!(f, "in the root filesystem {path} is a symbolic link that leads nowhere; make it a directory")
             }
             Why::NotThatDevice(name) => write!(f, "/dev/{name} of the host is another device, or none"),
             Why::NoOpenat2(errno) => write!(f, "openat2(2) is needed, which Linux has since 5.6: {}", text(errno)),

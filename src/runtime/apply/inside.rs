@@ -83,7 +83,11 @@ impl Inside {
             Err(Errno::ENOENT) => {
                 let (above, name) = self.above(path, links)?;
                 let mode = Mode::from_bits_truncate(0o755);
-                mkdirat(&above, name, mode).map_err(Why::of(path))?;
+                mkdirat(&above, name, mode).map_err(|errno| match errno {
+                    // Nothing was found there, so that it is a link to nothing.
+                    Errno::EEXIST => Why::DeadLink(path.to_owned()),
+                    errno => Why::File(path.to_owned(), errno),
+                })?;
                 self.find(path, OFlag::O_DIRECTORY, links).map_err(Why::of(path))
             }
             Err(Errno::ELOOP) if links == Links::Refused => Err(Why::Link(path.to_owned())),
