@@ -198,7 +198,7 @@ fn of_the_rest(check: Check) -> Explanation {
         Check::Listener => Explanation {
             means: "It stops taking connections before it ends.",
             observed: "listening sockets in /proc/PID/net and whose they are; when each closes.",
-            levels: "warn where one is open to the end of a stop of more than a second; skip where they cannot be seen.",
+            levels: "warn where one is open to the end of a stop of more than three seconds; skip where they cannot be seen.",
             causes: &["Connections under way are finished, but new ones still come in and are cut off at the end."],
             cures: &["Close what listens first."],
         },

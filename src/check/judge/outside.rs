@@ -29,7 +29,7 @@ pub(super) fn reaction(scene: &Scene<'_>) -> Option<Word> {
 /// S11.
 pub(super) fn listener(scene: &Scene<'_>) -> Option<Word> {
     /// A client that comes in so short a time may as well have come a moment later.
-    const MOMENT: Duration = Duration::from_secs(1);
+    const MOMENT: Duration = Duration::from_secs(3);
     let Some(run) = scene.worst() else { return Some(Word::skip("no run was told to stop")) };
     if let Some(why) = missing(run, Facility::Sockets) {
         return Some(Word::skip(format!("its sockets cannot be seen: {why}")));

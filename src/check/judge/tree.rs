@@ -384,10 +384,12 @@ pub(super) fn exec_form(scene: &Scene<'_>) -> Option<Word> {
         return Some(Word::pass(vec![format!("{} is a shell, and nothing runs below it", Name(main))]));
     };
     let evidence = vec![format!("{} is a shell in front of {}", Name(main), names(&below))];
-    let is_in_order = handling(main, scene.signal).is_some_and(|found| found.is_taken())
-        && scene
-            .told()
-            .all(|run| run.outcome == Outcome::Stopped && took(run).is_some_and(|took| took <= scene.grace()))
+    // What it did, and not its signal sets: a shell that starts something blocks all signals for that moment.
+    let ends_well = |run: &Run| {
+        let status = self::main(run).and_then(|main| main.ended).and_then(|ended| ended.status);
+        status.is_some_and(|status| scene.is_good(status)) && took(run).is_some_and(|took| took <= scene.grace())
+    };
+    let is_in_order = scene.told().all(|run| run.outcome == Outcome::Stopped && ends_well(run))
         && scene.ended().all(|run| Left::of(run).badness() == (0, 0));
     if is_in_order {
         return Some(Word::info(evidence).because("its trap does what has to be done", ""));
