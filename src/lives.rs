@@ -28,7 +28,8 @@ pub(crate) struct Lives<'a> {
 /// What is remembered of restarts. On the stack it would stay in memory where there are none.
 static RESTARTS: Static<Restarts> = Static::new();
 
-/// `None`: the command is started once, but for reboots.
+/// `None`: the command is started once, but for reboots. Not in our caller's frame, which stays in memory.
+#[inline(never)]
 pub(crate) fn restarts(options: &Options) -> Option<&'static mut Restarts> {
     RESTARTS.put(Restarts::new(options.restart.as_ref()?.policy()?))
 }

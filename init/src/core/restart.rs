@@ -161,7 +161,8 @@ impl Restarts {
         Restarts { policy, began: [None; Limit::MOST as usize], next: 0, doubled: 0, count: 0 }
     }
 
-    /// All begins anew, as by a reboot.
+    /// All begins anew, as by a reboot. Not in our caller's frame, which stays in memory.
+    #[inline(never)]
     pub fn forget(&mut self) {
         *self = Restarts::new(self.policy);
     }
