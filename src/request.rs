@@ -23,6 +23,7 @@ mod time;
 mod ways;
 mod words;
 
+pub(crate) use self::act::SYSTEMCTL_OF_IMAGE;
 pub(crate) use self::bus::{speak, warn_of_root};
 pub(crate) use self::time::written;
 

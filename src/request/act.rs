@@ -273,6 +273,7 @@ impl Job<'_> {
         }
         let paths =
             SYSTEMCTL.into_iter().flat_map(|path| ["", DIVERTED, DIVERTED_TOO].map(|suffix| format!("{path}{suffix}")));
+        let paths = paths.chain([format!("{}/{SYSTEMCTL_OF_IMAGE}", crate::runtime::DIRECTORY)]);
         paths.filter_map(|path| CString::new(path).ok()).find(|path| is_another(path))
     }
 
@@ -291,6 +292,9 @@ const PASSED_ON: &[u8] = b"SUPERVISE_PASSED_ON=";
 
 /// Where systemctl is.
 const SYSTEMCTL: [&str; 2] = ["/usr/bin/systemctl", "/bin/systemctl"];
+
+/// What it is called beside us where we lie over it.
+pub(crate) const SYSTEMCTL_OF_IMAGE: &str = "systemctl.of-image";
 
 /// How reboot(2) has failed.
 struct Reboot(Errno);

@@ -31,5 +31,6 @@ mod spec;
 mod submounts;
 pub(crate) mod unfit;
 
+pub(crate) use self::apply::DIRECTORY;
 pub(crate) use self::run::run;
 pub(crate) use self::spec::{Asked, Bind, Changes, Filter, Network};

@@ -34,6 +34,8 @@ pub(super) enum Step {
     /// A file of /etc that is about this container.
     PutFile(File),
     OfferClients(Guard),
+    /// Our own file alone: nobody is served.
+    ShowOurselves(Guard),
     Mask(&'static str),
     Protect(&'static str),
     CheckCommand(Process),
@@ -145,7 +147,8 @@ fn inside(spec: &Spec) -> Vec<Step> {
     let files = [File::Hostname, File::Hosts, File::Resolvers].into_iter();
     let files = files.filter(|file| *file != File::Resolvers || is_connected);
     named.extend(files.filter(|file| !spec.is_mounted(file.path())).map(Step::PutFile));
-    named.push(Step::OfferClients(Guard::against(spec.process.capabilities)));
+    let guard = Guard::against(spec.process.capabilities);
+    named.push(if spec.process.serves_requests { Step::OfferClients(guard) } else { Step::ShowOurselves(guard) });
     // These lie over what is asked for, and AwaitNetwork tells what is in one of them. Where neither is there, the monitor
     // has the more time.
     let is_free = rest.len() == 1 && !is_connected;
@@ -214,6 +217,7 @@ impl Step {
             Step::NameHost(_) => "a name of its own tells it from the host",
             Step::PutFile(File::Resolvers) => "with a network come its name servers",
             Step::PutFile(_) => "its name has to be found by programs that look it up",
+            Step::ShowOurselves(_) => "so that process 1 is executed from where nobody inside can change it",
             Step::OfferClients(_) => "so that poweroff, reboot and shutdown work with any distribution",
             Step::Mask(_) => "it tells of the whole machine",
             Step::Protect(_) => "what is written there changes the whole machine",
@@ -258,6 +262,7 @@ impl fmt::Display for Step {
             Step::Console => f.write_str("bind the terminal, if there is one, to /dev/console"),
             Step::NameHost(name) => write!(f, "set the hostname to {name}"),
             Step::PutFile(file) => write!(f, "put a {} in place", file.path().display()),
+            Step::ShowOurselves(_) => f.write_str("show supervise in /run/supervise/bin"),
             Step::OfferClients(_) => {
                 f.write_str("bind supervise over poweroff, halt, reboot, shutdown, telinit, init, runlevel, systemctl")
             }
@@ -336,6 +341,7 @@ mod tests {
             capabilities: Capabilities(1),
             filter: Filter::Default,
             no_new_privileges: true,
+            serves_requests: true,
         };
         Spec::new(asked, "name".to_owned(), ids, process)
     }

@@ -187,6 +187,7 @@ fn process(
         capabilities,
         filter: order.asked.filter,
         no_new_privileges: !order.asked.new_privileges,
+        serves_requests: order.options.requests,
     })
 }
 

@@ -175,6 +175,8 @@ pub(super) struct Process {
     pub(super) capabilities: Capabilities,
     pub(super) filter: Filter,
     pub(super) no_new_privileges: bool,
+    /// Whether process 1 serves the clients of shutdown requests.
+    pub(super) serves_requests: bool,
 }
 
 /// All of it.

@@ -26,7 +26,7 @@ use crate::runtime::plan::Guard;
 use crate::sys::HowFar;
 
 /// Where it is inside. The last directory of PATH, for images without clients.
-pub(in crate::runtime) const DIRECTORY: &str = "/run/supervise/bin";
+pub(crate) const DIRECTORY: &str = "/run/supervise/bin";
 /// Itself.
 pub(super) const FILE: &CStr = c"/run/supervise/bin/supervise";
 
@@ -34,11 +34,22 @@ pub(super) const FILE: &CStr = c"/run/supervise/bin/supervise";
 const PLACES: [&str; 4] = ["/sbin", "/usr/sbin", "/bin", "/usr/bin"];
 
 pub(super) fn offer(site: &mut Site, guard: Guard) -> Result<(), Why> {
+    let ours = show(site, guard)?;
+    // From there, where it cannot be changed, also where it is a copy.
+    bind_over_clients(site.root()?, &ours)
+}
+
+/// Our own file as it is inside.
+pub(super) fn show(site: &mut Site, guard: Guard) -> Result<OwnedFd, Why> {
     let stage = site.stage()?;
     mkdirat(stage, "bin", Mode::from_bits_truncate(0o755))?;
     let bin = open_beneath(stage, "bin")?;
     for name in request::names() {
         symlinkat("supervise", &bin, name)?;
+    }
+    let systemctl = systemctl_of_image(site.root()?);
+    if systemctl.is_some() {
+        make_file(&bin, Path::new(request::SYSTEMCTL_OF_IMAGE))?;
     }
     let shown = match guard {
         Guard::Mount => bind_ourselves(),
@@ -61,8 +72,19 @@ pub(super) fn offer(site: &mut Site, guard: Guard) -> Result<(), Why> {
     if let Ok(shown) = shown {
         attach(&shown, &open_beneath(&directory, "supervise")?, UNCHANGEABLE)?;
     }
-    // From there, where it cannot be changed, also where it is a copy.
-    bind_over_clients(root, &open_beneath(&directory, "supervise")?)
+    if let Some(systemctl) = systemctl {
+        bind(&systemctl, &open_beneath(&directory, request::SYSTEMCTL_OF_IMAGE)?, MsFlags::empty())?;
+    }
+    open_beneath(&directory, "supervise")
+}
+
+/// What ours calls for all that is not about a shutdown: it lies over it.
+fn systemctl_of_image(root: &Inside) -> Option<OwnedFd> {
+    let found = |path: &str| root.find(Path::new(path), OFlag::empty(), Links::Followed).ok();
+    ["/usr/bin/systemctl", "/bin/systemctl"]
+        .into_iter()
+        .filter_map(found)
+        .find(|file| kind(file).is_ok_and(|kind| kind == Kind::File))
 }
 
 /// Of a mount: nothing in it can be written to, or gives rights.

@@ -18,7 +18,7 @@ use nix::sched::{CloneFlags, unshare};
 use nix::sys::prctl::set_no_new_privs;
 use nix::sys::stat::{Mode, umask};
 
-pub(super) use self::clients::DIRECTORY;
+pub(crate) use self::clients::DIRECTORY;
 pub(super) use self::fault::Why;
 use self::inside::Inside;
 use super::network::bring_up_loopback;
@@ -122,6 +122,7 @@ fn apply(step: &Step, site: &mut Site) -> Result<(), Why> {
         Step::NameHost(name) => files::name_host(site, name),
         Step::PutFile(file) => files::put(site, *file),
         Step::OfferClients(guard) => clients::offer(site, *guard),
+        Step::ShowOurselves(guard) => clients::show(site, *guard).map(drop),
         Step::Mask(path) => mounts::mask(site, path),
         Step::Protect(path) => mounts::protect(site.root()?, path),
         Step::CheckCommand(process) => process::check_command(site.root()?, process),

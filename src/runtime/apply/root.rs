@@ -99,10 +99,11 @@ pub(super) fn make(site: &mut Site, root: &Root) -> Result<(), Why> {
             restrict(&whole, MsFlags::MS_NODEV, HowFar::Tree)?;
         }
         Changes::Vanish | Changes::Kept(_) => {
-            if site.upper.is_none() {
+            let vanishes = site.upper.is_none();
+            if vanishes {
                 site.upper = Some(make_upper(stage, &site.layers)?);
             }
-            mount_overlay(site, &place).map_err(|why| explained(why, root))?;
+            mount_overlay(site, &place, vanishes).map_err(|why| explained(why, root))?;
         }
     }
     site.is_read_only = root.read_only;
@@ -111,7 +112,7 @@ pub(super) fn make(site: &mut Site, root: &Root) -> Result<(), Why> {
 }
 
 /// By descriptors, so that no name with a colon or a comma in it is taken for several.
-fn mount_overlay(site: &Site, place: &OwnedFd) -> Result<(), Why> {
+fn mount_overlay(site: &Site, place: &OwnedFd, vanishes: bool) -> Result<(), Why> {
     let Upper { upper, work } = site.upper.as_ref().ok_or(Why::OutOfOrder)?;
     let top = if are_in_user_namespace() { layer_for_user(site.stage()?, &site.layers)? } else { None };
     let layers = top.iter().chain(&site.layers).map(path_of).collect::<Vec<_>>().join(":");
@@ -120,8 +121,14 @@ fn mount_overlay(site: &Site, place: &OwnedFd) -> Result<(), Why> {
         // What it notes down in trusted.* attributes otherwise, only the root of the host may.
         data.push_str(",userxattr");
     }
-    let done =
-        mount_2(Some("overlay"), path_of(place).as_str(), Some("overlay"), MsFlags::MS_NODEV, Some(data.as_str()));
+    let mount =
+        |data: &str| mount_2(Some("overlay"), path_of(place).as_str(), Some("overlay"), MsFlags::MS_NODEV, Some(data));
+    // Without an index the names of one file are taken apart when it is changed, and dpkg cannot rename them. An upper
+    // directory that has one can never be used over other layers, so one that is kept has none.
+    let done = match vanishes {
+        true => mount(&format!("{data},index=on")).or_else(|_| mount(&data)),
+        false => mount(&data),
+    };
     done.map_err(|errno| Why::Overlay(errno, overlay_hint(errno, upper)))
 }
 
