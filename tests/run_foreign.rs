@@ -161,3 +161,33 @@ fn a_gigabyte_written_inside_is_on_the_host_and_there_the_next_time() {
     ends(&script(&scene, &keep, &root, read), 0, &["1073741824", "first", "last"]);
     assert!(!root.join("srv/big").exists(), "the root filesystem stays as it is");
 }
+
+#[test]
+fn the_images_own_systemctl_does_what_is_not_about_a_shutdown() {
+    for name in [BOOKWORM, TRIXIE] {
+        let Some(root) = root(name) else { return };
+        let scene = Scene::new();
+        // As deb-systemd-helper asks for it when a package is installed.
+        let told = "systemctl is-enabled getty@.service; systemctl poweroff; exec sleep 1000";
+        ends(&script(&scene, &[], &root, told), 0, &["enabled"]);
+    }
+}
+
+#[test]
+fn the_images_own_clients_are_there_where_nobody_is_served() {
+    let Some(root) = root(BOOKWORM) else { return };
+    let scene = Scene::new();
+    let told =
+        "readlink /sbin/poweroff; ln /bin/systemctl /bin/kept && mv /bin/kept /bin/systemctl.dpkg-tmp && echo moved";
+    ends(&script(&scene, &["--requests", "off"], &root, told), 0, &["/bin/systemctl", "moved"]);
+}
+
+#[test]
+fn the_names_of_one_file_stay_names_of_one_file() {
+    let Some(root) = root(BOOKWORM) else { return };
+    let scene = Scene::new();
+    // As dpkg keeps a file until another one is in its place.
+    let told = "ln /bin/login /bin/kept; [ /bin/login -ef /bin/kept ] && echo one
+        echo changed >>/bin/kept; [ /bin/login -ef /bin/kept ] && echo one; mv /bin/kept /bin/again && echo moved";
+    ends(&script(&scene, &[], &root, told), 0, &["one", "one", "moved"]);
+}

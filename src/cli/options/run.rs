@@ -10,7 +10,7 @@ pub(crate) const RUN: [Row; 15] = [
         short: None,
         long: "upper",
         value: Some("DIR"),
-        help: "Keep what it writes in DIR/upper\nOn the host, to be used again the next time. Without it what is written vanishes with the container. DIR is made if it is not there, for its owner alone.",
+        help: "Keep what it writes in DIR/upper\nOn the host, to be used again the next time; but not /tmp and /run, which are in memory. Without it what is written vanishes with the container. DIR is made if it is not there, for its owner alone.",
     },
     Row {
         id: Id::Writable,
