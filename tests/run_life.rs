@@ -235,7 +235,7 @@ fn what_is_wrong_is_said_in_a_line_and_nothing_is_left() {
         (
             &["--upper", "/proc/tty/driver"],
             &root,
-            &["cannot open the root filesystem", "/proc/tty/driver/work: no such file"],
+            &["cannot open the root filesystem: for --upper, /proc/tty/driver/work: no such file"],
         ),
         (&["--grace", "x"], &root, &["--grace x"]),
         (&["--bind", "/etc"], &root, &["--bind /etc: it is SRC:DST"]),

@@ -18,6 +18,8 @@ pub(in crate::runtime) enum Why {
     File(PathBuf, Errno),
     /// What must be a directory is one of the image's links.
     Link(PathBuf),
+    /// What is written cannot be kept.
+    Kept(Box<Why>),
     /// One that leads to nothing.
     DeadLink(PathBuf),
     /// No device of that number.
@@ -87,6 +89,7 @@ impl fmt::Display for Why {
             Why::Link(path) => {
                 write!(f, "in the root filesystem {} is a symbolic link; make it a directory", path.display())
             }
+            Why::Kept(why) => write!(f, "for --upper, {why}"),
             Why::DeadLink(path) => {
                 let path = path.display();
                 write!(f, "in the root filesystem {path} is a symbolic link that leads nowhere; make it a directory")

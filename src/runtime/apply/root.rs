@@ -40,7 +40,8 @@ pub(super) fn open_parts(site: &mut Site, root: &Root) -> Result<(), Why> {
         site.whole = Some(tree(layer)?);
     }
     if let Changes::Kept(dir) = &root.changes {
-        site.upper = Some(make_upper(&open_directory(dir)?, &site.layers).map_err(|why| why.within(dir))?);
+        site.upper =
+            Some(make_upper(&open_directory(dir)?, &site.layers).map_err(|why| Why::Kept(Box::new(why.within(dir))))?);
     }
     Ok(())
 }
@@ -155,7 +156,7 @@ fn overlay_hint(errno: Errno, upper: &OwnedFd) -> Option<&'static str> {
         Errno::EPERM if are_in_user_namespace() => {
             Some("users may mount an overlay since Linux 5.11; say --writable with a copy of ROOTFS")
         }
-        Errno::ELOOP => Some("the directory of --upper is in ROOTFS; take one beside it"),
+        Errno::ELOOP => Some("a directory is named twice, or that of --upper is in ROOTFS; take one beside it"),
         _ if is_of(upper, &[OVERLAYFS_SUPER_MAGIC, NFS, FUSE]) => {
             Some("what --upper keeps cannot be on an overlay, on NFS or on FUSE; take a directory of a local disk")
         }
