@@ -12,6 +12,7 @@ use harness::{Exit, MARK, Scene, proc};
 
 const CTRL_C: &str = "\x03";
 const CTRL_Z: &str = "\x1a";
+const CTRL_BACKSLASH: &str = "\x1c";
 
 /// What a shell is typed to run a container.
 fn typed(root: &Path, command: &str) -> String {
@@ -114,12 +115,183 @@ fn ctrl_z_stops_a_container_as_it_does_a_command() {
         scene
             .deadline
             .until("the job to have the terminal", || (terminal.foreground() != Some(outer.outer_pid())).then_some(()));
+        // The shell gave it to the group of supervise, and says nothing to a job that was not stopped.
+        terminal.press(CTRL_Z);
+        terminal.screen.up_to("topped");
+        terminal.screen.up_to("> ");
+        until_all(&scene, "stopped", |state| state == 'T');
+        terminal.press("fg\n");
+        until_all(&scene, "awake", |state| state == 'S');
         terminal.press(CTRL_C);
         terminal.screen.up_to("> ");
         terminal.press("exit 0\n");
         assert_eq!(outer.wait(), Exit::Code(0));
         scene.nothing_is_left();
     }
+}
+
+#[test]
+fn in_a_pipeline_it_reads_the_terminal_and_stops_with_the_others() {
+    let Some(root) = root(BUSYBOX) else { return };
+    let scene = Scene::new();
+    let mut terminal = Terminal::open(&scene);
+    let mut outer = terminal.shell(&scene);
+    // Before it needs the terminal, and after.
+    for reads in ["", "read line; echo got:\\$line; "] {
+        terminal.press(&format!("{} | cat\n", typed(&root, &format!("sh -c \"{reads}exec sleep 1000\""))));
+        if !reads.is_empty() {
+            terminal.press("words\n");
+            terminal.screen.up_to("got:words\r");
+        }
+        until_all(&scene, "there", |state| state == 'S');
+        for _ in 0..2 {
+            terminal.press(CTRL_Z);
+            terminal.screen.up_to("topped");
+            terminal.screen.up_to("> ");
+            until_all(&scene, "stopped", |state| state == 'T');
+            terminal.press("fg\n");
+            until_all(&scene, "awake", |state| state == 'S');
+        }
+        terminal.press(CTRL_C);
+        terminal.screen.up_to("> ");
+    }
+    terminal.press("exit 0\n");
+    assert_eq!(outer.wait(), Exit::Code(0));
+    scene.nothing_is_left();
+}
+
+#[test]
+fn a_neighbour_has_the_terminal_also_after_ctrl_z() {
+    let Some(root) = root(BUSYBOX) else { return };
+    let scene = Scene::new();
+    let mut terminal = Terminal::open(&scene);
+    let mut outer = terminal.shell(&scene);
+    // As a pager.
+    let neighbour = "sh -c 'read line </dev/tty; echo got:$line; exec cat'";
+    terminal.press(&format!("{} | {neighbour}\n", typed(&root, "sleep 1000")));
+    until_all(&scene, "there", |state| state == 'S');
+    terminal.press(CTRL_Z);
+    terminal.screen.up_to("topped");
+    terminal.screen.up_to("> ");
+    until_all(&scene, "stopped", |state| state == 'T');
+    terminal.press("fg\n");
+    until_all(&scene, "awake", |state| state == 'S');
+    terminal.press("words\n");
+    terminal.screen.up_to("got:words\r");
+    terminal.press(CTRL_C);
+    terminal.screen.up_to("> ");
+    terminal.press("exit 0\n");
+    assert_eq!(outer.wait(), Exit::Code(0));
+    scene.nothing_is_left();
+}
+
+#[test]
+fn ctrl_c_ends_a_pipeline_and_the_loop_around_it() {
+    let Some(root) = root(BOOKWORM) else { return };
+    let scene = Scene::new();
+    let mut terminal = Terminal::open(&scene);
+    let mut outer = terminal.shell(&scene);
+    // Also where the command waits for what it has started: that gets the key too, as without a container.
+    let contained = typed(&root, "bash -c \"echo up:\\$((40+2)); sleep 1000; echo interrupted\"");
+    let endless = format!("while :; do {contained} | cat; done");
+    for typed in [endless.clone(), format!("dash -c '{endless}'")] {
+        terminal.press(&format!("{typed}\n"));
+        terminal.screen.up_to("up:42\r");
+        scene.deadline.until("the command to wait", || {
+            scene.marked().into_iter().find(|pid| proc::name(*pid).as_deref() == Some("sleep")).map(|_| ())
+        });
+        terminal.press(CTRL_C);
+        terminal.screen.up_to("> ");
+        terminal.press("echo code:$?\n");
+        terminal.screen.up_to("code:130\r");
+        scene.deadline.until("the end of all", || (scene.marked() == [outer.outer_pid()]).then_some(()));
+    }
+    terminal.press("exit 0\n");
+    assert_eq!(outer.wait(), Exit::Code(0));
+    scene.nothing_is_left();
+}
+
+#[test]
+fn a_key_arrives_once_in_a_pipeline() {
+    let Some(root) = root(BUSYBOX) else { return };
+    let scene = Scene::new();
+    let mut terminal = Terminal::open(&scene);
+    let mut outer = terminal.shell(&scene);
+    let supervise = Init::Supervise.path().expect("cargo built it");
+    let words = "block INT block QUIT block TERM report-until TERM exit 42";
+    let (run, probe) = (supervise.display(), harness::probe());
+    terminal.press(&format!(
+        "SUPERVISE_REQUESTS=on {run} run --env {MARK} --bind {}:/probe:ro {} -- /probe {words} | sh -c 'trap \"\" INT QUIT; exec cat'; echo end:$((40+2))\n",
+        probe.display(),
+        root.display()
+    ));
+    terminal.screen.up_to("ready\r");
+    let mut seen = String::new();
+    for _ in 0..20 {
+        for (key, report) in [(CTRL_C, "got 2 from"), (CTRL_BACKSLASH, "got 3 from")] {
+            terminal.press(key);
+            seen += &terminal.screen.up_to(report);
+        }
+    }
+    // Behind all that process 1 has to pass on.
+    let is_monitor = |pid: &i32| proc::name(*pid).as_deref() == Some("supervise") && !proc::children(*pid).is_empty();
+    let monitor = scene.marked().into_iter().filter(is_monitor).find(|pid| proc::inner_pid(*pid) == Some(*pid));
+    harness::send(monitor.expect("it waits"), libc::SIGTERM, 1);
+    seen += &terminal.screen.up_to("end:42\r");
+    let count = |report: &str| seen.matches(report).count();
+    assert_eq!((count("got 2 from"), count("got 3 from"), count("got 15 from")), (20, 20, 1), "{seen}");
+    terminal.press("exit 0\n");
+    assert_eq!(outer.wait(), Exit::Code(0));
+    scene.nothing_is_left();
+}
+
+#[test]
+fn a_shell_in_the_background_is_stopped_and_the_callers_lives() {
+    let Some(root) = root(BOOKWORM) else { return };
+    let scene = Scene::new();
+    let mut terminal = Terminal::open(&scene);
+    let mut outer = terminal.shell(&scene);
+    terminal.press(&format!("{} &\n", typed(&root, "env PS1='i''n:' bash --norc --noediting -i")));
+    scene.deadline.until("the shell to see it stopped", || {
+        terminal.press("jobs -l; echo seen:$((40+2))\n");
+        terminal.screen.up_to("seen:42\r").contains("(tty input)").then_some(())
+    });
+    terminal.press("fg\n");
+    terminal.screen.up_to("in:");
+    terminal.press("echo alive:$((40+2)); exit 5\n");
+    terminal.screen.up_to("alive:42\r");
+    terminal.screen.up_to("> ");
+    terminal.press("echo code:$?; exit 0\n");
+    terminal.screen.up_to("code:5\r");
+    assert_eq!(outer.wait(), Exit::Code(0));
+    scene.nothing_is_left();
+}
+
+#[test]
+fn ctrl_z_works_after_all_of_the_group_was_killed() {
+    let Some(root) = root(BUSYBOX) else { return };
+    let scene = Scene::new();
+    let mut terminal = Terminal::open(&scene);
+    let mut outer = terminal.shell(&scene);
+    let supervise = Init::Supervise.path().expect("cargo built it");
+    // Its witness too, and the command is started again.
+    let command = "sh -c '[ -e /tmp/killed ] || { touch /tmp/killed; kill -9 0; }; exec sleep 1000'";
+    let (run, root) = (supervise.display(), root.display());
+    terminal.press(&format!("{run} run --env {MARK} --restart always --restart-delay 1ms {root} -- {command}\n"));
+    let is_there = |pid: &i32| proc::name(*pid).as_deref() == Some("sleep");
+    scene.deadline.until("the command again", || scene.marked().iter().any(is_there).then_some(()));
+    until_all(&scene, "there", |state| state == 'S');
+    terminal.press(CTRL_Z);
+    terminal.screen.up_to("topped");
+    terminal.screen.up_to("> ");
+    until_all(&scene, "stopped", |state| state == 'T');
+    terminal.press("fg\n");
+    until_all(&scene, "awake", |state| state == 'S');
+    terminal.press(CTRL_C);
+    terminal.screen.up_to("> ");
+    terminal.press("exit 0\n");
+    assert_eq!(outer.wait(), Exit::Code(0));
+    scene.nothing_is_left();
 }
 
 #[test]
@@ -215,4 +387,48 @@ fn nothing_inside_can_type_on_the_terminal() {
     assert!(said.ends_with("1:1:done\r"), "{said}");
     terminal.press("exit 0\n");
     assert_eq!(outer.wait(), Exit::Code(0));
+}
+
+/// What a script without job control is made of that leads a session, and says after each of these that it goes on.
+fn told_by_a_script(scene: &Scene, command: &str) -> Vec<String> {
+    let ways = ["; echo code:$?", " | cat; echo code:$?", " & wait $!; echo code:$?"];
+    let script: Vec<String> = ways.iter().map(|way| format!("{command}{way}")).collect();
+    let mut terminal = Terminal::open(scene);
+    let mut caller =
+        terminal.session(scene, &["dash", "-c", &format!("{}; read line; echo got:$line", script.join("; "))]);
+    let codes = ways.map(|_| terminal.screen.up_to("code:") + &terminal.screen.up_to("\r\n"));
+    // It has its terminal still.
+    terminal.press("words\n");
+    terminal.screen.up_to("got:words\r");
+    assert_eq!(caller.wait(), Exit::Code(0));
+    scene.nothing_is_left();
+    codes.to_vec()
+}
+
+/// What such a script is to run.
+fn signals_its_group(root: &Path, options: &str, signal: &str) -> String {
+    let supervise = Init::Supervise.path().expect("cargo built it");
+    let words = format!("kill -{signal} 0; echo on:$((40+2))");
+    format!("{} run --env {} {options} {} -- sh -c '{words}'", supervise.display(), MARK, root.display())
+}
+
+#[test]
+fn who_kills_its_process_group_kills_nothing_of_the_callers() {
+    let Some(root) = root(BUSYBOX) else { return };
+    for options in ["", "--user-ns"] {
+        let scene = Scene::new();
+        let said = told_by_a_script(&scene, &signals_its_group(&root, options, "KILL"));
+        let code = |said: &String| said.rsplit_once("code:").map(|(_, code)| code.trim_end().to_owned());
+        let codes: Vec<String> = said.iter().filter_map(code).collect();
+        assert_eq!(codes, ["137", "0", "137"], "{options}: {said:?}");
+    }
+}
+
+#[test]
+fn who_stops_its_process_group_stops_nobody_for_good() {
+    let Some(root) = root(BUSYBOX) else { return };
+    let scene = Scene::new();
+    // Nobody could continue the caller's group: its parent is in another session.
+    let said = told_by_a_script(&scene, &signals_its_group(&root, "", "STOP"));
+    assert!(said.iter().all(|said| said.contains("on:42\r\n") && said.ends_with("code:0\r\n")), "{said:?}");
 }

@@ -2,7 +2,7 @@
 //!
 //! 1. All signals are blocked from before process 1 exists until the end, and taken one after the other: none is lost, and
 //!    the death of a container that ends at once is seen.
-//! 2. A signal that the terminal sends to its foreground reaches a container in that by itself, and is not sent twice.
+//! 2. The container's process group is its own, wherever it stands: root in it signals that.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -16,15 +16,14 @@ use nix::sched::{CloneFlags, unshare};
 use nix::unistd::{Pid as NixPid, pipe2, setpgid};
 use supervise_init::core::{Received, Sender, Signal, Status};
 use supervise_init::sys::{
-    Pages, Pid, SigSet, Sleep, Tty, Wake, controlling_tty, process_group, send, stop_ourselves, talks_to_terminal,
-    this_process,
+    Pages, Pid, SigSet, Sleep, Tty, Wake, controlling_tty, send, talks_to_terminal, this_process,
 };
 
 use super::apply::{self, Site, Why};
 use super::cgroup::{Host, Limits};
 use super::host::OnHost;
 use super::ids;
-use super::job::Witness;
+use super::job::{Job, Told};
 use super::plan::Step;
 use super::spec::Namespaces;
 use super::submounts::LeftOut;
@@ -38,9 +37,9 @@ use crate::sys::{self, Waiting, start_contained};
 enum Standing {
     /// It has the foreground that we had.
     Foreground(Tty),
-    /// It shares the group of our caller: in a pipeline the terminal may be a neighbour's.
-    Shared,
-    /// A group of its own, and no terminal.
+    /// In a pipeline the terminal may be a neighbour's, in the background it is our shell's. It gets it when it needs it.
+    Behind(Tty),
+    /// It has none.
     Apart,
 }
 
@@ -48,16 +47,13 @@ impl Standing {
     fn find() -> Standing {
         match controlling_tty() {
             Some(tty) if tty.is_ours() && talks_to_terminal() => Standing::Foreground(tty),
-            Some(_) => Standing::Shared,
+            Some(tty) => Standing::Behind(tty),
             None => Standing::Apart,
         }
     }
 
     /// In the process that becomes process 1.
     fn take(self) {
-        if self == Standing::Shared {
-            return;
-        }
         let ourselves = NixPid::from_raw(0);
         // It fails for no process that has just been made.
         let _ = setpgid(ourselves, ourselves);
@@ -66,28 +62,39 @@ impl Standing {
             let _ = tty.set_foreground(this_process().number());
         }
     }
+
+    /// That of a container which stands so.
+    fn job(self, child: Pid) -> Job {
+        let tty = match self {
+            Standing::Foreground(tty) | Standing::Behind(tty) => Some(tty),
+            Standing::Apart => None,
+        };
+        Job::new(child, tty, matches!(self, Standing::Foreground(_)))
+    }
 }
 
 /// What becomes of a signal that we get.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Answer {
     Forward,
-    /// As the container has by the same key.
+    /// To all of the container's group: the terminal has sent it to all of ours.
+    Press,
+    /// With the container.
     Stop,
+    /// With the terminal, where our group has been given that.
+    GoOn,
     Nothing,
 }
 
-fn answer(received: Received, standing: Standing) -> Answer {
-    match (received.signal, received.sender, standing) {
-        (Signal::CHLD, _, _) => Answer::Nothing,
+fn answer(received: Received) -> Answer {
+    match (received.signal, received.sender) {
+        (Signal::CHLD, _) => Answer::Nothing,
         // Of a line to who has ended meanwhile.
-        (Signal::PIPE, Sender::Kernel, _) => Answer::Nothing,
+        (Signal::PIPE, Sender::Kernel) => Answer::Nothing,
+        (signal, Sender::Kernel) if signal.is_job_stop() => Answer::Stop,
+        (Signal::INT | Signal::QUIT | Signal::WINCH, Sender::Kernel) => Answer::Press,
+        (Signal::CONT, _) => Answer::GoOn,
         // That the terminal is gone is told to the session's leader alone.
-        (Signal::HUP, _, _) => Answer::Forward,
-        (signal, Sender::Kernel, Standing::Shared) if signal.is_job_stop() => Answer::Stop,
-        (_, Sender::Kernel, Standing::Shared) => Answer::Nothing,
-        // It would stop process 1 itself of all, which passes no signal on then.
-        (Signal::TTIN | Signal::TTOU, Sender::Kernel, _) => Answer::Nothing,
         _ => Answer::Forward,
     }
 }
@@ -133,27 +140,21 @@ impl Container<'_> {
     /// Makes it and watches it to its end.
     pub(super) fn live(&self, start: Start) -> Ended {
         let standing = Standing::find();
-        let group = process_group();
         let mut on_host = OnHost::default();
         let ended = match self.start(standing, &mut on_host) {
-            Ok((child, _lifeline)) => {
-                let witness = witness(child, standing);
+            Ok((mut job, _lifeline)) => {
                 // Meanwhile it sets itself up.
                 self.look_around(start, &mut on_host);
-                watch(child, standing, witness.as_ref())
+                watch(&mut job)
             }
             Err(code) => Ended::Unmade(code),
         };
-        if let Standing::Foreground(tty) = standing {
-            // Nobody of the group that has it is left. SIGTTOU is blocked.
-            let _ = tty.set_foreground(group);
-        }
         on_host.remove();
         ended
     }
 
-    /// Starts it. What is returned beside its number is the line that is closed when we die.
-    fn start(&self, standing: Standing, on_host: &mut OnHost) -> Result<(Pid, OwnedFd), u8> {
+    /// Starts it. What is returned beside it is the line that is closed when we die.
+    fn start(&self, standing: Standing, on_host: &mut OnHost) -> Result<(Job, OwnedFd), u8> {
         let failed = |errno: Errno| {
             let step = self.steps.first().map_or_else(String::new, Step::to_string);
             error!("cannot {step}: {}", self.hinted(errno));
@@ -181,11 +182,11 @@ impl Container<'_> {
             exit::FAILURE
         });
         let child = child.map_err(failed)?;
-        if let Standing::Foreground(_) = standing {
-            // As it does itself: whichever of us is first.
-            let leader = NixPid::from_raw(child.number());
-            let _ = setpgid(leader, leader);
-        }
+        // As it does itself: whichever of us is first.
+        let leader = NixPid::from_raw(child.number());
+        let _ = setpgid(leader, leader);
+        // Before there is a command that could be stopped.
+        let job = standing.job(child);
         let Some((far, near, _)) = ends else { return Err(exit::FAILURE) };
         drop(far);
         if let Err(why) = self.serve(child, &near, on_host) {
@@ -204,7 +205,7 @@ impl Container<'_> {
             sys::reap(child);
             return Err(code);
         }
-        Ok((child, near))
+        Ok((job, near))
     }
 
     /// What is worth knowing, and does not have to be known before it begins.
@@ -272,26 +273,23 @@ impl Container<'_> {
     }
 }
 
-/// Who tells us that the terminal has stopped it.
-fn witness(child: Pid, standing: Standing) -> Option<Witness> {
-    let Standing::Foreground(tty) = standing else { return None };
-    let failed = |errno: Errno| {
-        warn!("cannot watch for Ctrl-Z: {}; it goes on at once", supervise_init::sys::Errno(errno as i32))
-    };
-    Witness::start(child, tty).map_err(failed).ok()
-}
-
 /// Until it has ended.
-fn watch(child: Pid, standing: Standing, witness: Option<&Witness>) -> Ended {
+fn watch(job: &mut Job) -> Ended {
+    let child = job.container;
     let mut sleep = Sleep::new(this_process());
     // A container may live for long, and the start of one is most of what we are made of.
     sleep.give_back(Pages::of_the_program());
     let mut waiting = Waiting::Look;
     loop {
         match sleep.wait_signal(SigSet::ALL, None) {
-            Wake::Signal(received) => match answer(received, standing) {
+            Wake::Signal(received) => match answer(received) {
                 Answer::Forward => pass(received.signal, child),
-                Answer::Stop => stop_ourselves(received.signal),
+                Answer::Press => job.press(received.signal),
+                Answer::Stop => job.stop(received.signal, Told::OurGroup, &mut sleep),
+                Answer::GoOn => {
+                    job.proceed();
+                    pass(received.signal, child);
+                }
                 Answer::Nothing => {}
             },
             Wake::Helper | Wake::Nothing => {}
@@ -305,9 +303,7 @@ fn watch(child: Pid, standing: Standing, witness: Option<&Witness>) -> Ended {
             sys::reap(child);
             return ended;
         }
-        if let Some((witness, by)) = witness.and_then(|witness| Some((witness, witness.was_stopped()?))) {
-            witness.stop_all(by);
-        }
+        job.look(&mut sleep);
     }
 }
 

@@ -66,6 +66,22 @@ pub(crate) fn end_of(pidfd: BorrowedFd<'_>) -> Result<Option<Status>, Errno> {
     Ok(is_told.then(|| status_of(info.exit_code)).flatten())
 }
 
+/// Sends a process 1 below us a signal as the kernel sends it what comes of a terminal: with a code that says of no process
+/// who it was. (The kernel lets nobody say SI_KERNEL; SI_TIMER is also its own.)
+///
+/// # Errors
+/// ESRCH: it is gone; EPERM: it is not ours to signal.
+pub(crate) fn send_as_kernel(pid: Pid, signal: Signal) -> Result<(), Errno> {
+    let number = i32::from(signal.number());
+    // SAFETY: all zeros are a valid siginfo_t.
+    let mut info: libc::siginfo_t = unsafe { std::mem::zeroed() };
+    info.si_signo = number;
+    info.si_code = libc::SI_TIMER;
+    // SAFETY: integers and a siginfo_t that lives through the call.
+    let result = unsafe { libc::syscall(libc::SYS_rt_sigqueueinfo, pid.number(), number, &raw const info) };
+    Errno::result(result).map(drop)
+}
+
 /// A wait status, as wait(2) has it.
 pub(crate) fn status_of(raw: i32) -> Option<Status> {
     match libc::WIFEXITED(raw) {
