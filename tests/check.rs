@@ -401,6 +401,24 @@ fn without_namespaces_a_child_is_watched_all_the_same() {
 }
 
 #[test]
+fn where_the_kernel_tells_of_no_processes_the_signal_is_sent_all_the_same() {
+    let scene = Scene::new();
+    // The proc connector is in the first network namespace alone.
+    let wrapper = ["unshare", "--user", "--map-root-user", "--net"];
+    for ready in [&[][..], &["--ready", "delay:10ms"], &["--ready", "log:ready"]] {
+        for mode in ["child", "pid1", "init"] {
+            let words = [&["--format", "json", "--as", mode], ready, &["--"]].concat();
+            let command = payload(POLITE);
+            let report = report_of(behind(&scene, &wrapper, &[&words[..], &as_strs(&command)].concat()));
+            let missing = &report.run(mode)["missing"];
+            assert_eq!(missing[0]["facility"], "process-events", "{missing}");
+            report.says(mode, &[("S01", "pass"), ("S02", "pass")]);
+        }
+    }
+    scene.nothing_is_left();
+}
+
+#[test]
 fn where_proc_is_missing_it_fails_itself() {
     if !geteuid().is_root() {
         return skip("only root can hide /proc");
