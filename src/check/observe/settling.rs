@@ -44,9 +44,12 @@ impl Settling {
         [calm, self.orphan_until].into_iter().flatten().min().unwrap_or(self.began)
     }
 
-    /// The orphan is gone.
-    pub(super) fn see_reaped(&mut self) {
+    /// The orphan is gone. Who ends because a child has ended does so now, and not of the signal: it has to rest again.
+    pub(super) fn see_reaped(&mut self, now: Time) {
         self.orphan_until = None;
+        self.calm = Calm::begin(now, LOOK, LOOKS);
+        self.is_calm = false;
+        self.until = now.after(LONGEST);
     }
 
     /// Whether it is over.
@@ -71,6 +74,20 @@ mod tests {
             assert!(looks < 1000, "{ready:?} {has_orphan}: it comes to no end");
         }
         looks
+    }
+
+    #[test]
+    fn it_rests_again_when_the_orphan_is_reaped() {
+        let began = Time::from_start(Duration::from_secs(1));
+        let mut settling = Settling::begin(&Ready::Quiet, began, true);
+        assert!(!settling.is_over(began, Stir::default));
+        let reaped = began.after(Duration::from_millis(5));
+        settling.see_reaped(reaped);
+        let mut now = reaped;
+        while !settling.is_over(now, Stir::default) {
+            now = settling.next();
+        }
+        assert!(now >= reaped.after(LOOK * LOOKS));
     }
 
     #[test]

@@ -28,6 +28,7 @@ impl Watch<'_> {
                 self.tree.excluded.insert(orphan.pid);
                 let _ = self.epoll.add(&orphan, EpollEvent::new(EpollFlags::EPOLLIN, ORPHAN));
                 self.orphan = Some(orphan);
+                self.note(now(), What::PutIn);
             }
             Some(Err(errno)) => {
                 log::debug!(event = "orphan"; "cannot put an orphan in: {}", supervise_init::sys::Errno(errno as i32));
@@ -82,7 +83,7 @@ impl Watch<'_> {
         }
         if orphan.is_reaped() || self.state != State::Settling {
             let _ = self.epoll.delete(&orphan);
-            self.settling.iter_mut().for_each(Settling::see_reaped);
+            self.settling.iter_mut().for_each(|settling| settling.see_reaped(time));
         } else {
             let _ = self.epoll.modify(&orphan, &mut EpollEvent::new(EpollFlags::empty(), ORPHAN));
         }
