@@ -18,6 +18,7 @@ use super::notify::Hearing;
 use super::orphan::Orphan;
 use super::output::{Output, Sees};
 use super::picture::{at_deadline, unlooked};
+use super::progress::Progress;
 use super::settling::Settling;
 use super::stage::Stage;
 use super::tree::{FIRST_TOKEN, Life, MOST_PICTURES, Tree};
@@ -25,7 +26,7 @@ use super::{Interrupted, descriptors};
 use crate::check::ready::{By, Readiness, Stir};
 use crate::check::record::{Event, Outcome, Run, What};
 use crate::check::safe;
-use crate::check::scenario::{Mode, Scenario};
+use crate::check::scenario::{Mode, Scenario, Target};
 use crate::proc::Stat;
 use crate::sys::events::{Connector, Message, ProcessEvent};
 
@@ -135,13 +136,16 @@ impl<'a> Watch<'a> {
     /// Until the run is over.
     pub(super) fn go_on(&mut self) -> Result<(), Interrupted> {
         let mut events = [EpollEvent::empty(); TURN];
+        let mut progress = Progress::begin(self.scenario, now());
         while self.state != State::Over {
             let ready = match self.state {
                 State::Waiting => self.ready.next(),
                 State::Settling => self.settling.as_ref().map(Settling::next),
                 _ => None,
             };
-            let next = [self.deadline, ready, self.next_listen, self.next_look].into_iter().flatten().min();
+            progress.iter_mut().for_each(|progress| progress.show(self.state, now()));
+            let told = progress.as_ref().map(Progress::next);
+            let next = [self.deadline, ready, self.next_listen, self.next_look, told].into_iter().flatten().min();
             let count = match self.epoll.wait(&mut events, timeout(next)) {
                 Ok(count) => count,
                 Err(Errno::EINTR) => 0,
@@ -382,7 +386,7 @@ impl<'a> Watch<'a> {
             Action::Nothing => {}
             Action::Settle => self.settle(time),
             Action::Tell => self.tell(),
-            Action::Linger => self.deadline = Some(time.after(LINGER)),
+            Action::Linger => self.deadline = Some(self.end_of_linger(time)),
             Action::Kill => {
                 match (before, event) {
                     (State::Waiting, Step::Deadline) => self.run.outcome = Outcome::NeverReady,
@@ -394,6 +398,12 @@ impl<'a> Watch<'a> {
             Action::Finish if matches!(before, State::Waiting | State::Settling) => self.run.outcome = ENDED_BEFORE,
             Action::Finish => {}
         }
+    }
+
+    /// What was told to end as main was has as long as main had.
+    fn end_of_linger(&self, time: Time) -> Time {
+        let grace = self.deadline.filter(|_| self.scenario.target == Target::Tree);
+        time.after(LINGER).max(grace.unwrap_or(time))
     }
 
     fn kill(&mut self, time: Time) {
