@@ -12,7 +12,9 @@ use nix::unistd::geteuid;
 
 use harness::checked::{behind, report, report_of, start};
 use harness::contained::NOBODY;
+use harness::launch::Init;
 use harness::running::{Running, refused, refused_with};
+use harness::terminal::Terminal;
 use harness::{Exit, Scene, probe, proc, send, skip, words};
 
 /// Ends with 0 when it is told.
@@ -99,6 +101,20 @@ fn the_group_and_the_tree_are_told_too() {
         let processes = report.run("child")["processes"].as_array().expect("a list");
         let by_signal = processes.iter().filter(|process| process["ended"]["by"] == "signal").count();
         assert_eq!((processes.len(), by_signal), (3, told), "{target}: {processes:#?}");
+    }
+    scene.nothing_is_left();
+}
+
+#[test]
+fn a_worker_that_was_told_with_main_has_the_whole_grace() {
+    let scene = Scene::new();
+    // Its end is later than what main leaves alone has.
+    let script =
+        "trap 'exit 0' TERM; sh -c 'trap \"sleep 1.5; exit 0\" TERM; echo ready; while :; do sleep 0.05; done' & wait";
+    for (target, level) in [("tree", "pass"), ("main", "fail")] {
+        let options = ["--as", "child", "--target", target, "--ready", "log:ready"];
+        let report = report(&scene, &options, &["sh", "-c", script]);
+        report.says("child", &[("S01", "pass"), ("S06", level), ("S17", level)]);
     }
     scene.nothing_is_left();
 }
@@ -201,12 +217,36 @@ fn who_cannot_be_judged_does_not_pass() {
         (&["--ready", "log:never", "--ready-timeout", "200ms"], "ready, wait"),
         (&["--ready", "fd:9", "--ready-timeout", "200ms"], "ready, wait"),
         (&["--ready", "log:ready"], "die TERM"),
+        (&["--ready", "sd_notify"], "exit 1"),
+        (&["--ready", "sd_notify", "--ready-timeout", "200ms"], "wait"),
     ] {
         let report = report(&scene, &[&["--as", "child"], options].concat(), &as_strs(&payload(verbs)));
         assert_eq!(report.whole["verdict"], "inconclusive", "{verbs}");
         report.exits(2);
     }
     scene.nothing_is_left();
+}
+
+#[test]
+fn who_ends_because_a_child_has_ended_is_not_judged() {
+    let scene = Scene::new();
+    // It reaps the orphan, and is not done at once.
+    let program = "
+import os, threading
+os.write(1, b'ready\\n')
+while True:
+    try: os.wait()
+    except ChildProcessError: continue
+    threading.Event().wait(0.05)
+    os._exit(0)
+";
+    let command = [harness::slow::python(), "-c", program];
+    let report = report(&scene, &["--as", "pid1", "--ready", "log:^ready$"], &command);
+    report.says("pid1", &[("S01", "inconclusive")]);
+    let events = report.run("pid1")["events"].as_array().expect("a list");
+    assert!(events.iter().any(|event| event["kind"] == "put-in"), "{events:?}");
+    assert!(report.group("pid1").to_string().contains("after an orphan was put in"), "{:#}", report.whole);
+    report.exits(2);
 }
 
 #[test]
@@ -218,11 +258,11 @@ fn what_cannot_be_executed_is_told_with_the_usual_codes() {
         ("/etc/passwd", 126, "no permission to execute it"),
         ("/", 126, "is a directory"),
     ] {
-        for mode in ["pid1", "child", "init"] {
-            let ended = start(&scene, &["--as", mode, "--", command]).end();
-            assert_eq!(ended.exit, Exit::Code(code), "{mode}: {ended:?}");
+        for options in [["--as", "pid1"], ["--as", "child"], ["--as", "init"], ["--ready", "sd_notify"]] {
+            let ended = start(&scene, &[&options[..], &["--", command]].concat()).end();
+            assert_eq!(ended.exit, Exit::Code(code), "{options:?}: {ended:?}");
             let said = [&ended.stdout[..], &ended.stderr[..]].concat().join("\n");
-            assert!(said.contains(why), "{mode} {command}: {said}");
+            assert!(said.contains(why), "{options:?} {command}: {said}");
         }
     }
     scene.nothing_is_left();
@@ -238,6 +278,7 @@ fn wrong_words_start_nothing() {
         (&["--as", "", "x"], "is no mode"),
         (&["--signal", "TREM", "x"], "did you mean TERM?"),
         (&["--signal", "STOP", "x"], "tells no program to stop"),
+        (&["--signal", "TERM,KILL", "x"], "there is nothing to check"),
         (&["--target", "mian", "x"], "did you mean main?"),
         (&["--grace", "0", "x"], "it needs some time"),
         (&["--grace", "10", "x"], "say 10s"),
@@ -271,6 +312,22 @@ fn checks_are_explained() {
     let ended = start(&scene, &["--explain", "S06"]).end();
     assert_eq!(ended.exit, Exit::Code(0));
     assert!(ended.stdout.join("\n").contains("S06"), "{ended:?}");
+}
+
+#[test]
+fn a_terminal_shows_what_is_waited_for_and_no_more_at_the_end() {
+    let scene = Scene::new();
+    let mut terminal = Terminal::open(&scene);
+    let path = Init::Supervise.path().expect("cargo built it").display().to_string();
+    let words = [&path, "check", "--as", "child", "--ready", "log:ready", "--"];
+    let mut check = terminal.session(&scene, &[&words[..], &as_strs(&payload(POLITE))].concat());
+    terminal.screen.up_to("\ras a child, SIGTERM: waits until it is ready, 0 s");
+    terminal.screen.up_to("\ras a child, SIGTERM: waits until it is at rest, 0 s");
+    // The line is blank when the report begins.
+    let last = terminal.screen.up_to("supervise check: ");
+    assert!(last.ends_with(" \rsupervise check: "), "{last:?}");
+    terminal.screen.up_to("PASS");
+    assert_eq!(check.wait(), Exit::Code(0));
 }
 
 /// The PID namespace of the run, as the kernel names it, once the command is ready.
@@ -398,6 +455,24 @@ fn without_namespaces_a_child_is_watched_all_the_same() {
     send(check.pid(), SIGKILL, 1);
     check.wait();
     scene.deadline.until("the end of all that it started", || scene.marked().is_empty().then_some(()));
+}
+
+#[test]
+fn where_the_kernel_tells_of_no_processes_the_signal_is_sent_all_the_same() {
+    let scene = Scene::new();
+    // The proc connector is in the first network namespace alone.
+    let wrapper = ["unshare", "--user", "--map-root-user", "--net"];
+    for ready in [&[][..], &["--ready", "delay:10ms"], &["--ready", "log:ready"]] {
+        for mode in ["child", "pid1", "init"] {
+            let words = [&["--format", "json", "--as", mode], ready, &["--"]].concat();
+            let command = payload(POLITE);
+            let report = report_of(behind(&scene, &wrapper, &[&words[..], &as_strs(&command)].concat()));
+            let missing = &report.run(mode)["missing"];
+            assert_eq!(missing[0]["facility"], "process-events", "{missing}");
+            report.says(mode, &[("S01", "pass"), ("S02", "pass")]);
+        }
+    }
+    scene.nothing_is_left();
 }
 
 #[test]

@@ -96,7 +96,7 @@ fn of_the_end(check: Check) -> Explanation {
         },
         Check::Stopped => Explanation {
             means: "A command that was stopped (SIGSTOP) still ends when it is told to and continued.",
-            observed: "a run of its own: SIGSTOP, the signal, SIGCONT.",
+            observed: "not looked at yet, and always skipped. It is to be a run of its own: SIGSTOP, the signal, SIGCONT.",
             levels: "warn where it does not end; skip where there was no such run.",
             causes: &["It blocks the signal, or takes a stop that it has missed for none."],
             cures: &["Let it look for the request to stop when it goes on."],
@@ -165,7 +165,8 @@ fn of_the_tree(check: Check) -> Explanation {
             means: "When the command has ended nothing of it lives on.",
             observed: "as a child: what lives when the command has ended. As process 1 the kernel kills all that is left at \
                        once, so that it is told by processes that died of a SIGKILL that nobody sent.",
-            levels: "fail for what was killed or had to be; warn for what ended later than the command, by itself.",
+            levels: "fail for what was killed or had to be; warn for what ended later than the command, by itself, unless who \
+                     stops it waits for all: an init, and systemd (--target tree as a child).",
             causes: &[
                 "A wrapper (npm, su, a shell without exec) ends of the signal before the program that it has started.",
                 "An init (tini, dumb-init) ends as soon as its own child has.",
@@ -210,11 +211,12 @@ fn of_the_rest(check: Check) -> Explanation {
             cures: &["Remove such files at the end or the start.", "SO_REUSEADDR.", "See S06."],
         },
         Check::Files => Explanation {
-            means: "No file is left half written or in the way.",
-            observed: "files open for writing in what is killed; pid, lock and socket files that were not there before.",
-            levels: "warn for any; skip where files were not looked at.",
-            causes: &["It is killed while it writes.", "It does not take away its pid file."],
-            cures: &["Write to another name and rename it.", "Take away what belongs to the process."],
+            means: "No file is left half written.",
+            observed: "files open for writing in what is killed. Pid, lock and socket files that are left are not looked for \
+                       yet; that they are in the way of the next start shows in S15.",
+            levels: "warn for any; skip where no run was told to stop.",
+            causes: &["It is killed while it writes."],
+            cures: &["Let it end by itself (S01, S06).", "Write to another name and rename it."],
         },
         Check::Output => Explanation {
             means: "Its output ends with it, whole.",
@@ -227,7 +229,8 @@ fn of_the_rest(check: Check) -> Explanation {
         Check::SdNotify => Explanation {
             means: "What it says by sd_notify(3) is consistent.",
             observed: "a socket of ours in NOTIFY_SOCKET.",
-            levels: "fail where it is used and READY=1 never comes; info where STOPPING=1 does not; skip where it is not used.",
+            levels: "info where STOPPING=1 does not come; skip without --ready sd_notify. Where READY=1 does not come, S01 is \
+                     inconclusive: it was never ready.",
             causes: &["A child says it, or the variable is taken out of the environment."],
             cures: &["Send READY=1 when it can serve and STOPPING=1 when it begins to stop."],
         },

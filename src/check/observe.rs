@@ -12,6 +12,7 @@ mod notify;
 mod orphan;
 mod output;
 mod picture;
+mod progress;
 mod settling;
 mod stage;
 mod tree;

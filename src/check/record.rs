@@ -247,14 +247,36 @@ pub(crate) struct Event {
 /// What happened. Pids as in [`Process`].
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) enum What {
-    Executed { pid: i32 },
-    Appeared { pid: i32 },
-    Ready { by: String },
-    Sent { signal: Signal, target: String },
-    Wrote { bytes: u64, line: String },
-    Closed { address: String },
-    Notified { text: String },
-    Ended { pid: i32 },
+    Executed {
+        pid: i32,
+    },
+    Appeared {
+        pid: i32,
+    },
+    Ready {
+        by: String,
+    },
+    /// An orphan of ours, as a health check that is cut off leaves one.
+    PutIn,
+    Sent {
+        signal: Signal,
+        target: String,
+    },
+    Wrote {
+        bytes: u64,
+        line: String,
+    },
+    Closed {
+        address: String,
+    },
+    Notified {
+        text: String,
+    },
+    Ended {
+        pid: i32,
+    },
     OutputClosed,
-    Killed { count: usize },
+    Killed {
+        count: usize,
+    },
 }

@@ -167,6 +167,7 @@ fn mode(given: Given, whole: &'static CStr, word: &'static str) -> Result<Mode, 
 fn signal(given: Given, whole: &'static str, word: &'static str) -> Result<Signal, Wrong> {
     let signal = maps::signal(given, whole, word)?;
     match signal {
+        Signal::KILL => Err(WrongCheck::Unheard(given, whole).into()),
         Signal::STOP | Signal::CONT | Signal::CHLD => Err(WrongCheck::Untellable(given, whole, signal).into()),
         _ => Ok(signal),
     }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use supervise_init::core::{Signal, Status};
 
-use super::super::record::{EndedBy, Outcome, Process, Run};
+use super::super::record::{EndedBy, Outcome, Process, Run, What};
 use super::super::scenario::Mode;
 use super::handling::{Handling, handling};
 use super::scene::{Scene, main, main_status, took};
@@ -93,10 +93,14 @@ fn facts(scene: &Scene<'_>, run: &Run) -> Option<String> {
 fn not_judged(run: &Run) -> (String, String) {
     match &run.outcome {
         Outcome::Stopped => ("it was told to stop".to_owned(), String::new()),
-        Outcome::EndedBefore(status) => (
-            format!("the command {} before it was told to stop", ended_with(Some(*status))),
-            "see its last lines; what is to be checked runs until it is told to stop".to_owned(),
-        ),
+        Outcome::EndedBefore(status) => {
+            let has_orphan = run.events.iter().any(|event| event.what == What::PutIn);
+            let after = if has_orphan { ", after an orphan was put in, as a health check leaves one" } else { "" };
+            (
+                format!("the command {} before it was told to stop{after}", ended_with(Some(*status))),
+                "see its last lines; what is to be checked runs until it is told to stop".to_owned(),
+            )
+        }
         Outcome::NeverReady => (
             format!("the command was not ready within {}", seconds(run.scenario.ready_timeout)),
             "give it more time (--ready-timeout), or another sign that it is ready (--ready)".to_owned(),

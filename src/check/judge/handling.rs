@@ -69,9 +69,9 @@ pub(in crate::check) fn handling(process: &Process, signal: Signal) -> Option<Ha
     })
 }
 
-/// A signal that it handles, where a stop by `signal` comes to nothing. Shells handle SIGINT for themselves, and go on.
-pub(super) fn handled_instead(process: &Process, signal: Signal) -> Option<Signal> {
-    let is_handled = |other: &Signal| *other != signal && handling(process, *other) == Some(Handling::Caught);
+/// A signal that it handles, and that was not tried in vain. Shells handle SIGINT for themselves, and go on.
+pub(super) fn handled_instead(scene: &Scene<'_>, process: &Process) -> Option<Signal> {
+    let is_handled = |other: &Signal| !scene.was_tried(*other) && handling(process, *other) == Some(Handling::Caught);
     [Signal::TERM, Signal::INT, Signal::QUIT].into_iter().filter(|_| !process.is_shell).find(is_handled)
 }
 

@@ -23,7 +23,7 @@ use super::scenario::{Mode, Order};
 use scene::Scene;
 
 pub(super) use end::Times;
-pub(super) use handling::handling;
+pub(super) use handling::{Handling, handling};
 pub(super) use scene::{main, took};
 pub(super) use words::{Name, ended_with};
 

@@ -5,9 +5,9 @@ use std::time::Duration;
 use supervise_init::core::Signal;
 use supervise_init::sys::SigSet;
 
-use super::super::record::{Facility, Listener, Outcome, Run};
+use super::super::record::{Facility, Listener, Outcome, Process, Run};
 use super::super::scenario::Ready;
-use super::scene::{Scene, killed_at, main, missing, survivors, took};
+use super::scene::{Scene, killed_at, main, missing, survivors, took, waits_for_all};
 use super::why::reaction as first_reaction;
 use super::words::{names, seconds, signals};
 use super::{Level, Word};
@@ -136,7 +136,10 @@ pub(super) fn files(scene: &Scene<'_>) -> Option<Word> {
         ),
         (None, Some(path)) => Word::new(Level::Warn, evidence)
             .because(format!("it did not take away {path}"), "let it remove such files when it stops"),
-        (None, None) => Word::pass(vec!["none left, none open when a process was killed".to_owned()]),
+        (None, None) => {
+            let left = if told().all(|run| run.files.left.is_some()) { ", none left" } else { "" };
+            Word::pass(vec![format!("none was open for writing when a process was killed{left}")])
+        }
     })
 }
 
@@ -148,7 +151,12 @@ pub(super) fn output(scene: &Scene<'_>) -> Option<Word> {
     if ended.is_empty() {
         return Some(Word::skip("the command did not end by itself"));
     }
-    let end = |run: &Run| main(run).and_then(|main| main.ended).map(|ended| ended.at).unwrap_or_default();
+    // With main, or with the last one that is waited for: our own init has the output as well.
+    let end = |run: &Run| {
+        let is_waited_for = |process: &&Process| process.is_main || waits_for_all(run);
+        let ends = run.processes.iter().filter(is_waited_for).filter_map(|process| process.ended);
+        ends.map(|ended| ended.at).max().unwrap_or_default()
+    };
     let holders = |run: &Run| {
         let left: Vec<_> = survivors(run).into_iter().map(|(process, _)| process).collect();
         if left.is_empty() { "a process that was not seen".to_owned() } else { names(&left) }
@@ -179,24 +187,21 @@ pub(super) fn output(scene: &Scene<'_>) -> Option<Word> {
 
 /// S23.
 pub(super) fn sd_notify(scene: &Scene<'_>) -> Option<Word> {
-    let is_asked_for = matches!(scene.order.ready, Ready::SdNotify);
-    let Some(run) = scene.runs().find(|run| run.notify.is_used || is_asked_for) else {
-        return Some(Word::skip("it does not use sd_notify"));
-    };
+    if !matches!(scene.order.ready, Ready::SdNotify) {
+        return Some(Word::skip("not looked at: say --ready sd_notify"));
+    }
+    // Who was never ready, or not to be started, is S01's.
+    let Some(run) = scene.told().next() else { return Some(Word::skip("no run was told to stop")) };
     let notify = &run.notify;
     let mut evidence = Vec::new();
     let told = [("READY=1", notify.ready_at), ("STOPPING=1", notify.stopping_at)];
     evidence.extend(told.iter().filter_map(|(text, at)| Some(format!("{text} at {}", seconds((*at)?)))));
     evidence.extend(notify.extended_by.map(|more| format!("it asked for {} more", seconds(more))));
     evidence.extend(notify.status.as_ref().map(|status| format!("STATUS={status}")));
-    Some(match (notify.ready_at, notify.stopping_at) {
-        (None, _) => Word::new(Level::Fail, evidence).because(
-            "it never says READY=1 to $NOTIFY_SOCKET, so who waits for it waits in vain",
-            "let it send READY=1 when it can serve, or do not say Type=notify",
-        ),
-        (Some(_), None) if run.outcome == Outcome::Stopped => Word::info(evidence)
+    Some(match notify.stopping_at {
+        None => Word::info(evidence)
             .because("it does not say STOPPING=1, so nobody knows that it has begun to stop", "let it send STOPPING=1"),
-        (Some(_), _) => Word::pass(evidence),
+        Some(_) => Word::pass(evidence),
     })
 }
 

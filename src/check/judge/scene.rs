@@ -5,7 +5,7 @@ use std::time::Duration;
 use supervise_init::core::{Signal, Status};
 
 use super::super::record::{EndedBy, Facility, Outcome, Process, Run, State, What};
-use super::super::scenario::{Mode, OkExit, Order};
+use super::super::scenario::{Mode, OkExit, Order, Target};
 
 /// One group of runs.
 pub(super) struct Scene<'a> {
@@ -73,6 +73,12 @@ impl<'a> Scene<'a> {
         })
     }
 
+    /// Whether it was told by this signal in this mode. That one ended it each time [`Scene::better_signal`] says.
+    pub(super) fn was_tried(&self, signal: Signal) -> bool {
+        let all = (0..self.all.len()).filter_map(|at| Scene::new(self.order, self.all, at));
+        all.filter(|other| other.mode == self.mode && other.signal == signal).any(|other| other.told().count() > 0)
+    }
+
     /// Whether this is a good end, by default or by `--ok-exit`.
     pub(super) fn is_good(&self, status: Status) -> bool {
         let is_named = |ok: &OkExit| match (*ok, status) {
@@ -105,6 +111,15 @@ pub(super) fn is_in_time(run: &Run, grace: Duration) -> bool {
     took(run).is_some_and(|took| took <= grace)
 }
 
+/// Whether who stops it waits for all of it: an init, and systemd, which has told all.
+pub(super) fn waits_for_all(run: &Run) -> bool {
+    match run.scenario.mode {
+        Mode::Init => true,
+        Mode::Child => run.scenario.target == Target::Tree,
+        Mode::Pid1 => false,
+    }
+}
+
 /// How main ended, where that is known.
 pub(super) fn main_status(run: &Run) -> Option<Status> {
     main(run)?.ended?.status
@@ -126,10 +141,15 @@ pub(super) fn lived_at(process: &Process, time: Duration) -> bool {
     process.first_seen_at <= time && process.ended.is_none_or(|ended| ended.at > time)
 }
 
+/// Whether it lived when the time was over: who is dead and not reaped has no part in what goes on.
+pub(super) fn is_alive_at_deadline(process: &Process) -> bool {
+    process.at_deadline.is_some_and(|seen| seen.state != State::Zombie)
+}
+
 /// The children of `parent` that still lived at the end of the time.
 pub(super) fn children_that_stayed<'a>(run: &'a Run, parent: &Process) -> Vec<&'a Process> {
     let pid = parent.pid;
-    others(run).filter(|process| process.parent == pid && process.at_deadline.is_some()).collect()
+    others(run).filter(|process| process.parent == pid && is_alive_at_deadline(process)).collect()
 }
 
 /// What lived on when main had ended, with how long: `None` means until it was killed, or the end.

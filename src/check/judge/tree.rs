@@ -7,7 +7,7 @@ use supervise_init::core::{Signal, Status};
 use super::super::record::{Ended, EndedBy, Facility, Orphan, Outcome, Process, Run, State};
 use super::super::scenario::{Mode, Target};
 use super::handling::{Handling, handling};
-use super::scene::{Scene, killed_at, lived_at, main, missing, others, survivors, took};
+use super::scene::{Scene, killed_at, lived_at, main, missing, others, survivors, took, waits_for_all};
 use super::words::{Name, called, count, ended_with, names, seconds, typed};
 use super::{Level, Word};
 
@@ -81,8 +81,7 @@ pub(super) fn gone(scene: &Scene<'_>) -> Option<Word> {
             let (cause, cure) = left_behind(scene, main, process, !left.alive.is_empty());
             Word::new(Level::Fail, evidence).because(cause, cure)
         }
-        // That is what an init is for.
-        (None, Some(_)) if scene.mode == Mode::Init => Word::pass(evidence),
+        (None, Some(_)) if waits_for_all(run) => Word::pass(evidence),
         (None, Some((process, lived))) => Word::new(Level::Warn, evidence).because(
             format!(
                 "{} ended before {}, which as part of a container would have been killed {} before its own end",
@@ -182,18 +181,22 @@ fn left_behind(scene: &Scene<'_>, main: &Process, process: &Process, is_alive: b
     )
 }
 
+/// Those of them that are scripts of node, which is then the name of the process and its first word.
+const SCRIPTS: [&str; 4] = ["npm", "npx", "yarn", "pnpm"];
+
 /// Whether it is a program that stays in front of another one.
 pub(super) fn is_wrapper(process: &Process) -> bool {
-    is_one_of(process, &WRAPPERS)
+    is_one_of(process, &WRAPPERS) || process.words.split(' ').nth(1).is_some_and(|word| is_named(word, &SCRIPTS))
 }
 
 fn is_one_of(process: &Process, programs: &[&str]) -> bool {
-    programs.contains(&process.comm.as_str()) || programs.iter().any(|program| starts_with(process, program))
+    programs.contains(&process.comm.as_str())
+        || process.words.split(' ').next().is_some_and(|word| is_named(word, programs))
 }
 
-/// Whether one of the first two words of the process is this program: scripts of node have `node` as their name.
-fn starts_with(process: &Process, program: &str) -> bool {
-    process.words.split(' ').take(2).any(|word| word.rsplit('/').next() == Some(program))
+/// Whether the last part of a path is one of these.
+fn is_named(path: &str, programs: &[&str]) -> bool {
+    path.rsplit('/').next().is_some_and(|name| programs.contains(&name))
 }
 
 /// S07.

@@ -7,7 +7,7 @@ use supervise_init::core::{Signal, Status};
 use super::super::record::{AtDeadline, EndedBy, Process, Run, State, What};
 use super::super::scenario::{Mode, Target};
 use super::handling::{Handling, handled_instead, handling};
-use super::scene::{Scene, children_that_stayed, main, main_status, others};
+use super::scene::{Scene, children_that_stayed, is_alive_at_deadline, main, main_status, others, took};
 use super::words::{Name, called, names, seconds, typed};
 
 /// What keeps it.
@@ -15,6 +15,8 @@ use super::words::{Name, called, names, seconds, typed};
 pub(super) enum Why<'a> {
     /// Nothing was looked at when the time was over.
     Unseen,
+    /// It ended by itself, so long after its time.
+    Late(Duration),
     Stopped,
     Stuck,
     /// Its first thread has ended, others have not.
@@ -95,6 +97,7 @@ pub(super) fn reaction(run: &Run) -> Option<Reaction> {
         | What::Executed { .. }
         | What::Appeared { .. }
         | What::Ready { .. }
+        | What::PutIn
         | What::Sent { .. }
         | What::OutputClosed
         | What::Killed { .. } => None,
@@ -117,12 +120,14 @@ fn wrote_before(run: &Run, signal_at: Duration) -> usize {
 /// Why main lived when the time of this run was over.
 pub(super) fn why<'a>(scene: &Scene<'a>, run: &'a Run, main: &'a Process) -> Why<'a> {
     let signal = scene.signal;
-    let Some(at_deadline) = main.at_deadline else { return Why::Unseen };
-    match at_deadline.state {
-        State::Stopped => return Why::Stopped,
-        State::Stuck => return Why::Stuck,
-        State::Zombie => return Why::HalfDead,
-        State::Able => {}
+    let late = took(run).and_then(|took| took.checked_sub(run.scenario.grace));
+    let Some(at_deadline) = main.at_deadline else { return late.map_or(Why::Unseen, Why::Late) };
+    match (at_deadline.state, late) {
+        (State::Stopped, _) => return Why::Stopped,
+        (State::Stuck, _) => return Why::Stuck,
+        (State::Zombie, Some(late)) => return Why::Late(late),
+        (State::Zombie, None) => return Why::HalfDead,
+        (State::Able, _) => {}
     }
     let Some(found) = handling(main, signal) else { return Why::Unseen };
     let stayed = children_that_stayed(run, main);
@@ -236,6 +241,7 @@ fn cause(scene: &Scene<'_>, main: &Process, why: &Why<'_>) -> String {
     let name = Name(main);
     match why {
         Why::Unseen => format!("{name} did not end, and what it was doing could not be seen"),
+        Why::Late(late) => format!("{name} ended {} late", seconds(*late)),
         Why::Stopped => format!("{name} is stopped (state T), so that it cannot act on {signal}"),
         Why::Stuck => format!("{name} sits in a system call that no signal interrupts (state D)"),
         Why::HalfDead => format!("the first thread of {name} has ended, and others run on"),
@@ -325,14 +331,20 @@ fn cure(scene: &Scene<'_>, main: &Process, why: &Why<'_>) -> String {
             format!("see that {signal} reaches `{}`, and that this ends by it", called(child))
         }
         Why::Busy(_) => "let long work look for the request to stop, or do it in another thread".to_owned(),
-        Why::Slow(_) => {
+        Why::Slow(_) | Why::Late(_) => {
             "bound how long it waits for connections and work under way, or give it more time (docker stop \
                          -t, terminationGracePeriodSeconds, TimeoutStopSec)"
                 .to_owned()
         }
         Why::NoReaction => match scene.better_signal() {
             Some(_) => instead(scene, main),
-            None => format!("let the handler of {signal} end the program, from a thread that is never blocked"),
+            None => {
+                let init = match scene.is_process_1() {
+                    true => format!(", or start it under an init: supervise -- {}", typed(main, "COMMAND")),
+                    false => String::new(),
+                };
+                format!("let the handler of {signal} end the program, from a thread that is never blocked{init}")
+            }
         },
         Why::Unmoved => "send it once more, and see what it was doing".to_owned(),
     }
@@ -346,7 +358,7 @@ fn instead(scene: &Scene<'_>, main: &Process) -> String {
         Some(Handling::Default) => format!(", or start it under an init: supervise -- {}", typed(main, "COMMAND")),
         _ => String::new(),
     };
-    match (scene.better_signal(), handled_instead(main, signal)) {
+    match (scene.better_signal(), handled_instead(scene, main)) {
         (Some((other, took)), _) => format!(
             "stop it by {other} (STOPSIGNAL {other}, supervise --stop-signal {other}), which ended it in {}; or {handler}",
             seconds(took)
@@ -360,6 +372,6 @@ fn instead(scene: &Scene<'_>, main: &Process) -> String {
 
 /// What lived beside main at the end of the time, as evidence.
 pub(super) fn company(run: &Run) -> Option<String> {
-    let alive: Vec<&Process> = others(run).filter(|process| process.at_deadline.is_some()).collect();
+    let alive: Vec<&Process> = others(run).filter(|process| is_alive_at_deadline(process)).collect();
     (!alive.is_empty()).then(|| format!("alive beside it at the end of the time: {}", names(&alive)))
 }

@@ -22,6 +22,7 @@ pub(super) struct Settling {
     /// The orphan that was put in has so long.
     orphan_until: Option<Time>,
     until: Time,
+    began: Time,
 }
 
 impl Settling {
@@ -32,18 +33,23 @@ impl Settling {
             is_calm: matches!(ready, Ready::Quiet | Ready::Delay(_)),
             orphan_until: has_orphan.then(|| now.after(orphan::TIME)),
             until: now.after(LONGEST),
+            began: now,
         }
     }
 
-    /// When there is something to look at.
-    pub(super) fn next(&self) -> Option<Time> {
+    /// When there is something to look at: at once, where nothing is waited for. There is always such a time, as nothing
+    /// else may ever happen.
+    pub(super) fn next(&self) -> Time {
         let calm = Some(self.calm.next()).filter(|_| !self.is_calm);
-        [calm, self.orphan_until].into_iter().flatten().min()
+        [calm, self.orphan_until].into_iter().flatten().min().unwrap_or(self.began)
     }
 
-    /// The orphan is gone.
-    pub(super) fn see_reaped(&mut self) {
+    /// The orphan is gone. Who ends because a child has ended does so now, and not of the signal: it has to rest again.
+    pub(super) fn see_reaped(&mut self, now: Time) {
         self.orphan_until = None;
+        self.calm = Calm::begin(now, LOOK, LOOKS);
+        self.is_calm = false;
+        self.until = now.after(LONGEST);
     }
 
     /// Whether it is over.
@@ -51,5 +57,45 @@ impl Settling {
         self.is_calm = self.is_calm || now >= self.until || self.calm.see(now, stir);
         self.orphan_until = self.orphan_until.filter(|until| now < *until);
         self.is_calm && self.orphan_until.is_none()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// How many of the times that it names pass until it is over.
+    fn looks(ready: &Ready, has_orphan: bool) -> u32 {
+        let began = Time::from_start(Duration::from_secs(1));
+        let mut settling = Settling::begin(ready, began, has_orphan);
+        let mut looks = 1;
+        while !settling.is_over(settling.next(), Stir::default) {
+            looks += 1;
+            assert!(looks < 1000, "{ready:?} {has_orphan}: it comes to no end");
+        }
+        looks
+    }
+
+    #[test]
+    fn it_rests_again_when_the_orphan_is_reaped() {
+        let began = Time::from_start(Duration::from_secs(1));
+        let mut settling = Settling::begin(&Ready::Quiet, began, true);
+        assert!(!settling.is_over(began, Stir::default));
+        let reaped = began.after(Duration::from_millis(5));
+        settling.see_reaped(reaped);
+        let mut now = reaped;
+        while !settling.is_over(now, Stir::default) {
+            now = settling.next();
+        }
+        assert!(now >= reaped.after(LOOK * LOOKS));
+    }
+
+    #[test]
+    fn the_times_that_it_names_bring_it_to_its_end() {
+        for has_orphan in [false, true] {
+            assert_eq!(looks(&Ready::Quiet, has_orphan), 1);
+            assert_eq!(looks(&Ready::Delay(Duration::ZERO), has_orphan), 1);
+            assert!(looks(&Ready::SdNotify, has_orphan) >= LOOKS);
+        }
     }
 }

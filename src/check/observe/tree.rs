@@ -49,6 +49,17 @@ pub(super) struct Seen {
     with_root: bool,
 }
 
+impl Seen {
+    /// Whether it has ended, or is on its way out, whoever has told of that so far. Its first thread alone may have ended
+    /// (a zombie with threads): that one lives.
+    pub(super) fn has_ended(&self) -> bool {
+        let is_leaving = |stat: Stat| stat.is_exiting && stat.state != b'Z';
+        self.life != Life::Lives
+            || self.pidfd.as_ref().is_some_and(|pidfd| processes::has_ended(pidfd.as_fd()))
+            || Stat::read(self.process.pid).is_none_or(is_leaving)
+    }
+}
+
 /// All that were seen, the first process first.
 pub(super) struct Tree {
     stage: Pid,
@@ -277,5 +288,32 @@ fn look_anew(seen: &mut Seen) {
     if let Some(now) = look_at(seen.process.pid, seen.process.first_seen_at) {
         seen.process = Process { is_main: seen.process.is_main, ended: seen.process.ended, ..now };
         seen.ticks = Stat::read(seen.process.pid).map_or(0, |stat| stat.ticks);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::{Command, Stdio};
+
+    use nix::sys::epoll::EpollCreateFlags;
+
+    use super::*;
+
+    #[test]
+    fn who_has_ended_is_seen_before_anybody_tells() {
+        let mut child = Command::new("cat").stdin(Stdio::piped()).stdout(Stdio::null()).spawn().expect("cat is there");
+        let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC).expect("a new one");
+        let number = child.id().cast_signed();
+        let mut tree = Tree::new(Pid::new(number).expect("it lives"));
+        assert_eq!(tree.add(number, Duration::ZERO, &epoll), Some(0));
+        assert!(!tree.seen[0].has_ended());
+        // That closes what it reads.
+        drop(child.stdin.take());
+        while !processes::has_ended(tree.seen[0].pidfd.as_ref().expect("it was followed").as_fd()) {
+            std::thread::yield_now();
+        }
+        assert!(tree.seen[0].has_ended() && tree.seen[0].life == Life::Lives);
+        child.wait().expect("it is ours");
+        assert!(tree.seen[0].has_ended());
     }
 }

@@ -2,9 +2,8 @@
 //! [`super::course`].
 
 mod ending;
+mod telling;
 
-use std::collections::HashSet;
-use std::os::fd::AsFd as _;
 use std::time::Duration;
 
 use nix::errno::Errno;
@@ -19,17 +18,17 @@ use super::notify::Hearing;
 use super::orphan::Orphan;
 use super::output::{Output, Sees};
 use super::picture::{at_deadline, unlooked};
+use super::progress::Progress;
 use super::settling::Settling;
 use super::stage::Stage;
 use super::tree::{FIRST_TOKEN, Life, MOST_PICTURES, Tree};
 use super::{Interrupted, descriptors};
 use crate::check::ready::{By, Readiness, Stir};
-use crate::check::record::{Event, Facility, Missing, Outcome, Run, What};
+use crate::check::record::{Event, Outcome, Run, What};
 use crate::check::safe;
 use crate::check::scenario::{Mode, Scenario, Target};
 use crate::proc::Stat;
 use crate::sys::events::{Connector, Message, ProcessEvent};
-use crate::sys::processes;
 
 /// What the loop is woken by; processes follow at [`FIRST_TOKEN`].
 pub(super) const ASKED: u64 = 0;
@@ -137,13 +136,16 @@ impl<'a> Watch<'a> {
     /// Until the run is over.
     pub(super) fn go_on(&mut self) -> Result<(), Interrupted> {
         let mut events = [EpollEvent::empty(); TURN];
+        let mut progress = Progress::begin(self.scenario, now());
         while self.state != State::Over {
             let ready = match self.state {
                 State::Waiting => self.ready.next(),
-                State::Settling => self.settling.as_ref().and_then(Settling::next),
+                State::Settling => self.settling.as_ref().map(Settling::next),
                 _ => None,
             };
-            let next = [self.deadline, ready, self.next_listen, self.next_look].into_iter().flatten().min();
+            progress.iter_mut().for_each(|progress| progress.show(self.state, now()));
+            let told = progress.as_ref().map(Progress::next);
+            let next = [self.deadline, ready, self.next_listen, self.next_look, told].into_iter().flatten().min();
             let count = match self.epoll.wait(&mut events, timeout(next)) {
                 Ok(count) => count,
                 Err(Errno::EINTR) => 0,
@@ -343,20 +345,6 @@ impl<'a> Watch<'a> {
         }
     }
 
-    fn see_orphan(&mut self, flags: EpollFlags, time: Time) {
-        let Some(orphan) = &mut self.orphan else { return };
-        // Afterwards the kernel reaps it, at the end of all.
-        if self.state == State::Settling {
-            orphan.tell(time, flags.contains(EpollFlags::EPOLLHUP));
-        }
-        if orphan.is_reaped() || self.state != State::Settling {
-            let _ = self.epoll.delete(&orphan);
-            self.settling.iter_mut().for_each(Settling::see_reaped);
-        } else {
-            let _ = self.epoll.modify(&orphan, &mut EpollEvent::new(EpollFlags::empty(), ORPHAN));
-        }
-    }
-
     /// Whether there may be processes that nobody has told of.
     fn has_to_look(&mut self) -> bool {
         /// Even of thousands, and with the rest of the machine.
@@ -398,7 +386,7 @@ impl<'a> Watch<'a> {
             Action::Nothing => {}
             Action::Settle => self.settle(time),
             Action::Tell => self.tell(),
-            Action::Linger => self.deadline = Some(time.after(LINGER)),
+            Action::Linger => self.deadline = Some(self.end_of_linger(time)),
             Action::Kill => {
                 match (before, event) {
                     (State::Waiting, Step::Deadline) => self.run.outcome = Outcome::NeverReady,
@@ -412,53 +400,10 @@ impl<'a> Watch<'a> {
         }
     }
 
-    /// Puts an orphan in, where there is a process 1 that has to reap it.
-    fn settle(&mut self, time: Time) {
-        self.deadline = None;
-        let root = self.tree.seen.first().filter(|_| self.scenario.mode != Mode::Child);
-        let root = root.and_then(|root| root.pidfd.as_ref());
-        match root.map(|root| Orphan::put(root.as_fd())) {
-            Some(Ok(orphan)) => {
-                self.tree.excluded.insert(orphan.pid);
-                let _ = self.epoll.add(&orphan, EpollEvent::new(EpollFlags::EPOLLIN, ORPHAN));
-                self.orphan = Some(orphan);
-            }
-            Some(Err(errno)) => {
-                log::debug!(event = "orphan"; "cannot put an orphan in: {}", supervise_init::sys::Errno(errno as i32));
-            }
-            None => {}
-        }
-        self.settling = Some(Settling::begin(&self.scenario.ready, time, self.orphan.is_some()));
-    }
-
-    fn tell(&mut self) {
-        self.look(now());
-        let sockets = self.tree.look_again();
-        self.find_listeners(&sockets);
-        let signal = self.scenario.signal;
-        let fds: Vec<_> = self.tree.living().filter_map(|seen| seen.pidfd.as_ref()).collect();
-        let (send, count): (fn(_, _) -> _, _) = match self.scenario.target {
-            Target::Main => (processes::signal, 1),
-            Target::Group => (processes::signal_group, 1),
-            Target::Tree => (processes::signal, fds.len()),
-        };
-        let time = now();
-        for fd in fds.iter().take(count) {
-            // ESRCH: it has just ended, and that will be told.
-            let _ = send(fd.as_fd(), signal);
-        }
-        self.run.signal_at = Some(self.at(time));
-        self.deadline = Some(time.after(self.scenario.grace));
-        self.next_listen = self.listeners.pause(self.at(time)).map(|pause| time.after(pause));
-        self.note(time, What::Sent { signal, target: self.scenario.target.name().to_owned() });
-    }
-
-    fn find_listeners(&mut self, sockets: &HashSet<u64>) {
-        if self.tree.is_closed {
-            let why = "not all of its processes may be looked into: they are another user's".to_owned();
-            self.run.missing.push(Missing { facility: Facility::Sockets, why });
-        }
-        self.listeners = Listeners::find(sockets, self.at(now()));
+    /// What was told to end as main was has as long as main had.
+    fn end_of_linger(&self, time: Time) -> Time {
+        let grace = self.deadline.filter(|_| self.scenario.target == Target::Tree);
+        time.after(LINGER).max(grace.unwrap_or(time))
     }
 
     fn kill(&mut self, time: Time) {

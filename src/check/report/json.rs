@@ -254,6 +254,7 @@ fn event(event: &Event) -> Value {
         What::Sent { signal, target } => {
             ("sent", vec![("signal", Value::Text(signal.to_string())), ("target", Value::text(target))])
         }
+        What::PutIn => ("put-in", Vec::new()),
         What::Wrote { bytes, line } => (
             "wrote",
             vec![("bytes", Value::Number(i64::try_from(*bytes).unwrap_or(i64::MAX))), ("line", Value::text(line))],

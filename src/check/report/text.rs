@@ -84,9 +84,12 @@ fn is_small(run: &Run, what: &What) -> bool {
     match what {
         What::Appeared { .. } | What::Wrote { .. } | What::Closed { .. } | What::Notified { .. } => true,
         What::Ended { pid } => main(run).is_some_and(|main| main.pid != *pid),
-        What::Executed { .. } | What::Ready { .. } | What::Sent { .. } | What::OutputClosed | What::Killed { .. } => {
-            false
-        }
+        What::Executed { .. }
+        | What::Ready { .. }
+        | What::PutIn
+        | What::Sent { .. }
+        | What::OutputClosed
+        | What::Killed { .. } => false,
     }
 }
 
@@ -98,6 +101,7 @@ fn what(run: &Run, event: &Event) -> String {
         What::Executed { pid } => format!("executed {}", name(pid)),
         What::Appeared { pid } => format!("started {}", name(pid)),
         What::Ready { by } => format!("ready: {by}"),
+        What::PutIn => "an orphan was put in, as a health check leaves one".to_owned(),
         What::Sent { signal, target } => {
             let found = main(run).and_then(|main| handling(main, *signal));
             let hint = found.map(|found| format!("   ({} there)", found.name())).unwrap_or_default();

@@ -19,6 +19,7 @@ pub(crate) enum WrongCheck {
     NotADescriptor(Given, &'static str),
     NotARegex(Given, &'static str, String),
     Untellable(Given, &'static str, Signal),
+    Unheard(Given, &'static str),
     NoTime(Given, &'static str),
 }
 
@@ -51,6 +52,9 @@ impl fmt::Display for WrongCheck {
             WrongCheck::NotARegex(given, word, why) => write!(f, "{given}{word}: no regular expression: {why}"),
             WrongCheck::Untellable(given, word, signal) => {
                 write!(f, "{given}{word}: {signal} tells no program to stop")
+            }
+            WrongCheck::Unheard(given, word) => {
+                write!(f, "{given}{word}: no program can do anything about SIGKILL: there is nothing to check")
             }
             WrongCheck::NoTime(given, word) => write!(f, "{given}{word}: it needs some time; say 10s"),
         }

@@ -18,7 +18,7 @@ pub(crate) const CHECK: [Row; 12] = [
         short: None,
         long: "signal",
         value: Some("SIGNAL,..."),
-        help: "Tell it to stop by this signal: TERM,INT\nIt runs once for each. Default: TERM.",
+        help: "Tell it to stop by this signal: TERM,INT\nIt runs once for each. KILL, STOP, CONT and CHLD ask no program to end. Default: TERM.",
     },
     Row {
         id: Id::Target,
@@ -26,7 +26,7 @@ pub(crate) const CHECK: [Row; 12] = [
         short: None,
         long: "target",
         value: Some("main|group|tree"),
-        help: "Who gets the signal\nThe command alone; its process group, as by Ctrl-C; or all its processes. Default: main.",
+        help: "Who gets the signal\nThe command alone; its process group, as by Ctrl-C; or all its processes, of which each then has the whole grace time. Default: main.",
     },
     Row {
         id: Id::GraceOfCheck,

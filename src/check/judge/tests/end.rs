@@ -4,7 +4,7 @@ use supervise_init::core::{Signal, Status};
 
 use super::super::super::finding::{Check, Finding, Level};
 use super::super::super::made_up::*;
-use super::super::super::record::{EndedBy, Outcome, Run};
+use super::super::super::record::{EndedBy, Event, Outcome, Run, What};
 use super::super::super::scenario::{Mode, OkExit, Order};
 
 fn app(mode: Mode, after: u64, status: Status) -> Run {
@@ -38,6 +38,10 @@ fn a_run_that_was_not_told_is_inconclusive_and_says_why() {
         assert_eq!(found.level, Level::Inconclusive);
         assert!(found.cause.contains(cause), "{found:?}");
     }
+    let mut with_orphan = not_told(Mode::Pid1, Outcome::EndedBefore(Status::Exited(0)));
+    with_orphan.events.push(Event { at: milliseconds(600), what: What::PutIn });
+    let found = one(with_orphan, Check::ExitsInGrace);
+    assert!(found.cause.ends_with("after an orphan was put in, as a health check leaves one"), "{found:?}");
     // One that did end in time does not make up for it; one that did not is worse.
     let good = app(Mode::Pid1, 5, Status::Exited(0));
     let never = not_told(Mode::Pid1, Outcome::NeverReady);

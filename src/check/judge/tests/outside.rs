@@ -8,7 +8,7 @@ use super::super::super::made_up::*;
 use super::super::super::record::{
     Event, Facility, Files, Listener, Missing, Notify, Outcome, Process, Run, State, What,
 };
-use super::super::super::scenario::{Mode, Order, Ready};
+use super::super::super::scenario::{Mode, Order, Ready, Target};
 
 const ZERO: Status = Status::Exited(0);
 
@@ -120,6 +120,8 @@ fn files_that_are_left_or_cut_off_are_warned_of() {
     assert_eq!(with(Files::default()).level, Level::Skip);
     let some = |path: &str| Some(vec![path.to_owned()]);
     assert_eq!(with(Files { left: Some(Vec::new()), open_when_killed: Some(Vec::new()) }).level, Level::Pass);
+    let unlooked = with(Files { left: None, open_when_killed: Some(Vec::new()) });
+    assert_eq!(unlooked.evidence, ["none was open for writing when a process was killed"]);
     let left = with(Files { left: some("/run/app.pid"), open_when_killed: None });
     assert!(left.level == Level::Warn && left.cause.contains("/run/app.pid"), "{left:?}");
     let open = with(Files { left: None, open_when_killed: some("/data/db") });
@@ -144,16 +146,34 @@ fn output_that_is_held_open_is_told_with_who_holds_it() {
 }
 
 #[test]
+fn who_waits_for_all_has_its_output_closed_when_all_is_over() {
+    let with = |mode, target, processes, after| {
+        let mut run = run(mode, processes);
+        run.scenario.target = target;
+        run.output.closed_at = Some(SIGNAL_AT + milliseconds(after));
+        word(&Order { target, ..order() }, vec![run], Check::Output).level
+    };
+    let ours = || Process { inside: Some(1), ..child(1, "supervise -- app").ends(3_000, ZERO) };
+    let app = || Process { inside: Some(2), ..process("app").ends(5, ZERO) };
+    assert_eq!(with(Mode::Init, Target::Main, vec![app(), ours()], 3_000), Level::Pass);
+    assert_eq!(with(Mode::Init, Target::Main, vec![app(), ours()], 3_600), Level::Warn);
+    let worker = || child(1, "worker").ends(3_000, ZERO);
+    assert_eq!(with(Mode::Child, Target::Tree, vec![app(), worker()], 3_000), Level::Pass);
+    assert_eq!(with(Mode::Child, Target::Main, vec![app(), worker()], 3_000), Level::Warn);
+}
+
+#[test]
 fn sd_notify_is_judged_where_it_is_used() {
-    let with = |order: &Order, notify| word(order, vec![Run { notify, ..app(5) }], Check::SdNotify);
-    let used = Notify { is_used: true, ..Notify::default() };
-    assert_eq!(with(&order(), Notify::default()).level, Level::Skip);
-    assert_eq!(with(&order(), used.clone()).level, Level::Fail);
-    assert_eq!(with(&Order { ready: Ready::SdNotify, ..order() }, Notify::default()).level, Level::Fail);
-    let ready = Notify { ready_at: Some(milliseconds(5)), ..used };
-    assert_eq!(with(&order(), ready.clone()).level, Level::Info);
-    let stopping = Notify { stopping_at: Some(milliseconds(1_001)), ..ready };
-    assert_eq!(with(&order(), stopping).level, Level::Pass);
+    let unasked = one(app(5), Check::SdNotify);
+    assert!(unasked.level == Level::Skip && unasked.cause == "not looked at: say --ready sd_notify", "{unasked:?}");
+    let asked = Order { ready: Ready::SdNotify, ..order() };
+    let with = |notify| word(&asked, vec![Run { notify, ..app(5) }], Check::SdNotify).level;
+    let ready = Notify { ready_at: Some(milliseconds(5)), is_used: true, ..Notify::default() };
+    assert_eq!(with(ready.clone()), Level::Info);
+    assert_eq!(with(Notify { stopping_at: Some(milliseconds(1_001)), ..ready }), Level::Pass);
+    for outcome in [Outcome::NeverReady, Outcome::EndedBefore(Status::Exited(1))] {
+        assert_eq!(word(&asked, vec![not_told(Mode::Child, outcome)], Check::SdNotify).level, Level::Skip);
+    }
 }
 
 #[test]

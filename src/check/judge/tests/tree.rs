@@ -91,6 +91,10 @@ fn known_programs_in_front_have_their_own_cure() {
     let supervisord = process("/usr/bin/python3 /usr/bin/supervisord -n").ends(5, ZERO);
     let supervisord = Process { comm: "supervisord".to_owned(), ..supervisord };
     fails(&left(Mode::Child, supervisord, child(1, "sleep 300").stays()), "left pid 101", "stopasgroup=true");
+    let node = |words| left(Mode::Child, process(words).ends(5, ZERO), child(1, "node server.js").stays());
+    fails(&node("node /usr/bin/npm start"), "ended before pid 101", "start `node server.js` itself");
+    // A word of its own, and no program in front.
+    fails(&node("vi sudo"), "without waiting for pid 101", "pass SIGTERM on");
     let other = process("app").catches(Signal::TERM);
     fails(
         &left(Mode::Child, other.clone().ends(5, ZERO), daemon().stays()),
@@ -232,6 +236,16 @@ fn a_shell_in_front_is_warned_of_unless_its_trap_does_all() {
     let good = process("sh run.sh").catches(Signal::TERM).ends(21, ZERO);
     assert_eq!(check(vec![good.clone(), below()]).level, Level::Info);
     assert_eq!(check(vec![good, child(1, "app").stays()]).level, Level::Warn);
+}
+
+#[test]
+fn who_was_told_with_main_has_time_after_it() {
+    let with = |target| {
+        let mut run = run(Mode::Child, vec![process("app").ends(5, ZERO), child(1, "worker").ends(3_000, ZERO)]);
+        run.scenario.target = target;
+        word(&Order { target, ..order() }, vec![run], Check::TreeGone).level
+    };
+    assert_eq!((with(Target::Tree), with(Target::Main)), (Level::Pass, Level::Warn));
 }
 
 #[test]

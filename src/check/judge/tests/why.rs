@@ -66,7 +66,11 @@ fn a_handler_that_raises_the_signal_again_is_known_by_its_death_as_a_child() {
     let told = why(vec![as_process_1(), as_a_child(Status::Exited(0))]);
     says(&told, "nothing was seen to come of it", "never blocked");
     let told = why(vec![as_process_1()]);
-    says(&told, "nothing was seen to come of it", "never blocked");
+    says(
+        &told,
+        "nothing was seen to come of it",
+        "never blocked, or start it under an init: supervise -- node server.js",
+    );
 }
 
 #[test]
@@ -74,6 +78,12 @@ fn another_signal_is_advised_where_that_is_handled_or_has_worked() {
     let python = || process("python3 -m http.server").catches(Signal::INT);
     let told = of(Mode::Pid1, vec![python().stays()]);
     says(&told, "has no handler for SIGTERM", "it handles SIGINT: stop it by that (STOPSIGNAL SIGINT");
+    // It was tried, and in vain.
+    let mut in_vain = run(Mode::Pid1, vec![python().stays()]);
+    in_vain.scenario.signal = Signal::INT;
+    let told = why(vec![run(Mode::Pid1, vec![python().stays()]), in_vain]);
+    says(&told, "has no handler for SIGTERM", "install a handler for SIGTERM");
+    assert!(!told.1.contains("SIGINT"), "{told:?}");
     let mut by_int = run(Mode::Pid1, vec![python().ends(20, Status::Exited(0))]);
     by_int.scenario.signal = Signal::INT;
     let told = why(vec![run(Mode::Pid1, vec![python().stays()]), by_int]);
@@ -164,6 +174,27 @@ fn what_was_not_seen_is_not_guessed() {
     unseen.signals = None;
     says(&of(Mode::Pid1, vec![unseen]), "could not be seen", "as root");
     says(&of(Mode::Child, vec![process("app").stays()]), "should end it by its default action", "");
+}
+
+#[test]
+fn who_ends_too_late_is_told_from_who_does_not() {
+    let app = || process("app").catches(Signal::TERM).ends(10_020, Status::Exited(0));
+    says(&of(Mode::Child, vec![app()]), "pid 100 (`app`) ended 0.020 s late", "more time");
+    // Looked at when the time was over, it had just gone.
+    let seen = process("app").stays().at_deadline(|seen| seen.state = State::Zombie).at_deadline;
+    says(&of(Mode::Child, vec![Process { at_deadline: seen, ..app() }]), "ended 0.020 s late", "more time");
+}
+
+#[test]
+fn the_dead_have_no_part_in_what_goes_on() {
+    let dead = child(1, "worker").stays().at_deadline(|seen| seen.state = State::Zombie);
+    let word = word(
+        &order(),
+        vec![run(Mode::Child, vec![process("app").catches(Signal::TERM).stays(), dead])],
+        Check::ExitsInGrace,
+    );
+    assert!(word.cause.contains("nothing was seen to come of it"), "{word:?}");
+    assert!(!word.evidence.iter().any(|line| line.contains("alive beside it")), "{word:?}");
 }
 
 #[test]

@@ -1,13 +1,29 @@
 //! The end of a run: what is still to be taken in, and the record.
 
+use std::time::Duration;
+
 use nix::sys::epoll::{EpollEvent, EpollTimeout};
+use supervise_init::core::Status;
 use supervise_init::sys::now;
 
 use super::super::Interrupted;
 use super::super::tree::{FIRST_TOKEN, Life, Seen};
 use super::{STDERR, STDOUT, TURN, Watch};
+use crate::check::judge::{Handling, handling};
 use crate::check::record::{Facility, Missing, Outcome, Run};
 use crate::check::scenario::Mode;
+
+/// How main ended, if it was on its way out before the signal came: the default action would have ended it otherwise.
+/// Between the last look and the signal there is always a moment.
+fn left_before(run: &Run) -> Option<Status> {
+    /// Later it may have a handler that it had not when it was looked at.
+    const SOON: Duration = Duration::from_millis(100);
+    let main = run.processes.first().filter(|_| run.scenario.mode == Mode::Child)?;
+    let ended = main.ended?;
+    let is_soon = ended.at.saturating_sub(run.signal_at?) < SOON;
+    let is_default = handling(main, run.scenario.signal) == Some(Handling::Default);
+    ended.status.filter(|status| is_soon && is_default && matches!(status, Status::Exited(_)))
+}
 
 impl Watch<'_> {
     /// What is left to be taken in when nothing lives, and the record.
@@ -69,7 +85,30 @@ impl Watch<'_> {
             main.is_main = true;
         }
         run.processes.swap(0, main);
+        if let Some(status) = left_before(&run) {
+            (run.outcome, run.signal_at) = (Outcome::EndedBefore(status), None);
+        }
         run.events.sort_by_key(|event| event.at);
         run
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::check::made_up::{DIED_OF_TERM, process, run};
+    use crate::check::scenario::Mode;
+    use supervise_init::core::Signal;
+
+    #[test]
+    fn who_exits_where_the_signal_would_have_killed_it_was_on_its_way_out() {
+        const ZERO: Status = Status::Exited(0);
+        let of = |mode, process| left_before(&run(mode, vec![process]));
+        assert_eq!(of(Mode::Child, process("sleep 1").ends(1, ZERO)), Some(ZERO));
+        assert_eq!(of(Mode::Child, process("sleep 1").ends(100, ZERO)), None);
+        assert_eq!(of(Mode::Child, process("sleep 1").ends(1, DIED_OF_TERM)), None);
+        assert_eq!(of(Mode::Child, process("app").catches(Signal::TERM).ends(1, ZERO)), None);
+        // Process 1 does not have that default action.
+        assert_eq!(of(Mode::Pid1, process("sleep 1").ends(1, ZERO)), None);
     }
 }

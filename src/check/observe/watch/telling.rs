@@ -1,0 +1,91 @@
+//! From the sign that the command is ready to the signal.
+
+use std::collections::HashSet;
+use std::os::fd::AsFd as _;
+
+use nix::errno::Errno;
+use nix::sys::epoll::{EpollEvent, EpollFlags};
+use supervise_init::core::Time;
+use supervise_init::sys::now;
+
+use super::super::listeners::Listeners;
+use super::super::orphan::Orphan;
+use super::super::settling::Settling;
+use super::super::tree::Seen;
+use super::{ORPHAN, State, Step, Watch};
+use crate::check::record::{Facility, Missing, What};
+use crate::check::scenario::{Mode, Target};
+use crate::sys::processes;
+
+impl Watch<'_> {
+    /// Puts an orphan in, where there is a process 1 that has to reap it.
+    pub(super) fn settle(&mut self, time: Time) {
+        self.deadline = None;
+        let root = self.tree.seen.first().filter(|_| self.scenario.mode != Mode::Child);
+        let root = root.and_then(|root| root.pidfd.as_ref());
+        match root.map(|root| Orphan::put(root.as_fd())) {
+            Some(Ok(orphan)) => {
+                self.tree.excluded.insert(orphan.pid);
+                let _ = self.epoll.add(&orphan, EpollEvent::new(EpollFlags::EPOLLIN, ORPHAN));
+                self.orphan = Some(orphan);
+                self.note(now(), What::PutIn);
+            }
+            Some(Err(errno)) => {
+                log::debug!(event = "orphan"; "cannot put an orphan in: {}", supervise_init::sys::Errno(errno as i32));
+            }
+            None => {}
+        }
+        self.settling = Some(Settling::begin(&self.scenario.ready, time, self.orphan.is_some()));
+    }
+
+    pub(super) fn tell(&mut self) {
+        self.look(now());
+        let sockets = self.tree.look_again();
+        self.find_listeners(&sockets);
+        let signal = self.scenario.signal;
+        let fds: Vec<_> = self.tree.living().filter_map(|seen| seen.pidfd.as_ref()).collect();
+        let (send, count): (fn(_, _) -> _, _) = match self.scenario.target {
+            Target::Main => (processes::signal, 1),
+            Target::Group => (processes::signal_group, 1),
+            Target::Tree => (processes::signal, fds.len()),
+        };
+        // The last thing before the signal: what has ended by itself was not stopped by it.
+        let mains = 1 + usize::from(self.scenario.mode == Mode::Init);
+        let has_ended = self.tree.seen.iter().take(mains).any(Seen::has_ended);
+        let time = now();
+        let mut results = fds.iter().take(count).filter(|_| !has_ended).map(|fd| send(fd.as_fd(), signal));
+        // Main is the first. That another one has just ended will be told.
+        let is_late = has_ended || results.next() == Some(Err(Errno::ESRCH));
+        results.for_each(drop);
+        if is_late {
+            self.state = State::Settling;
+            return self.turn(Step::MainEnded, time);
+        }
+        self.run.signal_at = Some(self.at(time));
+        self.deadline = Some(time.after(self.scenario.grace));
+        self.next_listen = self.listeners.pause(self.at(time)).map(|pause| time.after(pause));
+        self.note(time, What::Sent { signal, target: self.scenario.target.name().to_owned() });
+    }
+
+    fn find_listeners(&mut self, sockets: &HashSet<u64>) {
+        if self.tree.is_closed {
+            let why = "not all of its processes may be looked into: they are another user's".to_owned();
+            self.run.missing.push(Missing { facility: Facility::Sockets, why });
+        }
+        self.listeners = Listeners::find(sockets, self.at(now()));
+    }
+
+    pub(super) fn see_orphan(&mut self, flags: EpollFlags, time: Time) {
+        let Some(orphan) = &mut self.orphan else { return };
+        // Afterwards the kernel reaps it, at the end of all.
+        if self.state == State::Settling {
+            orphan.tell(time, flags.contains(EpollFlags::EPOLLHUP));
+        }
+        if orphan.is_reaped() || self.state != State::Settling {
+            let _ = self.epoll.delete(&orphan);
+            self.settling.iter_mut().for_each(|settling| settling.see_reaped(time));
+        } else {
+            let _ = self.epoll.modify(&orphan, &mut EpollEvent::new(EpollFlags::empty(), ORPHAN));
+        }
+    }
+}
