@@ -279,7 +279,8 @@ fn pausing<'p>(play: &'p Play<'_>) -> harness::running::Running<'p> {
     // While it waits for signals so, the kernel shows them as not blocked.
     let waits = || std::fs::read_to_string(format!("/proc/{pid}/syscall")).ok()?.split(' ').next()?.parse().ok();
     play.scene.deadline.until("it to take signals", || {
-        let blocks = blocked().is_some_and(|set| set & 1 << (SIGTERM - 1) != 0);
+        // To block them is the first thing that it does: what it becomes a parent by comes after that, and then it sleeps.
+        let blocks = blocked().is_some_and(|set| set & 1 << (SIGTERM - 1) != 0) && proc::state(pid) == Some('S');
         (blocks || waits() == Some(libc::SYS_rt_sigtimedwait)).then_some(())
     });
     init

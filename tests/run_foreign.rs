@@ -8,7 +8,7 @@ use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
-use harness::contained::{BOOKWORM, BUSYBOX, TRIXIE, ends, root, script};
+use harness::contained::{BOOKWORM, BUSYBOX, TRIXIE, ends, own_root, root, script};
 use harness::launch::Init;
 use harness::terminal::Terminal;
 use harness::{Exit, MARK, Scene, note, skip};
@@ -160,6 +160,24 @@ fn a_gigabyte_written_inside_is_on_the_host_and_there_the_next_time() {
     let read = "stat -c %s /srv/big; head -c 5 /srv/big; echo; tail -c 4 /srv/big; echo";
     ends(&script(&scene, &keep, &root, read), 0, &["1073741824", "first", "last"]);
     assert!(!root.join("srv/big").exists(), "the root filesystem stays as it is");
+}
+
+/// What a distribution with musl has that one with glibc has not: its loader, and a program that needs it.
+const MUSL: &str = "
+    mkdir -p lib && cp -L /lib/ld-musl-x86_64.so.1 lib/
+    printf '#include <stdio.h>\\n#include <unistd.h>\\nint main(void) { char name[65]; gethostname(name, 65); puts(name); }' >name.c
+    musl-gcc -o bin/name-by-musl name.c";
+
+#[test]
+fn a_distribution_with_musl_runs_on_a_host_with_glibc() {
+    let scene = Scene::new();
+    let Some(root) = own_root(&scene, "musl", MUSL) else { return };
+    let told = "ls /lib; name-by-musl; poweroff; exec sleep 1000";
+    ends(&script(&scene, &["--hostname", "alp"], &root, told), 0, &["ld-musl-x86_64.so.1", "alp"]);
+    fs::remove_file(root.join("lib/ld-musl-x86_64.so.1")).expect("it is ours");
+    let ended = harness::contained::start(&scene, &[], &root, &["name-by-musl"]).end();
+    assert_eq!(ended.exit, Exit::Code(127), "{ended:?}");
+    assert!(ended.stderr.iter().any(|line| line.contains("ld-musl-x86_64.so.1")), "{ended:?}");
 }
 
 #[test]
