@@ -172,7 +172,7 @@ const MUSL: &str = "
 fn a_distribution_with_musl_runs_on_a_host_with_glibc() {
     let scene = Scene::new();
     let Some(root) = own_root(&scene, "musl", MUSL) else { return };
-    let told = "ls /lib; name-by-musl; poweroff; exec sleep 1000";
+    let told = "ls /lib; name-by-musl; /sbin/poweroff; exec sleep 1000";
     ends(&script(&scene, &["--hostname", "alp"], &root, told), 0, &["ld-musl-x86_64.so.1", "alp"]);
     fs::remove_file(root.join("lib/ld-musl-x86_64.so.1")).expect("it is ours");
     let ended = harness::contained::start(&scene, &[], &root, &["name-by-musl"]).end();
