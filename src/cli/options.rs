@@ -3,6 +3,8 @@
 // The paths are said aloud because the tests include this file by its own.
 #[path = "options/check.rs"]
 mod check;
+#[path = "options/id.rs"]
+mod id;
 #[path = "options/kinds.rs"]
 mod kinds;
 #[path = "options/run.rs"]
@@ -13,113 +15,11 @@ mod subcommands;
 mod topic;
 
 pub(crate) use check::CHECK;
+pub(crate) use id::Id;
 pub(crate) use kinds::Kind;
 pub(crate) use run::RUN;
 pub(crate) use subcommands::{CTL, FEATURES, HALT, RUNLEVEL, SHIMS, SHUTDOWN, SYSTEMCTL, TELINIT, WAIT_FOR};
 pub(crate) use topic::Topic;
-
-/// Which option.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Id {
-    User,
-    Workdir,
-    Env,
-    EnvFile,
-    EnvFromFiles,
-    ClearEnv,
-    Umask,
-    Rlimit,
-    NoNewPrivs,
-    CapDrop,
-    Setsid,
-    ForwardTo,
-    Rewrite,
-    ExitMap,
-    ParentDeath,
-    Delay,
-    StopSignal,
-    KillMode,
-    Grace,
-    Leftovers,
-    LeftoverGrace,
-    MaxTime,
-    Restart,
-    RestartDelay,
-    RestartMaxDelay,
-    RestartReset,
-    RestartLimit,
-    OkExit,
-    PreStart,
-    PreStartTimeout,
-    PreStop,
-    PreStopTimeout,
-    OnReboot,
-    Requests,
-    CtlGroup,
-    SystemdCompat,
-    ExitReport,
-    ExitReportFormat,
-    Verbose,
-    LogFormat,
-    Help,
-    Version,
-    // Of `wait-for` and `shims`.
-    Timeout,
-    Interval,
-    Inits,
-    Divert,
-    Remove,
-    // Of the clients of shutdown requests: `poweroff` and its like.
-    Halt,
-    Poweroff,
-    Reboot,
-    PoweroffUnlessHalt,
-    Force,
-    OnlyRecord,
-    NoSync,
-    NoWall,
-    OnlyWarn,
-    Cancel,
-    Show,
-    SetVariable,
-    When,
-    Message,
-    Quiet,
-    /// Taken, and of no effect.
-    Accepted,
-    // Of `ctl`.
-    Json,
-    Check,
-    // Of `run`.
-    Upper,
-    Writable,
-    ReadOnly,
-    Bind,
-    Tmpfs,
-    Net,
-    Hostname,
-    UserNs,
-    NewPrivs,
-    CapAdd,
-    Memory,
-    Cpus,
-    Pids,
-    Seccomp,
-    DryRun,
-    // Of `check`.
-    As,
-    SignalToSend,
-    Target,
-    GraceOfCheck,
-    Profile,
-    Ready,
-    ReadyTimeout,
-    Repeat,
-    OkExitOfCheck,
-    Strict,
-    FormatOfCheck,
-    Explain,
-}
 
 /// One option.
 #[derive(Debug)]

@@ -2,6 +2,7 @@
 //! a difference, against what an [`Observer`] says must come. And the most important promises, one sentence each.
 
 mod hook_promises;
+mod lives;
 mod observer;
 mod options;
 mod promises;

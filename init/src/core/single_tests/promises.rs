@@ -4,11 +4,10 @@ use std::vec::Vec;
 
 use super::options::{Options, S, Table, USR1, USR2, at, milliseconds};
 use super::worlds::{AS_ASKED, KILL, LADDER, PROCESS, WITHOUT_KILL};
-use crate::core::request::{Ask, Request, Way, Wish};
 use crate::core::single::MAIN;
 use crate::core::{
-    Action, Child, Death, Event, Fate, Group, Hurry, JobControl, KillMode, Left, Leftovers, Life, Machine, Note,
-    Outcome, Pause, Received, Rung, Scope, Sender, Signal, Single, Slow, StartError, Status, Step, Terminal,
+    Action, Event, Fate, Group, Hurry, JobControl, KillMode, Left, Leftovers, Life, Machine, Note, Outcome, Pause,
+    Received, Rung, Scope, Sender, Signal, Single, Slow, Status, Terminal,
 };
 
 /// The longest that a test waits.
@@ -30,6 +29,11 @@ impl Run {
     /// One without a main.
     fn paused(options: Options) -> Run {
         Run { machine: Single::without_main(options.policy()), armed: None }
+    }
+
+    /// How it went so far, for who decides about another one.
+    pub(super) fn life(&self) -> Life {
+        self.machine.course().life()
     }
 
     /// What comes of an event at that time.
@@ -440,45 +444,6 @@ fn where_main_may_come_again_others_in_the_namespace_hear_of_an_end_that_is_aske
     run.ended(0, Status::Exited(1));
     let exit = Action::Exit(Outcome::Code(1));
     assert_eq!(run.on(0, Event::Reaped(Left::None)), [Action::TellRest(Scope::Namespace), exit]);
-}
-
-#[test]
-fn a_life_tells_whether_its_end_was_asked_for() {
-    let key = Event::Signalled(Received { signal: Signal::INT, sender: Sender::Kernel });
-    let by_key = [Status::Signaled(Signal::INT), Status::Exited(130)];
-    for status in [Status::Exited(0), Status::Exited(1), Status::Signaled(Signal::KILL)].into_iter().chain(by_key) {
-        let life = |before: fn(&mut Run)| {
-            let mut run = Run::new(Options { max_time: Some(60 * S), ..Options::NONE });
-            before(&mut run);
-            run.ended(70 * S, status);
-            run.machine.course().life()
-        };
-        assert_eq!(life(|_| ()), Life { started: Some(at(0)), death: Death::Ended(status) });
-        assert_eq!(life(|run| drop(run.signal(S, USR1))).death, Death::Ended(status));
-        assert_eq!(life(|run| drop(run.stop(S))).death, Death::Asked);
-        assert_eq!(life(|run| drop(run.on(60 * S, Event::Deadline))).death, Death::Asked);
-        let poweroff = Event::Asked(Ask::End(Request::orderly(Wish::Poweroff)), Way::Control);
-        let mut run = Run::new(Options::NONE);
-        run.on(S, poweroff);
-        assert_eq!(run.machine.course().life().death, Death::Asked);
-        let mut run = Run::new(Options::NONE);
-        run.on(S, key);
-        run.ended(2 * S, status);
-        let died_of_it = by_key.contains(&status);
-        let death = if died_of_it { Death::Asked } else { Death::Ended(status) };
-        assert_eq!(run.machine.course().life().death, death);
-    }
-}
-
-#[test]
-fn a_life_tells_why_there_was_none() {
-    let why = StartError { step: Step::Exec, errno: 2 };
-    let mut run = Run::new(Options::NONE);
-    run.on(0, Event::NotStarted(MAIN, why));
-    assert_eq!(run.machine.course().life(), Life { started: None, death: Death::NotStarted });
-    let mut run = Run::new(Options { before: &[None], ..Options::NONE });
-    run.on(0, Event::Ended(Child(1), Status::Exited(3)));
-    assert_eq!(run.machine.course().life(), Life { started: None, death: Death::Unprepared });
 }
 
 #[test]

@@ -1,0 +1,46 @@
+//! What is remembered of a life when it is over.
+
+use super::options::{Options, S, USR1, at};
+use super::promises::Run;
+use crate::core::request::{Ask, Request, Way, Wish};
+use crate::core::single::MAIN;
+use crate::core::{Child, Death, Event, Life, Received, Sender, Signal, StartError, Status, Step};
+
+#[test]
+fn a_life_tells_whether_its_end_was_asked_for() {
+    let key = Event::Signalled(Received { signal: Signal::INT, sender: Sender::Kernel });
+    let by_key = [Status::Signaled(Signal::INT), Status::Exited(130)];
+    for status in [Status::Exited(0), Status::Exited(1), Status::Signaled(Signal::KILL)].into_iter().chain(by_key) {
+        let life = |before: fn(&mut Run)| {
+            let mut run = Run::new(Options { max_time: Some(60 * S), ..Options::NONE });
+            before(&mut run);
+            run.ended(70 * S, status);
+            run.life()
+        };
+        assert_eq!(life(|_| ()), Life { started: Some(at(0)), death: Death::Ended(status) });
+        assert_eq!(life(|run| drop(run.signal(S, USR1))).death, Death::Ended(status));
+        assert_eq!(life(|run| drop(run.stop(S))).death, Death::Asked);
+        assert_eq!(life(|run| drop(run.on(60 * S, Event::Deadline))).death, Death::Asked);
+        let poweroff = Event::Asked(Ask::End(Request::orderly(Wish::Poweroff)), Way::Control);
+        let mut run = Run::new(Options::NONE);
+        run.on(S, poweroff);
+        assert_eq!(run.life().death, Death::Asked);
+        let mut run = Run::new(Options::NONE);
+        run.on(S, key);
+        run.ended(2 * S, status);
+        let died_of_it = by_key.contains(&status);
+        let death = if died_of_it { Death::Asked } else { Death::Ended(status) };
+        assert_eq!(run.life().death, death);
+    }
+}
+
+#[test]
+fn a_life_tells_why_there_was_none() {
+    let why = StartError { step: Step::Exec, errno: 2 };
+    let mut run = Run::new(Options::NONE);
+    run.on(0, Event::NotStarted(MAIN, why));
+    assert_eq!(run.life(), Life { started: None, death: Death::NotStarted });
+    let mut run = Run::new(Options { before: &[None], ..Options::NONE });
+    run.on(0, Event::Ended(Child(1), Status::Exited(3)));
+    assert_eq!(run.life(), Life { started: None, death: Death::Unprepared });
+}
