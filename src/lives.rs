@@ -4,7 +4,7 @@ use std::ffi::CStr;
 
 use log::{info, warn};
 use supervise_init::core::{
-    Course, Death, Life, Limit, Next, Outcome, Policy, Record, Restarts, Resting, Single, Status,
+    Course, Death, Failure, Life, Limit, Next, Outcome, Policy, Record, Restarts, Resting, Single, Status,
 };
 use supervise_init::driver::{self, Kept, Listener, Setting, Slot};
 use supervise_init::sys::{self, Line, Program, Static};
@@ -161,6 +161,11 @@ impl std::fmt::Display for Ended {
             Death::Ended(Status::Exited(code)) => write!(f, "has ended with code {code}"),
             Death::Ended(Status::Signaled(signal)) => write!(f, "was ended by {signal}"),
             Death::NotStarted | Death::Unprepared => f.write_str("could not be started"),
+            Death::Failed(failure) => f.write_str(match failure {
+                Failure::NotReady => "was not ready in time",
+                Failure::Watchdog => "had not said in time that it is alive",
+                Failure::Unhealthy(_) => "was not healthy",
+            }),
             Death::Asked => f.write_str("has ended as it was asked to"),
         }
     }

@@ -119,6 +119,7 @@ fn verb(plan: &Plan) -> &'static str {
         Wish::Halt => "halt",
         Wish::Poweroff | Wish::Exit(_) => "power off",
         Wish::Reboot => "reboot",
+        Wish::Restart => "restart",
     }
 }
 

@@ -222,7 +222,7 @@ impl Job<'_> {
     fn scheduled(&self, wish: Wish, when: u64) -> String {
         let what = match wish {
             Wish::Halt | Wish::Poweroff | Wish::Exit(_) => "Shutdown",
-            Wish::Reboot => "Reboot",
+            Wish::Reboot | Wish::Restart => "Reboot",
         };
         let cancel = match self.client {
             // What is cancelled is what there is, by whatever verb.

@@ -99,7 +99,7 @@ pub(super) fn reboot(wish: Wish) -> Errno {
     let how = match wish {
         Wish::Halt => libc::RB_HALT_SYSTEM,
         Wish::Poweroff | Wish::Exit(_) => libc::RB_POWER_OFF,
-        Wish::Reboot => libc::RB_AUTOBOOT,
+        Wish::Reboot | Wish::Restart => libc::RB_AUTOBOOT,
     };
     // SAFETY: takes an integer and touches no memory of ours.
     unsafe { libc::reboot(how) };

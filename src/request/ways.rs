@@ -86,7 +86,8 @@ fn records_of(wish: Wish) -> Option<Vec<u8>> {
         Wish::Halt => Some(off(b"INIT_HALT=HALT")),
         Wish::Poweroff => Some(off(b"INIT_HALT=POWEROFF")),
         Wish::Reboot => Some(record(RUNLEVEL, b'6', b"").to_vec()),
-        Wish::Exit(_) => None,
+        // They know nothing of it.
+        Wish::Exit(_) | Wish::Restart => None,
     }
 }
 
@@ -197,7 +198,7 @@ fn number_of(request: Request) -> Option<i32> {
         Wish::Halt => 37,
         Wish::Poweroff => 38,
         Wish::Reboot => 39,
-        Wish::Exit(_) => return None,
+        Wish::Exit(_) | Wish::Restart => return None,
     };
     Some(match request.haste {
         Haste::Orderly => orderly,

@@ -172,6 +172,26 @@ pub enum Pause {
     Refused,
 }
 
+/// In what a command fails that runs.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Failure {
+    /// It was not ready in time.
+    NotReady,
+    /// It did not say in time that it is alive (`WATCHDOG=1`, sd_notify(3)).
+    Watchdog,
+    /// Its health checks have failed.
+    Unhealthy(Then),
+}
+
+/// What is to follow the end of a command that is not healthy.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Then {
+    /// A new start.
+    Restart,
+    /// Our own end.
+    Stop,
+}
+
 /// What has happened.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Event {
@@ -183,6 +203,8 @@ pub enum Event {
     Signalled(Received),
     /// Somebody asks for this, by another way than a signal.
     Asked(Ask, Way),
+    /// Main runs, and has failed in this.
+    Failed(Failure),
     /// A program of ours has ended and is reaped.
     Ended(Child, Status),
     /// A program of ours was stopped by this signal.

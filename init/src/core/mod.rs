@@ -24,8 +24,8 @@ pub use exit::{ExitMap, Outcome, Status};
 pub use forwarding::{Forwarding, Rule};
 pub use ladder::{KillMode, Ladder, Leftovers, StopSignal, StopSignals};
 pub use machine::{
-    Action, Child, Event, Fate, Fault, Heard, Left, Machine, Note, Pause, Received, Rung, Sender, Slow, StartError,
-    Step, Terminal, Time,
+    Action, Child, Event, Failure, Fate, Fault, Heard, Left, Machine, Note, Pause, Received, Rung, Sender, Slow,
+    StartError, Step, Terminal, Then, Time,
 };
 pub use pace::Pace;
 pub use policy::{Group, Hurry, JobControl, OnReboot, OnSignalDeath, Policy, Scope};

@@ -5,7 +5,7 @@ use core::time::Duration;
 use super::exit::{ExitMap, Outcome, Status, Verdict};
 use super::forwarding::{Forwarding, Rule};
 use super::ladder::Ladder;
-use super::machine::{Child, Received, Time};
+use super::machine::{Child, Received};
 use super::request::{Ask, Manager, Wish};
 use super::signal::Signal;
 
@@ -118,10 +118,10 @@ impl Policy<'_> {
         Ask::of_signal(signal, sender, manager)
     }
 
-    /// Who is told to end when main has ended, and nobody has asked for that (`None`) or somebody has. Where main may be
-    /// started again, what others have started in our namespace (`docker exec`) is none of what it left.
-    pub(super) fn scope_of_rest(&self, asked: Option<Time>) -> Scope {
-        if self.may_restart && asked.is_none() { Scope::Tree } else { self.scope }
+    /// Who is told to end when main has ended. Where main may be started again, what others have started in our namespace
+    /// (`docker exec`) is none of what it left.
+    pub(super) fn scope_of_rest(&self, may_restart: bool) -> Scope {
+        if may_restart { Scope::Tree } else { self.scope }
     }
 
     /// What a request to stop stands for that came without a signal: what SIGTERM does.
@@ -152,13 +152,21 @@ impl Policy<'_> {
         }
     }
 
+    /// What our end is where main was stopped because it had failed: no success, whatever it made of that.
+    pub(super) fn failed_outcome(&self, verdict: Verdict) -> Outcome {
+        match self.outcome(verdict) {
+            Outcome::Code(0) => Outcome::Code(1),
+            outcome => outcome,
+        }
+    }
+
     /// What our end is that somebody has wished for. A code that comes with the wish is taken as it is. Who ends by the signal that we sent, or with the code that a shell
     /// makes of that, has done as it was told: a container that was powered off is not to be started again as a failure.
     pub(super) fn wished_outcome(&self, wish: Wish, verdict: Verdict, told: Option<Signal>) -> Outcome {
         /// As runc has it: 128 + SIGHUP.
         const REBOOTED: u8 = 129;
         let status = match (wish, self.on_reboot, verdict) {
-            (Wish::Reboot, OnReboot::Restart, _) => return Outcome::Again,
+            (Wish::Restart, ..) | (Wish::Reboot, OnReboot::Restart, _) => return Outcome::Again,
             (Wish::Reboot, OnReboot::Exit, _) => return Outcome::Code(REBOOTED),
             (Wish::Reboot, OnReboot::System, _) => return Outcome::Reboot,
             (Wish::Exit(code), _, Verdict::Main(_) | Verdict::Hook(_)) => return Outcome::Code(code),

@@ -27,6 +27,15 @@ pub enum Wish {
     Reboot,
     /// Stop, and end with this code, whatever that of the command is.
     Exit(u8),
+    /// Stop the command with what it has started, and start it again.
+    Restart,
+}
+
+impl Wish {
+    /// Whether nothing comes to its end by it for good.
+    pub(in crate::core) const fn is_a_beginning(self) -> bool {
+        matches!(self, Wish::Reboot | Wish::Restart)
+    }
 }
 
 /// How fast.
@@ -81,6 +90,7 @@ impl fmt::Display for Wish {
             Wish::Poweroff => f.write_str("poweroff"),
             Wish::Reboot => f.write_str("reboot"),
             Wish::Exit(code) => write!(f, "poweroff with code {code}"),
+            Wish::Restart => f.write_str("restart"),
         }
     }
 }

@@ -18,7 +18,7 @@
 use core::time::Duration;
 
 use super::exit::Status;
-use super::machine::Time;
+use super::machine::{Failure, Then, Time};
 use super::signal::Signal;
 
 /// Which ends are followed by a start (`--restart`; `no` is that there is no [`Restarting`]).
@@ -28,6 +28,8 @@ pub enum When {
     OnFailure,
     /// All that were not asked for.
     Always,
+    /// Those of a command that was stopped to be started again ([`Failure::Unhealthy`]), and no others.
+    OnRequest,
 }
 
 /// What counts as a success (`--ok-exit`). Code 0 always does.
@@ -120,6 +122,8 @@ pub enum Death {
     NotStarted,
     /// What runs before the command has failed.
     Unprepared,
+    /// It was stopped, because it had failed in this.
+    Failed(Failure),
 }
 
 /// A life, from the start of the command, or of what runs before it, to the end of all that it left.
@@ -177,10 +181,18 @@ impl Restarts {
         let Restarting { when, limit, healthy_after, successes, .. } = self.policy;
         match (life.death, when) {
             (Death::Asked, _) => return Next::Stay,
+            (Death::Failed(Failure::Unhealthy(then)), _) => match then {
+                Then::Restart => {}
+                Then::Stop => return Next::Stay,
+            },
+            (_, When::OnRequest) => return Next::Stay,
             (Death::Ended(status), When::OnFailure) if successes.has(status) => return Next::Stay,
             // Most likely it is misspelt. Later its file may only be about to be replaced.
             (Death::NotStarted, _) if self.count == 0 => return Next::Stay,
-            (Death::Ended(_) | Death::NotStarted | Death::Unprepared, When::OnFailure | When::Always) => {}
+            (
+                Death::Ended(_) | Death::NotStarted | Death::Unprepared | Death::Failed(_),
+                When::OnFailure | When::Always,
+            ) => {}
         }
         if life.started.is_some_and(|started| now.since(started) >= healthy_after) {
             self.doubled = 0;

@@ -5,7 +5,7 @@ use std::vec::Vec;
 
 use super::{Death, Life, Limit, Next, Restarting, Restarts, Successes, When};
 use crate::core::exit::Status;
-use crate::core::machine::Time;
+use crate::core::machine::{Failure, Then, Time};
 use crate::core::signal::Signal;
 
 fn at(milliseconds: u64) -> Time {
@@ -32,7 +32,8 @@ impl Dice {
     }
 }
 
-const POLICIES: [Restarting; 4] = [
+const POLICIES: [Restarting; 5] = [
+    Restarting::new(When::OnRequest),
     Restarting::new(When::Always),
     Restarting::new(When::OnFailure),
     Restarting { limit: Some(Limit { most: 3, within: Duration::from_secs(10) }), ..Restarting::new(When::Always) },
@@ -45,7 +46,7 @@ const POLICIES: [Restarting; 4] = [
     },
 ];
 
-const DEATHS: [Death; 7] = [
+const DEATHS: [Death; 11] = [
     Death::Asked,
     Death::Ended(Status::Exited(0)),
     Death::Ended(Status::Exited(1)),
@@ -53,6 +54,10 @@ const DEATHS: [Death; 7] = [
     Death::Ended(Status::Signaled(Signal::KILL)),
     Death::NotStarted,
     Death::Unprepared,
+    Death::Failed(Failure::NotReady),
+    Death::Failed(Failure::Watchdog),
+    Death::Failed(Failure::Unhealthy(Then::Restart)),
+    Death::Failed(Failure::Unhealthy(Then::Stop)),
 ];
 
 /// What came before: when each restart began, and after how long a life.
@@ -65,10 +70,12 @@ impl Model {
     /// Whether there is another life.
     fn is_wanted(&self, policy: &Restarting, death: Death) -> bool {
         match death {
-            Death::Asked => false,
+            Death::Asked | Death::Failed(Failure::Unhealthy(Then::Stop)) => false,
+            Death::Failed(Failure::Unhealthy(Then::Restart)) => true,
+            _ if policy.when == When::OnRequest => false,
             Death::NotStarted => !self.began.is_empty(),
             Death::Ended(Status::Exited(0)) => policy.when == When::Always,
-            Death::Ended(_) | Death::Unprepared => true,
+            Death::Ended(_) | Death::Unprepared | Death::Failed(_) => true,
         }
     }
 
@@ -89,13 +96,14 @@ fn whatever_happens_restarts_come_as_the_options_say() {
     let mut dice = Dice(0x2545_f491_4f6c_dd1d);
     let (mut again, mut given_up) = (0, 0);
     for policy in POLICIES {
-        for _ in 0..300 {
+        for _ in 0..500 {
             let (mut restarts, mut model, mut now) = (Restarts::new(policy), Model::default(), dice.roll(100_000));
             for _ in 0..200 {
                 // Most are not asked for.
                 let first = usize::from(dice.roll(20) != 0);
                 let death = dice.one_of(&DEATHS[first..]);
-                let lived = matches!(death, Death::Ended(_)).then(|| dice.one_of(&[0, 5, 900, 3_000, 11_000]));
+                let lived = matches!(death, Death::Ended(_) | Death::Failed(_))
+                    .then(|| dice.one_of(&[0, 5, 900, 3_000, 11_000]));
                 let started = lived.map(|_| at(now));
                 now += lived.unwrap_or(3);
                 let next = restarts.ended(at(now), Life { started, death });
@@ -127,7 +135,7 @@ fn whatever_happens_restarts_come_as_the_options_say() {
             }
         }
     }
-    assert!(again > 10_000 && given_up > 100, "{again} restarts, {given_up} limits reached");
+    assert!(again > 8_000 && given_up > 200, "{again} restarts, {given_up} limits reached");
 }
 
 #[test]

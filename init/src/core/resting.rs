@@ -99,6 +99,7 @@ impl Machine for Resting<'_> {
             // Orphans of `docker exec` end, and are reaped.
             Event::Deadline
             | Event::NotStarted(..)
+            | Event::Failed(_)
             | Event::Ended(..)
             | Event::Stopped(..)
             | Event::Resumed(..)

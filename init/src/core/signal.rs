@@ -29,6 +29,8 @@ impl Signal {
     pub const INT: Signal = Signal(2);
     /// Quit, usually Ctrl-\.
     pub const QUIT: Signal = Signal(3);
+    /// Abort, with a core dump.
+    pub const ABRT: Signal = Signal(6);
     /// User-defined.
     pub const USR1: Signal = Signal(10);
     /// User-defined.

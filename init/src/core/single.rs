@@ -59,6 +59,8 @@
 //!     for a reboot: an end that is asked for later, from inside or by a stop, wins over a new beginning. It begins
 //!     what a request to stop begins, and main is killed after [`Ladder::own_grace`]. One in haste kills everything. What is
 //!     under way is not begun again.
+//! 16. A main that runs and has failed is stopped as if somebody inside had asked for it, and the end is no success. A
+//!     stop that is asked for meanwhile takes the place of that.
 //! 14. Main's group gets the parting signal once, if there is one, when main has ended: not where all was killed.
 
 mod climb;
@@ -78,7 +80,7 @@ use self::state::{Climb, Hook, Request as Stopping};
 use super::actions::Actions;
 use super::exit::{Status, Verdict};
 use super::machine::{
-    Action, Child, Event, Fault, Heard, Left, Machine, Note, Pause, Sender, Slow, StartError, Terminal, Time,
+    Action, Child, Event, Failure, Fault, Heard, Left, Machine, Note, Pause, Sender, Slow, StartError, Terminal, Time,
 };
 use super::policy::Policy;
 use super::request::{Ask, Haste, Request, Standing, Wish};
@@ -106,6 +108,8 @@ enum Input {
     End(Request),
     /// The second SIGINT in a row, during a stop.
     Hurry,
+    /// Main has failed in this.
+    Fail(Failure),
     MainEnded(Status),
     MainStopped(Signal, Terminal),
     HookEnded(Status),
@@ -133,6 +137,8 @@ pub struct Single<'a> {
     pub(super) kill_is_passed_on: bool,
     /// What somebody inside has asked for.
     pub(super) wish: Option<Wish>,
+    /// What main was stopped for, where nobody has asked for that.
+    pub(super) failure: Option<Failure>,
     /// What main, or a hook before it, was told to stop with.
     pub(super) told: Option<Signal>,
     course: Course,
@@ -149,6 +155,7 @@ impl<'a> Single<'a> {
             main_is_stopped: false,
             kill_is_passed_on: false,
             wish: None,
+            failure: None,
             told: None,
             course: Course::NONE,
         }
@@ -167,7 +174,7 @@ impl<'a> Single<'a> {
     #[expect(clippy::too_many_lines, reason = "the table")]
     fn next(&self, now: Time, input: Input) -> (State, Actions) {
         use Input::{
-            Begin, Deadline, End, Forward, HookEnded, HookResumed, HookStopped, Hurry, MainEnded, MainResumed,
+            Begin, Deadline, End, Fail, Forward, HookEnded, HookResumed, HookStopped, Hurry, MainEnded, MainResumed,
             MainStopped, NotStarted, Reaped, Stop, Suspend,
         };
         use State::{
@@ -177,6 +184,10 @@ impl<'a> Single<'a> {
 
         let same = self.state;
         match (self.state, input) {
+            (Running, Fail(failure)) => self.begin_stop(now, self.signal_of(failure)),
+            // There is no main, or it is being stopped already.
+            (_, Fail(_)) => (same, Actions::NONE),
+
             (New, Begin) => self.start_from(now, 0),
             // Nothing can happen to a program that was not started.
             (
@@ -427,6 +438,12 @@ impl Machine for Single<'_> {
         if let Input::End(request) = input {
             self.wish.get_or_insert(request.wish);
         }
+        match input {
+            Input::Fail(failure) if self.state == State::Running => self.failure = Some(failure),
+            // Whoever asks holds the clock, and does not want it back.
+            Input::Stop(_) | Input::Hurry => self.failure = None,
+            _ => {}
+        }
         let (next, actions) = self.next(now, input);
         if let Input::End(request) = input
             && !actions.contains(Action::Answer(Ask::End(request), Heard::Begun))
@@ -439,7 +456,7 @@ impl Machine for Single<'_> {
             Input::End(request) => Some(request.wish),
             _ => None,
         };
-        if self.wish == Some(Wish::Reboot) {
+        if self.wish.is_some_and(Wish::is_a_beginning) {
             self.wish = end.or(self.wish);
         }
         self.state = next;

@@ -19,7 +19,9 @@ use self::seen::{NOW, Seen, rebased};
 use self::worlds::World;
 use super::request::{Way, Wish};
 use super::single::{Interrupt, MAIN, State};
-use super::{Action, Child, Event, Left, Machine, Pause, Received, Signal, Single, StartError, Status, Step, Time};
+use super::{
+    Action, Child, Event, Failure, Left, Machine, Pause, Received, Signal, Single, StartError, Status, Step, Time,
+};
 
 /// How a hook may end.
 const HOOK_ENDS: [Status; 3] = [Status::Exited(0), Status::Exited(7), Status::Signaled(Signal::KILL)];
@@ -72,13 +74,14 @@ struct Moment {
     main_is_stopped: bool,
     kill_is_passed_on: bool,
     wish: Option<Wish>,
+    failure: Option<Failure>,
     told: Option<Signal>,
 }
 
 impl Moment {
     fn of(machine: &Single) -> Moment {
-        let Single { state, limit, interrupt, main_is_stopped, kill_is_passed_on, wish, told, .. } = *machine;
-        Moment { state, limit, interrupt, main_is_stopped, kill_is_passed_on, wish, told }
+        let Single { state, limit, interrupt, main_is_stopped, kill_is_passed_on, wish, failure, told, .. } = *machine;
+        Moment { state, limit, interrupt, main_is_stopped, kill_is_passed_on, wish, failure, told }
     }
 
     fn enter(self, machine: &mut Single) {
@@ -88,6 +91,7 @@ impl Moment {
         machine.main_is_stopped = self.main_is_stopped;
         machine.kill_is_passed_on = self.kill_is_passed_on;
         machine.wish = self.wish;
+        machine.failure = self.failure;
         machine.told = self.told;
     }
 
@@ -143,6 +147,7 @@ impl World {
             all.extend(self.senders.iter().map(|sender| Event::Signalled(Received { signal, sender: *sender })));
         }
         all.extend(self.asks.iter().map(|ask| Event::Asked(*ask, Way::Initctl)));
+        all.extend(self.failures.iter().map(|failure| Event::Failed(*failure)));
         if seen.has_main() {
             all.extend(self.statuses.iter().map(|status| Event::Ended(MAIN, *status)));
             all.extend(self.stops_of(MAIN));
@@ -313,6 +318,11 @@ fn everything_that_another_init_does_otherwise_keeps_the_invariants() {
 #[test]
 fn every_request_from_inside_keeps_the_invariants() {
     explore(&worlds::requests(), 9_000);
+}
+
+#[test]
+fn every_failure_of_main_keeps_the_invariants() {
+    explore(&worlds::failures(), 900);
 }
 
 #[test]

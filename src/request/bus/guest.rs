@@ -111,7 +111,7 @@ impl Guest {
             Sought::Scheduled => {
                 let scheduled = world.ask(&status())?.scheduled.map(|(wish, when, _)| (wish, when));
                 let (kind, when) = match self.warned.or(scheduled) {
-                    Some((wish @ (Wish::Halt | Wish::Reboot), when)) => (wish.to_string(), when),
+                    Some((wish @ (Wish::Halt | Wish::Reboot | Wish::Restart), when)) => (wish.to_string(), when),
                     Some((Wish::Poweroff | Wish::Exit(_), when)) => ("poweroff".to_owned(), when),
                     None => (String::new(), 0),
                 };

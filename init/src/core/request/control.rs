@@ -40,7 +40,8 @@ const VERBS: [(u8, Verb); 6] = [
     (b'?', Verb::Status),
     (b'm', Verb::May),
 ];
-const WISHES: [(u8, Wish); 3] = [(b'h', Wish::Halt), (b'p', Wish::Poweroff), (b'r', Wish::Reboot)];
+const WISHES: [(u8, Wish); 4] =
+    [(b'h', Wish::Halt), (b'p', Wish::Poweroff), (b'r', Wish::Reboot), (b'a', Wish::Restart)];
 /// A wish that has a code beside it.
 const EXIT: u8 = b'x';
 const HASTES: [(u8, Haste); 2] = [(b'o', Haste::Orderly), (b'i', Haste::Immediate)];

@@ -106,8 +106,9 @@ impl Single<'_> {
         let by_grace = ladder.grace.map(|grace| asked.after(grace));
         // Where we come late, main has its time all the same.
         let by_limit = self.limit.map(|limit| limit.max(asked).after(ladder.own_grace()));
-        // Nobody outside knows of a wish that came from inside.
-        let by_wish = self.wish.map(|_| asked.after(ladder.own_grace()));
+        // Nobody outside knows of a wish that came from inside, nor of a failure that was seen there.
+        let is_from_inside = self.wish.is_some() || self.failure.is_some();
+        let by_wish = is_from_inside.then(|| asked.after(ladder.own_grace()));
         [by_grace, by_limit, by_wish].into_iter().flatten().min()
     }
 

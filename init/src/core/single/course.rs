@@ -3,7 +3,7 @@
 use super::{Input, MAIN};
 use crate::core::actions::Actions;
 use crate::core::exit::Status;
-use crate::core::machine::{Action, Rung, Time};
+use crate::core::machine::{Action, Failure, Rung, Time};
 use crate::core::restart::{Death, Life};
 use crate::core::signal::Signal;
 
@@ -14,13 +14,14 @@ pub struct Course {
     ended: Option<Status>,
     is_not_started: bool,
     is_asked: bool,
+    failure: Option<Failure>,
     /// The signals of keys, and of the end of a terminal, that came: a bit for each.
     pressed: u64,
 }
 
 impl Course {
     pub(super) const NONE: Course =
-        Course { started: None, ended: None, is_not_started: false, is_asked: false, pressed: 0 };
+        Course { started: None, ended: None, is_not_started: false, is_asked: false, failure: None, pressed: 0 };
 
     /// A signal has come. Who dies of a key that was pressed was asked to by that.
     pub(super) fn press(&mut self, signal: Signal) {
@@ -36,8 +37,15 @@ impl Course {
         match input {
             Input::MainEnded(status) => self.ended = self.ended.or(Some(status)),
             Input::NotStarted(_) => (self.is_not_started, self.started) = (true, None),
+            // It begins again anyhow.
+            Input::End(request) if request.wish.is_a_beginning() && self.failure.is_some() => {}
             Input::Stop(_) | Input::End(_) | Input::Hurry => self.is_asked = true,
+            Input::Fail(failure) if !actions.is_empty() => self.failure = Some(failure),
             _ => {}
+        }
+        if self.failure.is_some() {
+            // The stop goes on by itself.
+            return;
         }
         // The longest time asks too.
         let climbs = |action| {
@@ -51,6 +59,7 @@ impl Course {
         let by_key = |signal: Signal| self.pressed & bit(signal) != 0;
         let death = match self.ended {
             _ if self.is_asked => Death::Asked,
+            _ if let Some(failure) = self.failure => Death::Failed(failure),
             Some(Status::Signaled(signal)) if by_key(signal) => Death::Asked,
             // As a program says it that catches the key and then ends by it.
             Some(Status::Exited(130)) if by_key(Signal::INT) => Death::Asked,

@@ -5,8 +5,9 @@ use super::state::State;
 use crate::core::actions::Actions;
 use crate::core::exit::Verdict;
 use crate::core::ladder::Leftovers;
-use crate::core::machine::{Action, Fate, Rung, Time};
+use crate::core::machine::{Action, Failure, Fate, Rung, Then, Time};
 use crate::core::policy::Scope;
+use crate::core::request::Wish;
 
 impl Single<'_> {
     /// Main is no more, and something is left.
@@ -23,7 +24,7 @@ impl Single<'_> {
         let kill_at = now.after(time);
         let actions = [
             Action::Climb(Rung::Leftovers),
-            Action::TellRest(self.policy.scope_of_rest(asked)),
+            Action::TellRest(self.policy.scope_of_rest(self.may_restart(asked))),
             Action::Arm(now.midway(kill_at)),
         ];
         (State::Leftovers { verdict, kill_at }, actions.into())
@@ -35,7 +36,7 @@ impl Single<'_> {
 
     /// None of our children is left, but a namespace may hold others, and the kernel kills them when we end.
     pub(super) fn end_alone(&self, asked: Option<Time>, verdict: Verdict) -> Actions {
-        let scope = self.policy.scope_of_rest(asked);
+        let scope = self.policy.scope_of_rest(self.may_restart(asked));
         match (scope, self.policy.ladder.leftovers) {
             (Scope::Namespace, Leftovers::Stop | Leftovers::Wait) => {
                 [Action::TellRest(scope), self.exit(verdict)].into()
@@ -48,10 +49,20 @@ impl Single<'_> {
         [Action::NameRest(Fate::LeftBehind), self.exit(verdict)].into()
     }
 
+    /// Whether main may be started again after an end that was asked for then, or by nobody.
+    fn may_restart(&self, asked: Option<Time>) -> bool {
+        match (self.wish, self.failure) {
+            (Some(wish), _) => wish == Wish::Restart,
+            (None, Some(failure)) => self.policy.may_restart && failure != Failure::Unhealthy(Then::Stop),
+            (None, None) => self.policy.may_restart && asked.is_none(),
+        }
+    }
+
     fn exit(&self, verdict: Verdict) -> Action {
-        Action::Exit(match self.wish {
-            None => self.policy.outcome(verdict),
-            Some(wish) => self.policy.wished_outcome(wish, verdict, self.told),
+        Action::Exit(match (self.wish, self.failure) {
+            (Some(wish), _) => self.policy.wished_outcome(wish, verdict, self.told),
+            (None, Some(_)) => self.policy.failed_outcome(verdict),
+            (None, None) => self.policy.outcome(verdict),
         })
     }
 }

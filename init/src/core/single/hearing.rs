@@ -80,6 +80,7 @@ impl Single<'_> {
                     Err(note) => return Err(self.drop_received(received.signal, note)),
                 }
             }
+            Event::Failed(failure) => Input::Fail(failure),
             Event::Ended(MAIN, status) => Input::MainEnded(status),
             Event::Ended(_, status) => Input::HookEnded(status),
             Event::Stopped(MAIN, by, terminal) => Input::MainStopped(by, terminal),

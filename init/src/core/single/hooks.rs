@@ -6,7 +6,7 @@ use super::state::{Hook, Request, State};
 use super::{KILLED, Single};
 use crate::core::actions::Actions;
 use crate::core::exit::Verdict;
-use crate::core::machine::{Action, Child, Fault, Rung, StartError, Time};
+use crate::core::machine::{Action, Child, Failure, Fault, Rung, StartError, Time};
 use crate::core::request::Wish;
 use crate::core::signal::Signal;
 
@@ -58,6 +58,15 @@ impl Single<'_> {
         let blame = Action::Blame(hook.child, Fault::timed_out(limit));
         let actions = [blame, Action::KillTree(hook.child), Action::ArmAfterKill];
         (State::KillingHook { asked: None, verdict: Verdict::TimedOut }, actions.into())
+    }
+
+    /// What main is told to stop with that has failed so. Who hangs is to leave a core dump, as systemd has it
+    /// (`WatchdogSignal=` in systemd.service(5)).
+    pub(super) fn signal_of(&self, failure: Failure) -> Signal {
+        match failure {
+            Failure::Watchdog => Signal::ABRT,
+            Failure::NotReady | Failure::Unhealthy(_) => self.policy.usual_signal(),
+        }
     }
 
     /// A stop begins: with its hook, if there is one.

@@ -13,8 +13,8 @@ use super::seen::{Finish, Kind, Rest, Seen, StopHook, Timetable};
 use crate::core::request::Wish;
 use crate::core::single::MAIN;
 use crate::core::{
-    Action, Event, Fate, Group, Hurry, KillMode, Left, Leftovers, Note, OnSignalDeath, Outcome, Received, Rung, Scope,
-    Sender, Signal, Slow, Status,
+    Action, Event, Failure, Fate, Group, Hurry, KillMode, Left, Leftovers, Note, OnSignalDeath, Outcome, Received,
+    Rung, Scope, Sender, Signal, Slow, Status, Then,
 };
 
 /// Says what must come.
@@ -32,6 +32,7 @@ impl Observer<'_> {
             Event::NotStarted(child, why) => self.not_started(child, why),
             Event::Asked(ask, _) => self.asked(ask),
             Event::Signalled(received) => self.signalled(received),
+            Event::Failed(failure) => self.failed(failure),
             Event::Ended(MAIN, status) => self.ended(status),
             Event::Ended(hook, status) => self.hook_ended(hook, status),
             Event::Stopped(child, by, terminal) => self.stopped(child, by, terminal),
@@ -95,6 +96,7 @@ impl Observer<'_> {
         }
         if matches!(meaning, Meaning::Stop(_)) && !by_terminal {
             self.end_wins(Wish::Poweroff);
+            self.seen.failure = None;
         }
         match meaning {
             _ if by_terminal => {
@@ -136,6 +138,7 @@ impl Observer<'_> {
 
     /// One rung up: delay, the signals, the kill; told, killed.
     fn hurry(&mut self) -> Vec<Action> {
+        self.seen.failure = None;
         if let Some(before) = self.seen.before {
             return self.kill_before(before);
         }
@@ -192,6 +195,17 @@ impl Observer<'_> {
                 signal => self.tell(signal),
             },
         }
+    }
+
+    /// 16. Only main can fail, while it runs and nobody has stopped it.
+    fn failed(&mut self, failure: Failure) -> Vec<Action> {
+        let runs = self.seen.main_started && self.seen.status.is_none() && self.seen.before.is_none();
+        if !runs || self.seen.asked.is_some() || self.seen.main_killed {
+            return Vec::new();
+        }
+        self.seen.failure = Some(failure);
+        let usual = self.options.usual_signal();
+        self.begin_stop(if failure == Failure::Watchdog { Signal::ABRT } else { usual })
     }
 
     fn begin_stop(&mut self, signal: Signal) -> Vec<Action> {
@@ -255,7 +269,8 @@ impl Observer<'_> {
         let by_grace = self.options.grace.map(|grace| asked + grace);
         let own = self.own_grace();
         let by_limit = self.seen.limit.map(|limit| limit.max(asked) + own);
-        let by_wish = self.seen.wish.map(|_| asked + own);
+        let is_ours = self.seen.wish.is_some() || self.seen.failure.is_some();
+        let by_wish = is_ours.then_some(asked + own);
         by_grace.into_iter().chain(by_limit).chain(by_wish).min()
     }
 
@@ -385,7 +400,13 @@ impl Observer<'_> {
 
     /// 5. Where main may come again, others in the namespace are told of an end that was asked for alone.
     fn scope_of_rest(&self, is_asked: bool) -> Scope {
-        if self.options.may_restart && !is_asked { Scope::Tree } else { self.options.scope }
+        let comes_again = match (self.seen.wish, self.seen.failure) {
+            (Some(wish), _) => wish == Wish::Restart,
+            (None, Some(Failure::Unhealthy(Then::Stop))) => false,
+            (None, Some(_)) => self.options.may_restart,
+            (None, None) => self.options.may_restart && !is_asked,
+        };
+        if comes_again { Scope::Tree } else { self.options.scope }
     }
 
     fn kill_rest(&mut self) -> Vec<Action> {
@@ -454,8 +475,15 @@ impl Observer<'_> {
         if let Some(wish) = self.seen.wish {
             return Action::Exit(self.wished(wish, finish));
         }
+        match self.own_exit(finish) {
+            Outcome::Code(0) if self.seen.failure.is_some() => Action::Exit(Outcome::Code(1)),
+            outcome => Action::Exit(outcome),
+        }
+    }
+
+    fn own_exit(&self, finish: Finish) -> Outcome {
         let dies = self.options.on_signal_death == OnSignalDeath::DieOfIt;
-        Action::Exit(match finish {
+        match finish {
             Finish::Main(Status::Exited(7)) => Outcome::Code(70),
             Finish::Main(Status::Signaled(USR1)) => Outcome::Code(71),
             Finish::Late => Outcome::Code(124),
@@ -467,6 +495,6 @@ impl Observer<'_> {
             Finish::Main(Status::Signaled(signal)) | Finish::Hook(Status::Signaled(signal)) => {
                 Outcome::Code(128 + signal.number())
             }
-        })
+        }
     }
 }

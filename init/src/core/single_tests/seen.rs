@@ -2,7 +2,7 @@
 
 use super::options::S;
 use crate::core::request::Wish;
-use crate::core::{Child, Signal, StartError, Status};
+use crate::core::{Child, Failure, Signal, StartError, Status};
 
 /// The time at which every situation is looked at: what matters is how long ago things were.
 pub(super) const NOW: u64 = 1000 * S;
@@ -111,6 +111,8 @@ pub(super) struct Seen {
     pub(super) main_stopped: bool,
     /// What somebody inside has asked for.
     pub(super) wish: Option<Wish>,
+    /// Main is stopped because it has failed so.
+    pub(super) failure: Option<Failure>,
     /// What main, or a hook before it, was told last.
     pub(super) told: Option<Signal>,
     /// All was killed with main.
@@ -139,6 +141,7 @@ impl Seen {
         interrupt: None,
         main_stopped: false,
         wish: None,
+        failure: None,
         told: None,
         all_killed: false,
     };

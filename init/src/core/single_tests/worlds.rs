@@ -5,7 +5,8 @@ use std::vec::Vec;
 use super::options::{Options, S, Table, USR1, USR2, number};
 use crate::core::request::{Ask, Manager, Program, Request, Wish};
 use crate::core::{
-    Group, Hurry, JobControl, KillMode, Leftovers, OnReboot, OnSignalDeath, Scope, Sender, Signal, Status, Terminal,
+    Failure, Group, Hurry, JobControl, KillMode, Leftovers, OnReboot, OnSignalDeath, Scope, Sender, Signal, Status,
+    Terminal, Then,
 };
 
 pub(super) const LADDER: &[(Signal, u64)] = &[(Signal::TERM, 4 * S), (Signal::INT, 2 * S), (Signal::KILL, 0)];
@@ -32,6 +33,8 @@ pub(super) struct World {
     pub(super) senders: &'static [Sender],
     /// What is asked for by other ways than signals.
     pub(super) asks: &'static [Ask],
+    /// In what main fails.
+    pub(super) failures: &'static [Failure],
     pub(super) statuses: &'static [Status],
     pub(super) stops: &'static [(Signal, Terminal)],
     /// The times from one event to the next, beside those to the deadline. They also pass deadlines, which come late
@@ -45,6 +48,7 @@ const WORLD: World = World {
     signals: &[Signal::TERM, Signal::INT, USR1],
     senders: &[Sender::Outside],
     asks: &[],
+    failures: &[],
     statuses: &[Status::Signaled(Signal::KILL)],
     stops: &[(Signal::STOP, Terminal::Background)],
     naps: &[0, 3 * S],
@@ -291,6 +295,24 @@ pub(super) fn requests() -> Vec<World> {
             let senders = &[Sender::Outside, PROCESS, BUSYBOX];
             all.push(World { options, signals, senders, stops: &[], naps: &[0], ..WORLD });
         }
+    }
+    all
+}
+
+/// Main fails while it runs, and meanwhile somebody asks for its end, or for a new beginning.
+pub(super) fn failures() -> Vec<World> {
+    const FAILURES: &[Failure] =
+        &[Failure::Watchdog, Failure::Unhealthy(Then::Restart), Failure::Unhealthy(Then::Stop)];
+    const ASKS: &[Ask] = &[Ask::End(Request::orderly(Wish::Restart))];
+    let mut all = Vec::new();
+    for (may_restart, rungs, delay, grace, pre_stop, before) in [
+        (false, AS_ASKED, 0, None, None, &[][..]),
+        (true, LADDER, 0, None, Some(2 * S), &[]),
+        (true, KILL, 2 * S, Some(4 * S), None, &[Some(4 * S)]),
+    ] {
+        let options = Options { may_restart, rungs, delay, grace, pre_stop, before, ..Options::NONE };
+        let (asks, failures, statuses) = (ASKS, FAILURES, &[Status::Exited(0), Status::Signaled(Signal::TERM)]);
+        all.push(World { options, asks, failures, statuses, signals: &[Signal::TERM], stops: &[], ..WORLD });
     }
     all
 }

@@ -95,7 +95,7 @@ const GONE: &str = "a process that is gone";
 pub(super) fn announce(ask: Ask, heard: Heard, way: Way, who: Who, text: &str, left_out: LeftOut) {
     let comes = match (ask, heard) {
         (Ask::End(Request { haste: Haste::Immediate, .. }), Heard::Begun) => "killing everything",
-        (Ask::End(Request { wish: Wish::Reboot, .. }), Heard::Begun) => "stopping, to begin again",
+        (Ask::End(Request { wish: Wish::Reboot | Wish::Restart, .. }), Heard::Begun) => "stopping, to begin again",
         (Ask::End(_), Heard::Begun) => "stopping",
         (_, Heard::UnderWay) => "all are being stopped already",
         (Ask::Runlevel(_), _) => "a container has no runlevels; nothing happens",

@@ -40,7 +40,7 @@ impl Observer<'_> {
 
     /// 15. An end is not taken for a new beginning.
     pub(super) fn end_wins(&mut self, later: Wish) {
-        if self.seen.wish == Some(Wish::Reboot) {
+        if matches!(self.seen.wish, Some(Wish::Reboot | Wish::Restart)) {
             self.seen.wish = Some(later);
         }
     }
@@ -90,7 +90,7 @@ impl Observer<'_> {
     pub(super) fn wished(&self, wish: Wish, finish: Finish) -> Outcome {
         let as_told = self.seen.told.map(|signal| 128 + signal.number());
         let code = match (wish, self.options.on_reboot, finish) {
-            (Wish::Reboot, OnReboot::Restart, _) => return Outcome::Again,
+            (Wish::Restart, ..) | (Wish::Reboot, OnReboot::Restart, _) => return Outcome::Again,
             (Wish::Reboot, OnReboot::Exit, _) => 129,
             (Wish::Reboot, OnReboot::System, _) => return Outcome::Reboot,
             (Wish::Exit(code), _, Finish::Main(_) | Finish::Hook(_)) => code,
