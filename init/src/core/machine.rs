@@ -205,6 +205,8 @@ pub enum Event {
     Asked(Ask, Way),
     /// Main runs, and has failed in this.
     Failed(Failure),
+    /// Main asks for this long from now on, wherever its time runs out (`EXTEND_TIMEOUT_USEC=`, sd_notify(3)).
+    Extended(Duration),
     /// A program of ours has ended and is reaped.
     Ended(Child, Status),
     /// A program of ours was stopped by this signal.

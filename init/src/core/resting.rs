@@ -100,6 +100,7 @@ impl Machine for Resting<'_> {
             Event::Deadline
             | Event::NotStarted(..)
             | Event::Failed(_)
+            | Event::Extended(_)
             | Event::Ended(..)
             | Event::Stopped(..)
             | Event::Resumed(..)

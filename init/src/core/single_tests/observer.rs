@@ -2,6 +2,7 @@
 //! invariants of `single` and the words of the options. It shares no code with the machine, counts in milliseconds, and
 //! says of each event exactly what must come of it.
 
+mod extensions;
 mod hooks;
 mod job;
 mod requests;
@@ -33,6 +34,7 @@ impl Observer<'_> {
             Event::Asked(ask, _) => self.asked(ask),
             Event::Signalled(received) => self.signalled(received),
             Event::Failed(failure) => self.failed(failure),
+            Event::Extended(time) => self.extended(time),
             Event::Ended(MAIN, status) => self.ended(status),
             Event::Ended(hook, status) => self.hook_ended(hook, status),
             Event::Stopped(child, by, terminal) => self.stopped(child, by, terminal),
@@ -303,12 +305,17 @@ impl Observer<'_> {
         Some(Action::Explain(Slow::Main(climbed.signal)))
     }
 
+    /// When the next rung is due.
+    fn next_rung(&self, climbed: Timetable) -> Option<u64> {
+        Some(self.at_least(climbed.due.get(climbed.rung + 1).copied().flatten()?))
+    }
+
     /// What main is told next, and when.
     fn due(&self) -> Option<u64> {
         let climbed = self.seen.climbed?;
         let explanation = (!climbed.explained).then(|| self.explanation_due(climbed));
-        let rung = climbed.due.get(climbed.rung + 1).copied().flatten();
-        explanation.into_iter().chain(rung).chain(self.kill_anyhow()).min()
+        let rung = self.next_rung(climbed);
+        explanation.into_iter().chain(rung).chain(self.kill_anyhow().map(|kill| self.at_least(kill))).min()
     }
 
     /// The signal, and CONT for main where it was stopped, and for a tree, whose stops nobody reports.
@@ -459,9 +466,9 @@ impl Observer<'_> {
                 }
             };
         };
-        let rung = climbed.due.get(climbed.rung + 1).copied().flatten();
+        let rung = self.next_rung(climbed);
         let said = self.explanation();
-        if self.kill_anyhow().is_some_and(|kill| kill <= now) {
+        if self.kill_anyhow().is_some_and(|kill| self.at_least(kill) <= now) {
             return self.kill_main();
         }
         if rung.is_some_and(|due| due <= now) {

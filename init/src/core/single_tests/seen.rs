@@ -98,6 +98,8 @@ pub(super) struct Seen {
     pub(super) armed: Option<u64>,
     /// When main has run for the longest time that it may.
     pub(super) limit: Option<u64>,
+    /// Until when main has asked for time in a stop.
+    pub(super) extended: Option<u64>,
     /// The first request, and what it stands for.
     pub(super) asked: Option<(u64, Signal)>,
     pub(super) climbed: Option<Timetable>,
@@ -131,6 +133,7 @@ impl Seen {
         exited: false,
         armed: None,
         limit: None,
+        extended: None,
         asked: None,
         climbed: None,
         main_killed: false,
@@ -192,6 +195,7 @@ impl Seen {
             armed: self.armed.map(|armed| moved(armed).max(NOW)),
             // What is over makes no difference any more.
             limit: self.limit.filter(|_| matches!(self.rest, Rest::Unknown | Rest::May)).map(moved),
+            extended: self.extended.filter(|_| self.status.is_none() && !self.main_killed).map(moved),
             before: self.before.map(|before| Before { kill_at: before.kill_at.map(moved), ..before }),
             asked: self.asked.filter(|_| known).map(|(asked, signal)| (moved(asked), signal)),
             climbed: climbed.filter(|_| self.status.is_none() && !self.main_killed),

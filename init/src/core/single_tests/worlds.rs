@@ -35,6 +35,8 @@ pub(super) struct World {
     pub(super) asks: &'static [Ask],
     /// In what main fails.
     pub(super) failures: &'static [Failure],
+    /// How much time main asks for.
+    pub(super) extensions: &'static [u64],
     pub(super) statuses: &'static [Status],
     pub(super) stops: &'static [(Signal, Terminal)],
     /// The times from one event to the next, beside those to the deadline. They also pass deadlines, which come late
@@ -49,6 +51,7 @@ const WORLD: World = World {
     senders: &[Sender::Outside],
     asks: &[],
     failures: &[],
+    extensions: &[],
     statuses: &[Status::Signaled(Signal::KILL)],
     stops: &[(Signal::STOP, Terminal::Background)],
     naps: &[0, 3 * S],
@@ -313,6 +316,22 @@ pub(super) fn failures() -> Vec<World> {
         let options = Options { may_restart, rungs, delay, grace, pre_stop, before, ..Options::NONE };
         let (asks, failures, statuses) = (ASKS, FAILURES, &[Status::Exited(0), Status::Signaled(Signal::TERM)]);
         all.push(World { options, asks, failures, statuses, signals: &[Signal::TERM], stops: &[], ..WORLD });
+    }
+    all
+}
+
+/// Main asks for time: before a stop, and in one.
+pub(super) fn extensions() -> Vec<World> {
+    let mut all = Vec::new();
+    for (rungs, delay, grace, pre_stop, max_time, leftovers) in [
+        (AS_ASKED, 0, Some(4 * S), None, None, Leftovers::Stop),
+        (AS_ASKED, 0, None, None, Some(4 * S), Leftovers::Wait),
+        (LADDER, 2 * S, None, None, None, Leftovers::Stop),
+        (AS_ASKED, 0, Some(4 * S), Some(2 * S), None, Leftovers::Stop),
+    ] {
+        let options = Options { rungs, delay, grace, pre_stop, max_time, leftovers, ..Options::NONE };
+        let (extensions, signals, senders) = (&[3 * S], &[Signal::TERM], &[Sender::Outside]);
+        all.push(World { options, extensions, signals, senders, stops: &[], naps: &[0], ..WORLD });
     }
     all
 }
