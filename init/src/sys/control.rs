@@ -163,12 +163,23 @@ impl Words {
 /// another process 1 whose files we share.
 pub(super) fn bind(fd: &Fd, path: &CStr, kind: i32) -> Result<(), Errno> {
     let (address, length) = address(path)?;
+    bind_to(fd, &address, length, path, kind)
+}
+
+/// The same with an address; `path` is what stands in it.
+pub(super) fn bind_to(
+    fd: &Fd,
+    address: &libc::sockaddr_un,
+    length: libc::socklen_t,
+    path: &CStr,
+    kind: i32,
+) -> Result<(), Errno> {
     let bind = || {
         // SAFETY: the kernel reads as many bytes of the address as it is told.
-        cerr(i64::from(unsafe { libc::bind(fd.raw(), (&raw const address).cast(), length) })).map(|_| ())
+        cerr(i64::from(unsafe { libc::bind(fd.raw(), ptr::from_ref(address).cast(), length) })).map(|_| ())
     };
     bind().or_else(|errno| match errno {
-        Errno(libc::EADDRINUSE) if !is_heard(&address, length, kind) => unlink(path).and_then(|()| bind()),
+        Errno(libc::EADDRINUSE) if !is_heard(address, length, kind) => unlink(path).and_then(|()| bind()),
         _ => Err(errno),
     })
 }

@@ -9,6 +9,11 @@ use super::errno::{Errno, cerr};
 pub struct Fd(i32);
 
 impl Fd {
+    /// One that came to us with a message, and is ours from now on.
+    pub(super) fn received(number: i32) -> Fd {
+        Fd(number)
+    }
+
     /// The lowest number that a descriptor of ours may have.
     const LOWEST: i32 = 3;
 
