@@ -69,6 +69,13 @@ pub enum Sender {
         /// What it is called, as far as that matters.
         program: Program,
     },
+    /// A process that has not sent it, but asks for it through the control socket: it means that signal, and no request.
+    Client {
+        /// Its number in our namespace.
+        pid: i32,
+        /// Its user.
+        uid: u32,
+    },
 }
 
 /// A signal that reached us.
@@ -357,6 +364,7 @@ impl fmt::Display for Sender {
             Sender::Outside => f.write_str("outside the container"),
             Sender::Ourselves => f.write_str("ourselves"),
             Sender::Process { pid, uid, .. } => write!(f, "pid {pid} (uid {uid})"),
+            Sender::Client { pid, uid } => write!(f, "pid {pid} (uid {uid}), through the control socket"),
         }
     }
 }

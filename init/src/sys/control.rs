@@ -127,6 +127,28 @@ impl Control {
         unsafe { libc::sendto(self.fd.raw(), bytes.as_ptr().cast(), bytes.len(), flags, address, to.length) };
     }
 
+    /// Answers with a descriptor beside the bytes, of which the other one gets a copy.
+    ///
+    /// # Errors
+    /// The kernel's: nobody is there, or does not read its answers.
+    pub fn reply_with(&self, to: &Peer, bytes: &[u8], fd: &Fd) -> Result<(), Errno> {
+        let mut address = to.address;
+        let mut part = libc::iovec { iov_base: bytes.as_ptr().cast_mut().cast(), iov_len: bytes.len() };
+        let mut gift =
+            Gift { length: GIFT, level: libc::SOL_SOCKET, kind: libc::SCM_RIGHTS, number: fd.raw(), padding: 0 };
+        // SAFETY: all zeros are a valid header.
+        let mut header: libc::msghdr = unsafe { core::mem::zeroed() };
+        header.msg_name = (&raw mut address).cast();
+        header.msg_namelen = to.length;
+        header.msg_iov = &raw mut part;
+        header.msg_iovlen = 1;
+        header.msg_control = (&raw mut gift).cast();
+        header.msg_controllen = size_of::<Gift>() as _;
+        let flags = libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL;
+        // SAFETY: everything that the header points to lives through the call, in which it is only read.
+        cerr(unsafe { libc::sendmsg(self.fd.raw(), &raw const header, flags) } as i64).map(|_| ())
+    }
+
     /// Removes its name, and its directory if that is of our making and has nothing else in it.
     pub fn remove(&self) {
         // Nobody else will miss it.
@@ -152,6 +174,19 @@ struct Words {
     credentials: libc::ucred,
     padding: u32,
 }
+
+/// One control message with a descriptor in it.
+#[repr(C)]
+struct Gift {
+    length: usize,
+    level: libc::c_int,
+    kind: libc::c_int,
+    number: libc::c_int,
+    padding: u32,
+}
+
+/// How long it is by its own word: without what is behind the descriptor (CMSG_LEN in cmsg(3)).
+const GIFT: usize = size_of::<Gift>() - size_of::<u32>();
 
 impl Words {
     fn is_credentials(&self) -> bool {

@@ -88,6 +88,15 @@ impl Fd {
         Fd(fd as i32).above_the_standard_streams()
     }
 
+    /// socketpair(2).
+    pub(super) fn socket_pair(family: i32, kind: i32) -> Result<(Fd, Fd), Errno> {
+        let mut ends = [-1; 2];
+        // SAFETY: `ends` has room for the two descriptors that the kernel writes.
+        cerr(i64::from(unsafe { libc::socketpair(family, kind, 0, ends.as_mut_ptr()) }))?;
+        let [one, other] = ends.map(Fd);
+        Ok((one.above_the_standard_streams()?, other.above_the_standard_streams()?))
+    }
+
     /// Waits so long for something to read, or of a process for its end.
     pub fn wait_readable(&self, limit: Duration) {
         let mut asked = libc::pollfd { fd: self.0, events: libc::POLLIN, revents: 0 };

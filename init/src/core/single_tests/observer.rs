@@ -15,7 +15,7 @@ use crate::core::request::Wish;
 use crate::core::single::MAIN;
 use crate::core::{
     Action, Event, Failure, Fate, Group, Hurry, KillMode, Left, Leftovers, Note, OnSignalDeath, Outcome, Received,
-    Rung, Scope, Sender, Signal, Slow, Status, Then,
+    Rung, Scope, Signal, Slow, Status, Then,
 };
 
 /// Says what must come.
@@ -74,12 +74,7 @@ impl Observer<'_> {
     /// 3. Exactly once, as its rule says, or dropped with a reason; the second SIGINT in a row is the exception.
     fn signalled(&mut self, received: Received) -> Vec<Action> {
         let Received { signal, sender } = received;
-        let kind = match sender {
-            Sender::Kernel => Kind::Kernel,
-            Sender::Outside => Kind::Outside,
-            Sender::Ourselves => Kind::Ourselves,
-            Sender::Process { .. } => Kind::Process,
-        };
+        let kind = Kind::from(sender);
         if let Some(ask) = self.options.ask_of(signal, sender) {
             return self.asked(ask);
         }
@@ -488,7 +483,7 @@ impl Observer<'_> {
         }
     }
 
-    fn own_exit(&self, finish: Finish) -> Outcome {
+    pub(super) fn own_exit(&self, finish: Finish) -> Outcome {
         let dies = self.options.on_signal_death == OnSignalDeath::DieOfIt;
         match finish {
             Finish::Main(Status::Exited(7)) => Outcome::Code(70),

@@ -2,7 +2,7 @@
 
 use super::options::S;
 use crate::core::request::Wish;
-use crate::core::{Child, Failure, Signal, StartError, Status};
+use crate::core::{Child, Failure, Sender, Signal, StartError, Status};
 
 /// The time at which every situation is looked at: what matters is how long ago things were.
 pub(super) const NOW: u64 = 1000 * S;
@@ -14,6 +14,19 @@ pub(super) enum Kind {
     Outside,
     Ourselves,
     Process,
+    Client,
+}
+
+impl From<Sender> for Kind {
+    fn from(sender: Sender) -> Kind {
+        match sender {
+            Sender::Kernel => Kind::Kernel,
+            Sender::Outside => Kind::Outside,
+            Sender::Ourselves => Kind::Ourselves,
+            Sender::Process { .. } => Kind::Process,
+            Sender::Client { .. } => Kind::Client,
+        }
+    }
 }
 
 /// What is known of what main left behind.

@@ -22,6 +22,8 @@ const RESERVED: Signal = number(38);
 pub(super) const PROCESS: Sender = Sender::Process { pid: 42, uid: 0, program: Program::Other };
 
 /// Who means a reboot by SIGTERM.
+/// Who asks for a signal to be passed on, and for nothing else by it.
+const CLIENT: Sender = Sender::Client { pid: 44, uid: 0 };
 const BUSYBOX: Sender = Sender::Process { pid: 43, uid: 0, program: Program::Busybox };
 const SENDERS: &[Sender] = &[Sender::Kernel, Sender::Outside, Sender::Ourselves, PROCESS];
 
@@ -261,6 +263,7 @@ pub(super) fn requests() -> Vec<World> {
         Ask::End(Request::immediate(Wish::Halt)),
         Ask::End(Request::orderly(Wish::Reboot)),
         Ask::End(Request::orderly(Wish::Exit(3))),
+        Ask::End(Request::orderly(Wish::Stop)),
         Ask::Runlevel(b'1'),
     ];
     let statuses = &[
@@ -294,8 +297,8 @@ pub(super) fn requests() -> Vec<World> {
     for manager in [None, Some(Manager::Other), Some(Manager::OfSystems)] {
         for table in [Table::Plain, Table::Rewritten] {
             let options = Options { requests: manager, table, on_reboot: OnReboot::Exit, ..Options::NONE };
-            let signals = &[Signal::TERM, Signal::INT, USR1, USR2, RESERVED];
-            let senders = &[Sender::Outside, PROCESS, BUSYBOX];
+            let signals = &[Signal::TERM, Signal::INT, USR1, USR2, RESERVED, Signal::KILL];
+            let senders = &[Sender::Outside, PROCESS, BUSYBOX, CLIENT];
             all.push(World { options, signals, senders, stops: &[], naps: &[0], ..WORLD });
         }
     }
