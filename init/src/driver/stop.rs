@@ -7,12 +7,8 @@ use log::{debug, warn};
 
 use super::say::log_sent;
 use super::{Setting, Situation, World};
-<<<<<<< HEAD
-use crate::core::{Child, End, Fate, KillMode, Machine, Name, Rung, Scope, Signal, Slow};
-=======
 use crate::core::request::News;
-use crate::core::{Child, End, Fate, KillMode, Name, Rung, Scope, Signal, Slow};
->>>>>>> svc-ctl
+use crate::core::{Child, End, Fate, KillMode, Machine, Name, Rung, Scope, Signal, Slow};
 use crate::sys::{self, Errno, Helper, Pid, Told, TreeError};
 
 impl World<'_, '_, '_> {
