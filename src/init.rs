@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use log::{debug, error, warn};
-use supervise_init::core::request::News;
+use supervise_init::core::request::{News, Readiness};
 use supervise_init::core::{Outcome, Policy, Record, Scope, Signal, StartError, Status, Step};
 use supervise_init::driver::{Kept, Listener, Offer, Purpose, Slot};
 use supervise_init::sys::{self, Entry, Environment, Pid, Program, SigSet, Static, Words, parent, session, session_of};
@@ -17,6 +17,7 @@ use crate::hooks::{Around as AroundHooks, Plan};
 use crate::lives::{self, Home, Lives};
 use crate::outfit::Ready;
 use crate::place::Place;
+use crate::ready::{self, Heard};
 use crate::report::{NotStarted, Report};
 use crate::surroundings::Surroundings;
 use crate::{compat, diagnose, end, offer};
@@ -33,7 +34,7 @@ pub(crate) fn run(
     surroundings: &Surroundings,
     options: &Options,
 ) -> u8 {
-    let Prepared { report, place, ready, offer } = match prepare(environment, surroundings, options) {
+    let Prepared { report, place, ready, offer, heard } = match prepare(environment, surroundings, options) {
         Ok(prepared) => prepared,
         Err(()) => return failure(options),
     };
@@ -45,8 +46,12 @@ pub(crate) fn run(
         first: options.command,
         environment: ready.environment,
         path: ready.path,
-        pid_entries: [listen.filter(|_| conduct.names_pid[0]), watchdog.filter(|_| conduct.names_pid[1])],
+        pid_entries: [
+            listen.filter(|_| conduct.names_pid[0]),
+            heard.as_ref().and_then(|heard| heard.watchdog_pid).or(watchdog.filter(|_| conduct.names_pid[1])),
+        ],
         named: None,
+        given: None,
         entry: hand_on(entry, if surroundings.is_in_our_container() { Signals::Reset } else { conduct.signals }),
         placement: place.placement,
         alterations: ready.alterations,
@@ -65,12 +70,23 @@ pub(crate) fn run(
     }
     let mut listener = open_listener(offer, surroundings);
     let restarts = lives::restarts(options);
-    let home = Home::of(offer.is_some() || restarts.is_some() || options.health.is_some(), kept(options));
+    let home = Home::of(
+        offer.is_some() || restarts.is_some() || options.health.is_some() || options.ready.is_some(),
+        kept(options),
+    );
     let around = Around { environment: ready.outside, blocked: program.entry.mask(), home: home.path() };
-    let care = health::care(options, around);
+    let mut care = health::care(options, around, heard.map(|heard| heard.hearing));
+    if options.ready.is_some()
+        && let Some(listener) = &mut listener
+    {
+        listener.publish(News::Readiness(Readiness::NotReady));
+    }
     let settings = if conduct.voice.is_some() { Settings::Variables } else { Settings::Options };
     let lives = Lives { policy, program, surroundings, home, spared: report.as_ref(), settings };
-    let outcome = lives.live(slots, record.as_deref_mut(), listener.as_deref_mut(), care, restarts);
+    let outcome = lives.live(slots, record.as_deref_mut(), listener.as_deref_mut(), care.as_deref_mut(), restarts);
+    if let Some(care) = care {
+        care.close();
+    }
     if let Some(listener) = listener {
         listener.publish(News::Exit(code_of(outcome)));
         listener.close();
@@ -167,6 +183,7 @@ struct Prepared {
     place: Place,
     ready: Ready,
     offer: Option<Offer>,
+    heard: Option<Heard>,
 }
 
 /// What has to be right before anything starts. What is not is said.
@@ -176,12 +193,13 @@ fn prepare(environment: Environment, surroundings: &Surroundings, options: &Opti
     if let Some(voice) = options.conduct.voice {
         voice.listen();
     }
-    let ready = dress(environment, surroundings, options)?;
+    let mut ready = dress(environment, surroundings, options)?;
     let report = open_report(options)?;
     let offer = offer::of(surroundings, options).map_err(|wrong| error!("{wrong}"))?;
     if let Some(signal) = options.parent_death {
         follow_parent(signal, surroundings.ourselves());
     }
+    let heard = ready::open(options, surroundings, &mut ready)?;
     let place = Place::new(surroundings, options);
     if place.scope == Scope::Tree && options.conduct.orphans == Orphans::Adopted {
         match sys::set_subreaper() {
@@ -189,7 +207,7 @@ fn prepare(environment: Environment, surroundings: &Surroundings, options: &Opti
             Err(errno) => warn!("cannot become a subreaper: {errno}; orphans of the command go elsewhere"),
         }
     }
-    Ok(Prepared { report, place, ready, offer })
+    Ok(Prepared { report, place, ready, offer, heard })
 }
 
 /// Looks up what the command is given, or says why it cannot be had.
