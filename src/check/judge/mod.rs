@@ -25,7 +25,7 @@ use scene::Scene;
 pub(super) use end::Times;
 pub(super) use handling::{Handling, handling};
 pub(super) use scene::{main, took};
-pub(super) use words::{Name, ended_with};
+pub(super) use words::{Name, cut, ended_with};
 
 /// What one check has to say.
 #[derive(Clone, PartialEq, Eq, Debug)]
