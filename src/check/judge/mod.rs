@@ -9,7 +9,10 @@
 mod end;
 mod handling;
 mod outside;
+mod reaction;
 mod scene;
+mod sentences;
+mod shell;
 mod tree;
 mod why;
 mod words;
@@ -80,7 +83,7 @@ const CHECKS: [(Check, Judge); 18] = [
     (Check::GraceMargin, end::margin),
     (Check::Stopped, end::stopped_before),
     (Check::SdNotify, outside::sd_notify),
-    (Check::ExecForm, tree::exec_form),
+    (Check::ExecForm, shell::exec_form),
     (Check::Inherited, outside::inherited),
 ];
 
