@@ -440,7 +440,10 @@ fn without_namespaces_a_child_is_watched_all_the_same() {
     let script = "setsid sleep 1000 & setsid sh -c 'sleep 999 & wait' & echo ready; wait";
     let words = ["--format", "json", "--ready", "log:ready", "--", "sh", "-c", script];
     let report = report_of(behind(&scene, &wrapper, &words));
-    assert_eq!(report.run("pid1")["outcome"]["kind"], "not-possible");
+    let outcome = &report.run("pid1")["outcome"];
+    assert_eq!(outcome["kind"], "not-possible");
+    let why = outcome["why"].as_str().expect("a reason");
+    assert!(why.contains("sysctl user.max_pid_namespaces="), "{why}");
     report.says("child", &[("S01", "pass"), ("S06", "fail")]);
     let run = report.run("child");
     assert_eq!(run["missing"][0]["facility"], "pid-namespace");

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use supervise_init::core::{Signal, Status};
 
-use super::super::record::{EndedBy, Outcome, Process, Run, State, What};
+use super::super::record::{Ended, EndedBy, Outcome, Process, Run, State, What};
 use super::super::scenario::{Mode, Target};
 use super::handling::{Handling, handling};
 use super::scene::{Scene, main, main_status, others, took};
@@ -139,9 +139,12 @@ fn not_judged(run: &Run) -> (String, String) {
 
 /// What lived on when main had ended, untold.
 fn left_before(run: &Run) -> Vec<&Process> {
+    let end = main(run).and_then(|main| main.ended);
     let outlived = |process: &&Process| {
-        process.state != State::Zombie
-            && process.ended.is_none_or(|ended| matches!(ended.by, EndedBy::Kernel | EndedBy::Us))
+        let is_later = |ended: Ended| {
+            matches!(ended.by, EndedBy::Kernel | EndedBy::Us) || end.is_some_and(|end| ended.at > end.at)
+        };
+        process.state != State::Zombie && process.ended.is_none_or(is_later)
     };
     others(run).filter(outlived).collect()
 }
@@ -230,9 +233,10 @@ fn death_by_another(run: &Run, by: Signal) -> (Level, String, String) {
         (Signal::KILL, Some(true)) => {
             ("the kernel killed it for want of memory while it stopped".to_owned(), "give it more memory".to_owned())
         }
-        (Signal::KILL, _) => {
-            ("somebody else killed it while it stopped".to_owned(), "see who sends it SIGKILL".to_owned())
-        }
+        (Signal::KILL, _) => (
+            "it was killed while it stopped, by another process or by itself".to_owned(),
+            "see who sends it SIGKILL".to_owned(),
+        ),
         (other, _) => (
             format!("{other} ended it while it stopped: it crashed, or was told so by another process"),
             "see its last lines, or its core dump".to_owned(),

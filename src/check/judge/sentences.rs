@@ -3,7 +3,7 @@
 use supervise_init::core::Signal;
 
 use super::super::record::Process;
-use super::super::scenario::Mode;
+use super::super::scenario::{Mode, Target};
 use super::handling::{Handling, handled_instead, handling};
 use super::scene::Scene;
 use super::why::{Heard, Why};
@@ -59,7 +59,7 @@ const MORE_TIME: &str = "give it more time (docker stop -t, terminationGracePeri
 pub(super) fn sentences(scene: &Scene<'_>, main: &Process, why: &Why<'_>) -> (String, String) {
     let signal = scene.signal;
     let is_special = |known: &&Known| known.comm == main.comm && known.signal == signal;
-    let is_about_itself = !matches!(why, Why::Stopped | Why::Stuck | Why::DroppedAtShell(_));
+    let is_about_itself = !matches!(why, Why::Stopped | Why::Stuck | Why::DroppedAtShell(..));
     if let Some(known) = KNOWN.iter().find(is_special).filter(|_| is_about_itself) {
         return (format!("{} handles {signal} in its own way: {}", Name(main), known.means), known.cure.to_owned());
     }
@@ -86,10 +86,15 @@ fn cause(scene: &Scene<'_>, main: &Process, why: &Why<'_>) -> String {
             format!("the shell {name} is process 1 and has no trap for {signal}, so the kernel drops it")
         }
         Why::Dropped => format!("{name} is process 1 and has no handler for {signal}, so the kernel drops it"),
-        Why::DroppedAtShell(children) => format!(
-            "the shell {name} is process 1 and has no trap for {signal}, so the kernel drops it, and {} never gets it",
-            names(children)
-        ),
+        Why::DroppedAtShell(children, heard) => {
+            let fate = match (scene.order.target, children.as_slice(), heard) {
+                (Target::Main, _, Heard::Ignores) => format!("{} never gets it, and would ignore it", names(children)),
+                (Target::Main, ..) => format!("{} never gets it", names(children)),
+                (_, [only], heard) => format!("it waits for {}, {}", Name(only), heard.words(signal)),
+                (_, children, _) => format!("it waits for {}", names(children)),
+            };
+            format!("the shell {name} is process 1 and has no trap for {signal}, so the kernel drops it, and {fate}")
+        }
         Why::Foreground(child, heard) => format!(
             "the shell {name} {} {signal} only when the command in its foreground has ended: {}, {}",
             if signal == Signal::INT { "acts on" } else { "runs its trap for" },
@@ -190,26 +195,23 @@ fn cure(scene: &Scene<'_>, main: &Process, why: &Why<'_>) -> String {
         Why::NotWaitedFor => format!("let it wait for {signal} too, or unblock that"),
         Why::Unread => "keep the event loop free: do long work in another thread".to_owned(),
         Why::Pending => "see what keeps it from running (a debugger, a frozen cgroup, vfork)".to_owned(),
-        Why::DroppedAtShell(children) => {
-            let init = format!(
-                "the shell under an init that tells all: supervise --kill-mode tree -- {}",
-                typed(main, "COMMAND")
-            );
-            match children.as_slice() {
-                [only] => format!(
-                    "start the program in the shell's place (`exec {}`, or the JSON form of CMD), or {init}",
-                    typed(only, "...")
-                ),
-                _ => format!("give the script a trap that passes {signal} on (kill) and waits (`wait`), or start {init}"),
-            }
-        }
-        Why::Foreground(child, _) | Why::Background(child, _) if signal == Signal::INT || signal == Signal::QUIT => {
+        Why::DroppedAtShell(children, heard) => in_front(scene, main, children, *heard),
+        Why::Foreground(child, _) if signal == Signal::INT || signal == Signal::QUIT => format!(
+            "end the script with `exec {}`, or start that with `&`, `wait` for it, and let a trap pass the signal on as \
+             SIGTERM (`kill -TERM`), as it ignores {signal} then",
+            typed(child, "...")
+        ),
+        Why::Background(child, Heard::Background) => {
             format!(
                 "let a trap pass it on as SIGTERM (`kill -TERM`), which `{}` does not ignore when it was started by `&`, or \
                  stop the script by SIGTERM",
                 called(child)
             )
         }
+        Why::Foreground(child, Heard::Ignores) => format!(
+            "let `{}` handle {signal}, and end the script with exec, or start that with `&` and `wait` for it",
+            called(child)
+        ),
         Why::Foreground(child, _) => format!(
             "end the script with `exec {}`, or start that with `&` and `wait` for it, so that the trap runs at once and \
              can pass the signal on",
@@ -251,6 +253,26 @@ fn cure(scene: &Scene<'_>, main: &Process, why: &Why<'_>) -> String {
             }
         },
         Why::Unmoved => "send it once more, and see what it was doing".to_owned(),
+    }
+}
+
+/// What to do about a shell that is process 1, in front of these.
+fn in_front(scene: &Scene<'_>, main: &Process, children: &[&Process], heard: Heard) -> String {
+    let signal = scene.signal;
+    let deaf = match (children.first(), heard) {
+        (Some(child), Heard::Ignores) => format!("; and let `{}` handle {signal}", called(child)),
+        _ => String::new(),
+    };
+    let init = format!(
+        "the shell under an init that tells all: supervise --kill-mode tree -- {}{deaf}",
+        typed(main, "COMMAND")
+    );
+    match children {
+        [only] => format!(
+            "start the program in the shell's place (`exec {}`, or the JSON form of CMD), or {init}",
+            typed(only, "...")
+        ),
+        _ => format!("give the script a trap that passes {signal} on (kill) and waits (`wait`), or start {init}"),
     }
 }
 

@@ -7,7 +7,7 @@ use super::super::scenario::{Mode, Target};
 use super::handling::{Handling, handling};
 use super::scene::{Scene, lived_at, main, others, took};
 use super::tree::leaves_nothing;
-use super::words::{Name, names, typed};
+use super::words::{Name, called, names, typed};
 use super::{Level, Word};
 
 /// S24.
@@ -18,9 +18,9 @@ pub(super) fn exec_form(scene: &Scene<'_>) -> Option<Word> {
         return Some(Word::pass(vec![format!("{} is no shell", Name(main))]));
     }
     let below = below(run, main);
-    let Some(program) = below.first() else {
+    if below.is_empty() {
         return Some(Word::pass(vec![format!("{} is a shell, and nothing runs below it", Name(main))]));
-    };
+    }
     let evidence = vec![format!("{} is a shell in front of {}", Name(main), names(&below))];
     // What it did, and not its signal sets: a shell that starts something blocks all signals for that moment.
     let ends_well = |run: &Run| {
@@ -41,34 +41,46 @@ pub(super) fn exec_form(scene: &Scene<'_>) -> Option<Word> {
                 .because("all were told, and it is the shell's status that counts, not the program's", ""),
         );
     }
-    let found = handling(main, scene.signal);
-    let here = match (scene.order.target, found) {
+    let here = match (scene.order.target, handling(main, scene.signal)) {
         (Target::Main, Some(Handling::Default)) if scene.mode == Mode::Pid1 => {
             "as process 1 it even drops them without a trap"
         }
         (Target::Main, _) => "it is told, not the program",
-        (Target::Group | Target::Tree, _) => "it does not end with the program",
+        (Target::Group | Target::Tree, _) if scene.told().all(|run| ends_in_time(scene, run)) => {
+            "it does not wait for the program"
+        }
+        (Target::Group | Target::Tree, _) => "it goes on where the program has ended",
     };
-    let instead = if is_a_loop(run, main, program) {
-        "give the script a trap that ends its loop".to_owned()
-    } else if found.is_some_and(Handling::is_taken) && scene.signal != Signal::INT {
-        format!(
-            "begin its last command with exec (`exec {}`), or start that by `&`, and let a trap pass the signal on (kill) \
-             and wait (`wait`)",
-            typed(program, "...")
-        )
-    } else if below.len() > 1 {
-        "let a trap in the script pass the signal on (kill) and wait (`wait`)".to_owned()
-    } else {
-        format!(
-            "let the last command begin with exec (`exec {}`), use the JSON form of ENTRYPOINT and CMD",
-            typed(program, "...")
-        )
+    Some(
+        Word::new(Level::Warn, evidence)
+            .because(format!("a shell passes no signals on, and {here}"), advice(scene, run, main, &below)),
+    )
+}
+
+/// What to change in a script that runs `below` when it is told.
+fn advice(scene: &Scene<'_>, run: &Run, main: &Process, below: &[&Process]) -> String {
+    let found = handling(main, scene.signal);
+    let init = typed(main, "COMMAND");
+    let program = below.first().map_or_else(|| "...".to_owned(), |program| typed(program, "..."));
+    let instead = match below {
+        [program, ..] if is_a_loop(run, main, program) => {
+            return match found {
+                Some(Handling::Default) => {
+                    format!("give the script a trap that ends its loop, or start it under an init: supervise -- {init}")
+                }
+                _ => "give the script a trap that ends its loop".to_owned(),
+            };
+        }
+        _ if found.is_some_and(Handling::is_taken) && scene.signal != Signal::INT => format!(
+            "begin its last command with exec (`exec {program}`), or start that by `&`, and let a trap pass the signal on \
+             (kill) and wait (`wait`)"
+        ),
+        [_, _, ..] => "let a trap in the script pass the signal on (kill) and wait (`wait`)".to_owned(),
+        _ => {
+            format!("let the last command begin with exec (`exec {program}`), use the JSON form of ENTRYPOINT and CMD")
+        }
     };
-    Some(Word::new(Level::Warn, evidence).because(
-        format!("a shell passes no signals on, and {here}"),
-        format!("{instead}, or: supervise --kill-mode tree -- {}", typed(main, "COMMAND")),
-    ))
+    format!("{instead}, or: supervise --kill-mode tree -- {init}")
 }
 
 fn ends_in_time(scene: &Scene<'_>, run: &Run) -> bool {
@@ -115,6 +127,10 @@ pub(super) fn left_by_shell(
             },
         );
     }
+    let deaf = match handling(process, signal) {
+        Some(Handling::Ignored) => format!("; and let `{}` handle {signal}", called(process)),
+        _ => String::new(),
+    };
     let place = match below(run, main).as_slice() {
         [_, _, ..] => "let a trap in the script pass the signal on (kill) and wait (`wait`), or start it".to_owned(),
         _ => format!(
@@ -124,7 +140,7 @@ pub(super) fn left_by_shell(
     };
     (
         format!("{signal} ended the shell {main_name} alone, and it left {name}, {fate}"),
-        format!("{place} under an init that tells and waits for all: supervise -- {}", typed(main, "COMMAND")),
+        format!("{place} under an init that tells and waits for all: supervise -- {}{deaf}", typed(main, "COMMAND")),
     )
 }
 

@@ -288,14 +288,21 @@ pub(super) fn forwarded(scene: &Scene<'_>) -> Option<Word> {
         0 => format!("none beside it ended by itself after {signal}: {}", names(&rest)),
         gone => format!("{gone} beside it ended by themselves after {signal}, and not {}", names(&rest)),
     }];
+    let is_stopped = |process: &Process| process.at_deadline.is_some_and(|seen| seen.state == State::Stopped);
     let of = |wanted: Handling| -> Vec<&Process> {
-        rest.iter().copied().filter(|process| handling(process, signal) == Some(wanted)).collect()
+        let is_it = |process: &Process| handling(process, signal) == Some(wanted) && !is_stopped(process);
+        rest.iter().copied().filter(|process| is_it(process)).collect()
     };
     // Whom it would have ended, it has not reached.
     let (deaf, unreached) = (of(Handling::Ignored), of(Handling::Default));
-    let (cause, cure) = if !unreached.is_empty() {
+    let (cause, cure) = if let Some(stopped) = rest.iter().find(|process| is_stopped(process)) {
         (
-            format!("{signal} did not get as far as {}, whom it would have ended", names(&unreached)),
+            format!("{} is stopped (state T), and cannot act on {signal}", Name(stopped)),
+            "let nothing stop it".to_owned(),
+        )
+    } else if !unreached.is_empty() {
+        (
+            format!("{signal} did not get as far as {}, which it would have ended", names(&unreached)),
             match main.is_shell {
                 true => "a shell passes no signal on: begin its last command with exec, or let a trap do it".to_owned(),
                 false => format!("see that `{}` passes {signal} on as far as there", called(main)),
@@ -330,13 +337,19 @@ pub(super) fn zombies(scene: &Scene<'_>) -> Option<Word> {
             .find(|process| process.pid == zombie.parent)
             .map_or_else(|| format!("pid {}", zombie.parent), |parent| Name(parent).to_string())
     };
+    // Children of its own stay its own under an init too.
     let init = "start it under an init, which reaps them: supervise -- COMMAND";
     if let Some(zombie) = found.first() {
         let level = if found.len() >= MANY { Level::Fail } else { Level::Warn };
         let evidence = vec![format!("{} not reaped: {}", count(found.len(), "process", "processes"), names(&found))];
         return Some(Word::new(level, evidence).because(
             format!("{} does not wait (wait(2)) for children that have ended", owner(zombie)),
-            if scene.is_process_1() { init } else { "let it wait for them, or ignore SIGCHLD" },
+            match scene.is_process_1() {
+                true => {
+                    format!("let it wait for its own children, or ignore SIGCHLD; for orphans that it is given, {init}")
+                }
+                false => "let it wait for them, or ignore SIGCHLD".to_owned(),
+            },
         ));
     }
     match (orphan, run.injected_orphan) {

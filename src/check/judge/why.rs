@@ -34,7 +34,7 @@ pub(super) enum Why<'a> {
     /// The kernel throws it away: process 1 without a handler.
     Dropped,
     /// The same of a shell, in front of these.
-    DroppedAtShell(Vec<&'a Process>),
+    DroppedAtShell(Vec<&'a Process>, Heard),
     /// A shell that acts on it when the child in its foreground has ended.
     Foreground(&'a Process, Heard),
     /// A shell that has acted on it, and waits for this.
@@ -101,7 +101,8 @@ pub(super) fn why<'a>(scene: &Scene<'a>, run: &'a Run, main: &'a Process) -> Why
         Handling::Default if !scene.is_process_1() => Why::Unmoved,
         // What a loop starts anew is no program that the signal is to reach.
         Handling::Default if main.is_shell && stayed.iter().any(|child| is_older(run, child)) => {
-            Why::DroppedAtShell(stayed)
+            let heard = stayed.first().map_or(Heard::Perhaps, |child| heard(scene, child));
+            Why::DroppedAtShell(stayed, heard)
         }
         Handling::Default => Why::Dropped,
         Handling::Caught if main.is_shell => shell(scene, run, main, &stayed),

@@ -86,7 +86,7 @@ fn other_codes_and_crashes_fail() {
     let crash = one(app(Mode::Child, 5, Status::Signaled(segv)), Check::Status);
     assert!(crash.level == Level::Fail && crash.cause.starts_with("SIGSEGV ended it"), "{crash:?}");
     let mut killed = app(Mode::Child, 5, Status::Signaled(Signal::KILL));
-    assert!(one(killed.clone(), Check::Status).cause.contains("somebody else killed it"));
+    assert!(one(killed.clone(), Check::Status).cause.contains("it was killed while it stopped, by another process"));
     killed.is_out_of_memory = Some(true);
     assert!(one(killed, Check::Status).cause.contains("want of memory"));
 }
