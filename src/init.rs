@@ -11,7 +11,8 @@ use crate::cli::hooks::Hooks;
 use crate::cli::{self, Options};
 use crate::conduct::{Orphans, Signals};
 use crate::diagnose::stop::Settings;
-use crate::hooks::{Around, Plan};
+use crate::health::{self, Around};
+use crate::hooks::{Around as AroundHooks, Plan};
 use crate::lives::{self, Home, Lives};
 use crate::outfit::Ready;
 use crate::place::Place;
@@ -63,10 +64,12 @@ pub(crate) fn run(
     }
     let mut listener = open_listener(offer, surroundings);
     let restarts = lives::restarts(options);
-    let home = Home::of(offer.is_some() || restarts.is_some(), kept(options));
+    let home = Home::of(offer.is_some() || restarts.is_some() || options.health.is_some(), kept(options));
+    let around = Around { environment: ready.outside, blocked: program.entry.mask(), home: home.path() };
+    let care = health::care(options, around);
     let settings = if conduct.voice.is_some() { Settings::Variables } else { Settings::Options };
     let lives = Lives { policy, program, surroundings, home, spared: report.as_ref(), settings };
-    let outcome = lives.live(slots, record.as_deref_mut(), listener.as_deref_mut(), restarts);
+    let outcome = lives.live(slots, record.as_deref_mut(), listener.as_deref_mut(), care, restarts);
     if let Some(listener) = listener {
         listener.close();
     }
@@ -77,7 +80,7 @@ pub(crate) fn run(
 /// What of our caller's we hold on to: each life of the command is given what the first one was.
 fn kept(options: &Options) -> Kept {
     let Kept { descriptors, directory } = options.conduct.kept;
-    Kept { descriptors: descriptors || options.may_restart(), directory }
+    Kept { descriptors: descriptors || options.restarting().is_some(), directory }
 }
 
 /// What we listen to. On the stack it would stay in memory where there is nothing to listen to.
@@ -125,7 +128,7 @@ fn plan<'a>(
     environment: Environment,
 ) -> Box<Plan<'a>> {
     let Place { placement, group, tty, .. } = Place::of_hooks(surroundings, options);
-    let around = Around { environment, placement, group, tty };
+    let around = AroundHooks { environment, placement, group, tty };
     Box::new(Plan::new(hooks, main, around))
 }
 

@@ -11,6 +11,7 @@ mod conduct;
 mod diagnose;
 mod end;
 mod getopt;
+mod health;
 mod hooks;
 mod init;
 mod json;

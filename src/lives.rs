@@ -6,7 +6,7 @@ use log::{info, warn};
 use supervise_init::core::{
     Course, Death, Failure, Life, Limit, Next, Outcome, Policy, Record, Restarts, Resting, Single, Status,
 };
-use supervise_init::driver::{self, Kept, Listener, Setting, Slot};
+use supervise_init::driver::{self, Care, Kept, Listener, Setting, Slot};
 use supervise_init::sys::{self, Line, Program, Static};
 
 use crate::cli::Options;
@@ -31,7 +31,7 @@ static RESTARTS: Static<Restarts> = Static::new();
 /// `None`: the command is started once, but for reboots. Not in our caller's frame, which stays in memory.
 #[inline(never)]
 pub(crate) fn restarts(options: &Options) -> Option<&'static mut Restarts> {
-    RESTARTS.put(Restarts::new(options.restart.as_ref()?.policy()?))
+    RESTARTS.put(Restarts::new(options.restarting()?))
 }
 
 impl Lives<'_> {
@@ -41,10 +41,12 @@ impl Lives<'_> {
         slots: &mut [Slot<'_>],
         mut record: Option<&mut Record>,
         mut listener: Option<&mut Listener<'l>>,
+        mut care: Option<&mut Care<'l>>,
         mut restarts: Option<&mut Restarts>,
     ) -> Outcome {
         loop {
-            let (outcome, course) = self.live_once(slots, record.as_deref_mut(), listener.as_deref_mut());
+            let (outcome, course) =
+                self.live_once(slots, record.as_deref_mut(), listener.as_deref_mut(), care.as_deref_mut());
             let is_reboot = match (outcome, &mut restarts) {
                 (Outcome::Again, _) => true,
                 (outcome, Some(restarts)) => match self.rest(restarts, listener.as_deref_mut(), outcome, course) {
@@ -67,6 +69,7 @@ impl Lives<'_> {
         slots: &mut [Slot<'_>],
         record: Option<&mut Record>,
         listener: Option<&mut Listener<'l>>,
+        care: Option<&mut Care<'l>>,
     ) -> (Outcome, Course) {
         let Lives { policy, program, surroundings, settings, .. } = *self;
         let mut machine = if slots.is_empty() { Single::without_main(policy) } else { Single::new(policy) };
@@ -78,7 +81,7 @@ impl Lives<'_> {
             settings,
         };
         let explain = |situation: &driver::Situation<'_>| diagnose::stop::explain(situation, &context);
-        let setting = Setting { explain: Some(&explain), record, ..self.setting(listener) };
+        let setting = Setting { explain: Some(&explain), record, care, ..self.setting(listener) };
         let outcome = driver::run(&mut machine, slots, setting);
         (outcome, machine.course())
     }
@@ -124,6 +127,7 @@ impl Lives<'_> {
             spared: self.spared.map(Report::file),
             kept: self.home.kept,
             listener,
+            care: None,
         }
     }
 }
@@ -181,6 +185,11 @@ pub(crate) struct Home {
 static HOME: Static<Line<1024>> = Static::new();
 
 impl Home {
+    /// Its path, if it is needed and can be had.
+    pub(crate) fn path(&self) -> Option<&'static CStr> {
+        self.path
+    }
+
     /// It is needed only where the command may be started again. What is `/` need not be left.
     pub(crate) fn of(is_needed: bool, kept: Kept) -> Home {
         let line = if is_needed { HOME.put(Line::new()) } else { None };

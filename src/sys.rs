@@ -170,9 +170,10 @@ pub(crate) enum Output {
     None,
 }
 
-/// Becomes `/bin/sh -c command` with nothing on stdin and these signals blocked. Returns why it did not. By hand, because
+/// Becomes `/bin/sh -c command` with nothing on stdin, these signals blocked, and this environment, or ours. Returns why
+/// it did not. By hand, because
 /// `std::process::Command` would bring 10 kB.
-pub(crate) fn become_shell(command: &CStr, output: Output, blocked: SigSet) -> Errno {
+pub(crate) fn become_shell(command: &CStr, output: Output, blocked: SigSet, environment: Option<&[&CStr]>) -> Errno {
     // SAFETY: a constant that ends with a NUL. Where it fails, dup2 does as well, and the streams stay what they are.
     let null = unsafe { libc::open(c"/dev/null".as_ptr(), libc::O_RDWR) };
     let output = if output == Output::None { null } else { libc::STDERR_FILENO };
@@ -187,8 +188,17 @@ pub(crate) fn become_shell(command: &CStr, output: Output, blocked: SigSet) -> E
     // It did not fail when all were blocked.
     let _ = set_mask(blocked);
     let words = [c"sh".as_ptr(), c"-c".as_ptr(), command.as_ptr(), std::ptr::null()];
-    // SAFETY: strings that end with a NUL, in an array that ends with a null pointer.
-    unsafe { libc::execv(c"/bin/sh".as_ptr(), words.as_ptr()) };
+    let path = c"/bin/sh".as_ptr();
+    match environment {
+        // SAFETY: strings that end with a NUL, in an array that ends with a null pointer.
+        None => unsafe { libc::execv(path, words.as_ptr()) },
+        Some(environment) => {
+            let mut entries: Vec<*const c_char> = environment.iter().map(|entry| entry.as_ptr()).collect();
+            entries.push(std::ptr::null());
+            // SAFETY: strings that end with a NUL, in arrays that end with a null pointer.
+            unsafe { libc::execve(path, words.as_ptr(), entries.as_ptr()) }
+        }
+    };
     Errno::last()
 }
 

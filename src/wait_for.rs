@@ -20,6 +20,7 @@ use supervise_init::sys::{self, SigSet, block_all, now, this_process};
 
 pub(crate) use self::attempt::Started;
 use self::attempt::{Outcome, Pause, Waiter};
+pub(crate) use self::probe::{Group, Manner};
 pub(crate) use self::target::{NotATarget, Target};
 use crate::cli::exit;
 use crate::cli::hooks::Before;
@@ -39,6 +40,19 @@ pub(crate) struct WaitFor {
 impl Default for WaitFor {
     fn default() -> WaitFor {
         WaitFor { targets: Vec::new(), timeout: Duration::from_secs(60), interval: Duration::from_millis(500) }
+    }
+}
+
+/// Tries the target once, at most for so long, in a process that has nothing else to do.
+///
+/// # Errors
+/// Why it is not ready.
+pub(crate) fn try_once(target: &Target, limit: Duration, manner: Manner) -> Result<(), String> {
+    match Waiter::new(manner).attempt(target, Some(limit)) {
+        Outcome::Ready => Ok(()),
+        Outcome::NotReady(why) => Err(why),
+        Outcome::Cut(why) => Err(format!("{why} within {limit:?}")),
+        Outcome::Signal(signal) => Err(format!("{signal} came before it was known")),
     }
 }
 
@@ -85,7 +99,7 @@ impl WaitFor {
     }
 
     fn wait_and(&self, then: Then, blocked: SigSet) -> u8 {
-        match self.wait(&mut Waiter::new(blocked)) {
+        match self.wait(&mut Waiter::new(Manner::alone(blocked))) {
             Ok(()) => exit::SUCCESS,
             Err(Ended::TimedOut(target, why)) => {
                 let then = if then == Then::NotStarted { "; the command is not started" } else { "" };

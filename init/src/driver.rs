@@ -7,6 +7,7 @@
 //! 2. The loop sleeps until something happens: no tick, no poll.
 //! 3. Signals other than SIGCHLD are delivered at once, also while a storm of exits is reaped.
 
+mod care;
 mod requests;
 mod say;
 mod slot;
@@ -16,6 +17,7 @@ use core::time::Duration;
 
 use log::{debug, trace, warn};
 
+pub use self::care::Care;
 pub use self::requests::{Listener, Offer, Places, Sockets};
 pub use self::slot::{Purpose, Slot};
 
@@ -52,6 +54,8 @@ pub struct Setting<'a, 'l> {
     pub kept: Kept,
     /// What we listen to beside signals. `None`: nothing.
     pub listener: Option<&'a mut Listener<'l>>,
+    /// What looks after main while it runs. `None`: nobody.
+    pub care: Option<&'a mut Care<'l>>,
 }
 
 /// What our caller gave us and the program has, and what we hold on to besides: by default nothing, so that neither a
@@ -122,6 +126,9 @@ pub fn run(machine: &mut impl Machine, slots: &mut [Slot<'_>], setting: Setting<
         deaf: false,
         settled: false,
     };
+    if let Some(care) = &mut world.setting.care {
+        care.begin();
+    }
     world.deliver(machine, Event::Begin);
     loop {
         if !world.settled && world.outcome.is_none() && world.slots.first().is_none_or(Slot::has_begun) {
@@ -131,6 +138,9 @@ pub fn run(machine: &mut impl Machine, slots: &mut [Slot<'_>], setting: Setting<
             world.slots.iter_mut().for_each(Slot::take_terminal);
             if let Some(helper) = world.helper.take() {
                 helper.end(LAST_WORDS);
+            }
+            if let Some(care) = &mut world.setting.care {
+                care.end();
             }
             return outcome;
         }
@@ -162,7 +172,7 @@ impl World<'_, '_, '_> {
     }
 
     fn turn(&mut self, machine: &mut impl Machine) {
-        let wake = earliest(self.held, self.deadline);
+        let wake = earliest(self.held, self.appointment());
         let set = if self.held.is_some() { SigSet::ALL.without(Signal::CHLD) } else { SigSet::ALL };
         let timeout = wake.map(|wake| wake.since(sys::now()));
         match self.sleep.wait_signal(set, timeout) {
@@ -175,7 +185,7 @@ impl World<'_, '_, '_> {
                 }
             }
             Wake::Signal(received) => self.take_signal(machine, received),
-            Wake::Helper => self.reap_helper(),
+            Wake::Helper => self.reap_helper(machine),
             Wake::Nothing => {}
             Wake::Refused(errno) => self.wait_without_signals(machine, errno),
         }
@@ -186,7 +196,13 @@ impl World<'_, '_, '_> {
             self.held = None;
             self.reap(machine);
             self.reach_deadline(machine);
+            self.reach_care(machine);
         }
+    }
+
+    /// When something is due, of the machine or of what looks after main.
+    fn appointment(&self) -> Option<Time> {
+        earliest(self.deadline, self.setting.care.as_ref().and_then(|care| care.wake()))
     }
 
     /// The weaker thing: the program runs to its end, and its code is ours.
@@ -195,9 +211,10 @@ impl World<'_, '_, '_> {
             self.deaf = true;
             warn!("cannot wait for signals: {errno}; forwarding none, and waiting for the command's end");
         }
-        sys::wait_child(self.deadline.map(|deadline| deadline.since(sys::now())));
+        sys::wait_child(self.appointment().map(|at| at.since(sys::now())));
         self.reap(machine);
         self.reach_deadline(machine);
+        self.reach_care(machine);
     }
 
     fn reach_deadline(&mut self, machine: &mut impl Machine) {
@@ -247,7 +264,7 @@ impl World<'_, '_, '_> {
         loop {
             match self.sleep.wait_signal(SigSet::ALL.without(Signal::CHLD), Some(Duration::ZERO)) {
                 Wake::Signal(received) => self.take_signal(machine, received),
-                Wake::Helper => self.reap_helper(),
+                Wake::Helper => self.reap_helper(machine),
                 Wake::Nothing | Wake::Refused(_) => return,
             }
         }
@@ -300,6 +317,7 @@ impl World<'_, '_, '_> {
                 }
             }
         }
+        self.look_after(machine);
     }
 
     fn note(&mut self, event: Event, action: Action) {

@@ -7,6 +7,7 @@ mod completions;
 mod ctl;
 pub(crate) mod exit;
 mod features;
+mod health;
 pub(crate) mod help;
 pub(crate) mod hooks;
 mod maps;
@@ -25,7 +26,7 @@ use std::ffi::CStr;
 use std::time::Duration;
 
 use log::LevelFilter;
-use supervise_init::core::{ExitMap, Forwarding, KillMode, Ladder, Leftovers, OnReboot, Signal};
+use supervise_init::core::{ExitMap, Forwarding, KillMode, Ladder, Leftovers, OnReboot, Restarting, Signal, When};
 use supervise_init::driver::ForwardTo;
 use supervise_init::sys::{Static, Words, set_log_format};
 
@@ -82,6 +83,8 @@ pub(crate) struct Options {
     kill_mode: Option<KillMode>,
     /// What is said of restarts.
     pub(crate) restart: Option<Box<restart::Asked>>,
+    /// What is said of health checks.
+    pub(crate) health: Option<Box<health::Asked>>,
     /// What runs before the command is started and before it is stopped, if anything does.
     pub(crate) hooks: Option<Box<Hooks>>,
     pub(crate) exit_report: Option<&'static CStr>,
@@ -119,6 +122,7 @@ impl Options {
         ladder: Ladder::DEFAULT,
         kill_mode: None,
         restart: None,
+        health: None,
         hooks: None,
         exit_report: None,
         exit_report_format: report::Format::Json,
@@ -181,6 +185,12 @@ impl Options {
             Id::Restart | Id::RestartDelay | Id::RestartMaxDelay | Id::RestartReset | Id::RestartLimit | Id::OkExit => {
                 self.restart.get_or_insert_default().set(given, text()?)?
             }
+            Id::Health
+            | Id::HealthInterval
+            | Id::HealthTimeout
+            | Id::HealthRetries
+            | Id::HealthStartPeriod
+            | Id::HealthAction => self.health.get_or_insert_default().set(given, value)?,
             Id::PreStart => self.hooks().before.push(Before::Hook(hooks::command(given, value)?)),
             Id::PreStartTimeout => self.hooks().before_limit = hooks::limit(stop::time(given, text()?)?),
             Id::PreStop => self.hooks().stop = Some(hooks::command(given, value)?),
@@ -242,6 +252,14 @@ impl Options {
         self.restart.as_ref().is_some_and(|asked| asked.policy().is_some())
     }
 
+    /// What is to be done when it has ended. `None`: it is never started again, but by a reboot.
+    pub(crate) fn restarting(&self) -> Option<Restarting> {
+        let asked = self.restart.as_deref();
+        let on_request = || Some(asked.map_or(Restarting::new(When::OnRequest), restart::Asked::on_request));
+        let is_checked = self.health.as_ref().is_some_and(|health| health.restarts());
+        asked.and_then(restart::Asked::policy).or_else(|| on_request().filter(|_| is_checked))
+    }
+
     fn is_given(&self, row: &Row) -> bool {
         self.given & (1 << row.id as u64) != 0
     }
@@ -267,7 +285,12 @@ impl Options {
             ForwardTo::Main => KillMode::Main,
             ForwardTo::Group => KillMode::Group,
         });
-        if let Some(asked) = &self.restart {
+        if let Some(asked) = &self.health {
+            asked.check()?;
+        }
+        if let Some(asked) = &self.restart
+            && self.restarting().is_none()
+        {
             asked.check()?;
         }
         // As for timeout(1).

@@ -80,6 +80,11 @@ impl Asked {
         let when = self.when.flatten()?;
         Some(Restarting { when, ..self.policy })
     }
+
+    /// The same where it is started again only because somebody wants that.
+    pub(crate) fn on_request(&self) -> Restarting {
+        Restarting { when: When::OnRequest, ..self.policy }
+    }
 }
 
 fn when_named(given: Given, word: &'static str) -> Result<Option<When>, Wrong> {

@@ -7,6 +7,7 @@ use std::time::Duration;
 use supervise_init::core::{Signal, StopSignals};
 
 use super::check::WrongCheck;
+use super::health::WrongHealth;
 use super::options::{Row, TABLE};
 use super::restart::WrongRestart;
 use super::run::WrongRun;
@@ -66,6 +67,7 @@ pub(crate) enum Wrong {
     TooManySignals { given: Given, whole: &'static str },
     KilledUntold { grace: Duration, delay: Duration, hook: Duration },
     Restart(WrongRestart),
+    Health(WrongHealth),
     NotAFlag(Given, &'static str),
     Unfit(Given, &'static CStr, Box<Unfit>),
     NothingToRun(Given),
@@ -117,19 +119,39 @@ fn one_of(f: &mut fmt::Formatter<'_>, word: &str, choices: &str) -> fmt::Result 
     }
 }
 
+fn a_signal(f: &mut fmt::Formatter<'_>, word: &str) -> fmt::Result {
+    match nearest_signal(word) {
+        Some(nearest) => write!(f, "did you mean {nearest}?"),
+        None => f.write_str("it is a name like TERM or RTMIN+3, or 1 to 64"),
+    }
+}
+
+fn a_time(f: &mut fmt::Formatter<'_>, word: &str) -> fmt::Result {
+    match word.parse::<u64>() {
+        Ok(number) => write!(f, "say {number}s, {number}ms, {number}m or {number}h"),
+        Err(_) => f.write_str("it is a number and a unit, like 500ms, 10s, 1.5s, 2m or 1h"),
+    }
+}
+
+const NO_TARGET: &str = "wait-for what? say `supervise wait-for tcp:HOST:PORT -- command`, or `supervise --help`; for a \
+     program of that name `supervise -- wait-for`";
+const NO_SHIMS: &str =
+    "shims where? say `supervise shims DIR`, or with the names of inits `supervise shims --inits DIR`";
+
 impl fmt::Display for Wrong {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Wrong::NoCommand => {
                 f.write_str("no command given; say `supervise [options] -- command`, or `supervise --help`")
             }
-            Wrong::NoTarget => f.write_str(
-                "wait-for what? say `supervise wait-for tcp:HOST:PORT -- command`, or `supervise --help`; for a program \
-                 of that name `supervise -- wait-for`",
-            ),
+            Wrong::NoTarget => f.write_str(NO_TARGET),
             Wrong::NotATarget(word, why) => write!(f, "wait-for {}: {why}", word.to_string_lossy()),
             Wrong::ForNoCommand(row) => {
-                write!(f, "--{} is about a command, and there is none; say `supervise wait-for ... -- command`", row.long)
+                write!(
+                    f,
+                    "--{} is about a command, and there is none; say `supervise wait-for ... -- command`",
+                    row.long
+                )
             }
             Wrong::Unknown { word, nearest } => {
                 write!(f, "unknown option {}", word.to_string_lossy())?;
@@ -150,10 +172,7 @@ impl fmt::Display for Wrong {
             Wrong::NotAPair(given, whole) => write!(f, "{given}{whole}: not of the form FROM=TO"),
             Wrong::NotASignal { given, whole, word } => {
                 write!(f, "{given}{whole}: no signal is called {word:?}; ")?;
-                match nearest_signal(word) {
-                    Some(nearest) => write!(f, "did you mean {nearest}?"),
-                    None => f.write_str("it is a name like TERM or RTMIN+3, or 1 to 64"),
-                }
+                a_signal(f, word)
             }
             Wrong::NotACode(given, whole, word) => {
                 write!(f, "{given}{whole}: {word:?} is no exit code; those are 0 to 255")
@@ -170,10 +189,7 @@ impl fmt::Display for Wrong {
             }
             Wrong::NotATime { given, whole, word } => {
                 write!(f, "{given}{whole}: {word:?} is no time; ")?;
-                match word.parse::<u64>() {
-                    Ok(number) => write!(f, "say {number}s, {number}ms, {number}m or {number}h"),
-                    Err(_) => f.write_str("it is a number and a unit, like 500ms, 10s, 1.5s, 2m or 1h"),
-                }
+                a_time(f, word)
             }
             Wrong::StopsNothing { given, whole, signal } => write!(f, "{given}{whole}: {signal} ends no program"),
             Wrong::AfterKill { given, whole } => write!(f, "{given}{whole}: nothing can come after KILL"),
@@ -187,6 +203,7 @@ impl fmt::Display for Wrong {
                 write!(f, "{given}{whole}: too many signals; there can be {}", StopSignals::MOST)
             }
             Wrong::Restart(wrong) => wrong.fmt(f),
+            Wrong::Health(wrong) => wrong.fmt(f),
             Wrong::NotAFlag(given, word) => write!(f, "{given}{word}: it is 1 or 0 (also true, yes, false, no)"),
             Wrong::Unfit(given, value, why) => write!(f, "{given}{}: {why}", value.to_string_lossy()),
             Wrong::NothingToRun(given) => write!(f, "{given}\"\": there is nothing to run in it"),
@@ -211,13 +228,14 @@ impl fmt::Display for Wrong {
             }
             Wrong::TwoPlaces(first, second) => {
                 let (first, second) = (first.to_string_lossy(), second.to_string_lossy());
-                write!(f, "shims makes links in one place: {first} or {second}? say one of them, and the other in a second call")
+                write!(
+                    f,
+                    "shims makes links in one place: {first} or {second}? say one of them, and the other in a second call"
+                )
             }
             Wrong::Run(wrong) => wrong.fmt(f),
             Wrong::Check(wrong) => wrong.fmt(f),
-            Wrong::NoShims => {
-                f.write_str("shims where? say `supervise shims DIR`, or with the names of inits `supervise shims --inits DIR`")
-            }
+            Wrong::NoShims => f.write_str(NO_SHIMS),
         }
     }
 }

@@ -7,7 +7,7 @@ use nix::unistd::{getpid, setpgid};
 use supervise_init::core::{Signal, Status, Time};
 use supervise_init::sys::{self, Change, Pid, Reaped, SigSet, Sleep, Wake, now};
 
-use super::probe;
+use super::probe::{self, Group, Manner};
 use super::target::{Kind, Target};
 use crate::sys::{Waiting, find_end, pipe, start_copy};
 
@@ -47,7 +47,7 @@ impl Started {
     pub(crate) fn begin(target: &Target, limit: Duration, blocked: SigSet) -> Result<Started, nix::errno::Errno> {
         let (_, saying) = pipe().map_err(|error| nix::errno::Errno::from_raw(error.raw_os_error().unwrap_or(0)))?;
         let ourselves = getpid();
-        let pid = start_copy(|| probe::run(target, saying, limit, ourselves, blocked))?;
+        let pid = start_copy(|| probe::run(target, saying, limit, ourselves, Manner::alone(blocked)))?;
         Ok(Started { pid })
     }
 
@@ -78,8 +78,8 @@ const DEATH: Duration = Duration::from_secs(1);
 /// lost as PID 1, and would leave the try behind otherwise.
 pub(super) struct Waiter {
     sleep: Sleep,
-    /// The signals that were blocked before we blocked them all. They stay without effect.
-    blocked: SigSet,
+    /// How tries are made. The signals that were blocked before we blocked them all stay without effect.
+    manner: Manner,
 }
 
 /// What a signal does to a program that says nothing about it (signal(7)).
@@ -90,8 +90,8 @@ enum Effect {
 }
 
 impl Waiter {
-    pub(super) fn new(blocked: SigSet) -> Waiter {
-        Waiter { sleep: Sleep::new(sys::this_process()), blocked }
+    pub(super) fn new(manner: Manner) -> Waiter {
+        Waiter { sleep: Sleep::new(sys::this_process()), manner }
     }
 
     /// Tries the target once, at most for `limit`.
@@ -102,14 +102,17 @@ impl Waiter {
             Err(error) => return Outcome::NotReady(format!("it cannot be tried: {error}")),
         };
         let ourselves = getpid();
-        let started = start_copy(|| probe::run(target, saying, limit.unwrap_or_default(), ourselves, self.blocked));
+        let manner = self.manner;
+        let started = start_copy(|| probe::run(target, saying, limit.unwrap_or_default(), ourselves, manner));
         let pid = match started {
             Ok(pid) => pid,
             Err(errno) => return Outcome::NotReady(format!("it cannot be tried: {}", sys::Errno(errno as i32))),
         };
-        // On both sides, so that the group is there when either needs it.
-        let group = nix::unistd::Pid::from_raw(pid.number());
-        let _ = setpgid(group, group);
+        if self.manner.group == Group::Own {
+            // On both sides, so that the group is there when either needs it.
+            let group = nix::unistd::Pid::from_raw(pid.number());
+            let _ = setpgid(group, group);
+        }
         let pause = self.wait(Some(pid), limit.map(|limit| now().after(limit)));
         if !matches!(pause, Pause::Ended(_)) && !self.kill(pid) {
             return Outcome::NotReady("what tries it hangs in the kernel and cannot be killed".into());
@@ -131,7 +134,10 @@ impl Waiter {
     /// Kills a try with all that it has started. Whether it is gone.
     fn kill(&mut self, pid: Pid) -> bool {
         // It is not reaped, so the number is its own.
-        let _ = sys::send_group(pid, Signal::KILL);
+        let _ = match self.manner.group {
+            Group::Own => sys::send_group(pid, Signal::KILL),
+            Group::Shared => sys::send(pid, Signal::KILL),
+        };
         let until = now().after(DEATH);
         loop {
             match self.wait(Some(pid), Some(until)) {
@@ -168,7 +174,7 @@ impl Waiter {
     }
 
     fn effect(&self, signal: Signal) -> Effect {
-        if self.blocked.contains(signal) || sys::is_ignored(signal) {
+        if self.manner.blocked.contains(signal) || sys::is_ignored(signal) {
             return Effect::None;
         }
         match i32::from(signal.number()) {

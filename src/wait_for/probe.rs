@@ -25,6 +25,32 @@ struct Try {
     end: Instant,
 }
 
+/// Which process group a try is in.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Group {
+    /// One of its own, so that all that `exec:` starts can be killed.
+    Own,
+    /// Ours, which somebody else kills as a whole.
+    Shared,
+}
+
+/// How a try is made.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Manner {
+    pub(crate) group: Group,
+    /// The signals that are blocked in what `exec:` starts.
+    pub(crate) blocked: SigSet,
+    /// What that is given; `None`: what we were.
+    pub(crate) environment: Option<&'static [&'static CStr]>,
+}
+
+impl Manner {
+    /// As `wait-for` has it.
+    pub(crate) const fn alone(blocked: SigSet) -> Manner {
+        Manner { group: Group::Own, blocked, environment: None }
+    }
+}
+
 /// Why a target is not ready.
 type NotReady = String;
 
@@ -36,10 +62,12 @@ const LONGEST_HEAD: usize = 16 * 1024;
 const LONGEST_REST: u64 = 64 * 1024;
 const REST_TIME: Duration = Duration::from_millis(100);
 
-/// Tries `target` once, at most for `limit`. `blocked` is for what it starts. The code of the process: 0 if it is ready.
-pub(super) fn run(target: &Target, said: PipeWriter, limit: Duration, parent: Pid, blocked: SigSet) -> u8 {
-    // A group of its own, so that all that `exec:` starts can be killed. Nobody minds if it is there already.
-    let _ = setpgid(Pid::from_raw(0), Pid::from_raw(0));
+/// Tries `target` once, at most for `limit`. The code of the process: 0 if it is ready.
+pub(super) fn run(target: &Target, said: PipeWriter, limit: Duration, parent: Pid, manner: Manner) -> u8 {
+    if manner.group == Group::Own {
+        // Nobody minds if it is there already.
+        let _ = setpgid(Pid::from_raw(0), Pid::from_raw(0));
+    }
     let _ = set_pdeathsig(Signal::SIGKILL);
     if getppid() != parent {
         return 1;
@@ -50,7 +78,7 @@ pub(super) fn run(target: &Target, said: PipeWriter, limit: Duration, parent: Pi
         Kind::Unix(path) => this.unix(path),
         Kind::Http { endpoint, authority, path } => this.http(endpoint, authority, path),
         Kind::File(path) => fs::metadata(path).map(drop).map_err(|error| text_of(&error)),
-        Kind::Exec(command) => Err(exec(command, blocked)),
+        Kind::Exec(command) => Err(exec(command, manner)),
     };
     match ready {
         Ok(()) => 0,
@@ -191,10 +219,10 @@ fn status(answer: &[u8]) -> Result<u16, NotReady> {
 }
 
 /// Becomes the shell. Returns only where there is none.
-fn exec(command: &CStr, blocked: SigSet) -> NotReady {
+fn exec(command: &CStr, manner: Manner) -> NotReady {
     // Tried twice a second, its words would drown all others; and stdout is the command's.
     let output = if log_enabled!(Level::Debug) { Output::Stderr } else { Output::None };
-    let errno = become_shell(command, output, blocked);
+    let errno = become_shell(command, output, manner.blocked, manner.environment);
     format!("cannot run /bin/sh: {}", Errno(errno as i32))
 }
 

@@ -7,7 +7,7 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 
 /// One thing to wait for.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Target {
     /// As it was given.
     pub(super) word: &'static CStr,
@@ -61,6 +61,20 @@ pub(crate) enum NotATarget {
 const SUN_PATH: usize = 108;
 
 impl Target {
+    /// The same, but a word that is of no known kind is a shell's command, as docker has it.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub(crate) fn parse_check(word: &'static CStr) -> Result<Target, NotATarget> {
+        match Target::parse(word) {
+            Err(NotATarget::UnknownKind) if word.to_bytes().iter().all(u8::is_ascii_whitespace) => {
+                Err(NotATarget::NoExec)
+            }
+            Err(NotATarget::UnknownKind) => Ok(Target { word, kind: Kind::Exec(word) }),
+            other => other,
+        }
+    }
+
     /// # Errors
     /// What is wrong with it.
     pub(crate) fn parse(word: &'static CStr) -> Result<Target, NotATarget> {

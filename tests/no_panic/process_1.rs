@@ -156,6 +156,7 @@ extern "C" fn main(count: c_int, words: *mut *mut c_char, environment: *mut *mut
         spared: report.as_ref(),
         kept: Kept { descriptors: many, directory: many },
         listener: Some(&mut listener),
+        care: None,
     };
     let slots = if count > 4 { &mut slots[..] } else { &mut [] };
     let outcome = run(&mut machine, slots, setting);

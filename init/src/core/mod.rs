@@ -4,8 +4,10 @@
 //! leaves it as actions, and [`crate::driver`] stands between it and the kernel.
 
 mod actions;
+mod care;
 mod exit;
 mod forwarding;
+mod health;
 mod ladder;
 mod machine;
 mod pace;
@@ -20,8 +22,10 @@ mod single;
 mod single_tests;
 
 pub use actions::Actions;
+pub use care::{Care, Finding, Order, Orders, Probe, Sight};
 pub use exit::{ExitMap, Outcome, Status};
 pub use forwarding::{Forwarding, Rule};
+pub use health::{Checks, Health};
 pub use ladder::{KillMode, Ladder, Leftovers, StopSignal, StopSignals};
 pub use machine::{
     Action, Child, Event, Failure, Fate, Fault, Heard, Left, Machine, Note, Pause, Received, Rung, Sender, Slow,

@@ -7,7 +7,7 @@ use log::{debug, warn};
 
 use super::say::log_sent;
 use super::{Setting, Situation, World};
-use crate::core::{Child, End, Fate, KillMode, Name, Rung, Scope, Signal, Slow};
+use crate::core::{Child, End, Fate, KillMode, Machine, Name, Rung, Scope, Signal, Slow};
 use crate::sys::{self, Errno, Helper, Pid, Told, TreeError};
 
 impl World<'_, '_, '_> {
@@ -81,7 +81,7 @@ impl World<'_, '_, '_> {
     }
 
     /// The wait for all does not see it.
-    pub(super) fn reap_helper(&mut self) {
+    pub(super) fn reap_helper(&mut self, machine: &mut impl Machine) {
         if self.helper.as_ref().is_some_and(Helper::has_ended) {
             self.helper = None;
             self.rest.set_helper(None);
@@ -90,6 +90,7 @@ impl World<'_, '_, '_> {
             listener.reap_helpers();
             self.rest.set_others(listener.helpers());
         }
+        self.reap_prober(machine);
     }
 
     pub(super) fn tell_rest(&mut self, scope: Scope) {

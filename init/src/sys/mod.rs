@@ -45,8 +45,8 @@ pub use self::process::{
     set_subreaper, this_process, working_directory,
 };
 pub use self::session::{
-    Holder, Left as LeftTerminal, Tty, controlling_tty, leave_terminal, process_group, session, session_of,
-    talks_to_terminal, terminal,
+    Holder, Left as LeftTerminal, Tty, controlling_tty, lead_process_group, leave_terminal, process_group, session,
+    session_of, talks_to_terminal, terminal,
 };
 pub use self::signals::{
     Entry, SigSet, Sleep, Wake, block_all, die_of, forget_dispositions, is_ignored, send, send_from_parent, send_group,

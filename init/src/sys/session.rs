@@ -29,6 +29,12 @@ pub fn process_group() -> i32 {
     unsafe { libc::getpgrp() }
 }
 
+/// setpgid(2): a process group of its own for this process.
+pub fn lead_process_group() {
+    // SAFETY: takes integers; fails only for who leads a session.
+    unsafe { libc::setpgid(0, 0) };
+}
+
 /// getsid(2) of ourselves; 0 if its leader is outside our PID namespace.
 pub fn session() -> i32 {
     // SAFETY: takes an integer; cannot fail for ourselves.

@@ -44,8 +44,8 @@ pub struct Rest {
     /// Children that we had before we started any.
     inherited: [Option<Pid>; Rest::INHERITED],
     has_inherited: bool,
-    /// Helpers of our own: one that explains, one that makes known, one that speaks for clients.
-    helpers: [Option<Pid>; 3],
+    /// Helpers of our own: one that explains, one that makes known, one that speaks for clients, one that looks after main.
+    helpers: [Option<Pid>; 4],
 }
 
 /// Whether anybody was there to be told.
@@ -91,7 +91,7 @@ impl Rest {
     /// To be made before the first program is started.
     pub fn new(scope: Scope, ourselves: Pid) -> Rest {
         let mut rest =
-            Rest { scope, ourselves, inherited: [None; Rest::INHERITED], has_inherited: false, helpers: [None; 3] };
+            Rest { scope, ourselves, inherited: [None; Rest::INHERITED], has_inherited: false, helpers: [None; 4] };
         // A PID 1 takes all with it when it ends, so it tells all.
         if scope == Scope::Tree && has_children() {
             rest.find_inherited();
@@ -129,6 +129,11 @@ impl Rest {
     /// The same of the one that makes something known, and of the one that speaks for clients.
     pub fn set_others(&mut self, others: [Option<Pid>; 2]) {
         [self.helpers[1], self.helpers[2]] = others;
+    }
+
+    /// The same of the one that looks after main.
+    pub fn set_prober(&mut self, prober: Option<Pid>) {
+        self.helpers[3] = prober;
     }
 
     /// Children that we had before we started any, and that have not ended.

@@ -53,7 +53,8 @@ impl Single<'_> {
     fn may_restart(&self, asked: Option<Time>) -> bool {
         match (self.wish, self.failure) {
             (Some(wish), _) => wish == Wish::Restart,
-            (None, Some(failure)) => self.policy.may_restart && failure != Failure::Unhealthy(Then::Stop),
+            (None, Some(Failure::Unhealthy(then))) => then == Then::Restart,
+            (None, Some(Failure::NotReady | Failure::Watchdog)) => self.policy.may_restart,
             (None, None) => self.policy.may_restart && asked.is_none(),
         }
     }

@@ -1,0 +1,136 @@
+//! What looks after main while it runs: whether it is ready, and whether it does its work. Pure: it is told what happens
+//! to main and what was found, and orders what is to be looked at, and what is to be done.
+//!
+//! It costs nothing where nothing is asked for: there is none then.
+
+use super::health::{Checking, Checks, Health, Input};
+use super::machine::{Failure, Time};
+
+pub use super::health::Finding;
+
+/// What has happened.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Sight {
+    /// Main was started, and runs.
+    Started,
+    /// Main is being stopped, or has ended.
+    Over,
+    /// The probe that was ordered last has ended by itself.
+    Probed(Finding),
+    /// The time has come that [`Care::wake`] says.
+    Due,
+}
+
+/// What one look is for.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Probe {
+    /// Whether main does its work.
+    Health {
+        /// Which failure in a row it would be; `None`: one that is not worth telling of.
+        nth: Option<u32>,
+    },
+}
+
+/// What is to be done.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Order {
+    /// Look, in a process of its own. [`Sight::Probed`] is to follow, unless it is cut.
+    Probe(Probe),
+    /// Kill the process that looks, with all that it has started.
+    Cut,
+    /// Tell main's machine that it has failed.
+    Fail(Failure),
+    /// Say that main's health is another one now.
+    SayHealth(Health),
+}
+
+/// A few orders, in this order.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Orders {
+    items: [Option<Order>; Orders::MOST],
+}
+
+impl Orders {
+    /// The most that there are.
+    pub const MOST: usize = 4;
+    /// Nothing to do.
+    pub const NONE: Orders = Orders { items: [None; Orders::MOST] };
+
+    /// The list with one more at its end.
+    pub(super) fn and(mut self, order: Order) -> Orders {
+        let place = self.items.iter_mut().find(|place| place.is_none());
+        debug_assert!(place.is_some(), "there are more orders than a list holds: {order:?}");
+        if let Some(place) = place {
+            *place = Some(order);
+        }
+        self
+    }
+
+    /// The list with all of those at its end.
+    pub(super) fn then(self, more: impl IntoIterator<Item = Order>) -> Orders {
+        more.into_iter().fold(self, Orders::and)
+    }
+}
+
+impl<const N: usize> From<[Order; N]> for Orders {
+    fn from(orders: [Order; N]) -> Orders {
+        const { assert!(N <= Orders::MOST, "there are more orders than a list holds") };
+        Orders::NONE.then(orders)
+    }
+}
+
+impl IntoIterator for Orders {
+    type Item = Order;
+    type IntoIter = core::iter::Flatten<core::array::IntoIter<Option<Order>, { Orders::MOST }>>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.items.into_iter().flatten()
+    }
+}
+
+/// What looks after one main after the other.
+#[derive(Clone, Debug)]
+pub struct Care {
+    health: Option<Checking>,
+}
+
+impl Care {
+    /// Before the first main.
+    pub const fn new(checks: Option<Checks>) -> Care {
+        let health = match checks {
+            Some(checks) => Some(Checking::new(checks)),
+            None => None,
+        };
+        Care { health }
+    }
+
+    /// What is known of main's health; `None`: nobody looks.
+    pub fn health(&self) -> Option<Health> {
+        self.health.as_ref().map(Checking::health)
+    }
+
+    /// How many checks in a row have failed.
+    pub fn failures(&self) -> u32 {
+        self.health.as_ref().map_or(0, Checking::failures)
+    }
+
+    /// When it is to be told [`Sight::Due`].
+    pub fn wake(&self) -> Option<Time> {
+        self.health.as_ref().and_then(Checking::wake)
+    }
+
+    /// One event.
+    pub fn on(&mut self, now: Time, sight: Sight) -> Orders {
+        match sight {
+            // Who says nothing of when it is ready is so at once.
+            Sight::Started => self.tell_health(now, Input::Started).then(self.tell_health(now, Input::Ready)),
+            Sight::Over => self.tell_health(now, Input::Over),
+            Sight::Probed(finding) => self.tell_health(now, Input::Checked(finding)),
+            Sight::Due => self.tell_health(now, Input::Due),
+        }
+    }
+
+    fn tell_health(&mut self, now: Time, input: Input) -> Orders {
+        self.health.as_mut().map_or(Orders::NONE, |health| health.on(now, input))
+    }
+}

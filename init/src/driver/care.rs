@@ -1,0 +1,211 @@
+//! What looks after main while it runs, as the loop sees it: it is told of main's state, its time and the end of its
+//! prober, and its orders are obeyed. What a prober does may block and allocate: it is a process of its own.
+//!
+//! 1. There is one prober at a time, in a process group that it leads. Whatever becomes of it, all that is left in that
+//!    group is killed.
+//! 2. One that does not die (it sits in a system call that cannot be interrupted) keeps the place: to look is to fail then.
+//! 3. None outlives the life of main that it has begun in, as far as it can be killed.
+
+use core::mem;
+use core::time::Duration;
+
+use log::{debug, info, warn};
+
+use super::World;
+use super::stop::send_group;
+use crate::core::request::Standing;
+use crate::core::{Care as Core, Event, Finding, Health, Machine, Order, Probe, Sight, Signal, Status, Time};
+use crate::sys::{self, Helper, Pages, Pid};
+
+/// What looks after main.
+pub struct Care<'a> {
+    core: Core,
+    prober: Prober<'a>,
+    /// How main stood when we looked last.
+    seen: Standing,
+}
+
+/// Who looks, in a process of its own.
+struct Prober<'a> {
+    look: &'a (dyn Fn(Probe) -> u8 + Sync),
+    runs: Option<Helper>,
+    /// It was killed: what it has found is not asked for.
+    is_cut: bool,
+}
+
+impl<'a> Care<'a> {
+    /// Before the first main. `look` does what is wanted in a process of its own, says why it fails, and returns 0 if it
+    /// does not.
+    pub const fn new(core: Core, look: &'a (dyn Fn(Probe) -> u8 + Sync)) -> Care<'a> {
+        Care { core, prober: Prober { look, runs: None, is_cut: false }, seen: Standing::Starting }
+    }
+
+    /// What is known.
+    pub fn core(&self) -> &Core {
+        &self.core
+    }
+
+    /// Another life begins.
+    pub(super) fn begin(&mut self) {
+        self.seen = Standing::Starting;
+    }
+
+    /// When it is to be woken.
+    pub(super) fn wake(&self) -> Option<Time> {
+        self.core.wake()
+    }
+
+    /// The life is over.
+    pub(super) fn end(&mut self) {
+        self.prober.cut();
+        if let Some(helper) = self.prober.runs.take() {
+            helper.end(Duration::ZERO);
+        }
+    }
+
+    fn has_changed(&mut self, standing: Standing) -> Option<Sight> {
+        let before = mem::replace(&mut self.seen, standing);
+        match (before, standing) {
+            (before, standing) if before == standing => None,
+            (_, Standing::Running) => Some(Sight::Started),
+            (Standing::Running, _) => Some(Sight::Over),
+            _ => None,
+        }
+    }
+}
+
+impl Prober<'_> {
+    fn pid(&self) -> Option<Pid> {
+        self.runs.as_ref().map(Helper::pid)
+    }
+
+    /// Whether it looks.
+    fn start(&mut self, probe: Probe) -> bool {
+        self.reap();
+        if let Some(earlier) = self.pid() {
+            warn!(event = "check", pid = earlier.number(); "pid {earlier}, which was to check the command, cannot be killed: it hangs in the kernel");
+            return false;
+        }
+        let look = self.look;
+        let work = || {
+            // Before it starts anything.
+            sys::lead_process_group();
+            look(probe)
+        };
+        match Helper::start_with_code(work) {
+            Ok(helper) => {
+                debug!(event = "check", pid = helper.pid().number(); "checking the command, by pid {}", helper.pid());
+                (self.runs, self.is_cut) = (Some(helper), false);
+                true
+            }
+            Err(errno) => {
+                warn!(event = "check"; "cannot check the command: no process can be started: {errno}");
+                false
+            }
+        }
+    }
+
+    /// Takes its end, if it has come. What it has found, if that is still wanted.
+    fn reap(&mut self) -> Option<Finding> {
+        let helper = self.runs.as_ref()?;
+        let status = helper.end_status()?;
+        // A group has its leader's number as long as anybody is in it; and if nobody is, the number is not another group's so soon.
+        let _ = sys::send_group(helper.pid(), Signal::KILL);
+        self.runs = None;
+        let found = if status == Status::Exited(0) { Finding::Good } else { Finding::Bad };
+        (!self.is_cut).then_some(found)
+    }
+
+    /// Kills it with all that it has started. Its end is told of as any other.
+    fn cut(&mut self) {
+        if let Some(pid) = self.pid() {
+            let _ = send_group(pid, Signal::KILL);
+            self.is_cut = true;
+        }
+    }
+}
+
+impl World<'_, '_, '_> {
+    /// The machine has heard of something: main may stand otherwise.
+    pub(super) fn look_after(&mut self, machine: &mut impl Machine) {
+        let Some(care) = &mut self.setting.care else { return };
+        if let Some(sight) = care.has_changed(machine.standing()) {
+            self.attend(machine, sight);
+        }
+    }
+
+    /// A helper has ended: it may be the prober.
+    pub(super) fn reap_prober(&mut self, machine: &mut impl Machine) {
+        let Some(care) = &mut self.setting.care else { return };
+        if let Some(finding) = care.prober.reap() {
+            self.attend(machine, Sight::Probed(finding));
+        }
+        self.note_prober();
+    }
+
+    /// What has ended in time has done so, also where nothing has told of it.
+    pub(super) fn reach_care(&mut self, machine: &mut impl Machine) {
+        let is_due =
+            |world: &Self| world.setting.care.as_ref().and_then(|care| care.wake()).is_some_and(|at| sys::now() >= at);
+        if self.outcome.is_none() && is_due(self) {
+            self.reap_prober(machine);
+            if self.outcome.is_none() && is_due(self) {
+                self.attend(machine, Sight::Due);
+            }
+        }
+    }
+
+    /// Tells of it, and obeys. Not in our callers' frames, of which one stays in memory.
+    #[inline(never)]
+    fn attend(&mut self, machine: &mut impl Machine, sight: Sight) {
+        let mut next = Some(sight);
+        while let Some(sight) = next.take() {
+            let Some(care) = &mut self.setting.care else { return };
+            for order in care.core.on(sys::now(), sight) {
+                match order {
+                    Order::Probe(probe) => {
+                        if !self.start_prober(probe) {
+                            next = Some(Sight::Probed(Finding::Bad));
+                        }
+                    }
+                    Order::Cut => self.cut_prober(sight),
+                    Order::Fail(failure) => self.deliver(machine, Event::Failed(failure)),
+                    Order::SayHealth(health) => self.say_health(health),
+                }
+            }
+        }
+    }
+
+    fn start_prober(&mut self, probe: Probe) -> bool {
+        let Some(care) = &mut self.setting.care else { return false };
+        let is_started = care.prober.start(probe);
+        self.note_prober();
+        // What the start of it has brought back into memory is not needed until the next one.
+        self.sleep.give_back(Pages::of_the_program());
+        is_started
+    }
+
+    fn cut_prober(&mut self, why: Sight) {
+        let Some(care) = &mut self.setting.care else { return };
+        if let (Sight::Due, Some(pid)) = (why, care.prober.pid()) {
+            warn!(event = "check", pid = pid.number(); "pid {pid}, which was to check the command, does not come to an end; killing it");
+        }
+        care.prober.cut();
+    }
+
+    /// It is none of the program's processes.
+    fn note_prober(&mut self) {
+        self.rest.set_prober(self.setting.care.as_ref().and_then(|care| care.prober.pid()));
+    }
+
+    fn say_health(&self, health: Health) {
+        let failures = self.setting.care.as_ref().map_or(0, |care| care.core.failures());
+        match health {
+            Health::Starting => {}
+            Health::Healthy => info!(event = "healthy"; "the command is healthy"),
+            Health::Unhealthy => {
+                warn!(event = "unhealthy", failures; "the command is not healthy; checks that have failed in a row: {failures}");
+            }
+        }
+    }
+}
