@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use log::{debug, error, warn};
+use supervise_init::core::request::News;
 use supervise_init::core::{Outcome, Policy, Record, Scope, Signal, StartError, Status, Step};
 use supervise_init::driver::{Kept, Listener, Offer, Purpose, Slot};
 use supervise_init::sys::{self, Entry, Environment, Pid, Program, SigSet, Static, Words, parent, session, session_of};
@@ -71,6 +72,7 @@ pub(crate) fn run(
     let lives = Lives { policy, program, surroundings, home, spared: report.as_ref(), settings };
     let outcome = lives.live(slots, record.as_deref_mut(), listener.as_deref_mut(), care, restarts);
     if let Some(listener) = listener {
+        listener.publish(News::Exit(code_of(outcome)));
         listener.close();
     }
     let slots = plan.as_ref().map_or(&alone[..], |plan| &plan.slots);
@@ -89,6 +91,16 @@ static LISTENER: Static<Listener<'static>> = Static::new();
 #[inline(never)]
 fn open_listener(offer: Option<Offer>, surroundings: &Surroundings) -> Option<&'static mut Listener<'static>> {
     LISTENER.put(Listener::open(offer?, surroundings.ourselves(), &offer::make_known, &offer::speak))
+}
+
+/// The code that our end is told with. Why a command could not be started is looked into later.
+fn code_of(outcome: Outcome) -> Option<u8> {
+    match outcome {
+        Outcome::Code(code) => Some(code),
+        Outcome::Signal(signal) => Some(Status::Signaled(signal).shell_code()),
+        Outcome::NotStarted(..) => None,
+        Outcome::Again | Outcome::Reboot => Some(end::REBOOTED),
+    }
 }
 
 /// What the options, our name and our place decide.

@@ -3,6 +3,7 @@
 use std::ffi::CStr;
 
 use log::{info, warn};
+use supervise_init::core::request::News;
 use supervise_init::core::{
     Course, Death, Failure, Life, Limit, Next, Outcome, Policy, Record, Restarts, Resting, Single, Status,
 };
@@ -91,7 +92,7 @@ impl Lives<'_> {
     fn rest<'l>(
         &self,
         restarts: &mut Restarts,
-        listener: Option<&mut Listener<'l>>,
+        mut listener: Option<&mut Listener<'l>>,
         outcome: Outcome,
         course: Course,
     ) -> Rested {
@@ -102,10 +103,13 @@ impl Lives<'_> {
             Next::Stay => return Rested::End(outcome),
             Next::GiveUp(limit) => {
                 say_giving_up(limit, life);
+                publish(listener, News::GivenUp(u64::from(restarts.count())));
                 return Rested::End(outcome);
             }
         };
         say_restart(life, delay.as_millis(), restarts.count());
+        let milliseconds = u64::try_from(delay.as_millis()).unwrap_or(u64::MAX);
+        publish(listener.as_deref_mut(), News::Restarting(milliseconds));
         if delay.is_zero() {
             return Rested::Restart;
         }
@@ -129,6 +133,13 @@ impl Lives<'_> {
             listener,
             care: None,
         }
+    }
+}
+
+/// Tells whoever wants to know.
+fn publish(listener: Option<&mut Listener<'_>>, news: News) {
+    if let Some(listener) = listener {
+        listener.publish(news);
     }
 }
 

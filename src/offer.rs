@@ -120,6 +120,7 @@ fn verb(plan: &Plan) -> &'static str {
         Wish::Poweroff | Wish::Exit(_) => "power off",
         Wish::Reboot => "reboot",
         Wish::Restart => "restart",
+        Wish::Stop => "stop",
     }
 }
 

@@ -104,9 +104,9 @@ impl Run<'_> {
     /// The process that asked for the stop: its number, user and, if it was still there, name.
     fn asker(&self) -> Option<(i32, u32, Option<Name>)> {
         match self.record.stop()?.1 {
-            Cause::Signal(Received { sender: Sender::Process { pid, uid, .. }, .. }) => {
-                Some((pid, uid, self.record.asker()))
-            }
+            Cause::Signal(Received {
+                sender: Sender::Process { pid, uid, .. } | Sender::Client { pid, uid }, ..
+            }) => Some((pid, uid, self.record.asker())),
             Cause::Signal(_) | Cause::MaxTime => None,
         }
     }

@@ -24,8 +24,8 @@ pub use self::slot::{Purpose, Slot};
 use self::say::{log_blame, log_end, log_event, log_outcome, log_sent};
 use self::stop::{name_of, send_group};
 use crate::core::{
-    Action, Child, Event, Ladder, Left, Machine, Outcome, Pace, Pause, Received, Record, Scope, Sender, Signal, Slow,
-    StartError, Time,
+    Action, Child, Event, Ladder, Left, Machine, Note, Outcome, Pace, Pause, Received, Record, Scope, Sender, Signal,
+    Slow, StartError, Time,
 };
 use crate::sys::{self, Change, Errno, Fd, Helper, Pages, Pid, Pipe, Reaped, Rest, SigSet, Sleep, Wake};
 
@@ -82,6 +82,8 @@ struct World<'a, 's, 'l> {
     held: Option<Time>,
     deadline: Option<Time>,
     outcome: Option<Outcome>,
+    /// Why the last signal that went nowhere did so.
+    dropped: Option<Note>,
     /// Signals cannot be waited for, and that was said.
     deaf: bool,
     /// What only the start needs is let go of.
@@ -123,6 +125,7 @@ pub fn run(machine: &mut impl Machine, slots: &mut [Slot<'_>], setting: Setting<
         held: None,
         deadline: None,
         outcome: None,
+        dropped: None,
         deaf: false,
         settled: false,
     };
@@ -157,9 +160,11 @@ impl World<'_, '_, '_> {
         if !descriptors {
             let listener =
                 self.setting.listener.as_ref().map_or([None; Listener::DESCRIPTORS], |listener| listener.descriptors());
-            let [ender, fifo, watch, link_watch, control, private, system] = listener;
-            let spared = self.setting.spared.map(Fd::raw);
-            sys::close_from_3(&[spared, ender, fifo, watch, link_watch, control, private, system]);
+            let mut spared = [self.setting.spared.map(Fd::raw); 1 + Listener::DESCRIPTORS];
+            for (to, from) in spared.iter_mut().skip(1).zip(listener) {
+                *to = from;
+            }
+            sys::close_from_3(&spared);
         }
         if !directory
             && !self.slots.iter().any(|slot| slot.purpose() == Purpose::PreStop)
@@ -288,6 +293,9 @@ impl World<'_, '_, '_> {
                     slot.take_terminal_of_the_dead(pid, status);
                 }
                 log_end(Some(slot.purpose()), pid, status);
+                if slot.purpose() == Purpose::Main {
+                    self.tell_end(pid, status);
+                }
                 self.deliver(machine, Event::Ended(Child(index), status));
             }
             (Some((slot, index)), Change::Stopped(by)) => {
@@ -296,7 +304,12 @@ impl World<'_, '_, '_> {
                 let terminal = slot.terminal(pid);
                 self.deliver(machine, Event::Stopped(Child(index), by, terminal));
             }
-            (None, Change::Ended(status)) => log_end(None, pid, status),
+            (None, Change::Ended(status)) => {
+                log_end(None, pid, status);
+                if let Some(listener) = &mut self.setting.listener {
+                    listener.count_orphan();
+                }
+            }
             // Whoever stopped it, or its own shell, continues it.
             (None, Change::Stopped(_)) => {}
         }
@@ -309,6 +322,7 @@ impl World<'_, '_, '_> {
             log_event(event);
             for action in machine.on(sys::now(), event) {
                 self.note(event, action);
+                self.tell_order(event, action);
                 if let Action::Answer(ask, heard) = action {
                     self.answer(event, ask, heard);
                 }
@@ -323,8 +337,10 @@ impl World<'_, '_, '_> {
     fn note(&mut self, event: Event, action: Action) {
         let Some(record) = &mut self.setting.record else { return };
         record.note(sys::now(), event, action);
-        if let (Event::Signalled(Received { sender: Sender::Process { pid, .. }, .. }), Action::Climb(_)) =
-            (event, action)
+        if let (
+            Event::Signalled(Received { sender: Sender::Process { pid, .. } | Sender::Client { pid, .. }, .. }),
+            Action::Climb(_),
+        ) = (event, action)
             && let Some(name) = sys::comm(pid)
         {
             record.note_asker(name_of(name.as_str()));
@@ -362,6 +378,7 @@ impl World<'_, '_, '_> {
             Action::Answer(..) => {}
             Action::Reopen => self.reopen_initctl(),
             Action::Drop(signal, note) => {
+                self.dropped = Some(note);
                 debug!(event = "dropped", signal = signal.number(); "{signal} is not forwarded: {note}");
             }
             Action::Exit(outcome) => {
@@ -399,6 +416,9 @@ impl World<'_, '_, '_> {
         }
         let who = slot.purpose().field();
         debug!(event = "started", who = who, pid = pid.number(); "started {} as pid {pid}", slot.title());
+        if slot.purpose() == Purpose::Main {
+            self.tell_start(pid);
+        }
         Ok(())
     }
 

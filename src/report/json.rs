@@ -57,7 +57,7 @@ impl Run<'_> {
                     Sender::Kernel => "kernel",
                     Sender::Outside => "outside",
                     Sender::Ourselves => "ourselves",
-                    Sender::Process { .. } => "process",
+                    Sender::Process { .. } | Sender::Client { .. } => "process",
                 };
                 write!(page, ",\"cause\":\"signal\",\"signal\":\"{signal}\",\"from\":\"{from}\"")?;
             }

@@ -150,7 +150,9 @@ impl Job<'_> {
         let reply = talk::ask(message, &self.environment)?;
         match reply.answer {
             Answer::Refused => Err(Failure::NotRoot),
-            Answer::Accepted | Answer::UnderWay | Answer::NothingScheduled => Ok(reply),
+            Answer::Accepted | Answer::UnderWay | Answer::NothingScheduled | Answer::Full | Answer::Dropped(_) => {
+                Ok(reply)
+            }
         }
     }
 
@@ -221,7 +223,7 @@ impl Job<'_> {
     /// systemd's sentence.
     fn scheduled(&self, wish: Wish, when: u64) -> String {
         let what = match wish {
-            Wish::Halt | Wish::Poweroff | Wish::Exit(_) => "Shutdown",
+            Wish::Halt | Wish::Poweroff | Wish::Stop | Wish::Exit(_) => "Shutdown",
             Wish::Reboot | Wish::Restart => "Reboot",
         };
         let cancel = match self.client {

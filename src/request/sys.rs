@@ -98,7 +98,7 @@ pub(super) fn sync() {
 pub(super) fn reboot(wish: Wish) -> Errno {
     let how = match wish {
         Wish::Halt => libc::RB_HALT_SYSTEM,
-        Wish::Poweroff | Wish::Exit(_) => libc::RB_POWER_OFF,
+        Wish::Poweroff | Wish::Stop | Wish::Exit(_) => libc::RB_POWER_OFF,
         Wish::Reboot | Wish::Restart => libc::RB_AUTOBOOT,
     };
     // SAFETY: takes an integer and touches no memory of ours.

@@ -162,7 +162,7 @@ pub(super) mod tests {
     use std::thread::{self, JoinHandle};
     use std::time::Duration;
 
-    use supervise_init::core::request::{Answer, Message, Reply, Request, Standing, Text, Verb, Wish};
+    use supervise_init::core::request::{Answer, Facts, Message, Reply, Request, Standing, Text, Verb, Wish};
 
     use super::{Errno, PATIENCE, Unanswered, ask_at, ask_in};
 
@@ -196,7 +196,15 @@ pub(super) mod tests {
 
     /// An answer of a process 1 that runs.
     pub(in crate::request) fn reply(answer: Answer) -> Reply {
-        Reply { answer, standing: Standing::Running, scheduled: None, main: 7, restarts: 0, up: 1500 }
+        Reply {
+            answer,
+            standing: Standing::Running,
+            scheduled: None,
+            main: 7,
+            restarts: 0,
+            up: 1500,
+            facts: Facts::NONE,
+        }
     }
 
     /// Answers one message with these bytes, and says what it was.

@@ -87,7 +87,7 @@ fn records_of(wish: Wish) -> Option<Vec<u8>> {
         Wish::Poweroff => Some(off(b"INIT_HALT=POWEROFF")),
         Wish::Reboot => Some(record(RUNLEVEL, b'6', b"").to_vec()),
         // They know nothing of it.
-        Wish::Exit(_) | Wish::Restart => None,
+        Wish::Exit(_) | Wish::Restart | Wish::Stop => None,
     }
 }
 
@@ -198,7 +198,7 @@ fn number_of(request: Request) -> Option<i32> {
         Wish::Halt => 37,
         Wish::Poweroff => 38,
         Wish::Reboot => 39,
-        Wish::Exit(_) | Wish::Restart => return None,
+        Wish::Exit(_) | Wish::Restart | Wish::Stop => return None,
     };
     Some(match request.haste {
         Haste::Orderly => orderly,

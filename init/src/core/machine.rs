@@ -69,6 +69,13 @@ pub enum Sender {
         /// What it is called, as far as that matters.
         program: Program,
     },
+    /// A process that has not sent it, but asks for it through the control socket: it means that signal, and no request.
+    Client {
+        /// Its number in our namespace.
+        pid: i32,
+        /// Its user.
+        uid: u32,
+    },
 }
 
 /// A signal that reached us.
@@ -205,6 +212,8 @@ pub enum Event {
     Asked(Ask, Way),
     /// Main runs, and has failed in this.
     Failed(Failure),
+    /// Main asks for this long from now on, wherever its time runs out (`EXTEND_TIMEOUT_USEC=`, sd_notify(3)).
+    Extended(Duration),
     /// A program of ours has ended and is reaped.
     Ended(Child, Status),
     /// A program of ours was stopped by this signal.
@@ -355,6 +364,7 @@ impl fmt::Display for Sender {
             Sender::Outside => f.write_str("outside the container"),
             Sender::Ourselves => f.write_str("ourselves"),
             Sender::Process { pid, uid, .. } => write!(f, "pid {pid} (uid {uid})"),
+            Sender::Client { pid, uid } => write!(f, "pid {pid} (uid {uid}), through the control socket"),
         }
     }
 }

@@ -10,8 +10,10 @@ mod forwarding;
 mod health;
 mod ladder;
 mod machine;
+pub mod notify;
 mod pace;
 mod policy;
+mod readiness;
 mod record;
 pub mod request;
 mod restart;
@@ -33,6 +35,7 @@ pub use machine::{
 };
 pub use pace::Pace;
 pub use policy::{Group, Hurry, JobControl, OnReboot, OnSignalDeath, Policy, Scope};
+pub use readiness::{Heard as HeardOfMain, Phase, Readiness, Terms};
 pub use record::{Cause, End, Name, Process, Record};
 pub use restart::{Death, Life, Limit, Next, Restarting, Restarts, Successes, When};
 pub use resting::Resting;

@@ -170,6 +170,7 @@ impl Policy<'_> {
             (Wish::Reboot, OnReboot::Exit, _) => return Outcome::Code(REBOOTED),
             (Wish::Reboot, OnReboot::System, _) => return Outcome::Reboot,
             (Wish::Exit(code), _, Verdict::Main(_) | Verdict::Hook(_)) => return Outcome::Code(code),
+            (Wish::Stop, ..) => return self.outcome(verdict),
             (_, _, Verdict::Main(status) | Verdict::Hook(status)) => status,
             (_, _, Verdict::TimedOut | Verdict::NotStarted(..)) => return self.outcome(verdict),
         };

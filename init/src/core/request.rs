@@ -4,15 +4,17 @@ mod control;
 mod desk;
 mod initctl;
 mod limiter;
+mod news;
 mod schedule;
 mod signals;
 
 use core::fmt;
 
-pub use self::control::{Answer, Client, Message, Reply, Standing, Text, Verb};
+pub use self::control::{Answer, Client, Facts, Message, Reply, Standing, Text, Verb};
 pub use self::desk::{Desk, Guest, Said};
 pub use self::initctl::{Found, Initctl};
 pub use self::limiter::{LeftOut, Limiter, Subject};
+pub use self::news::{Asked, By, Dispatch, Health, Motive, News, Origin, Readiness, Stage};
 pub use self::schedule::{Notice, Plan, Schedule, Steps};
 pub use self::signals::{Manager, Program};
 
@@ -29,6 +31,8 @@ pub enum Wish {
     Exit(u8),
     /// Stop the command with what it has started, and start it again.
     Restart,
+    /// Stop, and end as the command has ended: what SIGTERM asks for.
+    Stop,
 }
 
 impl Wish {
@@ -91,6 +95,7 @@ impl fmt::Display for Wish {
             Wish::Reboot => f.write_str("reboot"),
             Wish::Exit(code) => write!(f, "poweroff with code {code}"),
             Wish::Restart => f.write_str("restart"),
+            Wish::Stop => f.write_str("stop"),
         }
     }
 }

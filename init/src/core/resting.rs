@@ -4,6 +4,7 @@
 //!   Resting ──Deadline──▶ Done (Again)
 //!      │ a stop, a key, or the end of the terminal: Done, as the last life ended
 //!      │ poweroff, halt: Done (0)    reboot: Done, as that is to be    exit N: Done (N)
+//!      │ restart: Done (Again)
 //! ```
 //!
 //! 1. A stop ends it at once: there is nobody to be told, and nothing to be waited for.
@@ -14,7 +15,7 @@ use super::exit::{Outcome, Status, Verdict};
 use super::forwarding::Rule;
 use super::machine::{Action, Event, Heard, Machine, Note, Received, Sender, Time};
 use super::policy::{Policy, Scope};
-use super::request::{Ask, Request, Standing};
+use super::request::{Ask, Request, Standing, Wish};
 use super::signal::Signal;
 
 /// The machine of a rest.
@@ -54,6 +55,12 @@ impl<'a> Resting<'a> {
         Actions::NONE.then(rest).and(Action::Exit(outcome))
     }
 
+    /// The command begins before its time. Others in the namespace are none of what it has left.
+    fn begin(&mut self) -> Actions {
+        self.state = State::Ended;
+        [Action::Exit(Outcome::Again)].into()
+    }
+
     fn signalled(&mut self, received: Received) -> Actions {
         if let Some(ask) = self.policy.ask_of(received) {
             return self.asked(ask);
@@ -72,9 +79,12 @@ impl<'a> Resting<'a> {
     fn asked(&mut self, ask: Ask) -> Actions {
         match ask {
             Ask::End(Request { wish, .. }) => {
-                // Nothing was in the way of it, so that it is no failure.
-                let outcome = self.policy.wished_outcome(wish, Verdict::Main(Status::Exited(0)), None);
-                let end = self.end(outcome);
+                let end = match wish {
+                    Wish::Restart => self.begin(),
+                    Wish::Stop => self.end(self.last),
+                    // Nothing was in the way of it, so that it is no failure.
+                    _ => self.end(self.policy.wished_outcome(wish, Verdict::Main(Status::Exited(0)), None)),
+                };
                 Actions::NONE.and(Action::Answer(ask, Heard::Begun)).then(end)
             }
             Ask::Reopen => [Action::Reopen].into(),
@@ -100,6 +110,7 @@ impl Machine for Resting<'_> {
             Event::Deadline
             | Event::NotStarted(..)
             | Event::Failed(_)
+            | Event::Extended(_)
             | Event::Ended(..)
             | Event::Stopped(..)
             | Event::Resumed(..)

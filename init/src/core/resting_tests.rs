@@ -99,7 +99,9 @@ fn what_somebody_inside_asks_for_is_done_at_once() {
         (Wish::Reboot, OnReboot::Exit, Outcome::Code(129)),
         (Wish::Reboot, OnReboot::System, Outcome::Reboot),
     ];
-    for (wish, on_reboot, outcome) in cases {
+    for (wish, on_reboot, outcome) in
+        cases.into_iter().chain([(Wish::Stop, OnReboot::Exit, LAST), (Wish::Restart, OnReboot::Exit, Outcome::Again)])
+    {
         for haste in [Haste::Orderly, Haste::Immediate] {
             let ask = Ask::End(Request { wish, haste });
             let mut machine = resting(Scope::Tree, on_reboot);
@@ -107,6 +109,13 @@ fn what_somebody_inside_asks_for_is_done_at_once() {
             assert_eq!(actions, [Action::Answer(ask, Heard::Begun), Action::Exit(outcome)]);
             assert!(!machine.is_over(), "a reboot is no restart");
         }
+    }
+    // Whoever asks for a restart is not told to end by it.
+    for (wish, is_told) in [(Wish::Restart, false), (Wish::Stop, true), (Wish::Reboot, true)] {
+        let ask = Ask::End(Request::orderly(wish));
+        let mut machine = resting(Scope::Namespace, OnReboot::Restart);
+        let actions = on(&mut machine, BEFORE, Event::Asked(ask, Way::Control));
+        assert_eq!(actions.contains(&Action::TellRest(Scope::Namespace)), is_told, "{wish}");
     }
     let mut machine = resting(Scope::Tree, OnReboot::Restart);
     let ignored = [Action::Answer(Ask::Reload, Heard::Ignored)];

@@ -61,6 +61,8 @@
 //!     under way is not begun again.
 //! 16. A main that runs and has failed is stopped as if somebody inside had asked for it, and the end is no success. A
 //!     stop that is asked for meanwhile takes the place of that.
+//! 17. Main may ask for time: the longest that it may run ends that much later, and in a stop its next signal and its kill
+//!     come no sooner, wherever they are due by what somebody here has decided. In haste there is no time to ask for.
 //! 14. Main's group gets the parting signal once, if there is one, when main has ended: not where all was killed.
 
 mod climb;
@@ -110,6 +112,8 @@ enum Input {
     Hurry,
     /// Main has failed in this.
     Fail(Failure),
+    /// Main wants to have until then.
+    Extend(Time),
     MainEnded(Status),
     MainStopped(Signal, Terminal),
     HookEnded(Status),
@@ -130,6 +134,8 @@ pub struct Single<'a> {
     pub(super) state: State,
     /// When main has run for the longest time that it may.
     pub(super) limit: Option<Time>,
+    /// Until when main has asked for time in this stop.
+    pub(super) extended: Option<Time>,
     pub(super) interrupt: Option<Interrupt>,
     /// Whether main was stopped by a signal and not continued since, as far as we can know.
     pub(super) main_is_stopped: bool,
@@ -151,6 +157,7 @@ impl<'a> Single<'a> {
             policy,
             state: State::New,
             limit: None,
+            extended: None,
             interrupt: None,
             main_is_stopped: false,
             kill_is_passed_on: false,
@@ -174,8 +181,8 @@ impl<'a> Single<'a> {
     #[expect(clippy::too_many_lines, reason = "the table")]
     fn next(&self, now: Time, input: Input) -> (State, Actions) {
         use Input::{
-            Begin, Deadline, End, Fail, Forward, HookEnded, HookResumed, HookStopped, Hurry, MainEnded, MainResumed,
-            MainStopped, NotStarted, Reaped, Stop, Suspend,
+            Begin, Deadline, End, Extend, Fail, Forward, HookEnded, HookResumed, HookStopped, Hurry, MainEnded,
+            MainResumed, MainStopped, NotStarted, Reaped, Stop, Suspend,
         };
         use State::{
             Abandoning, Asking, Delaying, Done, Killing, KillingHook, KillingMain, New, Pausing, PreStarting,
@@ -187,6 +194,10 @@ impl<'a> Single<'a> {
             (Running, Fail(failure)) => self.begin_stop(now, self.signal_of(failure)),
             // There is no main, or it is being stopped already.
             (_, Fail(_)) => (same, Actions::NONE),
+            (Running, Extend(until)) => (same, self.extend_limit(until)),
+            (Asking(climb), Extend(_)) => (same, self.arm(climb)),
+            // In a stop it is remembered until main is told; nobody else's time is main's to extend.
+            (_, Extend(_)) => (same, Actions::NONE),
 
             (New, Begin) => self.start_from(now, 0),
             // Nothing can happen to a program that was not started.
@@ -440,6 +451,7 @@ impl Machine for Single<'_> {
         }
         match input {
             Input::Fail(failure) if self.state == State::Running => self.failure = Some(failure),
+            Input::Extend(until) => self.remember_extension(until),
             // Whoever asks holds the clock, and does not want it back.
             Input::Stop(_) | Input::Hurry => self.failure = None,
             _ => {}

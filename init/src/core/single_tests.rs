@@ -9,6 +9,7 @@ mod promises;
 mod seen;
 mod worlds;
 
+use core::time::Duration;
 use std::collections::{HashSet, VecDeque};
 use std::hash::{BuildHasherDefault, Hasher};
 use std::vec::Vec;
@@ -70,6 +71,7 @@ struct Context<'a> {
 struct Moment {
     state: State,
     limit: Option<Time>,
+    extended: Option<Time>,
     interrupt: Option<Interrupt>,
     main_is_stopped: bool,
     kill_is_passed_on: bool,
@@ -80,13 +82,16 @@ struct Moment {
 
 impl Moment {
     fn of(machine: &Single) -> Moment {
-        let Single { state, limit, interrupt, main_is_stopped, kill_is_passed_on, wish, failure, told, .. } = *machine;
-        Moment { state, limit, interrupt, main_is_stopped, kill_is_passed_on, wish, failure, told }
+        let Single {
+            state, limit, extended, interrupt, main_is_stopped, kill_is_passed_on, wish, failure, told, ..
+        } = *machine;
+        Moment { state, limit, extended, interrupt, main_is_stopped, kill_is_passed_on, wish, failure, told }
     }
 
     fn enter(self, machine: &mut Single) {
         machine.state = self.state;
         machine.limit = self.limit;
+        machine.extended = self.extended;
         machine.interrupt = self.interrupt;
         machine.main_is_stopped = self.main_is_stopped;
         machine.kill_is_passed_on = self.kill_is_passed_on;
@@ -125,6 +130,9 @@ impl Moment {
             | State::Done => {}
         }
         self.limit.iter_mut().for_each(moved);
+        let is_told = matches!(self.state, State::PreStopping(_) | State::Delaying(_) | State::Asking(_));
+        self.extended = self.extended.filter(|_| is_told);
+        self.extended.iter_mut().for_each(moved);
         if matches!(self.state, State::KillingMain { .. } | State::Leftovers { .. } | State::Killing { .. }) {
             // It only matters whether there is one and, if that, whether it is over.
             self.limit = self.limit.map(|limit| limit.clamp(at(NOW), at(NOW + 1)));
@@ -148,6 +156,7 @@ impl World {
         }
         all.extend(self.asks.iter().map(|ask| Event::Asked(*ask, Way::Initctl)));
         all.extend(self.failures.iter().map(|failure| Event::Failed(*failure)));
+        all.extend(self.extensions.iter().map(|time| Event::Extended(Duration::from_millis(*time))));
         if seen.has_main() {
             all.extend(self.statuses.iter().map(|status| Event::Ended(MAIN, *status)));
             all.extend(self.stops_of(MAIN));
@@ -323,6 +332,11 @@ fn every_request_from_inside_keeps_the_invariants() {
 #[test]
 fn every_failure_of_main_keeps_the_invariants() {
     explore(&worlds::failures(), 900);
+}
+
+#[test]
+fn every_extension_keeps_the_invariants() {
+    explore(&worlds::extensions(), 900);
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! What process 1 listens to beside signals: `/run/initctl` and the control socket, of which SIGIO tells, and the wall
 //! clock, for what is scheduled. What is asked for goes to the machine; what comes of it, to who has asked.
 
+mod audience;
 mod bus;
 mod initctl;
 mod messenger;
@@ -13,16 +14,17 @@ use log::{debug, warn};
 
 pub use self::bus::Places;
 
+use self::audience::Audience;
 use self::bus::{Bus, Use};
 use self::initctl::Stood;
 use self::messenger::Messenger;
-use self::say::{Bar, Who, announce, log_notice, refuse, unavailable};
+use self::say::{Bar, Who, announce, log_notice, no_control, refuse};
 use super::World;
 use crate::core::request::{
-    Answer, Ask, Client, Desk, Guest, Initctl, LeftOut, Limiter, Message, Notice, Program, Reply, Said, Standing,
-    Subject, Text, Verb, Way,
+    Answer, Ask, By, Client, Desk, Facts, Guest, Initctl, LeftOut, Limiter, Message, Notice, Program, Reply, Said,
+    Standing, Subject, Text, Verb, Way,
 };
-use crate::core::{Event, Heard, Machine, Received, Sender, Time};
+use crate::core::{Event, Heard, Machine, Received, Sender, Signal, Time};
 use crate::sys::{self, Alarm, Control, Directory, Door, Fd, Fifo, OwnFile, Peer, Pid};
 
 /// What is offered, and where.
@@ -72,6 +74,11 @@ pub struct Listener<'a> {
     /// Who has asked for an end: it is nobody's child here where it came from outside (`docker exec`).
     ender: Option<Fd>,
     limiter: Limiter,
+    /// Who is told what happens.
+    audience: Audience,
+    facts: Facts,
+    /// Why there is a stop, while there is one.
+    stopper: Option<By>,
 }
 
 /// Who has sent a message, whom it speaks for, and what it has to say to people.
@@ -97,7 +104,7 @@ const PARTING: Duration = Duration::from_millis(200);
 
 impl Listener<'_> {
     /// How many it may have open.
-    pub(super) const DESCRIPTORS: usize = 7;
+    pub(super) const DESCRIPTORS: usize = 7 + Audience::MOST;
 }
 
 impl<'a> Listener<'a> {
@@ -128,6 +135,9 @@ impl<'a> Listener<'a> {
             asker: None,
             ender: None,
             limiter: Limiter::default(),
+            audience: Audience::default(),
+            facts: Facts::NONE,
+            stopper: None,
         };
         if let Some((path, directory)) = offer.initctl {
             if listener.offer_initctl(path) == Some(Stood::Something) {
@@ -142,7 +152,7 @@ impl<'a> Listener<'a> {
         if let Some((directory, path)) = offer.control {
             match Control::offer(directory, path, offer.door, ourselves) {
                 Ok(control) => listener.control = Some(control),
-                Err(errno) => unavailable(path, errno, LeftOut::NONE),
+                Err(errno) => no_control(path, errno, LeftOut::NONE),
             }
         }
         listener.bus = match (offer.bus, &listener.control) {
@@ -166,7 +176,7 @@ impl<'a> Listener<'a> {
             && let Err(errno) = control.offer_again(directory, self.offer.door, self.ourselves)
             && let Some(left_out) = self.admit(Subject::Unavailable, Way::Control)
         {
-            unavailable(path, errno, left_out);
+            no_control(path, errno, left_out);
         }
         if let Some(places) = self.offer.bus
             && let Some(bus) = self.bus.take_if(|bus| !bus.is_there())
@@ -199,7 +209,7 @@ impl<'a> Listener<'a> {
 
     /// The command begins again.
     pub fn count_restart(&mut self) {
-        self.ender = None;
+        (self.ender, self.stopper) = (None, None);
         self.restarts = self.restarts.saturating_add(1);
         self.desk.close();
         self.open_logins();
@@ -208,7 +218,7 @@ impl<'a> Listener<'a> {
     /// The descriptors that stay open.
     pub(super) fn descriptors(&self) -> [Option<i32>; Listener::DESCRIPTORS] {
         let [private, system] = self.bus.as_ref().map_or([None; 2], Bus::sockets);
-        [
+        let own = [
             self.ender.as_ref().map(Fd::raw),
             self.fifo.as_ref().map(Fifo::raw),
             self.watch.as_ref().map(Directory::raw),
@@ -216,7 +226,12 @@ impl<'a> Listener<'a> {
             self.control.as_ref().map(Control::raw),
             private,
             system,
-        ]
+        ];
+        let mut all = [None; Listener::DESCRIPTORS];
+        for (to, from) in all.iter_mut().zip(own.into_iter().chain(self.audience.descriptors())) {
+            *to = from;
+        }
+        all
     }
 
     /// Who makes something known, and who speaks for clients.
@@ -252,6 +267,7 @@ impl<'a> Listener<'a> {
             main: main.map_or(0, Pid::number),
             restarts: self.restarts,
             up: u64::try_from(sys::now().since(self.began).as_millis()).unwrap_or(u64::MAX),
+            facts: self.facts,
         }
     }
 
@@ -361,7 +377,7 @@ impl World<'_, '_, '_> {
             }
         }
         // There is more: we are to be woken again.
-        let _ = sys::send(self.setting.ourselves, crate::core::Signal::IO);
+        let _ = sys::send(self.setting.ourselves, Signal::IO);
     }
 
     fn hear(&mut self, machine: &mut impl Machine, peer: Peer, message: &Message) {
@@ -390,7 +406,14 @@ impl World<'_, '_, '_> {
             listener.ender = Fd::of_process(pid).ok();
         }
         listener.asker = Some(asker);
-        self.carry_out(machine, said, way);
+        if said.answer == Some(Answer::Accepted) {
+            listener.tell_plan(message, way);
+        }
+        match message.verb {
+            Verb::Signal(signal) if may => self.pass_on(machine, Sender::Client { pid, uid }, signal),
+            Verb::Events => self.admit_reader(may, standing),
+            _ => self.carry_out(machine, said, way),
+        }
         if let Some(listener) = &mut self.setting.listener {
             listener.asker = None;
         }
@@ -412,6 +435,27 @@ impl World<'_, '_, '_> {
         }
     }
 
+    /// A signal that somebody asks for: as one that has come, but for what it may ask for itself.
+    fn pass_on(&mut self, machine: &mut impl Machine, sender: Sender, signal: Signal) {
+        self.dropped = None;
+        self.deliver(machine, Event::Signalled(Received { signal, sender }));
+        let standing = machine.standing();
+        if let (Some(listener), Standing::Stopping, Sender::Client { pid, .. }) =
+            (&mut self.setting.listener, standing, sender)
+        {
+            listener.ender = Fd::of_process(pid).ok();
+        }
+        let answer = self.dropped.take().map_or(Answer::Accepted, Answer::Dropped);
+        self.answer_peer(answer, standing);
+    }
+
+    fn admit_reader(&mut self, may: bool, standing: Standing) {
+        let main = self.slots.first().and_then(|slot| slot.pid);
+        if let Some(listener) = &mut self.setting.listener {
+            listener.admit_reader(may, |listener, answer| listener.reply(answer, standing, main));
+        }
+    }
+
     fn answer_peer(&self, answer: Answer, standing: Standing) {
         let Some(listener) = &self.setting.listener else { return };
         if let (Some(Asker { peer, .. }), Some(control)) = (&listener.asker, &listener.control) {
@@ -429,6 +473,9 @@ impl World<'_, '_, '_> {
             (Event::Asked(_, way), _) => (way, Who::Unknown),
             _ => return,
         };
+        if let Some(listener) = &mut self.setting.listener {
+            listener.tell_request(ask.into(), heard, event);
+        }
         let text = asker.map_or(Text::EMPTY, |asker| asker.text);
         let subject = match heard {
             Heard::Begun => None,

@@ -40,6 +40,9 @@ pub(super) fn log_signal(received: Received) {
                 debug!(event = "signal", signal = number, from = "process", pid = pid, uid = uid; "got {signal} from {sender}");
             }
         },
+        Sender::Client { pid, uid } => {
+            debug!(event = "signal", signal = number, from = "process", pid = pid, uid = uid; "got {signal} from {sender}");
+        }
         Sender::Kernel => debug!(event = "signal", signal = number, from = "kernel"; "got {signal} from {sender}"),
         Sender::Outside => debug!(event = "signal", signal = number, from = "outside"; "got {signal} from {sender}"),
         Sender::Ourselves => {

@@ -7,6 +7,7 @@ use log::{debug, warn};
 
 use super::say::log_sent;
 use super::{Setting, Situation, World};
+use crate::core::request::News;
 use crate::core::{Child, End, Fate, KillMode, Machine, Name, Rung, Scope, Signal, Slow};
 use crate::sys::{self, Errno, Helper, Pid, Told, TreeError};
 
@@ -52,11 +53,12 @@ impl World<'_, '_, '_> {
         }
     }
 
-    pub(super) fn name_main(&self) {
+    pub(super) fn name_main(&mut self) {
         if let Some(pid) = self.slots.iter().find_map(|slot| slot.pid) {
             let comm = sys::comm(pid.number());
             let name = comm.as_ref().map_or("the main program", |name| name.as_str());
             warn!(event = "kill", pid = pid.number(), comm = name; "pid {pid} ({name}) has not ended; killing it");
+            self.publish(News::Killed { pid: pid.number(), name: name_of(name) });
         }
     }
 
@@ -137,7 +139,7 @@ impl World<'_, '_, '_> {
     }
 
     pub(super) fn name_rest(&mut self, fate: Fate) {
-        let Setting { record, .. } = &mut self.setting;
+        let Setting { record, listener, .. } = &mut self.setting;
         let mut count = 0_u32;
         let named = self.rest.name(|pid, name| {
             count = count.saturating_add(1);
@@ -150,6 +152,9 @@ impl World<'_, '_, '_> {
             }
             if count <= NAMED {
                 say_fate(fate, pid, name);
+                if let (Some(listener), Fate::Killed) = (&mut *listener, fate) {
+                    listener.publish(News::Killed { pid: pid.number(), name: name_of(name) });
+                }
             }
         });
         if let Err(error) = named {

@@ -127,6 +127,28 @@ impl Control {
         unsafe { libc::sendto(self.fd.raw(), bytes.as_ptr().cast(), bytes.len(), flags, address, to.length) };
     }
 
+    /// Answers with a descriptor beside the bytes, of which the other one gets a copy.
+    ///
+    /// # Errors
+    /// The kernel's: nobody is there, or does not read its answers.
+    pub fn reply_with(&self, to: &Peer, bytes: &[u8], fd: &Fd) -> Result<(), Errno> {
+        let mut address = to.address;
+        let mut part = libc::iovec { iov_base: bytes.as_ptr().cast_mut().cast(), iov_len: bytes.len() };
+        let mut gift =
+            Gift { length: GIFT, level: libc::SOL_SOCKET, kind: libc::SCM_RIGHTS, number: fd.raw(), padding: 0 };
+        // SAFETY: all zeros are a valid header.
+        let mut header: libc::msghdr = unsafe { core::mem::zeroed() };
+        header.msg_name = (&raw mut address).cast();
+        header.msg_namelen = to.length;
+        header.msg_iov = &raw mut part;
+        header.msg_iovlen = 1;
+        header.msg_control = (&raw mut gift).cast();
+        header.msg_controllen = size_of::<Gift>() as _;
+        let flags = libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL;
+        // SAFETY: everything that the header points to lives through the call, in which it is only read.
+        cerr(unsafe { libc::sendmsg(self.fd.raw(), &raw const header, flags) } as i64).map(|_| ())
+    }
+
     /// Removes its name, and its directory if that is of our making and has nothing else in it.
     pub fn remove(&self) {
         // Nobody else will miss it.
@@ -153,6 +175,19 @@ struct Words {
     padding: u32,
 }
 
+/// One control message with a descriptor in it.
+#[repr(C)]
+struct Gift {
+    length: usize,
+    level: libc::c_int,
+    kind: libc::c_int,
+    number: libc::c_int,
+    padding: u32,
+}
+
+/// How long it is by its own word: without what is behind the descriptor (CMSG_LEN in cmsg(3)).
+const GIFT: usize = size_of::<Gift>() - size_of::<u32>();
+
 impl Words {
     fn is_credentials(&self) -> bool {
         self.level == libc::SOL_SOCKET && self.kind == libc::SCM_CREDENTIALS
@@ -163,12 +198,23 @@ impl Words {
 /// another process 1 whose files we share.
 pub(super) fn bind(fd: &Fd, path: &CStr, kind: i32) -> Result<(), Errno> {
     let (address, length) = address(path)?;
+    bind_to(fd, &address, length, path, kind)
+}
+
+/// The same with an address; `path` is what stands in it.
+pub(super) fn bind_to(
+    fd: &Fd,
+    address: &libc::sockaddr_un,
+    length: libc::socklen_t,
+    path: &CStr,
+    kind: i32,
+) -> Result<(), Errno> {
     let bind = || {
         // SAFETY: the kernel reads as many bytes of the address as it is told.
-        cerr(i64::from(unsafe { libc::bind(fd.raw(), (&raw const address).cast(), length) })).map(|_| ())
+        cerr(i64::from(unsafe { libc::bind(fd.raw(), ptr::from_ref(address).cast(), length) })).map(|_| ())
     };
     bind().or_else(|errno| match errno {
-        Errno(libc::EADDRINUSE) if !is_heard(&address, length, kind) => unlink(path).and_then(|()| bind()),
+        Errno(libc::EADDRINUSE) if !is_heard(address, length, kind) => unlink(path).and_then(|()| bind()),
         _ => Err(errno),
     })
 }

@@ -9,6 +9,11 @@ use super::errno::{Errno, cerr};
 pub struct Fd(i32);
 
 impl Fd {
+    /// One that came to us with a message, and is ours from now on.
+    pub(super) fn received(number: i32) -> Fd {
+        Fd(number)
+    }
+
     /// The lowest number that a descriptor of ours may have.
     const LOWEST: i32 = 3;
 
@@ -81,6 +86,15 @@ impl Fd {
         // SAFETY: takes integers and touches no memory of ours.
         let fd = cerr(i64::from(unsafe { libc::socket(family, kind, 0) }))?;
         Fd(fd as i32).above_the_standard_streams()
+    }
+
+    /// socketpair(2).
+    pub(super) fn socket_pair(family: i32, kind: i32) -> Result<(Fd, Fd), Errno> {
+        let mut ends = [-1; 2];
+        // SAFETY: `ends` has room for the two descriptors that the kernel writes.
+        cerr(i64::from(unsafe { libc::socketpair(family, kind, 0, ends.as_mut_ptr()) }))?;
+        let [one, other] = ends.map(Fd);
+        Ok((one.above_the_standard_streams()?, other.above_the_standard_streams()?))
     }
 
     /// Waits so long for something to read, or of a process for its end.

@@ -16,6 +16,8 @@ mod files;
 mod helper;
 mod log;
 mod memory;
+mod notify;
+mod outlet;
 mod process;
 mod raw;
 mod session;
@@ -40,6 +42,8 @@ pub use self::log::{
     Format, JsonText, Line, Output, STDERR, install as install_log, set_format as set_log_format, write_at_once,
 };
 pub use self::memory::{Pages, Static};
+pub use self::notify::{Datagram, Notified, Notify, notification_pipe, notify, read_notification};
+pub use self::outlet::{Outlet, Sent};
 pub use self::process::{
     Pid, change_dir_to_root, change_directory, comm, effective_user, is_subreaper, parent, send_parent_death_signal,
     set_subreaper, this_process, working_directory,

@@ -112,7 +112,7 @@ impl Guest {
                 let scheduled = world.ask(&status())?.scheduled.map(|(wish, when, _)| (wish, when));
                 let (kind, when) = match self.warned.or(scheduled) {
                     Some((wish @ (Wish::Halt | Wish::Reboot | Wish::Restart), when)) => (wish.to_string(), when),
-                    Some((Wish::Poweroff | Wish::Exit(_), when)) => ("poweroff".to_owned(), when),
+                    Some((Wish::Poweroff | Wish::Stop | Wish::Exit(_), when)) => ("poweroff".to_owned(), when),
                     None => (String::new(), 0),
                 };
                 self.reply(call, &Values::default().variant_of_time(&kind, when));

@@ -2,18 +2,24 @@
 //! that nobody has to wait for more, and nothing in it says how long anything is but a byte.
 //!
 //! ```text
-//! message  0 "SVc2"   4 verb   5 wish   6 haste   7 wall   8 when (8)  16 code  17 pid (4)  21 uid (4)  25 name (15)
+//! message  0 "SVc3"   4 verb   5 wish   6 haste   7 wall   8 when (8)  16 code  17 pid (4)  21 uid (4)  25 name (15)
 //!         40 length  41 text
-//! reply    0 "SVr2"   4 answer 5 standing 6 wish (or 0)  7 code   8 when (8)  16 main (4)  20 restarts (4)  24 up (8)
-//!         32 length  33 text
+//! reply    0 "SVr3"   4 answer 5 standing 6 wish (or 0)  7 code   8 when (8)  16 main (4)  20 restarts (4)  24 up (8)
+//!         32 orphans (8)  40 readiness  41 health  42 last end (2)  48 its time (8)  56 length  57 text
+//!         277 length  278 what the command says of itself
 //! ```
-//! Numbers are little-endian; `when` is in microseconds since 1970, `up` in milliseconds. The code is that of a wish which
-//! has one. A pid that is not 0 is whom a message is for: process 1 takes that from nobody but its own speaker.
+//! Numbers are little-endian; `when` and the time of an end are in microseconds since 1970, `up` in milliseconds. The code
+//! is that of a wish which has one, or the number of the signal that is to be passed on. A pid that is not 0 is whom a
+//! message is for: process 1 takes that from nobody but its own speaker.
 
 use core::fmt;
 
+use super::news::{Health, Readiness, of_status, status_of};
 use super::{Ask, Haste, Request, Wish};
-use crate::core::Name;
+use crate::core::exit::Status;
+use crate::core::machine::Note;
+use crate::core::record::Name;
+use crate::core::signal::Signal;
 
 /// What a message asks for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -30,18 +36,25 @@ pub enum Verb {
     Status,
     /// Whether who asks may ask for an end.
     May,
+    /// To be told what happens, on a socket that comes with the answer.
+    Events,
+    /// To pass this signal on to the command.
+    Signal(Signal),
 }
 
-const VERBS: [(u8, Verb); 6] = [
+/// A verb that has a signal beside it.
+const SIGNAL: u8 = b'k';
+const VERBS: [(u8, Verb); 7] = [
     (b'e', Verb::End),
     (b's', Verb::Schedule),
     (b'w', Verb::Warn),
     (b'c', Verb::Cancel),
     (b'?', Verb::Status),
     (b'm', Verb::May),
+    (b'n', Verb::Events),
 ];
-const WISHES: [(u8, Wish); 4] =
-    [(b'h', Wish::Halt), (b'p', Wish::Poweroff), (b'r', Wish::Reboot), (b'a', Wish::Restart)];
+const WISHES: [(u8, Wish); 5] =
+    [(b'h', Wish::Halt), (b'p', Wish::Poweroff), (b'r', Wish::Reboot), (b'a', Wish::Restart), (b't', Wish::Stop)];
 /// A wish that has a code beside it.
 const EXIT: u8 = b'x';
 const HASTES: [(u8, Haste); 2] = [(b'o', Haste::Orderly), (b'i', Haste::Immediate)];
@@ -57,10 +70,25 @@ pub enum Answer {
     Refused,
     /// There is nothing to cancel.
     NothingScheduled,
+    /// As many are told already as there is room for.
+    Full,
+    /// The signal goes nowhere, for this reason.
+    Dropped(Note),
 }
 
-const ANSWERS: [(u8, Answer); 4] =
-    [(b'a', Answer::Accepted), (b'u', Answer::UnderWay), (b'r', Answer::Refused), (b'n', Answer::NothingScheduled)];
+const ANSWERS: [(u8, Answer); 11] = [
+    (b'a', Answer::Accepted),
+    (b'u', Answer::UnderWay),
+    (b'r', Answer::Refused),
+    (b'n', Answer::NothingScheduled),
+    (b'f', Answer::Full),
+    (b'1', Answer::Dropped(Note::Ignored)),
+    (b'2', Answer::Dropped(Note::SentToGroup)),
+    (b'3', Answer::Dropped(Note::MainHasEnded)),
+    (b'4', Answer::Dropped(Note::MainIsKilled)),
+    (b'5', Answer::Dropped(Note::HookIsKilled)),
+    (b'6', Answer::Dropped(Note::NoMain)),
+];
 
 /// How process 1 stands to its command.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -85,23 +113,23 @@ const STANDINGS: [(u8, Standing); 5] = [
     (b'a', Standing::Restarting),
 ];
 
-fn byte_of<T: PartialEq>(table: &[(u8, T)], value: &T) -> u8 {
+pub(super) fn byte_of<T: PartialEq>(table: &[(u8, T)], value: &T) -> u8 {
     table.iter().find(|(_, known)| known == value).map_or(0, |(byte, _)| *byte)
 }
 
-fn of_byte<T: Copy>(table: &[(u8, T)], byte: u8) -> Option<T> {
+pub(super) fn of_byte<T: Copy>(table: &[(u8, T)], byte: u8) -> Option<T> {
     table.iter().find(|(known, _)| *known == byte).map(|(_, value)| *value)
 }
 
 /// The bytes of a wish: which, and its code.
-fn of_wish(wish: Wish) -> [u8; 2] {
+pub(super) fn of_wish(wish: Wish) -> [u8; 2] {
     match wish {
         Wish::Exit(code) => [EXIT, code],
         wish => [byte_of(&WISHES, &wish), 0],
     }
 }
 
-fn wish_of([byte, code]: [u8; 2]) -> Option<Wish> {
+pub(super) fn wish_of([byte, code]: [u8; 2]) -> Option<Wish> {
     match (byte, code) {
         (EXIT, code) => Some(Wish::Exit(code)),
         (byte, 0) => of_byte(&WISHES, byte),
@@ -152,7 +180,7 @@ impl Text {
         self.length == 0
     }
 
-    fn write(&self, to: &mut [u8]) {
+    pub(super) fn write(&self, to: &mut [u8]) {
         if let Some((length, bytes)) = to.split_first_mut() {
             *length = self.length;
             for (to, from) in bytes.iter_mut().zip(self.bytes) {
@@ -161,7 +189,7 @@ impl Text {
         }
     }
 
-    fn read(from: &[u8]) -> Option<Text> {
+    pub(super) fn read(from: &[u8]) -> Option<Text> {
         let (length, bytes) = from.split_first()?;
         let bytes = bytes.get(..usize::from(*length)).filter(|bytes| bytes.len() <= Text::MOST)?;
         let mut text = Text { length: *length, ..Text::EMPTY };
@@ -216,6 +244,8 @@ impl fmt::Display for Message {
             Verb::Warn => write!(f, "warning of a {wish}"),
             Verb::Cancel => f.write_str("cancelling what is scheduled"),
             Verb::Status => f.write_str("status"),
+            Verb::Events => f.write_str("events"),
+            Verb::Signal(signal) => write!(f, "passing on {signal}"),
             // Who speaks for others asks that first, whatever they want.
             Verb::May => f.write_str("what only some may have"),
         }
@@ -230,8 +260,12 @@ impl Message {
     pub fn encode(&self) -> [u8; Message::SIZE] {
         let mut bytes = [0; Message::SIZE];
         let [wish, code] = of_wish(self.request.wish);
-        let head = [byte_of(&VERBS, &self.verb), wish, byte_of(&HASTES, &self.request.haste), u8::from(self.wall)];
-        put(&mut bytes, 0, b"SVc2");
+        let (verb, code) = match self.verb {
+            Verb::Signal(signal) => (SIGNAL, signal.number()),
+            verb => (byte_of(&VERBS, &verb), code),
+        };
+        let head = [verb, wish, byte_of(&HASTES, &self.request.haste), u8::from(self.wall)];
+        put(&mut bytes, 0, b"SVc3");
         put(&mut bytes, 4, &head);
         put(&mut bytes, 8, &self.when.to_le_bytes());
         put(&mut bytes, 16, &[code]);
@@ -246,16 +280,21 @@ impl Message {
 
     /// What the bytes say, if they are a message.
     pub fn decode(bytes: &[u8]) -> Option<Message> {
-        if bytes.len() != Message::SIZE || bytes.get(..4)? != b"SVc2" {
+        if bytes.len() != Message::SIZE || bytes.get(..4)? != b"SVc3" {
             return None;
         }
         let [verb, wish, haste, wall] = *bytes.get(4..)?.first_chunk()?;
         let pid = i32::from_le_bytes(*bytes.get(17..)?.first_chunk()?);
         let uid = u32::from_le_bytes(*bytes.get(21..)?.first_chunk()?);
         let name = *bytes.get(25..)?.first_chunk()?;
+        let code = *bytes.get(16)?;
+        let (verb, code) = match verb {
+            SIGNAL => (Verb::Signal(Signal::new(i32::from(code))?), 0),
+            verb => (of_byte(&VERBS, verb)?, code),
+        };
         Some(Message {
-            verb: of_byte(&VERBS, verb)?,
-            request: Request { wish: wish_of([wish, *bytes.get(16)?])?, haste: of_byte(&HASTES, haste)? },
+            verb,
+            request: Request { wish: wish_of([wish, code])?, haste: of_byte(&HASTES, haste)? },
             wall: wall != 0,
             when: u64::from_le_bytes(*bytes.get(8..)?.first_chunk()?),
             client: (pid != 0).then_some(Client { pid, uid, name }),
@@ -279,38 +318,75 @@ pub struct Reply {
     pub restarts: u32,
     /// For how long process 1 has run, in milliseconds.
     pub up: u64,
+    /// What it knows of the command beyond that.
+    pub facts: Facts,
+}
+
+/// What process 1 remembers of its command and of others, for whoever asks.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Facts {
+    /// How many orphans it has reaped.
+    pub orphans: u64,
+    /// Whether the command is ready; `None`: nobody asks for that.
+    pub readiness: Option<Readiness>,
+    /// Whether it is healthy; `None`: nobody asks for that.
+    pub health: Option<Health>,
+    /// How it has ended the last time, and when, in microseconds since 1970.
+    pub last: Option<(Status, u64)>,
+    /// What it says of itself (`STATUS=`, sd_notify(3)).
+    pub said: Text,
+}
+
+impl Facts {
+    /// Nothing is known.
+    pub const NONE: Facts = Facts { orphans: 0, readiness: None, health: None, last: None, said: Text::EMPTY };
 }
 
 impl Reply {
     /// The size of all replies.
-    pub const SIZE: usize = 33 + Text::MOST;
+    pub const SIZE: usize = 278 + Text::MOST;
 
     /// As bytes.
     pub fn encode(&self) -> [u8; Reply::SIZE] {
         let mut bytes = [0; Reply::SIZE];
         let ([wish, code], when, text) =
             self.scheduled.map_or(([0; 2], 0, Text::EMPTY), |(wish, when, text)| (of_wish(wish), when, text));
-        put(&mut bytes, 0, b"SVr2");
+        put(&mut bytes, 0, b"SVr3");
         put(&mut bytes, 4, &[byte_of(&ANSWERS, &self.answer), byte_of(&STANDINGS, &self.standing), wish, code]);
         put(&mut bytes, 8, &when.to_le_bytes());
         put(&mut bytes, 16, &self.main.to_le_bytes());
         put(&mut bytes, 20, &self.restarts.to_le_bytes());
         put(&mut bytes, 24, &self.up.to_le_bytes());
-        text.write(bytes.get_mut(32..).unwrap_or_default());
+        let Facts { orphans, readiness, health, last, said } = self.facts;
+        put(&mut bytes, 32, &orphans.to_le_bytes());
+        put(&mut bytes, 40, &[Readiness::byte(readiness), Health::byte(health)]);
+        put(&mut bytes, 42, &of_status(last.map(|(status, _)| status)));
+        put(&mut bytes, 48, &last.map_or(0, |(_, at)| at).to_le_bytes());
+        text.write(bytes.get_mut(56..).unwrap_or_default());
+        said.write(bytes.get_mut(277..).unwrap_or_default());
         bytes
     }
 
     /// What the bytes say, if they are a reply.
     pub fn decode(bytes: &[u8]) -> Option<Reply> {
-        if bytes.len() != Reply::SIZE || bytes.get(..4)? != b"SVr2" {
+        if bytes.len() != Reply::SIZE || bytes.get(..4)? != b"SVr3" {
             return None;
         }
         let [answer, standing, wish, code] = *bytes.get(4..)?.first_chunk()?;
         let when = u64::from_le_bytes(*bytes.get(8..)?.first_chunk()?);
-        let text = Text::read(bytes.get(32..)?)?;
+        let text = Text::read(bytes.get(56..277)?)?;
         let scheduled = match wish {
             0 => None,
             wish => Some((wish_of([wish, code])?, when, text)),
+        };
+        let [readiness, health] = *bytes.get(40..)?.first_chunk()?;
+        let at = u64::from_le_bytes(*bytes.get(48..)?.first_chunk()?);
+        let facts = Facts {
+            orphans: u64::from_le_bytes(*bytes.get(32..)?.first_chunk()?),
+            readiness: Readiness::of_byte(readiness)?,
+            health: Health::of_byte(health)?,
+            last: status_of(*bytes.get(42..)?.first_chunk()?)?.map(|status| (status, at)),
+            said: Text::read(bytes.get(277..)?)?,
         };
         Some(Reply {
             answer: of_byte(&ANSWERS, answer)?,
@@ -319,11 +395,12 @@ impl Reply {
             main: i32::from_le_bytes(*bytes.get(16..)?.first_chunk()?),
             restarts: u32::from_le_bytes(*bytes.get(20..)?.first_chunk()?),
             up: u64::from_le_bytes(*bytes.get(24..)?.first_chunk()?),
+            facts,
         })
     }
 }
 
-fn put(to: &mut [u8], at: usize, bytes: &[u8]) {
+pub(super) fn put(to: &mut [u8], at: usize, bytes: &[u8]) {
     for (to, from) in to.iter_mut().skip(at).zip(bytes) {
         *to = *from;
     }
@@ -331,7 +408,10 @@ fn put(to: &mut [u8], at: usize, bytes: &[u8]) {
 
 #[cfg(test)]
 mod tests {
-    use super::{ANSWERS, Client, HASTES, Message, Reply, STANDINGS, Text, VERBS, WISHES};
+    use super::{
+        ANSWERS, Client, Facts, HASTES, Health, Message, Readiness, Reply, STANDINGS, Signal, Status, Text, VERBS,
+        Verb, WISHES,
+    };
     use crate::core::request::{Request, Wish};
 
     fn wishes() -> impl Iterator<Item = Wish> {
@@ -356,12 +436,46 @@ mod tests {
     }
 
     #[test]
+    fn every_signal_can_be_asked_for() {
+        let request = Request::orderly(Wish::Poweroff);
+        for verb in Signal::all().map(Verb::Signal) {
+            let message = Message { verb, request, wall: false, when: 0, client: None, text: Text::EMPTY };
+            assert_eq!(Message::decode(&message.encode()), Some(message));
+        }
+        let verb = Verb::Signal(Signal::TERM);
+        let mut bytes = Message { verb, request, wall: false, when: 0, client: None, text: Text::EMPTY }.encode();
+        for number in [0, 65, 255] {
+            bytes[16] = number;
+            assert_eq!(Message::decode(&bytes), None);
+        }
+    }
+
+    #[test]
+    fn what_is_known_of_the_command_reads_back() {
+        let [short, long] = ["", "\u{e4}"].map(|letter| Text::new(&letter.repeat(110)));
+        for last in [None, Some((Status::Exited(7), 1 << 50)), Some((Status::Signaled(Signal::RTMAX), 0))] {
+            for (readiness, health) in
+                [(None, None), (Some(Readiness::Reloading), None), (Some(Readiness::NotReady), Some(Health::Unhealthy))]
+            {
+                for said in [short, long] {
+                    let facts = Facts { orphans: u64::MAX, readiness, health, last, said };
+                    let scheduled = Some((Wish::Reboot, 1, long));
+                    let (answer, standing) = (ANSWERS[0].1, STANDINGS[0].1);
+                    let reply = Reply { answer, standing, scheduled, main: 7, restarts: 3, up: 1 << 40, facts };
+                    assert_eq!(Reply::decode(&reply.encode()), Some(reply));
+                }
+            }
+        }
+    }
+
+    #[test]
     fn every_reply_reads_back() {
         let text = Text::new("bye");
         for (_, answer) in ANSWERS {
             for (_, standing) in STANDINGS {
                 for scheduled in wishes().map(|wish| Some((wish, 1 << 50, text))).chain([None]) {
-                    let reply = Reply { answer, standing, scheduled, main: 7, restarts: 3, up: 1 << 40 };
+                    let facts = Facts::NONE;
+                    let reply = Reply { answer, standing, scheduled, main: 7, restarts: 3, up: 1 << 40, facts };
                     assert_eq!(Reply::decode(&reply.encode()), Some(reply));
                 }
             }

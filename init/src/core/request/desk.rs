@@ -46,9 +46,11 @@ impl Desk {
         let Message { verb, request, wall, when, text, client: _ } = *message;
         let plan = Plan { request, when, wall, text, uid: guest.uid };
         match verb {
-            Verb::Status => answered(Answer::Accepted),
+            Verb::Status | Verb::Events => answered(Answer::Accepted),
             _ if !guest.may => answered(Answer::Refused),
             Verb::May => answered(Answer::Accepted),
+            // What becomes of it is for the machine to say.
+            Verb::Signal(_) => Said::default(),
             Verb::End => self.end(standing, Plan { when: now, ..plan }),
             Verb::Schedule | Verb::Warn if standing == Standing::Stopping => answered(Answer::UnderWay),
             Verb::Schedule => Said::from(self.schedule.set(now, plan)),
@@ -101,12 +103,16 @@ mod tests {
     #[test]
     fn everybody_may_ask_how_things_stand_and_no_more() {
         let mut desk = Desk::default();
-        for verb in [Verb::End, Verb::Schedule, Verb::Warn, Verb::Cancel, Verb::May] {
+        let signal = Verb::Signal(crate::core::Signal::USR1);
+        for verb in [Verb::End, Verb::Schedule, Verb::Warn, Verb::Cancel, Verb::May, signal] {
             let refused = Said { answer: Some(Answer::Refused), ..Said::default() };
             assert_eq!(desk.hear(NOW, Standing::Running, USER, &message(verb, 1)), refused, "{verb:?}");
         }
         assert_eq!(desk, Desk::default());
-        assert_eq!(desk.hear(NOW, Standing::Running, USER, &message(Verb::Status, 0)).answer, Some(Answer::Accepted));
+        for verb in [Verb::Status, Verb::Events] {
+            let said = desk.hear(NOW, Standing::Running, USER, &message(verb, 0));
+            assert_eq!(said, Said { answer: Some(Answer::Accepted), ..Said::default() });
+        }
         assert_eq!(desk.hear(NOW, Standing::Running, ROOT, &message(Verb::May, 0)).answer, Some(Answer::Accepted));
         assert_eq!(desk, Desk::default(), "to be told that one may does nothing");
     }

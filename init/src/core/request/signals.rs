@@ -56,6 +56,7 @@ impl Ask {
     pub fn of_signal(signal: Signal, sender: Sender, manager: Manager) -> Option<Ask> {
         use Program::{Busybox, Halt, Init, Manager as Telinit, Poweroff, Reboot, Shutdown};
         let (inside, program) = match sender {
+            Sender::Client { .. } => return None,
             Sender::Process { program, .. } => (true, program),
             Sender::Kernel | Sender::Outside | Sender::Ourselves => (false, Program::Other),
         };

@@ -58,7 +58,7 @@ impl Single<'_> {
         let explain = explains.then_some(Action::Explain(Slow::Main(climb.signal)));
         let climb = Climb { explained: climb.explained || explains, ..climb };
         // Where we come late, each signal has its time all the same: the ladder's own SIGKILL is a step like the others.
-        if self.kill_anyhow_at(climb.asked).is_some_and(|kill_at| now >= kill_at) {
+        if self.kill_anyhow_at(climb.asked).is_some_and(|kill_at| now >= self.extended_to(kill_at)) {
             return self.kill_main(climb.asked);
         }
         if self.next_step_at(climb).is_some_and(|next| now >= next) {
@@ -69,13 +69,15 @@ impl Single<'_> {
 
     /// Arms the first of the deadlines that are left, if any is. It comes before an explanation, which says how long
     /// there is until then.
-    fn arm(&self, climb: Climb) -> Actions {
+    pub(super) fn arm(&self, climb: Climb) -> Actions {
         let explain_at = if climb.explained { None } else { Some(self.explain_at(climb)) };
-        let deadlines = [explain_at, self.next_step_at(climb), self.kill_at(climb)];
+        let kill_at = self.kill_at(climb).map(|kill_at| self.extended_to(kill_at));
+        let deadlines = [explain_at, self.next_step_at(climb), kill_at];
         Actions::NONE.then(deadlines.into_iter().flatten().min().map(Action::Arm))
     }
 
-    /// Halfway to the kill, counted from the first signal. The longest time may be far away still, and says nothing of
+    /// Halfway to the kill, counted from the first signal, whatever time main asks for: who waits wonders all the same.
+    /// The longest time may be far away still, and says nothing of
     /// how long a stop may take.
     fn explain_at(&self, climb: Climb) -> Time {
         let ladder = self.policy.ladder;
@@ -91,7 +93,29 @@ impl Single<'_> {
 
     fn next_step_at(&self, climb: Climb) -> Option<Time> {
         let then = self.policy.ladder.signals.get(climb.step)?.then?;
-        Some(climb.since.after(then))
+        Some(self.extended_to(climb.since.after(then)))
+    }
+
+    /// The time that was set, or the later one that main has asked for.
+    fn extended_to(&self, time: Time) -> Time {
+        self.extended.map_or(time, |until| until.max(time))
+    }
+
+    /// Main wants to have until then. What is later already stays.
+    pub(super) fn remember_extension(&mut self, until: Time) {
+        match self.state {
+            State::Running => self.limit = self.limit.map(|limit| limit.max(until)),
+            State::PreStopping(_) | State::Delaying(_) | State::Asking(_) => {
+                self.extended = Some(self.extended_to(until));
+            }
+            _ => {}
+        }
+    }
+
+    /// Its longest time ends later from now on.
+    pub(super) fn extend_limit(&self, until: Time) -> Actions {
+        let limit = self.limit.filter(|limit| *limit == until);
+        Actions::NONE.then(limit.map(Action::Arm))
     }
 
     /// When main is killed, if somebody here has decided that and nothing comes in between.

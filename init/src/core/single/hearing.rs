@@ -81,6 +81,7 @@ impl Single<'_> {
                 }
             }
             Event::Failed(failure) => Input::Fail(failure),
+            Event::Extended(time) => Input::Extend(now.after(time)),
             Event::Ended(MAIN, status) => Input::MainEnded(status),
             Event::Ended(_, status) => Input::HookEnded(status),
             Event::Stopped(MAIN, by, terminal) => Input::MainStopped(by, terminal),

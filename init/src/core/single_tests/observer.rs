@@ -2,6 +2,7 @@
 //! invariants of `single` and the words of the options. It shares no code with the machine, counts in milliseconds, and
 //! says of each event exactly what must come of it.
 
+mod extensions;
 mod hooks;
 mod job;
 mod requests;
@@ -14,7 +15,7 @@ use crate::core::request::Wish;
 use crate::core::single::MAIN;
 use crate::core::{
     Action, Event, Failure, Fate, Group, Hurry, KillMode, Left, Leftovers, Note, OnSignalDeath, Outcome, Received,
-    Rung, Scope, Sender, Signal, Slow, Status, Then,
+    Rung, Scope, Signal, Slow, Status, Then,
 };
 
 /// Says what must come.
@@ -33,6 +34,7 @@ impl Observer<'_> {
             Event::Asked(ask, _) => self.asked(ask),
             Event::Signalled(received) => self.signalled(received),
             Event::Failed(failure) => self.failed(failure),
+            Event::Extended(time) => self.extended(time),
             Event::Ended(MAIN, status) => self.ended(status),
             Event::Ended(hook, status) => self.hook_ended(hook, status),
             Event::Stopped(child, by, terminal) => self.stopped(child, by, terminal),
@@ -72,12 +74,7 @@ impl Observer<'_> {
     /// 3. Exactly once, as its rule says, or dropped with a reason; the second SIGINT in a row is the exception.
     fn signalled(&mut self, received: Received) -> Vec<Action> {
         let Received { signal, sender } = received;
-        let kind = match sender {
-            Sender::Kernel => Kind::Kernel,
-            Sender::Outside => Kind::Outside,
-            Sender::Ourselves => Kind::Ourselves,
-            Sender::Process { .. } => Kind::Process,
-        };
+        let kind = Kind::from(sender);
         if let Some(ask) = self.options.ask_of(signal, sender) {
             return self.asked(ask);
         }
@@ -303,12 +300,17 @@ impl Observer<'_> {
         Some(Action::Explain(Slow::Main(climbed.signal)))
     }
 
+    /// When the next rung is due.
+    fn next_rung(&self, climbed: Timetable) -> Option<u64> {
+        Some(self.at_least(climbed.due.get(climbed.rung + 1).copied().flatten()?))
+    }
+
     /// What main is told next, and when.
     fn due(&self) -> Option<u64> {
         let climbed = self.seen.climbed?;
         let explanation = (!climbed.explained).then(|| self.explanation_due(climbed));
-        let rung = climbed.due.get(climbed.rung + 1).copied().flatten();
-        explanation.into_iter().chain(rung).chain(self.kill_anyhow()).min()
+        let rung = self.next_rung(climbed);
+        explanation.into_iter().chain(rung).chain(self.kill_anyhow().map(|kill| self.at_least(kill))).min()
     }
 
     /// The signal, and CONT for main where it was stopped, and for a tree, whose stops nobody reports.
@@ -459,9 +461,9 @@ impl Observer<'_> {
                 }
             };
         };
-        let rung = climbed.due.get(climbed.rung + 1).copied().flatten();
+        let rung = self.next_rung(climbed);
         let said = self.explanation();
-        if self.kill_anyhow().is_some_and(|kill| kill <= now) {
+        if self.kill_anyhow().is_some_and(|kill| self.at_least(kill) <= now) {
             return self.kill_main();
         }
         if rung.is_some_and(|due| due <= now) {
@@ -481,7 +483,7 @@ impl Observer<'_> {
         }
     }
 
-    fn own_exit(&self, finish: Finish) -> Outcome {
+    pub(super) fn own_exit(&self, finish: Finish) -> Outcome {
         let dies = self.options.on_signal_death == OnSignalDeath::DieOfIt;
         match finish {
             Finish::Main(Status::Exited(7)) => Outcome::Code(70),

@@ -192,7 +192,8 @@ impl Options {
     /// What somebody asks for by a signal. The clients in these worlds are a busybox, which means a reboot, a halt and a
     /// poweroff by its three signals, and managers of whole systems.
     pub(super) fn ask_of(&self, signal: Signal, sender: Sender) -> Option<Ask> {
-        let manager = self.requests?;
+        // Who asks for a signal by name means that one.
+        let manager = self.requests.filter(|_| !matches!(sender, Sender::Client { .. }))?;
         let busybox = matches!(sender, Sender::Process { program: Program::Busybox, .. });
         let rewritten = [Signal::TERM, Signal::INT, Signal::CONT, USR2];
         let is_rewritten = self.table != Table::Plain && rewritten.contains(&signal);

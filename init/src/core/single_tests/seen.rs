@@ -2,7 +2,7 @@
 
 use super::options::S;
 use crate::core::request::Wish;
-use crate::core::{Child, Failure, Signal, StartError, Status};
+use crate::core::{Child, Failure, Sender, Signal, StartError, Status};
 
 /// The time at which every situation is looked at: what matters is how long ago things were.
 pub(super) const NOW: u64 = 1000 * S;
@@ -14,6 +14,19 @@ pub(super) enum Kind {
     Outside,
     Ourselves,
     Process,
+    Client,
+}
+
+impl From<Sender> for Kind {
+    fn from(sender: Sender) -> Kind {
+        match sender {
+            Sender::Kernel => Kind::Kernel,
+            Sender::Outside => Kind::Outside,
+            Sender::Ourselves => Kind::Ourselves,
+            Sender::Process { .. } => Kind::Process,
+            Sender::Client { .. } => Kind::Client,
+        }
+    }
 }
 
 /// What is known of what main left behind.
@@ -98,6 +111,8 @@ pub(super) struct Seen {
     pub(super) armed: Option<u64>,
     /// When main has run for the longest time that it may.
     pub(super) limit: Option<u64>,
+    /// Until when main has asked for time in a stop.
+    pub(super) extended: Option<u64>,
     /// The first request, and what it stands for.
     pub(super) asked: Option<(u64, Signal)>,
     pub(super) climbed: Option<Timetable>,
@@ -131,6 +146,7 @@ impl Seen {
         exited: false,
         armed: None,
         limit: None,
+        extended: None,
         asked: None,
         climbed: None,
         main_killed: false,
@@ -192,6 +208,7 @@ impl Seen {
             armed: self.armed.map(|armed| moved(armed).max(NOW)),
             // What is over makes no difference any more.
             limit: self.limit.filter(|_| matches!(self.rest, Rest::Unknown | Rest::May)).map(moved),
+            extended: self.extended.filter(|_| self.status.is_none() && !self.main_killed).map(moved),
             before: self.before.map(|before| Before { kill_at: before.kill_at.map(moved), ..before }),
             asked: self.asked.filter(|_| known).map(|(asked, signal)| (moved(asked), signal)),
             climbed: climbed.filter(|_| self.status.is_none() && !self.main_killed),

@@ -22,6 +22,8 @@ const RESERVED: Signal = number(38);
 pub(super) const PROCESS: Sender = Sender::Process { pid: 42, uid: 0, program: Program::Other };
 
 /// Who means a reboot by SIGTERM.
+/// Who asks for a signal to be passed on, and for nothing else by it.
+const CLIENT: Sender = Sender::Client { pid: 44, uid: 0 };
 const BUSYBOX: Sender = Sender::Process { pid: 43, uid: 0, program: Program::Busybox };
 const SENDERS: &[Sender] = &[Sender::Kernel, Sender::Outside, Sender::Ourselves, PROCESS];
 
@@ -35,6 +37,8 @@ pub(super) struct World {
     pub(super) asks: &'static [Ask],
     /// In what main fails.
     pub(super) failures: &'static [Failure],
+    /// How much time main asks for.
+    pub(super) extensions: &'static [u64],
     pub(super) statuses: &'static [Status],
     pub(super) stops: &'static [(Signal, Terminal)],
     /// The times from one event to the next, beside those to the deadline. They also pass deadlines, which come late
@@ -49,6 +53,7 @@ const WORLD: World = World {
     senders: &[Sender::Outside],
     asks: &[],
     failures: &[],
+    extensions: &[],
     statuses: &[Status::Signaled(Signal::KILL)],
     stops: &[(Signal::STOP, Terminal::Background)],
     naps: &[0, 3 * S],
@@ -258,6 +263,7 @@ pub(super) fn requests() -> Vec<World> {
         Ask::End(Request::immediate(Wish::Halt)),
         Ask::End(Request::orderly(Wish::Reboot)),
         Ask::End(Request::orderly(Wish::Exit(3))),
+        Ask::End(Request::orderly(Wish::Stop)),
         Ask::Runlevel(b'1'),
     ];
     let statuses = &[
@@ -291,8 +297,8 @@ pub(super) fn requests() -> Vec<World> {
     for manager in [None, Some(Manager::Other), Some(Manager::OfSystems)] {
         for table in [Table::Plain, Table::Rewritten] {
             let options = Options { requests: manager, table, on_reboot: OnReboot::Exit, ..Options::NONE };
-            let signals = &[Signal::TERM, Signal::INT, USR1, USR2, RESERVED];
-            let senders = &[Sender::Outside, PROCESS, BUSYBOX];
+            let signals = &[Signal::TERM, Signal::INT, USR1, USR2, RESERVED, Signal::KILL];
+            let senders = &[Sender::Outside, PROCESS, BUSYBOX, CLIENT];
             all.push(World { options, signals, senders, stops: &[], naps: &[0], ..WORLD });
         }
     }
@@ -313,6 +319,22 @@ pub(super) fn failures() -> Vec<World> {
         let options = Options { may_restart, rungs, delay, grace, pre_stop, before, ..Options::NONE };
         let (asks, failures, statuses) = (ASKS, FAILURES, &[Status::Exited(0), Status::Signaled(Signal::TERM)]);
         all.push(World { options, asks, failures, statuses, signals: &[Signal::TERM], stops: &[], ..WORLD });
+    }
+    all
+}
+
+/// Main asks for time: before a stop, and in one.
+pub(super) fn extensions() -> Vec<World> {
+    let mut all = Vec::new();
+    for (rungs, delay, grace, pre_stop, max_time, leftovers) in [
+        (AS_ASKED, 0, Some(4 * S), None, None, Leftovers::Stop),
+        (AS_ASKED, 0, None, None, Some(4 * S), Leftovers::Wait),
+        (LADDER, 2 * S, None, None, None, Leftovers::Stop),
+        (AS_ASKED, 0, Some(4 * S), Some(2 * S), None, Leftovers::Stop),
+    ] {
+        let options = Options { rungs, delay, grace, pre_stop, max_time, leftovers, ..Options::NONE };
+        let (extensions, signals, senders) = (&[3 * S], &[Signal::TERM], &[Sender::Outside]);
+        all.push(World { options, extensions, signals, senders, stops: &[], naps: &[0], ..WORLD });
     }
     all
 }

@@ -25,7 +25,7 @@ pub(super) enum Who {
 impl From<Sender> for Who {
     fn from(sender: Sender) -> Who {
         match sender {
-            Sender::Process { pid, uid, .. } => Who::Process { pid, uid },
+            Sender::Process { pid, uid, .. } | Sender::Client { pid, uid } => Who::Process { pid, uid },
             Sender::Kernel | Sender::Outside | Sender::Ourselves => Who::Unknown,
         }
     }
@@ -57,6 +57,12 @@ pub(super) fn unavailable(path: &CStr, errno: Errno, left_out: LeftOut) {
         }
         _ => warn!(event = "unavailable"; "cannot offer {path}: {errno}; going on without{left_out}"),
     }
+}
+
+/// The control socket cannot be offered. Nothing else tells why `supervise ctl` finds nobody.
+pub(super) fn no_control(path: &CStr, errno: Errno, left_out: LeftOut) {
+    let path = path.to_str().unwrap_or_default();
+    info!(event = "unavailable"; "cannot offer the control socket {path}: {errno}; going on without, so that `supervise ctl` finds nobody{left_out}");
 }
 
 /// Why somebody may not.

@@ -94,6 +94,7 @@ impl Observer<'_> {
             (Wish::Reboot, OnReboot::Exit, _) => 129,
             (Wish::Reboot, OnReboot::System, _) => return Outcome::Reboot,
             (Wish::Exit(code), _, Finish::Main(_) | Finish::Hook(_)) => code,
+            (Wish::Stop, ..) => return self.own_exit(finish),
             (_, _, Finish::Missing(child, why)) => return Outcome::NotStarted(child, why),
             (_, _, Finish::Late) => 124,
             (_, _, Finish::Main(Status::Exited(7))) => 70,

@@ -1,0 +1,259 @@
+//! The socket of sd_notify(3), as its server and as a client of the one above us; and the pipe of s6's notification
+//! (`notification-fd` in s6's servicedir).
+//!
+//! Datagrams, each with its sender's number by the kernel's word, which only who has CAP_SYS_ADMIN may change, and only to
+//! that of a process that is there (SCM_CREDENTIALS in unix(7)). What comes with one as a descriptor is closed when the
+//! datagram is dropped; beyond two the kernel closes them itself.
+
+use core::ffi::CStr;
+use core::mem::{MaybeUninit, size_of};
+
+use super::control::bind_to;
+use super::errno::{Errno, cerr};
+use super::fds::Fd;
+use super::files::{announce, make_directory, remove_directory, unlink};
+use super::process::Pid;
+
+/// The socket that main is told of.
+#[derive(Debug)]
+pub struct Notify {
+    fd: Fd,
+    /// As in `NOTIFY_SOCKET`.
+    address: &'static CStr,
+    /// Its directory, if that is of our making.
+    directory: Option<&'static CStr>,
+}
+
+/// A datagram.
+#[derive(Debug)]
+pub struct Datagram {
+    /// How much of the buffer is of it.
+    pub length: usize,
+    /// It is longer than that.
+    pub is_cut: bool,
+    /// Who has sent it, in our PID namespace; `None`: somebody outside.
+    pub sender: Option<Pid>,
+    /// What came with it.
+    _given: [Option<Fd>; 2],
+}
+
+/// Which socket an address means: a name that begins with `@` is in no file system (unix(7)).
+struct Address {
+    address: libc::sockaddr_un,
+    length: libc::socklen_t,
+    is_path: bool,
+}
+
+impl Address {
+    fn of(text: &CStr) -> Result<Address, Errno> {
+        // SAFETY: all zeros are a valid address.
+        let mut address: libc::sockaddr_un = unsafe { core::mem::zeroed() };
+        address.sun_family = libc::AF_UNIX as libc::sa_family_t;
+        // A path has its NUL with it, an abstract name has one in front.
+        let (bytes, is_path) = match text.to_bytes_with_nul() {
+            [b'/', ..] => (text.to_bytes_with_nul(), true),
+            [b'@', _, ..] if text.count_bytes() > 1 => (text.to_bytes(), false),
+            _ => return Err(Errno(libc::EINVAL)),
+        };
+        if bytes.len() > address.sun_path.len() {
+            return Err(Errno(libc::ENAMETOOLONG));
+        }
+        for (to, from) in address.sun_path.iter_mut().zip(bytes) {
+            *to = (*from).cast_signed() as libc::c_char;
+        }
+        if !is_path && let Some(first) = address.sun_path.first_mut() {
+            *first = 0;
+        }
+        let length = size_of::<libc::sa_family_t>().saturating_add(bytes.len()) as libc::socklen_t;
+        Ok(Address { address, length, is_path })
+    }
+}
+
+impl Notify {
+    /// Makes it, for everybody to write to: who is heard is decided by who has sent it. A path is in `directory`, which is
+    /// made too.
+    ///
+    /// # Errors
+    /// The kernel's: a directory that we may not write to, a name that is too long; EADDRINUSE: somebody else has it.
+    /// EINVAL: neither a path nor a name.
+    pub fn offer(address: &'static CStr, directory: Option<&'static CStr>, ourselves: Pid) -> Result<Notify, Errno> {
+        let place = Address::of(address)?;
+        let is_made = match directory.filter(|_| place.is_path) {
+            Some(directory) => make_directory(directory, 0o755)?,
+            None => false,
+        };
+        let directory = directory.filter(|_| is_made);
+        let made = Notify::make(&place, address, ourselves);
+        if made.is_err()
+            && let Some(directory) = directory
+        {
+            let _ = remove_directory(directory);
+        }
+        Ok(Notify { fd: made?, address, directory })
+    }
+
+    fn make(place: &Address, path: &CStr, ourselves: Pid) -> Result<Fd, Errno> {
+        let kind = libc::SOCK_DGRAM | libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK;
+        let fd = Fd::socket(libc::AF_UNIX, kind)?;
+        // Before it has a name: what comes without has no sender.
+        let on: libc::c_int = 1;
+        let size = size_of::<libc::c_int>() as libc::socklen_t;
+        // SAFETY: the kernel reads one integer from `on`.
+        let asked =
+            unsafe { libc::setsockopt(fd.raw(), libc::SOL_SOCKET, libc::SO_PASSCRED, (&raw const on).cast(), size) };
+        cerr(i64::from(asked))?;
+        bind_to(&fd, &place.address, place.length, path, libc::SOCK_DGRAM)?;
+        if place.is_path {
+            // SAFETY: the path ends with a NUL and the kernel only reads it.
+            cerr(i64::from(unsafe { libc::chmod(path.as_ptr(), 0o666) }))?;
+        }
+        announce(&fd, ourselves)?;
+        Ok(fd)
+    }
+
+    /// What stands in `NOTIFY_SOCKET`.
+    pub fn address(&self) -> &'static CStr {
+        self.address
+    }
+
+    /// The next datagram; `None`: nothing waits.
+    pub fn receive(&self, buffer: &mut [u8]) -> Option<Datagram> {
+        let mut part = libc::iovec { iov_base: buffer.as_mut_ptr().cast(), iov_len: buffer.len() };
+        let mut words = MaybeUninit::<Words>::zeroed();
+        // SAFETY: all zeros are a valid header.
+        let mut header: libc::msghdr = unsafe { core::mem::zeroed() };
+        header.msg_iov = &raw mut part;
+        header.msg_iovlen = 1;
+        header.msg_control = words.as_mut_ptr().cast();
+        header.msg_controllen = size_of::<Words>() as _;
+        // SAFETY: everything that the header points to lives through the call and has the size that it says.
+        let count = unsafe { libc::recvmsg(self.fd.raw(), &raw mut header, libc::MSG_CMSG_CLOEXEC) };
+        let length = usize::try_from(count).ok()?;
+        // SAFETY: all zeros are valid, and the kernel has filled in as much of it as the header says.
+        let words = unsafe { words.assume_init() };
+        let (sender, given) = words.read(header.msg_controllen as usize);
+        Some(Datagram { length, is_cut: header.msg_flags & libc::MSG_TRUNC != 0, sender, _given: given })
+    }
+
+    /// Removes its name, and its directory if that is of our making and has nothing else in it.
+    pub fn remove(&self) {
+        if self.address.to_bytes().starts_with(b"/") {
+            // Nobody else will miss it.
+            let _ = unlink(self.address);
+        }
+        if let Some(directory) = self.directory {
+            let _ = remove_directory(directory);
+        }
+    }
+
+    /// Its number.
+    pub fn raw(&self) -> i32 {
+        self.fd.raw()
+    }
+}
+
+/// Says something to the socket at that address, as in `NOTIFY_SOCKET`, without waiting for room.
+///
+/// # Errors
+/// The kernel's: nobody is there, or reads what came before. EINVAL: neither a path nor a name.
+pub fn notify(address: &CStr, bytes: &[u8]) -> Result<(), Errno> {
+    let to = Address::of(address)?;
+    let fd = Fd::socket(libc::AF_UNIX, libc::SOCK_DGRAM | libc::SOCK_CLOEXEC)?;
+    let flags = libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL;
+    let place = (&raw const to.address).cast();
+    // SAFETY: the kernel reads the bytes of one slice, and as many of the address as it is told.
+    let sent = unsafe { libc::sendto(fd.raw(), bytes.as_ptr().cast(), bytes.len(), flags, place, to.length) };
+    cerr(sent as i64).map(|_| ())
+}
+
+/// The pipe by which a program says that it is ready: we have the reading end, which SIGIO tells of.
+///
+/// # Errors
+/// The kernel's: a limit on descriptors.
+pub fn notification_pipe(ourselves: Pid) -> Result<(Fd, Fd), Errno> {
+    let (reading, writing) = Fd::pipe()?;
+    // SAFETY: takes integers and touches no memory of ours. The other end is another open file, and blocks.
+    cerr(i64::from(unsafe { libc::fcntl(reading.raw(), libc::F_SETFL, libc::O_RDONLY | libc::O_NONBLOCK) }))?;
+    announce(&reading, ourselves)?;
+    Ok((reading, writing))
+}
+
+/// What a program has written to that pipe.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Notified {
+    /// It is ready: a newline came.
+    Ready,
+    /// Something else, or nothing yet.
+    NotYet,
+    /// Nothing more will come.
+    Closed,
+}
+
+/// Reads what waits in the pipe. A writer who never ends is not read to the end.
+pub fn read_notification(pipe: &Fd) -> Notified {
+    const ROUNDS: u32 = 16;
+    let mut some = [0; 512];
+    for _ in 0..ROUNDS {
+        match pipe.read(&mut some) {
+            Ok(0) => return Notified::Closed,
+            Ok(count) if some.get(..count).unwrap_or_default().contains(&b'\n') => return Notified::Ready,
+            Ok(_) => {}
+            Err(_) => return Notified::NotYet,
+        }
+    }
+    // The rest is not read: what is so long is no notification.
+    Notified::Closed
+}
+
+/// Room for control messages (cmsg(3)): the credentials, and one message of up to two descriptors.
+#[repr(C)]
+#[derive(Clone, Copy)]
+struct Words {
+    words: [u64; 7],
+}
+
+impl Words {
+    /// `struct cmsghdr`.
+    const HEADER: usize = 16;
+
+    /// Who has sent it, and what came with it. `length` is how much the kernel has filled in.
+    fn read(&self, length: usize) -> (Option<Pid>, [Option<Fd>; 2]) {
+        let (mut sender, mut given) = (None, [const { None }; 2]);
+        let mut at = 0_usize;
+        let end = length.min(size_of::<Words>());
+        while let Some((size, level, kind)) = self.header(at).filter(|_| at < end) {
+            let content = at.saturating_add(Words::HEADER);
+            let next = at.saturating_add(size);
+            match (level, kind) {
+                (libc::SOL_SOCKET, libc::SCM_CREDENTIALS) => {
+                    sender = self.number(content).and_then(Pid::new);
+                }
+                (libc::SOL_SOCKET, libc::SCM_RIGHTS) => {
+                    for (place, number) in given.iter_mut().zip(0_usize..) {
+                        let at = content.saturating_add(number.saturating_mul(4));
+                        if at.saturating_add(4) <= next.min(end) {
+                            *place = self.number(at).map(Fd::received);
+                        }
+                    }
+                }
+                _ => {}
+            }
+            // They begin at multiples of a word.
+            at = next.saturating_add(7) & !7;
+        }
+        (sender, given)
+    }
+
+    /// The message that begins there: how long it is with its header, and what it is.
+    fn header(&self, at: usize) -> Option<(usize, i32, i32)> {
+        let size = usize::try_from(*self.words.get(at / 8)?).ok().filter(|size| *size >= Words::HEADER)?;
+        Some((size, self.number(at.saturating_add(8))?, self.number(at.saturating_add(12))?))
+    }
+
+    /// The integer that stands there.
+    fn number(&self, at: usize) -> Option<i32> {
+        let word = self.words.get(at / 8)?.to_ne_bytes();
+        let bytes = word.get(at % 8..)?.first_chunk::<4>()?;
+        Some(i32::from_ne_bytes(*bytes))
+    }
+}
