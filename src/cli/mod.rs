@@ -210,7 +210,15 @@ impl Options {
                 self.wait_for.iter_mut().for_each(|wait_for| wait_for.interval = time);
             }
             // `shims`, `ctl`, `run` and the clients read their own themselves.
-            Id::Help | Id::Version | Id::Inits | Id::Divert | Id::Remove | Id::Json | Id::Check => {}
+            Id::Help
+            | Id::Version
+            | Id::Inits
+            | Id::Divert
+            | Id::Remove
+            | Id::Json
+            | Id::Check
+            | Id::Wait
+            | Id::Limit => {}
             Id::Upper | Id::Writable | Id::ReadOnly | Id::Bind | Id::Tmpfs => {}
             Id::Net | Id::Hostname | Id::UserNs | Id::NewPrivs | Id::CapAdd | Id::Seccomp | Id::DryRun => {}
             Id::Memory | Id::Cpus | Id::Pids => {}
