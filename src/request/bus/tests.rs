@@ -1,6 +1,8 @@
 //! The speaker without its connections: what clients have said, what they could say, and what is no D-Bus at all.
 
-use supervise_init::core::request::{Answer, Client, Facts, Haste, Message, Reply, Request, Standing, Text, Verb, Wish};
+use supervise_init::core::request::{
+    Answer, Client, Facts, Haste, Message, Reply, Request, Standing, Text, Verb, Wish,
+};
 
 use super::super::talk::Unanswered;
 use super::super::time::When;
