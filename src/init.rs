@@ -15,7 +15,7 @@ use crate::diagnose::stop::Settings;
 use crate::health::{self, Around};
 use crate::hooks::{Around as AroundHooks, Plan};
 use crate::lives::{self, Home, Lives};
-use crate::outfit::Ready;
+use crate::outfit::{Ready, streams};
 use crate::place::Place;
 use crate::ready::{self, Heard};
 use crate::report::{NotStarted, Report};
@@ -131,7 +131,7 @@ fn policy<'a>(
     Policy {
         before,
         forwarding: &options.forwarding,
-        exit_map: &options.exit_map,
+        exit_map: options.exit_map(),
         group: place.group,
         job_control: place.job_control,
         scope: place.scope,
@@ -213,9 +213,15 @@ fn prepare(environment: Environment, surroundings: &Surroundings, options: &Opti
 /// Looks up what the command is given, or says why it cannot be had.
 fn dress(environment: Environment, surroundings: &Surroundings, options: &Options) -> Result<Ready, ()> {
     let Some(outfit) = &options.outfit else {
-        return Ok(Ready { environment, outside: environment, path: surroundings.path, alterations: None });
+        let (outside, path) = (environment, surroundings.path);
+        return Ok(Ready { environment, outside, path, alterations: None, becomes_another: false });
     };
-    outfit.prepare(environment, surroundings.path).map_err(|wrong| error!("{wrong}"))
+    let ready = outfit.prepare(environment, surroundings.path).map_err(|wrong| error!("{wrong}"))?;
+    // Of another container they are given to who is to have them by its manager.
+    if ready.becomes_another && surroundings.is_in_our_container() {
+        streams::open_to_all();
+    }
+    Ok(ready)
 }
 
 /// Says and writes down how it went, and ends as main did.
@@ -270,7 +276,7 @@ fn not_started(slot: &Slot<'_>, why: StartError, options: &Options) -> NotStarte
             let code = compat::explain_start(voice, program.name(), why, &reason);
             // To those inits what has executed nothing is a child that has ended so.
             let is_childs = matches!(why.step, Step::Exec | Step::ExecForeign | Step::ExecShell);
-            let mapped = options.exit_map.get(Status::Exited(code)).filter(|_| is_childs);
+            let mapped = options.exit_map().get(Status::Exited(code)).filter(|_| is_childs);
             let code = mapped.unwrap_or(code);
             NotStarted { text: reason.to_string(), code, is_said: true }
         }

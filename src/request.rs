@@ -11,6 +11,8 @@
 
 mod act;
 mod bus;
+mod ctl;
+mod events;
 mod halt;
 mod process_1;
 mod shutdown;
@@ -32,7 +34,9 @@ use std::ffi::CStr;
 use supervise_init::core::request::Wish;
 use supervise_init::sys::{Environment, Output, Pid, SigSet, Words, set_mask};
 
-pub(crate) use self::status::{Ctl, Format};
+pub(crate) use self::ctl::{Ctl, Patience};
+pub(crate) use self::events::Form;
+pub(crate) use self::status::Format;
 
 use self::time::When;
 use crate::cli::{exit, help};

@@ -284,12 +284,12 @@ fn wrong_words_start_nothing() {
         (&["--grace", "10", "x"], "say 10s"),
         (&["--profile", "dokcer", "x"], "did you mean docker?"),
         (&["--ready", "soon", "x"], "it is one of sd_notify"),
-        (&["--ready", "fd:2", "x"], "a number from 3 to 1000"),
+        (&["--ready", "fd:2", "x"], "--ready fd:2: a descriptor for that is a number from 3 to 1000"),
         (&["--ready", "fd:x", "x"], "a number from 3 to 1000"),
-        (&["--ready", "log:(", "x"], "no regular expression"),
+        (&["--ready", "log:(", "x"], "--ready log:(: no regular expression"),
         (&["--ready", "tcp:8080", "x"], "no port is named"),
         (&["--ready", "https://x/", "x"], "speaks no TLS"),
-        (&["--ready", "delay:x", "x"], "is no time"),
+        (&["--ready", "delay:x", "x"], "--ready delay:x: \"x\" is no time"),
         (&["--repeat", "0", "x"], "a number from 1 to 1000"),
         (&["--repeat", "+1", "x"], "a number from 1 to 1000"),
         (&["--ok-exit", "256", "x"], "is no exit code"),
@@ -440,7 +440,10 @@ fn without_namespaces_a_child_is_watched_all_the_same() {
     let script = "setsid sleep 1000 & setsid sh -c 'sleep 999 & wait' & echo ready; wait";
     let words = ["--format", "json", "--ready", "log:ready", "--", "sh", "-c", script];
     let report = report_of(behind(&scene, &wrapper, &words));
-    assert_eq!(report.run("pid1")["outcome"]["kind"], "not-possible");
+    let outcome = &report.run("pid1")["outcome"];
+    assert_eq!(outcome["kind"], "not-possible");
+    let why = outcome["why"].as_str().expect("a reason");
+    assert!(why.contains("sysctl user.max_pid_namespaces="), "{why}");
     report.says("child", &[("S01", "pass"), ("S06", "fail")]);
     let run = report.run("child");
     assert_eq!(run["missing"][0]["facility"], "pid-namespace");

@@ -309,7 +309,7 @@ fn a_stdout_that_takes_nothing_is_125() {
 
 #[test]
 fn what_is_misspelt_is_recognized() {
-    let cases: [(&[&str], i32, &str); 32] = [
+    let cases: [(&[&str], i32, &str); 42] = [
         (&["--grac", "5s", "true"], 125, "unknown option --grac; did you mean --grace?"),
         (&["--stopsignal=TERM", "true"], 125, "did you mean --stop-signal?"),
         (&["-grace", "5s", "true"], 125, "did you mean --grace?"),
@@ -331,12 +331,22 @@ fn what_is_misspelt_is_recognized() {
         (&["completions", "bsh"], 125, "bash|zsh|fish; did you mean bash?"),
         (&["completions", "powershell"], 125, "it is one of bash|zsh|fish"),
         (&["completions", "bash", "zsh"], 125, "completions zsh: it takes nothing like that"),
-        (&["ctl"], 125, "say `supervise ctl status`"),
+        (&["ctl"], 125, "say `supervise ctl status|stop|restart|signal|events`"),
         (&["ctl", "status", "--jsno"], 125, "unknown option --jsno; did you mean --json?"),
         (&["features", "--jsno"], 125, "unknown option --jsno; did you mean --json?"),
         (&["features", "now"], 125, "`supervise features --help` says what"),
         (&["features", "--json=1"], 125, "--json takes no value"),
-        (&["ctl", "statsu"], 125, "`supervise ctl --help` says what"),
+        (&["ctl", "statsu"], 125, "did you mean status?"),
+        (&["ctl", "frobnicate"], 125, "it is one of status|stop|restart|signal|events"),
+        (&["ctl", "stop", "now"], 125, "ctl now: it takes nothing like that"),
+        (&["ctl", "stop", "--json"], 125, "ctl stop --json: stop takes no such option"),
+        (&["ctl", "events", "--wait"], 125, "ctl events --wait: events takes no such option"),
+        (&["ctl", "status", "--timeout", "5s"], 125, "ctl status --timeout: status takes no such option"),
+        (&["ctl", "restart", "--timeout", "5"], 125, "\"5\" is no time; say 5s"),
+        (&["ctl", "restart", "--timeout"], 125, "--timeout needs a value"),
+        (&["ctl", "signal"], 125, "ctl signal which?"),
+        (&["ctl", "signal", "TREM"], 125, "no signal is called \"TREM\"; did you mean TERM?"),
+        (&["ctl", "signal", "65"], 125, "or 1 to 64"),
         (&["ctl", "status", "--json", "--check"], 125, "ctl --check: it takes nothing like that"),
         (&["powerof"], 127, "did you mean `supervise poweroff`?"),
         (&["shutdwon", "now"], 127, "did you mean `supervise shutdown`?"),

@@ -79,6 +79,7 @@ fn of_the_end(check: Check) -> Explanation {
             levels: "warn where they differ; info where process 1 says by exit code 128 + n what a child says by dying.",
             causes: &[
                 "The kernel drops for process 1 every signal that has no handler, also those that it sends to itself.",
+                "None that has to do with the mode, where it does not end alike in each run either: say --repeat 5.",
             ],
             cures: &["Install a handler that exits by itself.", "Start it under an init: supervise -- COMMAND."],
         },
@@ -113,7 +114,9 @@ fn of_the_end(check: Check) -> Explanation {
                 "A shell's trap runs only when the command in its foreground has ended.",
                 "A handler raises the signal again, which process 1 survives.",
                 "Only SIGINT is handled, or the signal means something else (postgres: wait for all clients).",
-                "The event loop is blocked, or what is under way takes longer than the time that there is.",
+                "The event loop is blocked, or what is under way takes longer than the time that there is. From outside that \
+                 looks like a handler that does not end the program, where nothing was closed: the cause then names both.",
+                "SIGINT and SIGQUIT are ignored by all that a shell without job control starts by `&` (POSIX, 2.11).",
             ],
             cures: &[
                 "Install a handler that ends the program.",
@@ -139,27 +142,42 @@ fn of_the_tree(check: Check) -> Explanation {
         },
         Check::Forwarded => Explanation {
             means: "The signal reaches who does the work.",
-            observed: "whether anything beside the command has ended a second after the signal, or the command itself.",
-            levels: "info: it gives the cause for S01 and S06.",
-            causes: &["A shell, su, sudo or a start script is in front of the program."],
-            cures: &["exec, gosu or supervise --user in their place; or supervise --kill-mode tree."],
+            observed: "what lived beside the command when only that was told: whether it ended by itself, until it was \
+                       killed with the command, or by the kernel as process 1 ended. What the signal would have ended, by its \
+                       default action, was not reached; of what handles it that is not certain.",
+            levels: "info: it gives the cause for S01 and S06. Skip where all or the group were told.",
+            causes: &[
+                "A shell, su, sudo or a start script is in front of the program.",
+                "It ignores the signal, so that it does not matter whether that is passed on.",
+            ],
+            cures: &[
+                "exec, gosu or supervise --user in their place; or supervise --kill-mode tree.",
+                "Handle the signal.",
+            ],
         },
         Check::Zombies => Explanation {
             means: "What has ended is waited for (wait(2)).",
-            observed: "processes that are zombies for more than a second before the signal, or at the end of the time; as \
-                       process 1 also an orphan that is put in, as a health check may leave one, after two seconds.",
+            observed: "processes that ended before the signal and were zombies for more than a second, to the end of the \
+                       command or of the time; as process 1 also an orphan that is put in, as a health check may leave one, after two seconds.",
             levels: "warn for any; fail for ten or more.",
             causes: &[
                 "Process 1 gets all orphans, and most programs do not wait for children that they have not started.",
             ],
-            cures: &["An init as process 1: supervise -- COMMAND, docker run --init."],
+            cures: &[
+                "For orphans an init as process 1: supervise -- COMMAND, docker run --init.",
+                "For its own children nothing but wait(2), or to ignore SIGCHLD.",
+            ],
         },
         Check::ExecForm => Explanation {
             means: "No shell stands between who sends signals and the program.",
             observed: "the program file of the command, and what runs below it.",
-            levels: "warn for a shell with a child; info where its trap sees to all that has to be done.",
+            levels: "warn for a shell with a child; info where its trap sees to all that has to be done, and where all are told and \
+                     nothing is left.",
             causes: &["The shell form of CMD.", "sh -c \"app; more\".", "An entrypoint script without exec."],
-            cures: &["exec in the last line; the JSON form; supervise --kill-mode tree -- COMMAND."],
+            cures: &[
+                "exec in the last line; the JSON form; supervise --kill-mode tree -- COMMAND.",
+                "In a loop or with several programs: a trap that passes the signal on (as SIGTERM) and waits.",
+            ],
         },
         _ => Explanation {
             means: "When the command has ended nothing of it lives on.",
@@ -191,7 +209,8 @@ fn of_the_rest(check: Check) -> Explanation {
         },
         Check::Reaction => Explanation {
             means: "How soon anything is seen to happen.",
-            observed: "the first of: STOPPING=1, output (unless it writes all the time), a socket closed, a process ended.",
+            observed: "the first of: STOPPING=1, output, a socket closed, a process ended. Lines, messages and processes \
+                       that come all the time are none.",
             levels: "info.",
             causes: &["None at all: the signal was dropped, stopped at a wrapper, or its handler cannot run."],
             cures: &[],

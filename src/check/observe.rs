@@ -7,6 +7,7 @@
 
 mod course;
 mod descriptors;
+mod full;
 mod listeners;
 mod notify;
 mod orphan;
@@ -176,6 +177,7 @@ fn why_not_set(not_set: NotSet) -> String {
     match not_set {
         NotSet::Namespace(errno) => match check_user_namespaces() {
             Err(why) if !geteuid().is_root() => why.to_string(),
+            _ if errno == Errno::ENOSPC => format!("cannot make a PID namespace: {}", full::why()),
             _ => format!("cannot make a PID namespace: {}", supervise_init::sys::Errno(errno as i32)),
         },
         NotSet::Pipe(errno) => format!("cannot make a pipe: {}", supervise_init::sys::Errno(errno as i32)),

@@ -227,18 +227,17 @@ fn ready(given: Given, word: &'static CStr) -> Result<Ready, Wrong> {
     match word.to_bytes() {
         b"sd_notify" => Ok(Ready::SdNotify),
         [b'f', b'd', b':', ..] => {
-            let number = after("fd:")?;
-            let fd = number.parse().ok().filter(|fd| (3..=1000).contains(fd));
-            fd.map(Ready::Fd).ok_or_else(|| WrongCheck::NotADescriptor(given, number).into())
+            let fd = after("fd:")?.parse().ok().filter(|fd| (3..=1000).contains(fd));
+            fd.map(Ready::Fd).ok_or_else(|| WrongCheck::NotADescriptor(given, word).into())
         }
         [b'l', b'o', b'g', b':', ..] => {
             let pattern = after("log:")?;
             match regex_lite::Regex::new(pattern) {
                 Ok(_) => Ok(Ready::Log(pattern)),
-                Err(why) => Err(WrongCheck::NotARegex(given, pattern, why.to_string()).into()),
+                Err(why) => Err(WrongCheck::NotARegex(given, word, why.to_string()).into()),
             }
         }
-        [b'd', b'e', b'l', b'a', b'y', b':', ..] => stop::time(given, after("delay:")?).map(Ready::Delay),
+        [b'd', b'e', b'l', b'a', b'y', b':', ..] => stop::time_in(given, text()?, after("delay:")?).map(Ready::Delay),
         bytes
             if [&b"tcp:"[..], b"unix:", b"http:", b"https:", b"file:", b"exec:"]
                 .iter()

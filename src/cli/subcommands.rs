@@ -54,7 +54,7 @@ impl Row {
     /// The words of which one stands behind its name, with `|` between.
     pub(crate) fn choices(&self) -> Option<&'static str> {
         // In brackets it is about options.
-        Some(self.usage).filter(|usage| usage.contains('|') && !usage.contains('['))
+        self.usage.split(' ').next().filter(|words| words.contains('|') && !words.contains('['))
     }
 
     /// The options that its help tells of: its own, and those of the init that are not about a command. All have help,
@@ -110,8 +110,8 @@ pub(crate) static TABLE: [Row; 16] = [
     Row {
         subcommand: Subcommand::Ctl,
         name: "ctl",
-        usage: "status [OPTIONS]",
-        help: "Tell how process 1 stands\nWhether its command runs, since when, how often it was started again, and what is scheduled. Everybody may ask.",
+        usage: "status|stop|restart|signal|events [SIGNAL] [OPTIONS]",
+        help: "Ask process 1: status, stop, restart, ...\nHow it stands, and what happens there, everybody may ask; to stop or restart its command, or to pass a signal on to it, root and the user of process 1.",
         options: &CTL,
     },
     Row {

@@ -12,7 +12,7 @@ use super::options::{Row, TABLE};
 use super::ready::WrongReady;
 use super::restart::WrongRestart;
 use super::run::WrongRun;
-use super::{completions, subcommands, suggest};
+use super::{completions, ctl, subcommands, suggest};
 
 use crate::outfit::Unfit;
 use crate::wait_for::NotATarget;
@@ -80,7 +80,11 @@ pub(crate) enum Wrong {
     NotAShell(&'static CStr),
     NoShims,
     TwoPlaces(&'static CStr, &'static CStr),
-    NoStatus,
+    NoVerb,
+    NotAVerb(&'static CStr),
+    NotOfThisVerb { verb: &'static CStr, word: &'static CStr },
+    NoSignal,
+    NotASignalToSend(&'static CStr),
     Run(WrongRun),
     Check(Box<WrongCheck>),
 }
@@ -226,8 +230,27 @@ impl fmt::Display for Wrong {
                 write!(f, "completions {word}: ")?;
                 one_of(f, &word, completions::SHELLS)
             }
-            Wrong::NoStatus => {
-                f.write_str("ctl what? say `supervise ctl status`; for a program of that name `supervise -- ctl`")
+            Wrong::NoVerb => {
+                let verbs = ctl::VERBS;
+                write!(f, "ctl what? say `supervise ctl {verbs}`; for a program of that name `supervise -- ctl`")
+            }
+            Wrong::NotAVerb(word) => {
+                let word = word.to_string_lossy();
+                write!(f, "ctl {word}: ")?;
+                one_of(f, &word, ctl::VERBS)
+            }
+            Wrong::NotOfThisVerb { verb, word } => {
+                let (verb, word) = (verb.to_string_lossy(), word.to_string_lossy());
+                write!(f, "ctl {verb} {word}: {verb} takes no such option; `supervise ctl --help` says which do")
+            }
+            Wrong::NoSignal => f.write_str("ctl signal which? say `supervise ctl signal HUP`"),
+            Wrong::NotASignalToSend(word) => {
+                let word = word.to_string_lossy();
+                write!(f, "ctl signal {word}: no signal is called {word:?}; ")?;
+                match nearest_signal(&word) {
+                    Some(nearest) => write!(f, "did you mean {nearest}?"),
+                    None => f.write_str("it is a name like TERM or RTMIN+3, or 1 to 64"),
+                }
             }
             Wrong::TwoPlaces(first, second) => {
                 let (first, second) = (first.to_string_lossy(), second.to_string_lossy());

@@ -286,7 +286,7 @@ impl Job<'_> {
 }
 
 /// Nothing can be promised or warned of any more.
-const UNDER_WAY: &str = "a stop is under way already";
+pub(super) const UNDER_WAY: &str = "a stop is under way already";
 
 /// By this a supervise that is called as the real systemctl knows that it is not, as long as it is the same process: a
 /// copy of another version would pass on to us again.
@@ -323,7 +323,7 @@ fn is_another(path: &CStr) -> bool {
 }
 
 /// The stop tells everybody to end, and us too before we have ended with 0.
-fn outlast_the_stop() {
+pub(super) fn outlast_the_stop() {
     let mut told = SigSet::empty();
     told.add(Signal::SIGTERM);
     told.add(Signal::SIGHUP);

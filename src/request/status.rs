@@ -2,14 +2,14 @@
 
 use std::fmt::Write as _;
 
-use log::error;
-use supervise_init::core::request::{Reply, Standing};
-use supervise_init::sys::{Environment, JsonText, Line, SigSet, set_mask};
+use supervise_init::core::Status;
+use supervise_init::core::request::{Health, Readiness, Reply, Standing};
+use supervise_init::sys::{JsonText, Line};
 
-use super::act::status;
-use super::talk;
+use super::events::{health_name, readiness_name, status_json};
 use super::time::written;
 use crate::cli::{exit, help};
+use crate::proc::{self, Stat};
 
 /// How it is told.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -20,45 +20,33 @@ pub(crate) enum Format {
     Check,
 }
 
-/// `supervise ctl`.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) struct Ctl {
-    pub(crate) format: Format,
-}
-
 /// What the fields of the object are named and mean.
-const SCHEMA: u32 = 1;
+const SCHEMA: u32 = 2;
 
-impl Ctl {
-    /// Tells it, and returns the code to end with. `blocked` are the signals that were so before we were.
-    #[inline(never)]
-    pub(crate) fn run(self, environment: &Environment, blocked: SigSet) -> u8 {
-        // Ctrl-C ends it. It did not fail before.
-        let _ = set_mask(blocked);
-        let reply = match talk::ask(&status(), environment) {
-            Ok(reply) => reply,
-            Err(why) => {
-                error!("cannot reach process 1: {why}");
-                return exit::FAILURE;
-            }
-        };
-        let text = match self.format {
-            Format::Text => text(&reply),
-            Format::Json => json(&reply),
-            Format::Check => return code(reply.standing),
-        };
-        help::print_text(&text)
+/// Tells it, and returns the code to end with.
+pub(super) fn print(format: Format, reply: &Reply) -> u8 {
+    match format {
+        Format::Text => help::print_text(&text(reply, zombies())),
+        Format::Json => help::print_text(&json(reply, zombies())),
+        Format::Check => code(reply),
     }
 }
 
-fn code(standing: Standing) -> u8 {
-    match standing {
-        Standing::Running | Standing::Pausing => exit::SUCCESS,
-        Standing::Starting | Standing::Stopping | Standing::Restarting => exit::NOT_DONE,
-    }
+/// How many there are now, of whatever parent; `None` where /proc does not say.
+fn zombies() -> Option<usize> {
+    let pids = proc::numbers("/proc").ok().filter(|pids| !pids.is_empty())?;
+    Some(pids.into_iter().filter_map(Stat::read).filter(|stat| stat.state == b'Z').count())
 }
 
-fn name(standing: Standing) -> &'static str {
+/// Whether it runs, and where somebody asks for that, is ready and not unhealthy.
+fn code(reply: &Reply) -> u8 {
+    let runs = matches!(reply.standing, Standing::Running | Standing::Pausing);
+    let is_ready = matches!(reply.facts.readiness, None | Some(Readiness::Ready | Readiness::Reloading));
+    let is_healthy = reply.facts.health != Some(Health::Unhealthy);
+    if runs && is_ready && is_healthy { exit::SUCCESS } else { exit::NOT_DONE }
+}
+
+pub(super) fn name(standing: Standing) -> &'static str {
     match standing {
         Standing::Starting => "starting",
         Standing::Running => "running",
@@ -68,12 +56,34 @@ fn name(standing: Standing) -> &'static str {
     }
 }
 
-fn text(reply: &Reply) -> String {
+fn text(reply: &Reply, zombies: Option<usize>) -> String {
     let mut out = format!("state: {}\n", name(reply.standing));
     if reply.main > 0 {
         let _ = writeln!(out, "main: {}", reply.main);
     }
     let _ = writeln!(out, "restarts: {}\nuptime: {}", reply.restarts, uptime(reply.up));
+    let facts = &reply.facts;
+    if let Some(readiness) = facts.readiness {
+        let _ = writeln!(out, "readiness: {}", readiness_name(readiness));
+    }
+    if let Some(health) = facts.health {
+        let _ = writeln!(out, "health: {}", health_name(health));
+    }
+    if !facts.said.is_empty() {
+        // It is somebody else's, as below.
+        let _ = writeln!(out, "status: {:?}", facts.said.as_str());
+    }
+    if let Some((status, at)) = facts.last {
+        let how = match status {
+            Status::Exited(code) => format!("code {code}"),
+            Status::Signaled(signal) => signal.to_string(),
+        };
+        let _ = writeln!(out, "last exit: {how}, on {}", written(at));
+    }
+    let _ = writeln!(out, "orphans reaped: {}", facts.orphans);
+    if let Some(zombies) = zombies {
+        let _ = writeln!(out, "zombies: {zombies}");
+    }
     if let Some((wish, when, text)) = &reply.scheduled {
         let _ = write!(out, "scheduled: {wish} on {}", written(*when));
         // It is somebody else's: no control character reaches a terminal.
@@ -90,8 +100,18 @@ fn uptime(milliseconds: u64) -> String {
     shown.map(|(count, unit)| format!("{count}{unit}")).collect::<Vec<_>>().join(" ")
 }
 
-fn json(reply: &Reply) -> String {
-    let mut out = format!("{{\"schema\":{SCHEMA},\"state\":\"{}\",\"main\":", name(reply.standing));
+fn json(reply: &Reply, zombies: Option<usize>) -> String {
+    let mut out = format!("{{\"schema\":{SCHEMA}{}", json_fields(reply));
+    let _ = match zombies {
+        Some(zombies) => writeln!(out, ",\"zombies\":{zombies}}}"),
+        None => writeln!(out, ",\"zombies\":null}}"),
+    };
+    out
+}
+
+/// What there is to know of a reply, with a comma before each.
+pub(super) fn json_fields(reply: &Reply) -> String {
+    let mut out = format!(",\"state\":\"{}\",\"main\":", name(reply.standing));
     let _ = match reply.main {
         main if main > 0 => write!(out, "{main}"),
         _ => write!(out, "null"),
@@ -100,14 +120,30 @@ fn json(reply: &Reply) -> String {
     let _ = match &reply.scheduled {
         None => write!(out, ",\"scheduled\":null"),
         Some((wish, when, text)) => {
-            // An escape has six letters at most.
-            let mut message = Line::<2048>::new();
-            let _ = JsonText(&mut message).write_str(text.as_str());
-            let at = seconds(*when / 1000, 1000);
-            write!(out, ",\"scheduled\":{{\"what\":\"{wish}\",\"at\":{at},\"message\":\"{}\"}}", message.as_str())
+            let (at, message) = (seconds(*when / 1000, 1000), quoted(text.as_str()));
+            write!(out, ",\"scheduled\":{{\"what\":\"{wish}\",\"at\":{at},\"message\":{message}}}")
         }
     };
-    out + "}\n"
+    let facts = &reply.facts;
+    let word = |word: Option<&str>| word.map_or_else(|| "null".to_owned(), quoted);
+    let readiness = word(facts.readiness.map(readiness_name));
+    let health = word(facts.health.map(health_name));
+    let said = word(Some(facts.said.as_str()).filter(|said| !said.is_empty()));
+    let last = facts.last.map_or_else(
+        || "null".to_owned(),
+        |(status, at)| format!("{{{},\"at\":{}}}", status_json(status), seconds(at / 1000, 1000)),
+    );
+    let _ = write!(out, ",\"readiness\":{readiness},\"health\":{health},\"status\":{said},\"last\":{last}");
+    let _ = write!(out, ",\"orphans\":{}", facts.orphans);
+    out
+}
+
+/// As a string of JSON.
+pub(super) fn quoted(text: &str) -> String {
+    // An escape has six letters at most.
+    let mut line = Line::<2048>::new();
+    let _ = JsonText(&mut line).write_str(text);
+    format!("\"{}\"", line.as_str())
 }
 
 /// As a number with three decimals.
@@ -117,7 +153,8 @@ fn seconds(count: u64, per_second: u64) -> String {
 
 #[cfg(test)]
 mod tests {
-    use supervise_init::core::request::{Answer, Reply, Standing, Text, Wish};
+    use supervise_init::core::request::{Answer, Facts, Health, Readiness, Reply, Standing, Text, Wish};
+    use supervise_init::core::{Signal, Status};
 
     use super::super::talk::tests::reply;
     use super::{code, json, text, uptime};
@@ -127,34 +164,71 @@ mod tests {
         Reply { scheduled: Some(plan), restarts: 2, ..reply(Answer::Accepted) }
     }
 
+    fn knowing(readiness: Option<Readiness>, health: Option<Health>) -> Reply {
+        let last = Some((Status::Signaled(Signal::KILL), 1_900_000_000_123_456));
+        let said = Text::new("at 80 %\u{1b}[2J");
+        Reply { facts: Facts { orphans: 7, readiness, health, last, said }, ..reply(Answer::Accepted) }
+    }
+
     #[test]
     fn people_see_what_there_is() {
-        assert_eq!(text(&reply(Answer::Accepted)), "state: running\nmain: 7\nrestarts: 0\nuptime: 1s\n");
+        let shown = "state: running\nmain: 7\nrestarts: 0\nuptime: 1s\norphans reaped: 0\nzombies: 3\n";
+        assert_eq!(text(&reply(Answer::Accepted), Some(3)), shown);
         let pausing = Reply { main: 0, standing: Standing::Pausing, ..reply(Answer::Accepted) };
-        assert_eq!(text(&pausing), "state: pausing\nrestarts: 0\nuptime: 1s\n");
-        let shown = text(&scheduled("bye\u{1b}[2J"));
+        assert_eq!(text(&pausing, None), "state: pausing\nrestarts: 0\nuptime: 1s\norphans reaped: 0\n");
+        let shown = text(&scheduled("bye\u{1b}[2J"), None);
         assert!(shown.contains("\nscheduled: reboot on ") && shown.contains(", \"bye\\u{1b}[2J\"\n"), "{shown}");
+        let shown = text(&knowing(Some(Readiness::NotReady), Some(Health::Unhealthy)), Some(0));
+        for line in ["readiness: not-ready", "health: unhealthy", "status: \"at 80 %\\u{1b}[2J\"", "orphans reaped: 7"]
+        {
+            assert!(shown.lines().any(|shown| shown == line), "no {line} in {shown}");
+        }
+        assert!(shown.contains("\nlast exit: SIGKILL, on "), "{shown}");
     }
 
     #[test]
     fn programs_see_one_object() {
         for reply in [reply(Answer::Accepted), scheduled("say \"bye\"\n"), scheduled(&"\u{1}".repeat(220))] {
-            let object: serde_json::Value = serde_json::from_str(&json(&reply)).expect("it is JSON");
+            let object: serde_json::Value = serde_json::from_str(&json(&reply, Some(1))).expect("it is JSON");
+            assert_eq!((&object["schema"], &object["zombies"]), (&2.into(), &1.into()));
             assert_eq!((&object["state"], &object["main"]), (&"running".into(), &7.into()));
             assert_eq!(object["uptime"], 1.5);
+            for field in ["readiness", "health", "status", "last"] {
+                assert_eq!(object.get(field), Some(&serde_json::Value::Null), "{field}");
+            }
             if let Some((_, _, text)) = reply.scheduled {
                 assert_eq!(object["scheduled"]["message"], text.as_str());
                 assert_eq!(object["scheduled"]["at"], 1_900_000_000.123);
             }
         }
+        let known = knowing(Some(Readiness::Ready), Some(Health::Starting));
+        let object: serde_json::Value = serde_json::from_str(&json(&known, None)).expect("it is JSON");
+        assert_eq!((&object["readiness"], &object["health"]), (&"ready".into(), &"starting".into()));
+        assert_eq!((&object["orphans"], &object["zombies"]), (&7.into(), &serde_json::Value::Null));
+        assert_eq!((&object["last"]["signal"], &object["last"]["at"]), (&"SIGKILL".into(), &1_900_000_000.123.into()));
+        assert_eq!(object["status"], "at 80 %\u{1b}[2J");
     }
 
     #[test]
-    fn what_runs_is_healthy() {
-        for (standing, healthy) in
-            [(Standing::Running, 0), (Standing::Pausing, 0), (Standing::Starting, 1), (Standing::Stopping, 1)]
-        {
-            assert_eq!(code(standing), healthy);
+    fn what_runs_and_is_not_known_to_be_unwell_is_healthy() {
+        for (standing, healthy) in [
+            (Standing::Running, 0),
+            (Standing::Pausing, 0),
+            (Standing::Starting, 1),
+            (Standing::Stopping, 1),
+            (Standing::Restarting, 1),
+        ] {
+            assert_eq!(code(&Reply { standing, ..reply(Answer::Accepted) }), healthy);
+        }
+        for (readiness, health, healthy) in [
+            (Some(Readiness::Ready), None, 0),
+            (Some(Readiness::Reloading), Some(Health::Starting), 0),
+            (Some(Readiness::NotReady), None, 1),
+            (Some(Readiness::Stopping), Some(Health::Healthy), 1),
+            (None, Some(Health::Healthy), 0),
+            (Some(Readiness::Ready), Some(Health::Unhealthy), 1),
+        ] {
+            assert_eq!(code(&knowing(readiness, health)), healthy, "{readiness:?} {health:?}");
         }
     }
 

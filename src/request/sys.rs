@@ -6,7 +6,7 @@
 
 use std::ffi::{CStr, c_char};
 use std::mem::MaybeUninit;
-use std::os::fd::AsRawFd as _;
+use std::os::fd::{AsRawFd as _, FromRawFd as _, OwnedFd};
 use std::os::unix::net::UnixDatagram;
 use std::{io, ptr};
 
@@ -86,6 +86,38 @@ pub(super) fn introduce(socket: &UnixDatagram) -> io::Result<()> {
     // SAFETY: a family alone, which is read as far as the length says.
     let done = unsafe { libc::bind(fd, (&raw const family).cast(), size_of_val(&family) as libc::socklen_t) };
     if done != 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
+}
+
+/// Reads a datagram, and the descriptor that came with it, if one did.
+pub(super) fn receive_with_descriptor(
+    socket: &UnixDatagram,
+    buffer: &mut [u8],
+) -> io::Result<(usize, Option<OwnedFd>)> {
+    // Who sends is said too, because we have asked for that.
+    let mut words = [0_u64; 16];
+    let mut part = libc::iovec { iov_base: buffer.as_mut_ptr().cast(), iov_len: buffer.len() };
+    // SAFETY: all zeros are a valid header.
+    let mut header: libc::msghdr = unsafe { MaybeUninit::zeroed().assume_init() };
+    header.msg_iov = &raw mut part;
+    header.msg_iovlen = 1;
+    header.msg_control = words.as_mut_ptr().cast();
+    header.msg_controllen = size_of_val(&words) as _;
+    // SAFETY: everything that the header points to lives through the call and has the size that it says.
+    let count = unsafe { libc::recvmsg(socket.as_raw_fd(), &raw mut header, libc::MSG_CMSG_CLOEXEC) };
+    let count = usize::try_from(count).map_err(|_| io::Error::last_os_error())?;
+    let mut descriptor = None;
+    // SAFETY: the header is the kernel's own, and its words live on.
+    let mut word = unsafe { libc::CMSG_FIRSTHDR(&raw const header) };
+    // SAFETY: null, or a word within them.
+    while let Some(head) = unsafe { word.as_ref() } {
+        if (head.cmsg_level, head.cmsg_type) == (libc::SOL_SOCKET, libc::SCM_RIGHTS) {
+            // SAFETY: it holds one descriptor at least, which is ours from here on.
+            descriptor = Some(unsafe { OwnedFd::from_raw_fd(libc::CMSG_DATA(word).cast::<i32>().read_unaligned()) });
+        }
+        // SAFETY: as above.
+        word = unsafe { libc::CMSG_NXTHDR(&raw const header, word) };
+    }
+    Ok((count, descriptor))
 }
 
 /// sync(2).

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::io::{self, ErrorKind};
-use std::os::fd::AsRawFd as _;
+use std::os::fd::{AsRawFd as _, OwnedFd};
 use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -11,7 +11,7 @@ use supervise_init::core::request::{Message, Reply};
 use supervise_init::sys::{Environment, Errno};
 
 use super::process_1;
-use super::sys::introduce;
+use super::sys::{introduce, receive_with_descriptor};
 
 /// Where process 1 has it, if it is root.
 const PATH: &str = "/run/supervise/ctl";
@@ -67,20 +67,39 @@ fn places(environment: &Environment) -> Vec<PathBuf> {
 
 /// Says it to process 1, wherever that listens.
 pub(super) fn ask(message: &Message, environment: &Environment) -> Result<Reply, Unanswered> {
-    let places = places(environment);
-    ask_in(&places, message, PATIENCE).map_err(|why| match why {
-        Unanswered::NotThere(tried) if places.len() == 1 && process_1::is_anothers() => {
-            Unanswered::NowhereToLook(tried)
-        }
+    ask_in(&places(environment), message, PATIENCE).map_err(where_else)
+}
+
+/// Where it may be besides.
+fn where_else(why: Unanswered) -> Unanswered {
+    match why {
+        Unanswered::NotThere(tried) if tried.len() == 1 && process_1::is_anothers() => Unanswered::NowhereToLook(tried),
         why => why,
+    }
+}
+
+/// Asks to be told what happens. With the answer comes a socket for that, if there is one for us.
+pub(super) fn subscribe(
+    message: &Message,
+    environment: &Environment,
+) -> Result<(Line, Reply, Option<OwnedFd>), Unanswered> {
+    first_of(&places(environment), |place| {
+        let line = Line::open(place, PATIENCE)?;
+        let (reply, socket) = line.subscribe(message)?;
+        Ok((line, reply, socket))
     })
+    .map_err(where_else)
 }
 
 /// Asks at the first of the places where somebody is.
 fn ask_in(places: &[PathBuf], message: &Message, patience: Duration) -> Result<Reply, Unanswered> {
+    first_of(places, |place| ask_at(place, message, patience))
+}
+
+fn first_of<T>(places: &[PathBuf], ask: impl Fn(&Path) -> Result<T, Unanswered>) -> Result<T, Unanswered> {
     let mut tried = Vec::new();
     for place in places {
-        match ask_at(place, message, patience) {
+        match ask(place) {
             Err(Unanswered::NotThere(nobody)) => tried.extend(nobody),
             answered => return answered,
         }
@@ -126,6 +145,21 @@ impl Line {
         })?;
         let reply = Reply::decode(answer.get(..length).unwrap_or_default());
         reply.ok_or_else(|| Unanswered::Strange(self.path.clone()))
+    }
+
+    /// Asks for what comes with a socket.
+    fn subscribe(&self, message: &Message) -> Result<(Reply, Option<OwnedFd>), Unanswered> {
+        again(|| self.socket.send(&message.encode())).map_err(|error| failed(&self.path, error))?;
+        let mut answer = [0; Reply::SIZE + 1];
+        let (length, socket) = loop {
+            match receive_with_descriptor(&self.socket, &mut answer) {
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                done => break done.map_err(|error| failed(&self.path, error))?,
+            }
+        };
+        let reply = Reply::decode(answer.get(..length).unwrap_or_default());
+        let reply = reply.ok_or_else(|| Unanswered::Strange(self.path.clone()))?;
+        Ok((reply, socket))
     }
 
     /// The number of its descriptor.

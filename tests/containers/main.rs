@@ -21,6 +21,7 @@ mod podman;
 mod pods;
 mod renamed;
 mod requests;
+mod restarts;
 mod runner;
 mod sandbox;
 mod service;
@@ -111,6 +112,10 @@ fn main() -> ExitCode {
         examples::the_compose_file_goes_up_and_down,
         examples::the_deployment_fits_the_schema_and_stops_as_it_says,
         examples::the_unit_is_started_and_stopped_by_systemd,
+        restarts::redis_killed_a_hundred_times_is_there_again,
+        restarts::a_daemon_that_a_life_has_left_is_gone_before_the_next,
+        restarts::one_that_ignores_term_is_not_started_again_by_a_stop,
+        restarts::one_that_is_killed_for_memory_is_said_so_each_time,
         users::an_image_drops_to_a_user_with_a_secret_of_roots,
         stop_table::the_stop_table,
     ])

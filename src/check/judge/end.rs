@@ -4,13 +4,14 @@ use std::time::Duration;
 
 use supervise_init::core::{Signal, Status};
 
-use super::super::record::{EndedBy, Outcome, Process, Run, What};
-use super::super::scenario::Mode;
+use super::super::record::{Ended, EndedBy, Outcome, Process, Run, State, What};
+use super::super::scenario::{Mode, Target};
 use super::handling::{Handling, handling};
-use super::scene::{Scene, main, main_status, took};
+use super::scene::{Scene, main, main_status, others, took};
+use super::sentences::sentences;
 use super::tree::is_wrapper;
-use super::why::{company, sentences, why};
-use super::words::{Name, ended_with, seconds, status as status_words};
+use super::why::{company, why};
+use super::words::{Name, cut, ended_with, names, seconds, status as status_words};
 use super::{Level, Word, as_what};
 
 /// The times of a group, sorted: of those that ended in time.
@@ -60,6 +61,7 @@ pub(super) fn exits_in_grace(scene: &Scene<'_>) -> Option<Word> {
         }
         evidence.extend(facts(scene, run));
         evidence.extend(company(run));
+        evidence.extend(last_words(run).filter(|_| run.output.bytes_after_signal > 0));
         let (cause, cure) = sentences(scene, main, &why(scene, run, main));
         return Some(Word::new(Level::Fail, evidence).because(cause, cure));
     }
@@ -89,10 +91,29 @@ fn facts(scene: &Scene<'_>, run: &Run) -> Option<String> {
     Some(format!("{} {found} in {}{seen}", scene.signal, Name(main)))
 }
 
+/// More of a line is not quoted.
+const QUOTED: usize = 120;
+
 /// Why a run that was not told to stop says nothing.
 fn not_judged(run: &Run) -> (String, String) {
     match &run.outcome {
         Outcome::Stopped => ("it was told to stop".to_owned(), String::new()),
+        Outcome::EndedBefore(Status::Exited(0)) if !left_before(run).is_empty() => {
+            let left = names(&left_before(run));
+            let fate = match run.scenario.mode {
+                Mode::Pid1 => ", which the kernel kills with process 1",
+                Mode::Child | Mode::Init => "",
+            };
+            (
+                format!(
+                    "the command ended with exit code 0 before it was told to stop, and left {left}{fate}: it puts itself in \
+                     the background"
+                ),
+                "start it in the foreground, by its option for that (such as `daemon off;`, -F, -D, --nodaemon, \
+                 --foreground), or without the `&` or setsid in front of it"
+                    .to_owned(),
+            )
+        }
         Outcome::EndedBefore(status) => {
             let has_orphan = run.events.iter().any(|event| event.what == What::PutIn);
             let after = if has_orphan { ", after an orphan was put in, as a health check leaves one" } else { "" };
@@ -116,8 +137,20 @@ fn not_judged(run: &Run) -> (String, String) {
     }
 }
 
+/// What lived on when main had ended, untold.
+fn left_before(run: &Run) -> Vec<&Process> {
+    let end = main(run).and_then(|main| main.ended);
+    let outlived = |process: &&Process| {
+        let is_later = |ended: Ended| {
+            matches!(ended.by, EndedBy::Kernel | EndedBy::Us) || end.is_some_and(|end| ended.at > end.at)
+        };
+        process.state != State::Zombie && process.ended.is_none_or(is_later)
+    };
+    others(run).filter(outlived).collect()
+}
+
 fn last_words(run: &Run) -> Option<String> {
-    run.output.tail.last().map(|line| format!("its last line: {line}"))
+    run.output.tail.last().map(|line| format!("its last line: {}", cut(line, QUOTED)))
 }
 
 /// S02.
@@ -177,11 +210,19 @@ fn status_of(scene: &Scene<'_>, run: &Run) -> Option<Word> {
 
 fn death_by_the_signal(scene: &Scene<'_>, main: &Process) -> (Level, String, String) {
     let signal = scene.signal;
-    let is_handled = handling(main, signal).is_some_and(|found| found.is_taken());
-    let cause = if is_handled {
-        format!("it handled {signal}, and then raised it again to die of it")
-    } else {
-        format!("it has no handler for {signal}: the default action ended it, without any work of its own")
+    let cause = match handling(main, signal) {
+        Some(Handling::Caught | Handling::Signalfd) => {
+            format!("it handled {signal}, and then raised it again to die of it")
+        }
+        // Which signals a thread waits for cannot be seen.
+        Some(Handling::Waited) => format!(
+            "it waits for signals (sigtimedwait): either {signal} is none of them, and its default action ended it, or it \
+             raised that again"
+        ),
+        Some(Handling::Default) => {
+            format!("it has no handler for {signal}: the default action ended it, without any work of its own")
+        }
+        Some(Handling::Blocked | Handling::Ignored) | None => format!("{signal} ended it, by its default action"),
     };
     let cure = format!("{}; or if this is a good end, say --ok-exit {signal}", better_code(main, signal));
     (Level::Warn, cause, cure)
@@ -192,9 +233,10 @@ fn death_by_another(run: &Run, by: Signal) -> (Level, String, String) {
         (Signal::KILL, Some(true)) => {
             ("the kernel killed it for want of memory while it stopped".to_owned(), "give it more memory".to_owned())
         }
-        (Signal::KILL, _) => {
-            ("somebody else killed it while it stopped".to_owned(), "see who sends it SIGKILL".to_owned())
-        }
+        (Signal::KILL, _) => (
+            "it was killed while it stopped, by another process or by itself".to_owned(),
+            "see who sends it SIGKILL".to_owned(),
+        ),
         (other, _) => (
             format!("{other} ended it while it stopped: it crashed, or was told so by another process"),
             "see its last lines, or its core dump".to_owned(),
@@ -216,7 +258,29 @@ fn bad_code(scene: &Scene<'_>, main: &Process, code: u8) -> (Level, String, Stri
     let comm = &main.comm;
     let as_a_child = (scene.mode != Mode::Child).then(|| scene.in_mode(Mode::Child)).flatten();
     let child = as_a_child.and_then(|child| child.ended().next().and_then(main_status));
-    if child == Some(Status::Signaled(signal)) && scene.is_process_1() {
+    let found = handling(main, signal);
+    let is_dropped = scene.is_process_1() && found == Some(Handling::Default) && scene.order.target == Target::Main;
+    if is_dropped && !main.is_shell {
+        return (
+            Level::Fail,
+            format!(
+                "{comm} ends with exit code {code}: of its own accord, as it has no handler for {signal} and is process 1, so \
+                 that the kernel drops that; or it takes {signal} in a way that its signal sets do not show"
+            ),
+            format!("{}, or start it under an init: supervise -- COMMAND", better_code(main, signal)),
+        );
+    }
+    if is_dropped {
+        return (
+            Level::Fail,
+            format!(
+                "the shell {comm} has no trap for {signal} and is process 1, so that the kernel drops that: it ended with \
+                 exit code {code} of its own accord"
+            ),
+            "let its last command begin with exec, or start it under an init: supervise -- COMMAND".to_owned(),
+        );
+    }
+    if child == Some(Status::Signaled(signal)) && scene.is_process_1() && found.is_some_and(Handling::is_taken) {
         return (
             Level::Fail,
             format!(
@@ -256,16 +320,34 @@ pub(super) fn mode_difference(scene: &Scene<'_>) -> Option<Word> {
             // Process 1 cannot die of its own signal, and says so by a code.
             Word::info(evidence).because("exit code and death are not the same, though they mean the same here", "")
         }
+        _ if !(is_steady(scene) && is_steady(&child)) => Word::new(Level::Warn, evidence).because(
+            "it does not end alike in each run, so that the difference may have nothing to do with the mode",
+            "see S01 and S02",
+        ),
         (End::NotInTime, _) => Word::new(Level::Warn, evidence)
             .because(format!("it ends only where it is not run {}", as_what(scene.mode)), "see S01"),
         (_, End::NotInTime) => Word::new(Level::Warn, evidence)
             .because(format!("it ends only {}", as_what(scene.mode)), "see S01 of the run as a child"),
-        (End::With(_), End::With(_)) => Word::new(Level::Warn, evidence).because(
-            format!("what it ends with depends on whether the kernel lets {} end it", scene.signal),
-            format!("let a handler for {} exit with a code of its own", scene.signal),
-        ),
+        // Process 1 alone has signals dropped that nobody has a handler for.
+        (End::With(_), End::With(Some(Status::Signaled(by)))) if scene.is_process_1() && by == scene.signal => {
+            Word::new(Level::Warn, evidence).because(
+                format!(
+                    "what it ends with depends on whether the kernel lets {by} end it, which it does not for process 1"
+                ),
+                format!("let a handler for {by} exit with a code of its own"),
+            )
+        }
+        (End::With(_), End::With(_)) => Word::new(Level::Warn, evidence)
+            .because(format!("it ends otherwise {} than as a child", as_what(scene.mode)), "see S02 of both"),
     };
     Some(word)
+}
+
+/// Whether all runs of a mode went alike.
+fn is_steady(scene: &Scene<'_>) -> bool {
+    let end = |run| end_of_run(scene, run);
+    let first = scene.told().next().map(end);
+    scene.told().all(|run| Some(end(run)) == first)
 }
 
 /// How it went, as S01 and S02 have it.
@@ -286,8 +368,11 @@ impl End {
 
 /// Of the worst run.
 fn end_of(scene: &Scene<'_>) -> Option<End> {
-    let run = scene.worst()?;
-    Some(if took(run).is_some_and(|took| took <= scene.grace()) { End::With(main_status(run)) } else { End::NotInTime })
+    Some(end_of_run(scene, scene.worst()?))
+}
+
+fn end_of_run(scene: &Scene<'_>, run: &Run) -> End {
+    if took(run).is_some_and(|took| took <= scene.grace()) { End::With(main_status(run)) } else { End::NotInTime }
 }
 
 /// S18.

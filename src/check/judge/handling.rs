@@ -3,7 +3,7 @@
 use supervise_init::core::Signal;
 
 use super::super::record::{Dispositions, Process};
-use super::super::scenario::Mode;
+use super::super::scenario::{Mode, Target};
 use super::scene::{Scene, main};
 use super::words::Name;
 use super::{Level, Word};
@@ -37,7 +37,7 @@ impl Handling {
     pub(super) fn words(self) -> &'static str {
         match self {
             Handling::Caught => "has a handler",
-            Handling::Waited => "a thread waits for signals (sigtimedwait)",
+            Handling::Waited => "may be waited for (sigtimedwait)",
             Handling::Signalfd => "is read from a signalfd",
             Handling::Blocked => "is blocked in every thread",
             Handling::Ignored => "is ignored",
@@ -86,14 +86,21 @@ pub(super) fn disposition(scene: &Scene<'_>) -> Option<Word> {
     let has_ended = scene.told().count() == scene.ended().count();
     let word = match (found, has_ended) {
         (Handling::Caught | Handling::Waited | Handling::Signalfd, _) => Word::pass(evidence),
-        (Handling::Default, true) if scene.mode == Mode::Pid1 => Word::info(evidence).because(
-            format!("it ended all the same, so it takes {signal} in a way that its signal sets do not show"),
-            "",
-        ),
+        // That took no signal, and ended with its last command.
+        (Handling::Default, true)
+            if scene.mode == Mode::Pid1 && process.is_shell && scene.order.target == Target::Main =>
+        {
+            Word::new(Level::Warn, evidence).because(
+                format!(
+                    "the kernel drops {signal} for a process 1 that has no trap for it: it ended of its own accord"
+                ),
+                "give it a trap, or start it under an init: supervise --kill-mode tree -- COMMAND",
+            )
+        }
+        (Handling::Default, true) if scene.mode == Mode::Pid1 => ended_all_the_same(scene, Word::info(evidence)),
         // Not for process 1 alone: under us, and as a child, the default action ends it.
         (Handling::Default, _) if scene.mode != Mode::Pid1 => Word::info(evidence),
-        (Handling::Blocked | Handling::Ignored, true) => Word::info(evidence)
-            .because(format!("it ended all the same, so its signal sets do not show how it takes {signal}"), ""),
+        (Handling::Blocked | Handling::Ignored, true) => ended_all_the_same(scene, Word::info(evidence)),
         (Handling::Default, _) => Word::new(Level::Warn, evidence).because(
             format!("the kernel drops {signal} for a process 1 that has no handler for it"),
             format!("install a handler for {signal}, or start it under an init: supervise -- COMMAND"),
@@ -102,4 +109,17 @@ pub(super) fn disposition(scene: &Scene<'_>) -> Option<Word> {
             .because(format!("{signal} does not reach it"), format!("let it handle {signal}")),
     };
     Some(word)
+}
+
+/// What it ended of cannot be seen: a signal that it does not take is no reason.
+fn ended_all_the_same(scene: &Scene<'_>, word: Word) -> Word {
+    let of_others = match scene.order.target {
+        Target::Main => "",
+        Target::Group | Target::Tree => ", because what it waits for was ended by it",
+    };
+    let signal = scene.signal;
+    let cause = format!(
+        "it ended all the same: of its own accord{of_others}, or it takes {signal} in a way that its signal sets do not show"
+    );
+    word.because(cause, "")
 }

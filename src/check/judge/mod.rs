@@ -9,7 +9,10 @@
 mod end;
 mod handling;
 mod outside;
+mod reaction;
 mod scene;
+mod sentences;
+mod shell;
 mod tree;
 mod why;
 mod words;
@@ -25,7 +28,7 @@ use scene::Scene;
 pub(super) use end::Times;
 pub(super) use handling::{Handling, handling};
 pub(super) use scene::{main, took};
-pub(super) use words::{Name, ended_with};
+pub(super) use words::{Name, cut, ended_with};
 
 /// What one check has to say.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -80,7 +83,7 @@ const CHECKS: [(Check, Judge); 18] = [
     (Check::GraceMargin, end::margin),
     (Check::Stopped, end::stopped_before),
     (Check::SdNotify, outside::sd_notify),
-    (Check::ExecForm, tree::exec_form),
+    (Check::ExecForm, shell::exec_form),
     (Check::Inherited, outside::inherited),
 ];
 

@@ -7,8 +7,8 @@ use supervise_init::sys::SigSet;
 
 use super::super::record::{Facility, Listener, Outcome, Process, Run};
 use super::super::scenario::Ready;
+use super::reaction::reaction as first_reaction;
 use super::scene::{Scene, killed_at, main, missing, survivors, took, waits_for_all};
-use super::why::reaction as first_reaction;
 use super::words::{names, seconds, signals};
 use super::{Level, Word};
 

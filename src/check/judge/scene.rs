@@ -64,12 +64,13 @@ impl<'a> Scene<'a> {
             .find(|other| other.mode == mode && other.signal == self.signal)
     }
 
-    /// A signal that did stop it in time in this mode, each time.
-    pub(super) fn better_signal(&self) -> Option<(Signal, Duration)> {
+    /// A signal that did stop it in time in this mode, each time, with the slowest time and how that ended.
+    pub(super) fn better_signal(&self) -> Option<(Signal, Duration, Option<Status>)> {
         (0..self.all.len()).filter_map(|at| Scene::new(self.order, self.all, at)).find_map(|other| {
             let is_other = other.mode == self.mode && other.signal != self.signal;
-            let slowest = other.ended().filter_map(took).max()?;
-            (is_other && other.told().count() == other.ended().count()).then_some((other.signal, slowest))
+            let slowest = other.ended().max_by_key(|run| took(run))?;
+            let is_better = is_other && other.told().count() == other.ended().count();
+            is_better.then_some((other.signal, took(slowest)?, main_status(slowest)))
         })
     }
 

@@ -4,11 +4,12 @@ use std::time::Duration;
 
 use supervise_init::core::{Signal, Status};
 
-use super::super::record::{Ended, EndedBy, Facility, Orphan, Outcome, Process, Run, State};
+use super::super::record::{EndedBy, Facility, Orphan, Process, Run, State};
 use super::super::scenario::{Mode, Target};
 use super::handling::{Handling, handling};
 use super::scene::{Scene, killed_at, lived_at, main, missing, others, survivors, took, waits_for_all};
-use super::words::{Name, called, count, ended_with, names, seconds, typed};
+use super::shell::left_by_shell;
+use super::words::{Name, called, count, ended_with, names, seconds};
 use super::{Level, Word};
 
 /// What ends this soon after main was told at the same time as main.
@@ -46,6 +47,11 @@ impl Left<'_> {
     }
 }
 
+/// Whether nothing of it was left, ever or for a while.
+pub(super) fn leaves_nothing(run: &Run) -> bool {
+    Left::of(run).badness() == (0, 0)
+}
+
 fn is_killed(process: &Process) -> bool {
     process.ended.and_then(|ended| ended.status) == Some(Status::Signaled(Signal::KILL))
 }
@@ -78,7 +84,7 @@ pub(super) fn gone(scene: &Scene<'_>) -> Option<Word> {
     let first = left.alive.first().or(left.cut_off.first()).copied();
     Some(match (first, left.later.first()) {
         (Some(process), _) => {
-            let (cause, cure) = left_behind(scene, main, process, !left.alive.is_empty());
+            let (cause, cure) = left_behind(scene, run, main, process, !left.alive.is_empty());
             Word::new(Level::Fail, evidence).because(cause, cure)
         }
         (None, Some(_)) if waits_for_all(run) => Word::pass(evidence),
@@ -109,10 +115,13 @@ pub(super) fn gone(scene: &Scene<'_>) -> Option<Word> {
 const INITS: [&str; 5] = ["tini", "tini-static", "docker-init", "dumb-init", "catatonit"];
 
 /// Programs that start another one and stay in front of it.
-const WRAPPERS: [&str; 9] = ["npm", "npx", "yarn", "pnpm", "su", "sudo", "runuser", "gosu", "script"];
+const WRAPPERS: [&str; 15] = [
+    "npm", "npx", "yarn", "pnpm", "su", "sudo", "runuser", "gosu", "script", "flock", "xargs", "setsid", "strace",
+    "unshare", "time",
+];
 
 /// Why `process` was left by main, and what to change.
-fn left_behind(scene: &Scene<'_>, main: &Process, process: &Process, is_alive: bool) -> (String, String) {
+fn left_behind(scene: &Scene<'_>, run: &Run, main: &Process, process: &Process, is_alive: bool) -> (String, String) {
     let signal = scene.signal;
     let found = handling(process, signal);
     let fate = match (is_alive, found) {
@@ -126,22 +135,8 @@ fn left_behind(scene: &Scene<'_>, main: &Process, process: &Process, is_alive: b
         (false, _) => "which the kernel then killed".to_owned(),
     };
     let (main_name, name) = (Name(main), Name(process));
-    if main.is_shell && !handling(main, signal).is_some_and(|found| found.is_taken()) {
-        return (
-            format!("{signal} ended the shell {main_name} alone, and it left {name}, {fate}"),
-            format!(
-                "start the program in the shell's place (`exec {}`, or the JSON form of CMD), or under an init that tells \
-                 and waits for all: supervise -- {}",
-                typed(process, "..."),
-                typed(main, "COMMAND")
-            ),
-        );
-    }
     if main.is_shell {
-        return (
-            format!("the shell {main_name} ended without waiting for {name}, {fate}"),
-            "let its trap pass the signal on (kill) and wait (`wait`) before it exits".to_owned(),
-        );
+        return left_by_shell(scene, (run, main), process, &fate);
     }
     if is_one_of(main, &INITS) {
         return (
@@ -225,10 +220,13 @@ pub(super) fn children_status(scene: &Scene<'_>) -> Option<Word> {
     }
     if let Some(first) = bad.first().cloned() {
         let bad = shortened(bad);
+        let is_killed = first.ends_with("by SIGKILL");
         let cause = format!("not all that it started ended well: {first}");
-        return Some(
-            Word::new(Level::Warn, bad).because(cause, "see why that one was not able to end by itself, with 0"),
-        );
+        let cure = match is_killed {
+            true => "let who kills it tell it to end first, and wait as long as it needs",
+            false => "see why that one was not able to end by itself, with 0",
+        };
+        return Some(Word::new(Level::Warn, bad).because(cause, cure));
     }
     let why = scene.told().find_map(|run| missing(run, Facility::GrandchildStatus));
     Some(match (unknown, why) {
@@ -265,7 +263,6 @@ fn is_told_to_end(status: Status, signal: Signal) -> bool {
 
 /// S08.
 pub(super) fn forwarded(scene: &Scene<'_>) -> Option<Word> {
-    const SOON: Duration = Duration::from_secs(1);
     let signal = scene.signal;
     match scene.order.target {
         Target::Main => {}
@@ -280,38 +277,47 @@ pub(super) fn forwarded(scene: &Scene<'_>) -> Option<Word> {
     if at_first.is_empty() {
         return Some(Word::pass(vec!["it is one process".to_owned()]));
     }
-    let soon = signal_at + SOON.min(scene.grace());
     // By the kernel or by us it was not ended by the signal.
-    let has_heard = |process: &&Process| {
-        let by_itself = |ended: Ended| matches!(ended.by, EndedBy::Itself | EndedBy::Signal);
-        process.ended.is_some_and(|ended| ended.at <= soon && by_itself(ended))
-    };
+    let has_heard =
+        |process: &&Process| process.ended.is_some_and(|ended| matches!(ended.by, EndedBy::Itself | EndedBy::Signal));
     let (gone, rest): (Vec<&Process>, Vec<&Process>) = at_first.into_iter().partition(has_heard);
     if rest.is_empty() {
-        return Some(Word::pass(vec![format!(
-            "all {} had ended {} after {signal}",
-            gone.len(),
-            seconds(soon - signal_at)
-        )]));
+        return Some(Word::pass(vec![format!("all {} ended by themselves after {signal}", gone.len())]));
     }
-    let when = seconds(soon - signal_at);
     let evidence = vec![match gone.len() {
-        0 => format!("{when} after {signal} nothing had ended: {}", names(&rest)),
-        gone => format!("{when} after {signal} {gone} had ended, and not {}", names(&rest)),
+        0 => format!("none beside it ended by itself after {signal}: {}", names(&rest)),
+        gone => format!("{gone} beside it ended by themselves after {signal}, and not {}", names(&rest)),
     }];
-    let (cause, cure) = match (gone.is_empty(), main.is_shell) {
-        (true, true) => (
-            format!("{signal} seems to have stopped at the shell {}", Name(main)),
-            "a shell passes no signal on: begin its last command with exec".to_owned(),
-        ),
-        (true, false) => (
-            format!("{signal} seems to have stopped at {}", Name(main)),
-            format!("see that `{}` passes {signal} on", called(main)),
-        ),
-        (false, _) => (
-            format!("{signal} seems not to have reached {}, or that is still at work", names(&rest)),
-            "see that it is passed on as far as there".to_owned(),
-        ),
+    let is_stopped = |process: &Process| process.at_deadline.is_some_and(|seen| seen.state == State::Stopped);
+    let of = |wanted: Handling| -> Vec<&Process> {
+        let is_it = |process: &Process| handling(process, signal) == Some(wanted) && !is_stopped(process);
+        rest.iter().copied().filter(|process| is_it(process)).collect()
+    };
+    // Whom it would have ended, it has not reached.
+    let (deaf, unreached) = (of(Handling::Ignored), of(Handling::Default));
+    let (cause, cure) = if let Some(stopped) = rest.iter().find(|process| is_stopped(process)) {
+        (
+            format!("{} is stopped (state T), and cannot act on {signal}", Name(stopped)),
+            "let nothing stop it".to_owned(),
+        )
+    } else if !unreached.is_empty() {
+        (
+            format!("{signal} did not get as far as {}, which it would have ended", names(&unreached)),
+            match main.is_shell {
+                true => "a shell passes no signal on: begin its last command with exec, or let a trap do it".to_owned(),
+                false => format!("see that `{}` passes {signal} on as far as there", called(main)),
+            },
+        )
+    } else if deaf.len() == rest.len() {
+        (
+            format!("{signal} is ignored by {}, whether it is passed on or not", names(&deaf)),
+            format!("let it handle {signal}"),
+        )
+    } else {
+        (
+            format!("{signal} did not get as far as {}, or that was still at work", names(&rest)),
+            format!("see that `{}` passes {signal} on, and waits", called(main)),
+        )
     };
     Some(Word::info(evidence).because(cause, cure))
 }
@@ -331,13 +337,19 @@ pub(super) fn zombies(scene: &Scene<'_>) -> Option<Word> {
             .find(|process| process.pid == zombie.parent)
             .map_or_else(|| format!("pid {}", zombie.parent), |parent| Name(parent).to_string())
     };
+    // Children of its own stay its own under an init too.
     let init = "start it under an init, which reaps them: supervise -- COMMAND";
     if let Some(zombie) = found.first() {
         let level = if found.len() >= MANY { Level::Fail } else { Level::Warn };
         let evidence = vec![format!("{} not reaped: {}", count(found.len(), "process", "processes"), names(&found))];
         return Some(Word::new(level, evidence).because(
             format!("{} does not wait (wait(2)) for children that have ended", owner(zombie)),
-            if scene.is_process_1() { init } else { "let it wait for them, or ignore SIGCHLD" },
+            match scene.is_process_1() {
+                true => {
+                    format!("let it wait for its own children, or ignore SIGCHLD; for orphans that it is given, {init}")
+                }
+                false => "let it wait for them, or ignore SIGCHLD".to_owned(),
+            },
         ));
     }
     match (orphan, run.injected_orphan) {
@@ -356,7 +368,8 @@ pub(super) fn zombies(scene: &Scene<'_>) -> Option<Word> {
     }
 }
 
-/// What had been dead for more than a second while main lived: what main leaves is not main's to wait for.
+/// What had been dead for more than a second while main lived, since before the signal: what main leaves is not main's to wait
+/// for, and what ends during the stop may be waited for at its end (su, supervisord).
 fn zombies_of(run: &Run) -> Vec<&Process> {
     const LONG: Duration = Duration::from_secs(1);
     let until = match took(run) {
@@ -365,50 +378,11 @@ fn zombies_of(run: &Run) -> Vec<&Process> {
     };
     let is_long_dead = |process: &Process| {
         let since = process.ended.map_or(process.first_seen_at, |ended| ended.at);
-        until.is_some_and(|until| until.saturating_sub(since) > LONG)
+        let is_before = run.signal_at.is_some_and(|signal_at| since < signal_at);
+        is_before && until.is_some_and(|until| until.saturating_sub(since) > LONG)
     };
     let was_dead = |process: &Process| {
         process.state == State::Zombie || process.at_deadline.is_some_and(|seen| seen.state == State::Zombie)
     };
     others(run).filter(|process| was_dead(process) && is_long_dead(process)).collect()
-}
-
-/// S24.
-pub(super) fn exec_form(scene: &Scene<'_>) -> Option<Word> {
-    let Some(run) = scene.told().next() else { return Some(Word::skip("no run was told to stop")) };
-    let main = main(run)?;
-    if !main.is_shell {
-        return Some(Word::pass(vec![format!("{} is no shell", Name(main))]));
-    }
-    let signal_at = run.signal_at.unwrap_or_default();
-    let is_below = |process: &&Process| process.parent == main.pid && lived_at(process, signal_at);
-    let below: Vec<&Process> = others(run).filter(is_below).collect();
-    let Some(program) = below.first() else {
-        return Some(Word::pass(vec![format!("{} is a shell, and nothing runs below it", Name(main))]));
-    };
-    let evidence = vec![format!("{} is a shell in front of {}", Name(main), names(&below))];
-    // What it did, and not its signal sets: a shell that starts something blocks all signals for that moment.
-    let ends_well = |run: &Run| {
-        let status = self::main(run).and_then(|main| main.ended).and_then(|ended| ended.status);
-        status.is_some_and(|status| scene.is_good(status)) && took(run).is_some_and(|took| took <= scene.grace())
-    };
-    let is_in_order = scene.told().all(|run| run.outcome == Outcome::Stopped && ends_well(run))
-        && scene.ended().all(|run| Left::of(run).badness() == (0, 0));
-    if is_in_order {
-        return Some(Word::info(evidence).because("its trap does what has to be done", ""));
-    }
-    let here = if scene.mode == Mode::Pid1 {
-        "as process 1 it even drops signals without a trap"
-    } else {
-        "it is told, not the program"
-    };
-    Some(Word::new(Level::Warn, evidence).because(
-        format!("a shell passes no signals on, and {here}"),
-        format!(
-            "let the last command begin with exec (`exec {}`), use the JSON form of ENTRYPOINT and CMD, or: supervise \
-             --kill-mode tree -- {}",
-            typed(program, "..."),
-            typed(main, "COMMAND")
-        ),
-    ))
 }

@@ -28,9 +28,13 @@ impl fmt::Display for Name<'_> {
 /// Its words, or its name where it has none.
 pub(super) fn called(process: &Process) -> String {
     const LONGEST: usize = 80;
-    let words = if process.words.is_empty() { &process.comm } else { &process.words };
-    let mut cut: String = words.chars().take(LONGEST).collect();
-    if cut.len() < words.len() {
+    cut(if process.words.is_empty() { &process.comm } else { &process.words }, LONGEST)
+}
+
+/// Its first letters, and a sign that there are more.
+pub(in crate::check) fn cut(text: &str, longest: usize) -> String {
+    let mut cut: String = text.chars().take(longest).collect();
+    if cut.len() < text.len() {
         cut.push_str("...");
     }
     cut

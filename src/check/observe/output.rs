@@ -35,7 +35,7 @@ pub(super) struct Output {
 /// What one turn has brought.
 pub(super) struct Turn {
     pub(super) bytes: u64,
-    /// The last whole line.
+    /// The last whole line; after the signal the first one, which may be the answer to it.
     pub(super) line: Vec<u8>,
     /// Its pipe was closed.
     pub(super) has_ended: bool,
@@ -68,7 +68,7 @@ impl Output {
             let bytes = some.get(..count).unwrap_or_default();
             turn.bytes += count as u64;
             keep(&mut self.tail, bytes);
-            stream.take(bytes, &mut turn.line, &mut sees);
+            stream.take(bytes, &mut turn.line, is_told, &mut sees);
         }
         if turn.bytes > 0 {
             self.found.bytes += turn.bytes;
@@ -105,7 +105,7 @@ impl Output {
 const LONGEST: usize = 4096;
 
 impl Stream {
-    fn take(&mut self, bytes: &[u8], last: &mut Vec<u8>, sees: &mut Sees<'_>) {
+    fn take(&mut self, bytes: &[u8], shown: &mut Vec<u8>, is_told: bool, sees: &mut Sees<'_>) {
         for part in bytes.split_inclusive(|byte| *byte == b'\n') {
             self.line.extend_from_slice(part.get(..LONGEST).unwrap_or(part));
             if !part.ends_with(b"\n") && self.line.len() < LONGEST {
@@ -115,8 +115,10 @@ impl Stream {
             if let Some(sees) = sees {
                 sees(line);
             }
-            last.clear();
-            last.extend_from_slice(line);
+            if !is_told || shown.is_empty() {
+                shown.clear();
+                shown.extend_from_slice(line);
+            }
             self.line.clear();
         }
     }

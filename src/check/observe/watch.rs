@@ -322,14 +322,22 @@ impl<'a> Watch<'a> {
     }
 
     /// What follows at once is one event: a flood would be millions.
-    fn note_written(&mut self, time: Time, more: u64, last: &[u8]) {
-        let at = self.at(time);
+    fn note_written(&mut self, time: Time, more: u64, shown: &[u8]) {
+        const AT_ONCE: Duration = Duration::from_millis(100);
+        /// Of a run that is long, what is written without a pause is one event.
+        const MANY: usize = 500;
+        let (at, is_told, is_long) = (self.at(time), self.run.signal_at.is_some(), self.run.events.len() >= MANY);
         match self.run.events.last_mut() {
-            Some(Event { what: What::Wrote { bytes, line }, .. }) => {
+            Some(Event { at: began, what: What::Wrote { bytes, line } })
+                if is_long || at.saturating_sub(*began) < AT_ONCE =>
+            {
                 *bytes += more;
-                *line = safe::line(last);
+                // The first one may be the answer to the signal.
+                if !is_told || line.is_empty() {
+                    *line = safe::line(shown);
+                }
             }
-            _ => self.run.events.push(Event { at, what: What::Wrote { bytes: more, line: safe::line(last) } }),
+            _ => self.run.events.push(Event { at, what: What::Wrote { bytes: more, line: safe::line(shown) } }),
         }
     }
 

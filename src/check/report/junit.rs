@@ -1,9 +1,11 @@
 //! The report as the XML that JUnit writes and CI systems read: a suite for each mode and signal, a case for each check.
 
 use std::fmt::{self, Write as _};
+use std::time::Duration;
 
-use super::super::finding::{Finding, Judged, Level};
-use super::super::judge::took;
+use super::super::finding::{Check, Finding, Judged, Level};
+use super::super::judge::main;
+use super::super::record::Run;
 use super::{Report, scenario};
 use crate::report::Seconds;
 
@@ -22,15 +24,23 @@ fn suite(out: &mut String, report: &Report<'_>, judged: &Judged) {
     let Some(scenario) = scenario(judged) else { return };
     let (mode, signal) = (scenario.mode.name(), scenario.signal);
     let counts = Counts::of(report, judged.findings.iter());
-    let slowest = judged.runs.iter().filter_map(took).max().unwrap_or_default();
+    let slowest = judged.runs.iter().filter_map(lasted).max().unwrap_or_default();
     let _ = writeln!(out, "  <testsuite name=\"{mode} {signal}\"{counts} time=\"{}\">", Seconds(slowest));
     for finding in &judged.findings {
         let (id, name) = (finding.check.id(), finding.check.name());
-        let _ = write!(out, "    <testcase classname=\"supervise.check.{mode}.{signal}\" name=\"{id} {name}\"");
+        // The stop is what takes time, and S01 is about that; readers add the times up.
+        let time = Seconds(if finding.check == Check::ExitsInGrace { slowest } else { Duration::ZERO });
+        let class = format!("supervise.check.{mode}.{signal}");
+        let _ = write!(out, "    <testcase classname=\"{class}\" name=\"{id} {name}\" time=\"{time}\"");
         let result = result(report, finding);
         let _ = writeln!(out, "{}", if result.is_empty() { "/>".to_owned() } else { format!(">{result}</testcase>") });
     }
     out.push_str("  </testsuite>\n");
+}
+
+/// From the signal to the end of main, also where we brought that about.
+fn lasted(run: &Run) -> Option<Duration> {
+    super::since_signal(run, main(run)?.ended?.at)
 }
 
 /// What a case holds: nothing if there is nothing to be said.

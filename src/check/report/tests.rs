@@ -210,7 +210,20 @@ fn junit_has_a_suite_for_each_group_and_a_case_for_each_check() {
     );
     assert_eq!(count(&all), 1);
     assert!(xml.contains("work &lt;&quot;&amp;&quot;&gt;"), "{xml}");
-    assert!(xml.contains("classname=\"supervise.check.pid1.SIGTERM\" name=\"S01 ends in time\""), "{xml}");
+    assert!(xml.contains("classname=\"supervise.check.pid1.SIGTERM\" name=\"S01 ends in time\" time=\""), "{xml}");
+    // The times of the cases add up to those of the suite, also where main was killed.
+    let times = |part: &str| -> Vec<f64> {
+        let all = part.split("time=\"").skip(1).map(|rest| rest.split('"').next().expect("a value"));
+        all.map(|time| time.parse().expect("seconds")).collect()
+    };
+    for suite in xml.split("<testsuite ").skip(1) {
+        let times = times(suite);
+        assert_eq!(times[0], times[1..].iter().sum::<f64>(), "{suite}");
+        assert_eq!(times.len(), 1 + suite.matches("<testcase ").count(), "{suite}");
+    }
+    let hangs = judge(&order(), vec![run(Mode::Child, vec![process("app").stays()])]);
+    let xml = page(Format::Junit, &order(), &hangs, false);
+    assert!(xml.contains("name=\"S01 ends in time\" time=\"10.001\""), "{xml}");
     let strict = page(Format::Junit, &Order { is_strict: true, ..order() }, &judged, true);
     assert_eq!(strict.matches("<failure ").count(), of(Level::Fail) + of(Level::Warn));
 }
@@ -265,4 +278,16 @@ fn a_death_by_the_signal_is_no_143_in_any_form() {
         assert!(!page.contains("143") && page.contains("SIGTERM"), "{format:?} {page}");
     }
     assert_eq!(judged[0].runs[0].processes[0].pid, MAIN);
+}
+
+#[test]
+fn the_lines_of_a_flood_are_cut() {
+    let mut flood = run(Mode::Child, vec![process("app").catches(Signal::TERM).stays()]);
+    let line = "x".repeat(203);
+    flood.events.push(Event { at: SIGNAL_AT + milliseconds(2), what: What::Wrote { bytes: 203, line: line.clone() } });
+    flood.output.tail.push(line);
+    flood.output.bytes_after_signal = 203;
+    let text = page(Format::Text, &order(), &judge(&order(), vec![flood]), false);
+    assert!(text.contains(&format!("wrote: {}...\n", "x".repeat(100))), "{text}");
+    assert!(!text.contains(&"x".repeat(121)), "{text}");
 }

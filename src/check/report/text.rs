@@ -4,13 +4,15 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use super::super::finding::{Finding, Judged, Level};
-use super::super::judge::{Name, Times, as_what, ended_with, handling, main, took};
+use super::super::judge::{Name, Times, as_what, cut, ended_with, handling, main, took};
 use super::super::record::{EndedBy, Event, Outcome, Run, What};
 use super::{Report, Verdict, printable, scenario};
 use crate::report::Seconds;
 
 /// More lines of one stretch of small events are counted, not shown.
 const SHOWN: usize = 6;
+/// So many letters of what a program writes.
+const SHOWN_OF_LINE: usize = 100;
 /// The same of all lines of a run: its program may never be silent.
 const LINES: usize = 60;
 
@@ -108,7 +110,7 @@ fn what(run: &Run, event: &Event) -> String {
             format!("-> {signal} to {target}{hint}")
         }
         What::Wrote { line, bytes } if line.is_empty() => format!("wrote {bytes} bytes"),
-        What::Wrote { line, .. } => format!("wrote: {line}"),
+        What::Wrote { line, .. } => format!("wrote: {}", cut(line, SHOWN_OF_LINE)),
         What::Closed { address } => format!("closed {address}"),
         What::Notified { text } => format!("notified {text}"),
         What::Ended { pid } => {

@@ -16,8 +16,8 @@ pub(crate) enum WrongCheck {
     NotANumber(Given, &'static str),
     NotReady(Given, &'static CStr, NotATarget),
     NotAReady(Given, &'static CStr),
-    NotADescriptor(Given, &'static str),
-    NotARegex(Given, &'static str, String),
+    NotADescriptor(Given, &'static CStr),
+    NotARegex(Given, &'static CStr, String),
     Untellable(Given, &'static str, Signal),
     Unheard(Given, &'static str),
     NoTime(Given, &'static str),
@@ -47,9 +47,11 @@ impl fmt::Display for WrongCheck {
                 word.to_string_lossy()
             ),
             WrongCheck::NotADescriptor(given, word) => {
-                write!(f, "{given}{word}: a descriptor for that is a number from 3 to 1000")
+                write!(f, "{given}{}: a descriptor for that is a number from 3 to 1000", word.to_string_lossy())
             }
-            WrongCheck::NotARegex(given, word, why) => write!(f, "{given}{word}: no regular expression: {why}"),
+            WrongCheck::NotARegex(given, word, why) => {
+                write!(f, "{given}{}: no regular expression: {why}", word.to_string_lossy())
+            }
             WrongCheck::Untellable(given, word, signal) => {
                 write!(f, "{given}{word}: {signal} tells no program to stop")
             }

@@ -81,6 +81,8 @@ pub(crate) enum Id {
     // Of `ctl`.
     Json,
     Check,
+    Wait,
+    Limit,
     // Of `run`.
     Upper,
     Writable,

@@ -263,15 +263,38 @@ pub(crate) const SYSTEMCTL: [Row; 8] = [
 ];
 
 /// The options of `supervise ctl` alone. No variables stand for them.
-pub(crate) const CTL: [Row; 2] = [
-    Row { id: Id::Json, topic: Topic::Ctl, short: None, long: "json", value: None, help: "Print one JSON object" },
+pub(crate) const CTL: [Row; 4] = [
+    Row {
+        id: Id::Wait,
+        topic: Topic::Ctl,
+        short: None,
+        long: "wait",
+        value: None,
+        help: "End when it has happened (stop, restart)\nWhen the command has ended; when it runs again and, with --ready, is ready. Otherwise when process 1 has the request.",
+    },
+    Row {
+        id: Id::Limit,
+        topic: Topic::Ctl,
+        short: None,
+        long: "timeout",
+        value: Some("TIME"),
+        help: "Wait no longer than this, and end with 124\nIt goes on all the same. 0: for ever, which is the default.",
+    },
+    Row {
+        id: Id::Json,
+        topic: Topic::Ctl,
+        short: None,
+        long: "json",
+        value: None,
+        help: "Print JSON (status, events)\nOne object, or one a line.",
+    },
     Row {
         id: Id::Check,
         topic: Topic::Ctl,
         short: None,
         long: "check",
         value: None,
-        help: "Print nothing, and end with 0 if it runs\nWith 1 while it starts or stops, and with 125 if nobody answers: for the HEALTHCHECK of an image.",
+        help: "Print nothing, end with 0 if it runs (status)\nWith 1 while it starts or stops, is not ready or is unhealthy, and with 125 if nobody answers: for the HEALTHCHECK of an image.",
     },
 ];
 

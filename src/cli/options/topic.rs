@@ -40,7 +40,7 @@ impl Topic {
             Topic::WaitFor => "Waiting",
             Topic::Shims => "The links",
             Topic::Client => "Options",
-            Topic::Ctl => "How it is told",
+            Topic::Ctl => "How it is asked and told",
             Topic::Root => "Its files",
             Topic::Limits => "What it may use of the machine",
             Topic::Container => "The container",

@@ -1,6 +1,8 @@
 //! The speaker without its connections: what clients have said, what they could say, and what is no D-Bus at all.
 
-use supervise_init::core::request::{Answer, Client, Haste, Message, Reply, Request, Standing, Text, Verb, Wish};
+use supervise_init::core::request::{
+    Answer, Client, Facts, Haste, Message, Reply, Request, Standing, Text, Verb, Wish,
+};
 
 use super::super::talk::Unanswered;
 use super::super::time::When;
@@ -46,7 +48,7 @@ impl World for Room {
             (true, ..) => Answer::Accepted,
         };
         let (scheduled, standing) = (self.scheduled, self.standing);
-        Ok(Reply { answer, standing, scheduled, main: 7, restarts: 0, up: 1 })
+        Ok(Reply { answer, standing, scheduled, main: 7, restarts: 0, up: 1, facts: Facts::NONE })
     }
 
     fn meant(&self, _: i32) -> Meant {

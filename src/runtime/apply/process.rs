@@ -1,6 +1,7 @@
 //! What is about the process itself, which becomes process 1.
 
 use std::ffi::{CStr, OsStr};
+use std::fs;
 use std::os::fd::AsFd as _;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
@@ -17,7 +18,7 @@ use nix::unistd::{AccessFlags, Gid, Uid, access, read, setgroups, setresgid, set
 
 use supervise_init::sys::Capabilities;
 
-use super::inside::{Inside, Links};
+use super::inside::Links;
 use super::{Site, Why, clients};
 use crate::outfit::is_setgroups_denied;
 use crate::runtime::rights::capabilities::Sets;
@@ -42,6 +43,18 @@ pub(super) fn join_network(site: &mut Site) -> Result<(), Why> {
         debug!(event = "network"; "the network namespace of the monitor cannot be joined: {}; making another", errno.desc());
         unshare(CloneFlags::CLONE_NEWNET).map_err(Why::from)
     })
+}
+
+/// Everybody may send what ping sends (icmp(7)), and listen on every port. The files are those of the network namespace
+/// that we are in, whoever has mounted /proc; what of it cannot be is as the kernel has it.
+pub(super) fn open_to_users() -> Result<(), Why> {
+    for (name, value) in [("ping_group_range", "0 2147483647"), ("ip_unprivileged_port_start", "0")] {
+        // EINVAL: a group that our user namespace does not have.
+        if let Err(error) = fs::write(Path::new("/proc/sys/net/ipv4").join(name), value) {
+            debug!(event = "network"; "net.ipv4.{name} stays as it is: {error}");
+        }
+    }
+    Ok(())
 }
 
 /// Waits until there is a network, and takes down its name server.
@@ -77,7 +90,8 @@ fn forget_groups() -> Result<(), Why> {
 }
 
 /// Whether the kernel can run the command, as far as that can be told from its files.
-pub(super) fn check_command(root: &Inside, process: &Process) -> Result<(), Why> {
+pub(super) fn check_command(site: &Site, process: &Process) -> Result<(), Why> {
+    let root = site.root()?;
     let bytes = |text: &CStr| OsStr::from_bytes(text.to_bytes()).to_owned();
     let command = match process.command.first() {
         Some(command) => bytes(command),
@@ -88,7 +102,7 @@ pub(super) fn check_command(root: &Inside, process: &Process) -> Result<(), Why>
     let path = path.map(String::from_utf8_lossy).unwrap_or_default();
     let root = root.root().try_clone().map_err(|_| Why::Kernel(Errno::EMFILE))?;
     unfit::check(root, Path::new(&command), &path, &process.directory, &Kernel::ours())
-        .map_err(|why| Why::Unfit(Box::new(why)))
+        .map_err(|why| Why::Unfit(Box::new(unfit::explain_missing(why, &site.layers))))
 }
 
 /// A session keyring of its own, where there are keys.

@@ -4,7 +4,7 @@ use supervise_init::core::{Signal, Status};
 
 use super::super::super::finding::{Check, Finding, Level};
 use super::super::super::made_up::*;
-use super::super::super::record::{EndedBy, Event, Outcome, Run, What};
+use super::super::super::record::{EndedBy, Event, Outcome, Process, Run, What};
 use super::super::super::scenario::{Mode, OkExit, Order};
 
 fn app(mode: Mode, after: u64, status: Status) -> Run {
@@ -86,7 +86,7 @@ fn other_codes_and_crashes_fail() {
     let crash = one(app(Mode::Child, 5, Status::Signaled(segv)), Check::Status);
     assert!(crash.level == Level::Fail && crash.cause.starts_with("SIGSEGV ended it"), "{crash:?}");
     let mut killed = app(Mode::Child, 5, Status::Signaled(Signal::KILL));
-    assert!(one(killed.clone(), Check::Status).cause.contains("somebody else killed it"));
+    assert!(one(killed.clone(), Check::Status).cause.contains("it was killed while it stopped, by another process"));
     killed.is_out_of_memory = Some(true);
     assert!(one(killed, Check::Status).cause.contains("want of memory"));
 }
@@ -112,6 +112,52 @@ fn a_raise_that_process_1_survives_gives_a_code_of_the_runtime() {
     let difference = word(&order(), runs, Check::ModeDifference);
     assert_eq!(difference.level, Level::Warn);
     assert_eq!(difference.evidence, ["as process 1: exit code 2", "as a child: death by SIGTERM"]);
+}
+
+#[test]
+fn a_code_without_a_handler_is_no_answer_to_the_signal() {
+    let ends = |words| run(Mode::Pid1, vec![process(words).ends(3_000, Status::Exited(7))]);
+    let child = || run(Mode::Child, vec![process("sh -c x").ends(5, DIED_OF_TERM)]);
+    let found = word(&order(), vec![ends("sh -c x"), child()], Check::Status);
+    assert!(found.cause.contains("ended with exit code 7 of its own accord"), "{found:?}");
+    assert!(!found.cause.contains("raises"), "{found:?}");
+    assert_eq!(word(&order(), vec![ends("sh -c x"), child()], Check::Disposition).level, Level::Warn);
+    let found = word(&order(), vec![ends("app"), child()], Check::Status);
+    assert!(found.cause.contains("of its own accord") && found.cause.contains("or it takes SIGTERM"), "{found:?}");
+    let found = word(&order(), vec![ends("app"), child()], Check::Disposition);
+    assert!(found.level == Level::Info && found.cause.contains("of its own accord, or it takes"), "{found:?}");
+}
+
+#[test]
+fn the_kernel_is_no_cause_of_every_difference_between_modes() {
+    let segv = Status::Signaled(Signal::new(11).expect("a signal"));
+    let abrt = Status::Signaled(Signal::new(6).expect("a signal"));
+    for (one, other) in [(segv, abrt), (Status::Exited(1), Status::Exited(0)), (Status::Exited(0), Status::Exited(1))] {
+        let found = word(&order(), vec![app(Mode::Pid1, 5, one), app(Mode::Child, 5, other)], Check::ModeDifference);
+        assert!(found.level == Level::Warn && found.cause.starts_with("it ends otherwise as process 1"), "{found:?}");
+    }
+    let now_and_then = [Status::Exited(1), Status::Exited(0)].map(|status| app(Mode::Pid1, 5, status));
+    let runs = now_and_then.into_iter().chain([app(Mode::Child, 5, Status::Exited(0))]).collect();
+    let found = word(&order(), runs, Check::ModeDifference);
+    assert!(found.cause.contains("does not end alike in each run"), "{found:?}");
+}
+
+#[test]
+fn what_puts_itself_in_the_background_is_told_so() {
+    let with = |mode, other: Process| {
+        let mut run = not_told(mode, Outcome::EndedBefore(Status::Exited(0)));
+        run.processes.push(other);
+        one(run, Check::ExitsInGrace)
+    };
+    let found = with(Mode::Child, child(1, "daemon").ends_by(0, Status::Signaled(Signal::KILL), EndedBy::Us));
+    assert_eq!(found.level, Level::Inconclusive);
+    assert!(found.cause.contains("left pid 101 (`daemon`): it puts itself in the background"), "{found:?}");
+    assert!(found.cure.contains("in the foreground"), "{found:?}");
+    let found = with(Mode::Pid1, child(1, "daemon").cut_off(0));
+    assert!(found.cause.contains("which the kernel kills with process 1"), "{found:?}");
+    // Its helper was done before.
+    let found = with(Mode::Child, child(1, "helper").ends(0, Status::Exited(0)));
+    assert!(!found.cause.contains("background"), "{found:?}");
 }
 
 #[test]

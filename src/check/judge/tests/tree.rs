@@ -173,6 +173,13 @@ fn a_signal_that_stops_at_the_command_is_told_and_one_that_goes_on_is_not() {
         Check::Forwarded,
     );
     assert!(wrapper.cure.contains("see that `wrap x` passes SIGTERM on"), "{wrapper:?}");
+    // Told or not, it would take no notice; and what ends late has been reached.
+    let with = |child| one(Mode::Child, vec![process("wrap x").catches(Signal::TERM).stays(), child], Check::Forwarded);
+    let deaf = with(child(1, "x").ignores(Signal::TERM).stays());
+    assert!(deaf.cause.starts_with("SIGTERM is ignored by pid 101 (`x`)"), "{deaf:?}");
+    let taken = with(child(1, "x").catches(Signal::TERM).stays());
+    assert!(taken.cause.contains("or that was still at work"), "{taken:?}");
+    assert_eq!(with(child(1, "x").ends(7_000, ZERO)).level, Level::Pass);
     let passed =
         one(Mode::Child, vec![process("tini -- x").ends(21, ZERO), child(1, "x").ends(20, ZERO)], Check::Forwarded);
     assert_eq!(passed.level, Level::Pass);
@@ -183,7 +190,7 @@ fn a_signal_that_stops_at_the_command_is_told_and_one_that_goes_on_is_not() {
     let npm =
         vec![process("npm start").ends(40, ZERO), child(1, "sh -c x").ends(2, DIED_OF_TERM), child(2, "x").stays()];
     let half = one(Mode::Child, npm, Check::Forwarded);
-    assert!(half.level == Level::Info && half.cause.contains("not to have reached pid 102 (`x`)"), "{half:?}");
+    assert!(half.level == Level::Info && half.cause.contains("did not get as far as pid 102 (`x`)"), "{half:?}");
 }
 
 fn dead(number: i32) -> Process {
@@ -205,6 +212,14 @@ fn zombies_are_warned_of_and_many_fail() {
     // It has just ended, and would have been waited for.
     let fresh = Process { state: State::Zombie, ..child(1, "worker").ends(3_500, ZERO) };
     assert_eq!(one(Mode::Pid1, vec![main(), fresh], Check::Zombies).level, Level::Pass);
+}
+
+#[test]
+fn what_ends_during_the_stop_may_be_waited_for_at_its_end() {
+    let su = || process("su -c app").catches(Signal::TERM);
+    let dead = || Process { state: State::Zombie, ..child(1, "app").ends(300, ZERO) };
+    assert_eq!(one(Mode::Child, vec![su().ends(2_300, ZERO), dead()], Check::Zombies).level, Level::Pass);
+    assert_eq!(one(Mode::Child, vec![su().stays(), dead()], Check::Zombies).level, Level::Pass);
 }
 
 #[test]
@@ -236,6 +251,28 @@ fn a_shell_in_front_is_warned_of_unless_its_trap_does_all() {
     let good = process("sh run.sh").catches(Signal::TERM).ends(21, ZERO);
     assert_eq!(check(vec![good.clone(), below()]).level, Level::Info);
     assert_eq!(check(vec![good, child(1, "app").stays()]).level, Level::Warn);
+}
+
+#[test]
+fn advice_about_a_shell_in_front_fits_its_script() {
+    let sh = || process("sh run.sh").ends(5, DIED_OF_TERM);
+    let two = one(Mode::Child, vec![sh(), child(1, "app").stays(), child(2, "cat").stays()], Check::ExecForm);
+    assert!(two.level == Level::Warn && two.cure.starts_with("let a trap in the script pass"), "{two:?}");
+    let left = one(Mode::Child, vec![sh(), child(1, "app").stays(), child(2, "cat").stays()], Check::TreeGone);
+    assert!(!left.cure.contains("exec"), "{left:?}");
+    let mut before = child(1, "sleep 1").ends(0, ZERO);
+    before.ended.as_mut().expect("it has ended").at = milliseconds(600);
+    let now = Process { first_seen_at: milliseconds(601), ..child(2, "sleep 1").stays() };
+    let a_loop = one(Mode::Child, vec![sh(), before, now], Check::ExecForm);
+    assert!(a_loop.cure.starts_with("give the script a trap that ends its loop"), "{a_loop:?}");
+    // Where all are told, the program is told too.
+    let with = |target| {
+        let mut run = run(Mode::Child, vec![sh(), child(1, "app").ends(4, DIED_OF_TERM)]);
+        run.scenario.target = target;
+        word(&Order { target, ..order() }, vec![run], Check::ExecForm)
+    };
+    assert_eq!((with(Target::Main).level, with(Target::Tree).level), (Level::Warn, Level::Info));
+    assert!(!with(Target::Tree).cause.contains("trap"));
 }
 
 #[test]

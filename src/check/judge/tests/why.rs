@@ -4,8 +4,8 @@ use supervise_init::core::{Signal, Status};
 
 use super::super::super::finding::{Check, Level};
 use super::super::super::made_up::*;
-use super::super::super::record::{Event, Process, Run, State, What};
-use super::super::super::scenario::{Mode, Order};
+use super::super::super::record::{EndedBy, Event, Process, Run, State, What};
+use super::super::super::scenario::{Mode, Order, Target};
 
 /// Cause and cure of S01, which must have failed, of the first of these runs.
 fn why(runs: Vec<Run>) -> (String, String) {
@@ -51,7 +51,7 @@ fn a_trap_waits_for_the_command_in_the_foreground() {
     says(&told, "only when the command in its foreground has ended: pid 101 (`sleep 60`)", "`wait` for it");
     // What is in the background ignores SIGINT, and `wait` lets the trap run.
     let told = of(Mode::Child, vec![shell.clone(), child(1, "sleep 60").ignores(Signal::INT).stays()]);
-    says(&told, "has a trap for SIGTERM, and goes on", "and exit");
+    says(&told, "waits for pid 101 (`sleep 60`), which never got SIGTERM", "and exit");
     // What it has started since shows that the trap has run.
     let newer = Process { first_seen_at: SIGNAL_AT + milliseconds(9_500), ..child(1, "sleep 1").stays() };
     says(&of(Mode::Child, vec![shell, newer]), "has a trap for SIGTERM, and goes on", "and exit");
@@ -77,7 +77,11 @@ fn a_handler_that_raises_the_signal_again_is_known_by_its_death_as_a_child() {
 fn another_signal_is_advised_where_that_is_handled_or_has_worked() {
     let python = || process("python3 -m http.server").catches(Signal::INT);
     let told = of(Mode::Pid1, vec![python().stays()]);
-    says(&told, "has no handler for SIGTERM", "it handles SIGINT: stop it by that (STOPSIGNAL SIGINT");
+    says(
+        &told,
+        "has no handler for SIGTERM",
+        "it has a handler for SIGINT: see whether that stops it (--signal SIGINT",
+    );
     // It was tried, and in vain.
     let mut in_vain = run(Mode::Pid1, vec![python().stays()]);
     in_vain.scenario.signal = Signal::INT;
@@ -90,7 +94,7 @@ fn another_signal_is_advised_where_that_is_handled_or_has_worked() {
     says(
         &told,
         "has no handler for SIGTERM",
-        "stop it by SIGINT (STOPSIGNAL SIGINT, supervise --stop-signal SIGINT), which ended it in 0.020 s",
+        "stop it by SIGINT (STOPSIGNAL SIGINT, supervise --stop-signal SIGINT), which ended it in 0.020 s with exit code 0",
     );
 }
 
@@ -137,17 +141,38 @@ fn what_a_program_writes_all_the_time_is_no_reaction() {
     let mut chatty = run(Mode::Child, vec![process("app").catches(Signal::TERM).stays()]);
     let wrote = |at| Event { at, what: What::Wrote { bytes: 5, line: "tick".to_owned() } };
     chatty.events.push(wrote(SIGNAL_AT + milliseconds(5)));
-    says(&why(vec![chatty.clone()]), "began to stop (it wrote \"tick\"", "");
-    chatty.events.extend([600, 700, 800].map(|at| wrote(milliseconds(at))));
+    says(&why(vec![chatty.clone()]), "(seen first: it wrote \"tick\", 0.005 s after SIGTERM)", "");
+    let mut busy = chatty.clone();
+    let other = |at| Event {
+        at,
+        what: What::Wrote { bytes: 5, line: format!("served {}", "x".repeat(at.as_millis() as usize)) },
+    };
+    busy.events.extend([600, 700, 800].map(|at| other(milliseconds(at))));
+    says(&why(vec![busy]), "nothing was seen to come of it", "");
+    // Once, before: but for its numbers that is the same line.
+    let before = What::Wrote { bytes: 5, line: "tick 17".to_owned() };
+    chatty.events.insert(1, Event { at: milliseconds(300), what: before });
+    chatty
+        .events
+        .push(Event { at: SIGNAL_AT + milliseconds(5), what: What::Wrote { bytes: 5, line: "tick 2".to_owned() } });
+    chatty.events.retain(|event| event.what != wrote(event.at).what);
     says(&why(vec![chatty]), "nothing was seen to come of it", "");
 }
 
 #[test]
 fn the_child_that_a_wrapper_waits_for_is_named_with_what_it_heard() {
-    let with = |child| of(Mode::Child, vec![process("npm start").catches(Signal::TERM).stays(), child]);
+    let waiting = || {
+        let npm = process("npm start").catches(Signal::TERM).stays();
+        npm.at_deadline(|seen| seen.waits_for_child = true)
+    };
+    let with = |child| of(Mode::Child, vec![waiting(), child]);
     let node = || child(1, "node server.js").stays();
     says(&with(node()), "node server.js`), which never got SIGTERM", "--kill-mode tree -- npm start");
-    says(&with(node().ignores(Signal::TERM)), "which ignores SIGTERM", "let `node server.js` handle SIGTERM");
+    says(
+        &with(node().ignores(Signal::TERM)),
+        "which ignores SIGTERM",
+        "let the child, `node server.js`, handle SIGTERM",
+    );
     says(&with(node().at_deadline(|seen| seen.state = State::Stopped)), "which is stopped", "stop `node server.js`");
     says(&with(node().catches(Signal::TERM)), "either it did not get SIGTERM, or it is still at work", "reaches");
 }
@@ -157,7 +182,7 @@ fn an_init_that_waits_for_signals_is_no_process_1_without_a_handler() {
     let mut tini = process("tini -- app").stays();
     tini.with_signals(|signals| signals.waits_for_signals = true);
     let told = of(Mode::Pid1, vec![tini, child(1, "app").ignores(Signal::TERM).stays()]);
-    says(&told, "waits for its child pid 101 (`app`), which ignores SIGTERM", "let `app` handle");
+    says(&told, "nor has its child pid 101 (`app`), which ignores SIGTERM", "let the child, `app`, handle");
 }
 
 #[test]
@@ -204,4 +229,140 @@ fn the_worst_repetition_is_the_one_that_is_explained() {
     let word = word(&Order { repeat: 3, ..order() }, vec![good.clone(), bad, good], Check::ExitsInGrace);
     assert!(word.cause.contains("ignores SIGTERM"), "{word:?}");
     assert!(word.evidence.contains(&"1 of 3 had not ended 10.000 s after SIGTERM".to_owned()), "{word:?}");
+}
+
+#[test]
+fn an_answer_that_is_no_beginning_of_a_stop_is_not_told_as_one() {
+    let with = |what| {
+        let mut run = run(Mode::Child, vec![process("app").catches(Signal::TERM).stays()]);
+        run.events.push(Event { at: SIGNAL_AT + milliseconds(3), what });
+        why(vec![run])
+    };
+    let told = with(What::Wrote { bytes: 4, line: "got SIGTERM".to_owned() });
+    says(
+        &told,
+        "had not ended after 10.000 s (seen first: it wrote \"got SIGTERM\", 0.003 s",
+        "end the program (exit)",
+    );
+    assert!(!told.0.contains("began to stop"), "{told:?}");
+    says(&with(What::Notified { text: "STOPPING=1".to_owned() }), "began to stop (it notified STOPPING=1", "bound how");
+    says(&with(What::Notified { text: "WATCHDOG=1".to_owned() }), "seen first: it notified WATCHDOG=1", "");
+    // A line of a flood is no sentence.
+    let told = with(What::Wrote { bytes: 4, line: "x".repeat(200) });
+    assert!(told.0.contains(&format!("\"{}...\"", "x".repeat(60))), "{told:?}");
+}
+
+#[test]
+fn what_is_notified_all_the_time_is_no_reaction() {
+    let mut run = run(Mode::Child, vec![process("app").catches(Signal::TERM).stays()]);
+    let notified = |at| Event { at, what: What::Notified { text: "WATCHDOG=1".to_owned() } };
+    run.events.push(notified(milliseconds(600)));
+    run.events.push(notified(SIGNAL_AT + milliseconds(600)));
+    says(&why(vec![run]), "nothing was seen to come of it", "");
+}
+
+#[test]
+fn processes_that_come_and_go_are_no_reaction() {
+    let app = || process("app").catches(Signal::TERM).stays();
+    let before = child(1, "sleep 0.4").ends_by(0, Status::Exited(0), EndedBy::Itself);
+    let mut before = before;
+    before.ended.as_mut().expect("it has ended").at = milliseconds(500);
+    let during = Process { first_seen_at: milliseconds(501), ..child(2, "sleep 0.4").ends(300, Status::Exited(0)) };
+    let after = Process { first_seen_at: SIGNAL_AT + milliseconds(301), ..child(3, "sleep 0.4").stays() };
+    let told = of(Mode::Child, vec![app(), before.clone(), during.clone(), after]);
+    says(&told, "goes on: it has started pid 103 (`sleep 0.4`) since", "start nothing like `sleep 0.4`");
+    says(&of(Mode::Child, vec![app(), before, during]), "nothing was seen to come of it", "");
+    // One that is not started again ended because of the signal.
+    let worker = child(1, "worker").ends(20, DIED_OF_TERM);
+    says(&of(Mode::Child, vec![app(), worker]), "seen first: pid 101 (`worker`) ended, 0.020 s after SIGTERM", "");
+}
+
+#[test]
+fn who_was_told_with_main_says_nothing_of_main() {
+    let order = Order { target: Target::Tree, ..order() };
+    let mut run =
+        run(Mode::Child, vec![process("app").catches(Signal::TERM).stays(), child(1, "x").ends(2, DIED_OF_TERM)]);
+    run.scenario.target = Target::Tree;
+    let found = word(&order, vec![run], Check::ExitsInGrace);
+    assert!(found.cause.contains("nothing was seen to come of it"), "{found:?}");
+}
+
+#[test]
+fn an_init_is_advised_only_where_that_can_help() {
+    let app = |mode| run(mode, vec![process("app").catches(Signal::TERM).stays()]);
+    says(&why(vec![app(Mode::Pid1)]), "only raises it again (node's own does)", "under an init: supervise -- app");
+    let told = why(vec![app(Mode::Pid1), app(Mode::Child)]);
+    says(&told, ": the handler does not end the program", "never blocked");
+    assert!(!told.1.contains("init"), "{told:?}");
+}
+
+#[test]
+fn what_waits_for_other_signals_is_told_from_what_does_not_run() {
+    let mut waits = process("app").stays().at_deadline(|seen| seen.is_pending = true);
+    waits.with_signals(|signals| {
+        signals.waits_for_signals = true;
+        signals.blocked = signals.blocked.with(Signal::TERM);
+    });
+    says(&of(Mode::Child, vec![waits]), "waits for other signals (sigtimedwait) and not for that", "wait for SIGTERM");
+    // As a child it dies of that, whether by default or by raising it.
+    let mut waits = process("app").stays();
+    waits.with_signals(|signals| signals.waits_for_signals = true);
+    let child = run(Mode::Child, vec![Process { at_deadline: None, ..waits.clone().ends(3, DIED_OF_TERM) }]);
+    let told = why(vec![run(Mode::Pid1, vec![waits]), child.clone()]);
+    says(&told, "by its default action or because it raises that again", "supervise -- app");
+    let found = word(&order(), vec![child], Check::Status);
+    assert!(found.cause.contains("either SIGTERM is none of them"), "{found:?}");
+}
+
+#[test]
+fn a_shell_that_has_run_its_trap_is_told_from_one_that_waits_for_its_foreground() {
+    let shell = || process("bash run.sh").catches(Signal::TERM).stays();
+    let worker = || child(1, "worker").catches(Signal::TERM).stays();
+    let mut spoke = run(Mode::Child, vec![shell(), worker()]);
+    let line = What::Wrote { bytes: 9, line: "stopping".to_owned() };
+    spoke.events.push(Event { at: SIGNAL_AT + milliseconds(5), what: line });
+    says(
+        &why(vec![spoke]),
+        "the shell pid 100 (`bash run.sh`) waits for pid 101 (`worker`), which has not ended",
+        "kill",
+    );
+    // dash sits in wait(2) for its foreground alone.
+    let dash = || Process { exe: Some("/usr/bin/dash".to_owned()), ..shell() };
+    says(&of(Mode::Child, vec![dash(), worker()]), "waits for pid 101", "and exit");
+    let waits = dash().at_deadline(|seen| seen.waits_for_child = true);
+    says(&of(Mode::Child, vec![waits, worker()]), "only when the command in its foreground has ended", "`wait`");
+}
+
+#[test]
+fn what_a_shell_starts_in_the_background_ignores_sigint() {
+    let mut run = run(
+        Mode::Child,
+        vec![process("bash run.sh").catches(Signal::INT).stays(), child(1, "sleep 60").ignores(Signal::INT).stays()],
+    );
+    run.scenario.signal = Signal::INT;
+    let told = why(vec![run]);
+    says(&told, "ignores SIGINT, as all does that a shell without job control starts by `&`", "kill -TERM");
+}
+
+#[test]
+fn a_loop_is_not_to_be_replaced_by_what_it_starts() {
+    let sh = || process("sh loop.sh").stays();
+    let newer = Process { first_seen_at: SIGNAL_AT + milliseconds(9_900), ..child(1, "sleep 1").stays() };
+    let told = of(Mode::Pid1, vec![sh(), newer]);
+    says(&told, "has no trap for SIGTERM, so the kernel drops it", "`trap 'exit 0' TERM`");
+    assert!(!told.1.contains("exec"), "{told:?}");
+    let told = of(Mode::Pid1, vec![sh(), child(1, "app").stays(), child(2, "cat").stays()]);
+    says(&told, "pid 101 (`app`), pid 102 (`cat`) never gets it", "a trap that passes SIGTERM on");
+    assert!(!told.1.contains("exec"), "{told:?}");
+}
+
+#[test]
+fn busy_says_what_may_be_behind_it() {
+    let told = of(
+        Mode::Child,
+        vec![process("app").catches(Signal::TERM).stays().at_deadline(|seen| {
+            seen.busy = milliseconds(2_600);
+        })],
+    );
+    says(&told, "does not get its turn, takes long, or does not end the program", "another thread");
 }

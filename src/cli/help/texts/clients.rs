@@ -112,17 +112,52 @@ const SYSTEMCTL: &[Section] = &[
 
 pub(super) const CTL: &[Section] = &[
     Section {
+        title: "Verbs",
+        parts: &[
+            Term(
+                "status",
+                "Tells whether the command runs, since when, whether it is ready and healthy where process 1 looks after \
+                 that, how often it was started again, how it has ended the last time, how many orphans were reaped, how \
+                 many zombies there are, and what is scheduled.",
+            ),
+            Term(
+                "stop",
+                "Stops all, as SIGTERM from outside does: process 1 ends with the command's code. What does not end is \
+                 killed after 10 s, or after --grace.",
+            ),
+            Term(
+                "restart",
+                "Stops the command with all that it has started, and starts it again, whatever --restart says; while \
+                 process 1 waits before a restart, at once. During a stop it ends with 1.",
+            ),
+            Term(
+                "signal SIGNAL",
+                "Passes the signal on to the command, or with --forward-to group to its group, as process 1 does with one \
+                 that it gets: with --rewrite, and TERM is a stop. It is never taken for a request, as RTMIN+4 sent to \
+                 process 1 is. KILL kills the command, which then has ended: with --restart it is started again. What goes nowhere ends it with 1.",
+            ),
+            Term(
+                "events",
+                "Tells how it stands, and then a line for each thing that happens, until process 1 ends or you press \
+                 Ctrl-C. 16 can be told at once, of whom 8 may be others than root and the user of process 1. Who does \
+                 not read misses what comes, and is told how much.",
+            ),
+        ],
+    },
+    Section {
         title: "More",
         parts: &[Text(
             "It asks the supervise that is process 1, at /run/supervise/ctl, or if that is not root at \
              $XDG_RUNTIME_DIR/supervise-1/ctl, which must be set for both (docker run --user does not). It ends \
-             with 125 if nobody answers.",
+             with 125 if nobody answers, with 1 if what was asked for is not done, and with 124 after --timeout.",
         )],
     },
     Section {
         title: "Examples",
         parts: &[
-            Example("At a prompt:", &["supervise ctl status"]),
+            Example("At a prompt:", &["supervise ctl status", "supervise ctl restart --wait --timeout 30s"]),
+            Example("To read its configuration again:", &["supervise ctl signal HUP"]),
+            Example("To follow it by a program:", &["supervise ctl events --json"]),
             Example(
                 "In a Dockerfile, also of an image without a shell:",
                 &["HEALTHCHECK CMD [\"supervise\", \"ctl\", \"status\", \"--check\"]"],

@@ -1,0 +1,325 @@
+//! Why main has not ended, and what to change, in a sentence each.
+
+use supervise_init::core::Signal;
+
+use super::super::record::Process;
+use super::super::scenario::{Mode, Target};
+use super::handling::{Handling, handled_instead, handling};
+use super::scene::Scene;
+use super::why::{Heard, Why};
+use super::words::{Name, called, names, seconds, status, typed};
+
+impl Heard {
+    fn words(self, signal: Signal) -> String {
+        match self {
+            Heard::Never => format!("which never got {signal}"),
+            Heard::Ignores => format!("which ignores {signal}"),
+            Heard::Background => {
+                format!("which ignores {signal}, as all does that a shell without job control starts by `&`")
+            }
+            Heard::Stopped => "which is stopped (state T)".to_owned(),
+            Heard::Perhaps => format!("which has not ended: either it did not get {signal}, or it is still at work"),
+        }
+    }
+}
+
+/// What is special in a program's stop by some signal.
+struct Known {
+    comm: &'static str,
+    signal: Signal,
+    means: &'static str,
+    cure: &'static str,
+}
+
+const KNOWN: [Known; 4] = [
+    Known {
+        comm: "postgres",
+        signal: Signal::TERM,
+        means: "SIGTERM is its smart shutdown, which waits until every client has left",
+        cure: "stop it by its fast shutdown: STOPSIGNAL SIGINT, or supervise --stop-signal INT",
+    },
+    Known {
+        comm: "uwsgi",
+        signal: Signal::TERM,
+        means: "SIGTERM makes it load its workers again",
+        cure: "start it with --die-on-term, or stop it by SIGQUIT",
+    },
+    Known { comm: "mariadbd", signal: Signal::INT, means: "it takes no notice of SIGINT", cure: "stop it by SIGTERM" },
+    Known {
+        comm: "svscan",
+        signal: Signal::TERM,
+        means: "it takes no notice of SIGTERM as process 1",
+        cure: "start it under an init: supervise --kill-mode tree -- svscan",
+    },
+];
+
+const MORE_TIME: &str = "give it more time (docker stop -t, terminationGracePeriodSeconds, TimeoutStopSec)";
+
+/// Cause and cure.
+pub(super) fn sentences(scene: &Scene<'_>, main: &Process, why: &Why<'_>) -> (String, String) {
+    let signal = scene.signal;
+    let is_special = |known: &&Known| known.comm == main.comm && known.signal == signal;
+    let is_about_itself = !matches!(why, Why::Stopped | Why::Stuck | Why::DroppedAtShell(..));
+    if let Some(known) = KNOWN.iter().find(is_special).filter(|_| is_about_itself) {
+        return (format!("{} handles {signal} in its own way: {}", Name(main), known.means), known.cure.to_owned());
+    }
+    (cause(scene, main, why), cure(scene, main, why))
+}
+
+fn cause(scene: &Scene<'_>, main: &Process, why: &Why<'_>) -> String {
+    let signal = scene.signal;
+    let name = Name(main);
+    match why {
+        Why::Unseen => format!("{name} did not end, and what it was doing could not be seen"),
+        Why::Late(late) => format!("{name} ended {} late", seconds(*late)),
+        Why::Stopped => format!("{name} is stopped (state T), so that it cannot act on {signal}"),
+        Why::Stuck => format!("{name} sits in a system call that no signal interrupts (state D)"),
+        Why::HalfDead => format!("the first thread of {name} has ended, and others run on"),
+        Why::Ignored => format!("{name} ignores {signal}"),
+        Why::Blocked => format!("{name} blocks {signal} in every thread, and nothing takes it: it is still pending"),
+        Why::NotWaitedFor => format!(
+            "{name} blocks {signal}, and waits for other signals (sigtimedwait) and not for that: it is still pending"
+        ),
+        Why::Unread => format!("{name} has a signalfd for {signal} and never read it: its event loop is busy or stuck"),
+        Why::Pending => format!("{signal} is still pending for {name}, which has not run since"),
+        Why::Dropped if main.is_shell => {
+            format!("the shell {name} is process 1 and has no trap for {signal}, so the kernel drops it")
+        }
+        Why::Dropped => format!("{name} is process 1 and has no handler for {signal}, so the kernel drops it"),
+        Why::DroppedAtShell(children, heard) => {
+            let fate = match (scene.order.target, children.as_slice(), heard) {
+                (Target::Main, _, Heard::Ignores) => format!("{} never gets it, and would ignore it", names(children)),
+                (Target::Main, ..) => format!("{} never gets it", names(children)),
+                (_, [only], heard) => format!("it waits for {}, {}", Name(only), heard.words(signal)),
+                (_, children, _) => format!("it waits for {}", names(children)),
+            };
+            format!("the shell {name} is process 1 and has no trap for {signal}, so the kernel drops it, and {fate}")
+        }
+        Why::Foreground(child, heard) => format!(
+            "the shell {name} {} {signal} only when the command in its foreground has ended: {}, {}",
+            if signal == Signal::INT { "acts on" } else { "runs its trap for" },
+            Name(child),
+            heard.words(signal)
+        ),
+        Why::Background(child, heard) => {
+            format!("the shell {name} waits for {}, {}", Name(child), heard.words(signal))
+        }
+        Why::TrapGoesOn if signal == Signal::INT => format!(
+            "the shell {name} goes on after {signal}: it has a trap that does not exit, or its command in the foreground \
+             ended without dying of {signal}"
+        ),
+        Why::TrapGoesOn => format!("the shell {name} has a trap for {signal}, and goes on when that has run"),
+        Why::Reraised(by) if *by == signal => format!(
+            "the handler of {name} only raises {signal} again to die of it, as it does as a child, and the kernel drops \
+             that for process 1"
+        ),
+        Why::Reraised(by) => format!(
+            "as a child {name} dies of a {by} that it raises when it is told to stop, and the kernel drops that for process 1"
+        ),
+        Why::NotDying => format!(
+            "as a child {name} dies of {signal}, by its default action or because it raises that again, and the kernel \
+             drops both for process 1"
+        ),
+        Why::Waits { children, heard, is_waiting } => waits(scene, main, children, *heard, *is_waiting),
+        Why::GoesOn(child) => {
+            format!("{name} handles {signal} and goes on: it has started {} since", Name(child))
+        }
+        Why::Busy(busy) => format!(
+            "{name} is busy, with {} of processor time since {signal}: its handler's work does not get its turn, takes \
+             long, or does not end the program",
+            seconds(*busy)
+        ),
+        Why::Slow(reaction) => format!(
+            "{name} began to stop ({}, {} after {signal}) and was not done within {}",
+            reaction.what,
+            seconds(reaction.after),
+            seconds(scene.grace())
+        ),
+        Why::Answered(reaction) => format!(
+            "{name} handles {signal}, and had not ended after {} (seen first: {}, {} after {signal}): its handler does not \
+             end the program, or what it still does or waits for takes longer",
+            seconds(scene.grace()),
+            reaction.what,
+            seconds(reaction.after)
+        ),
+        Why::NoReaction => no_reaction(scene, main),
+        Why::Unmoved => format!("{name} runs on, although {signal} should end it by its default action"),
+    }
+}
+
+fn waits(scene: &Scene<'_>, main: &Process, children: &[&Process], heard: Heard, is_waiting: bool) -> String {
+    let (name, signal) = (Name(main), scene.signal);
+    let (word, first) = match children {
+        [only] => ("child", Name(only).to_string()),
+        _ => ("children", names(children)),
+    };
+    let heard = match (children, heard) {
+        ([_], heard) => heard.words(signal),
+        (_, Heard::Never) => format!("of which the first never got {signal}"),
+        (_, Heard::Ignores | Heard::Background) => format!("of which the first ignores {signal}"),
+        (_, Heard::Stopped) => "of which the first is stopped (state T)".to_owned(),
+        (_, Heard::Perhaps) => format!("which did not get {signal}, or are still at work"),
+    };
+    match is_waiting {
+        true => format!("{name} waits for its {word} {first}, {heard}"),
+        false => format!("{name} handles {signal}, and has not ended, and nor has its {word} {first}, {heard}"),
+    }
+}
+
+fn no_reaction(scene: &Scene<'_>, main: &Process) -> String {
+    let (name, signal) = (Name(main), scene.signal);
+    let raises = match is_init_untried(scene) {
+        true => "the handler only raises it again (node's own does), which the kernel drops for process 1, or it",
+        false => "the handler",
+    };
+    format!(
+        "{name} handles {signal}, but nothing was seen to come of it: {raises} does not end the program, what should act on \
+         it is blocked, or it takes longer without a sign"
+    )
+}
+
+/// Whether it could be that an init in front helps: it does not help what does not end as a child.
+fn is_init_untried(scene: &Scene<'_>) -> bool {
+    scene.is_process_1() && scene.in_mode(Mode::Child).is_none_or(|child| child.told().next().is_none())
+}
+
+fn cure(scene: &Scene<'_>, main: &Process, why: &Why<'_>) -> String {
+    let signal = scene.signal;
+    match why {
+        Why::Unseen => "run the check as the program's user, or as root, with /proc mounted".to_owned(),
+        Why::Stopped => format!("let nothing stop it, or send SIGCONT behind {signal}"),
+        Why::Stuck => "see to the device or network file system that it waits for".to_owned(),
+        Why::HalfDead => "let the last thread end the process (exit, not pthread_exit)".to_owned(),
+        Why::Ignored | Why::Dropped => instead(scene, main),
+        Why::Blocked => format!("let it unblock {signal} before it starts its work, or start it with that unblocked"),
+        Why::NotWaitedFor => format!("let it wait for {signal} too, or unblock that"),
+        Why::Unread => "keep the event loop free: do long work in another thread".to_owned(),
+        Why::Pending => "see what keeps it from running (a debugger, a frozen cgroup, vfork)".to_owned(),
+        Why::DroppedAtShell(children, heard) => in_front(scene, main, children, *heard),
+        Why::Foreground(child, _) if signal == Signal::INT || signal == Signal::QUIT => format!(
+            "end the script with `exec {}`, or start that with `&`, `wait` for it, and let a trap pass the signal on as \
+             SIGTERM (`kill -TERM`), as it ignores {signal} then",
+            typed(child, "...")
+        ),
+        Why::Background(child, Heard::Background) => {
+            format!(
+                "let a trap pass it on as SIGTERM (`kill -TERM`), which `{}` does not ignore when it was started by `&`, or \
+                 stop the script by SIGTERM",
+                called(child)
+            )
+        }
+        Why::Foreground(child, Heard::Ignores) => format!(
+            "let `{}` handle {signal}, and end the script with exec, or start that with `&` and `wait` for it",
+            called(child)
+        ),
+        Why::Foreground(child, _) => format!(
+            "end the script with `exec {}`, or start that with `&` and `wait` for it, so that the trap runs at once and \
+             can pass the signal on",
+            typed(child, "...")
+        ),
+        Why::Background(child, Heard::Ignores) => format!("let `{}` handle {signal}", called(child)),
+        Why::Background(child, Heard::Stopped) => format!("let nothing stop `{}`", called(child)),
+        Why::Background(..) | Why::TrapGoesOn => {
+            "let the trap pass the signal on (kill), wait for what was started, and exit".to_owned()
+        }
+        Why::Reraised(_) | Why::NotDying => format!(
+            "let it end by itself on {signal} (exit), or start it under an init: supervise -- {}",
+            typed(main, "COMMAND")
+        ),
+        Why::Waits { children, heard, .. } => cure_of_children(scene, main, children, *heard),
+        Why::GoesOn(child) => format!(
+            "let the handler of {signal} end the program, and start nothing like `{}` then, or bound it",
+            called(child)
+        ),
+        Why::Busy(_) => {
+            "let long work look for the request to stop, or do it in another thread, and let the handler end the program"
+                .to_owned()
+        }
+        Why::Slow(_) | Why::Late(_) => {
+            format!("bound how long it waits for connections and work under way, or {MORE_TIME}")
+        }
+        Why::Answered(_) => format!(
+            "let the handler of {signal} end the program (exit), and bound what it waits for; or, if it needs that long, \
+             {MORE_TIME}"
+        ),
+        Why::NoReaction => match (scene.better_signal(), is_init_untried(scene)) {
+            (Some(_), _) => instead(scene, main),
+            (None, is_untried) => {
+                let init = match is_untried {
+                    true => format!(", or start it under an init: supervise -- {}", typed(main, "COMMAND")),
+                    false => String::new(),
+                };
+                format!("let the handler of {signal} end the program in time, from a thread that is never blocked{init}")
+            }
+        },
+        Why::Unmoved => "send it once more, and see what it was doing".to_owned(),
+    }
+}
+
+/// What to do about a shell that is process 1, in front of these.
+fn in_front(scene: &Scene<'_>, main: &Process, children: &[&Process], heard: Heard) -> String {
+    let signal = scene.signal;
+    let deaf = match (children.first(), heard) {
+        (Some(child), Heard::Ignores) => format!("; and let `{}` handle {signal}", called(child)),
+        _ => String::new(),
+    };
+    let init = format!(
+        "the shell under an init that tells all: supervise --kill-mode tree -- {}{deaf}",
+        typed(main, "COMMAND")
+    );
+    match children {
+        [only] => format!(
+            "start the program in the shell's place (`exec {}`, or the JSON form of CMD), or {init}",
+            typed(only, "...")
+        ),
+        _ => format!("give the script a trap that passes {signal} on (kill) and waits (`wait`), or start {init}"),
+    }
+}
+
+fn cure_of_children(scene: &Scene<'_>, main: &Process, children: &[&Process], heard: Heard) -> String {
+    let signal = scene.signal;
+    let Some(child) = children.first().map(|child| called(child)) else { return String::new() };
+    match heard {
+        Heard::Never => format!(
+            "let it pass {signal} on, start `{child}` without it, or tell all: supervise --kill-mode tree -- {}",
+            typed(main, "COMMAND")
+        ),
+        Heard::Ignores | Heard::Background => format!("let the child, `{child}`, handle {signal}"),
+        Heard::Stopped => format!("let nothing stop `{child}`"),
+        Heard::Perhaps => format!("see that {signal} reaches `{child}`, and that this ends by it"),
+    }
+}
+
+/// Another signal, or a handler. What did work is better advice than what the signal sets promise.
+fn instead(scene: &Scene<'_>, main: &Process) -> String {
+    let signal = scene.signal;
+    let handler = match (main.is_shell, handling(main, signal)) {
+        (true, Some(Handling::Ignored)) => format!("let it not ignore {signal} (`trap '' {signal}`, nohup)"),
+        (true, _) => {
+            format!("give it a trap that exits (`trap 'exit 0' {}`)", signal.to_string().replacen("SIG", "", 1))
+        }
+        (false, Some(Handling::Ignored)) => {
+            format!(
+                "install a handler for {signal} that ends it; where it was only started so (nohup), start it otherwise"
+            )
+        }
+        (false, _) => format!("install a handler for {signal} that ends it"),
+    };
+    let init = match handling(main, signal) {
+        Some(Handling::Default) => format!(", or start it under an init: supervise -- {}", typed(main, "COMMAND")),
+        _ => String::new(),
+    };
+    match (scene.better_signal(), handled_instead(scene, main)) {
+        (Some((other, took, ended)), _) => format!(
+            "stop it by {other} (STOPSIGNAL {other}, supervise --stop-signal {other}), which ended it in {} with {}; or \
+             {handler}{init}",
+            seconds(took),
+            status(ended)
+        ),
+        (None, Some(other)) => format!(
+            "it has a handler for {other}: see whether that stops it (--signal {other}; then STOPSIGNAL {other}, supervise \
+             --stop-signal {other}), or {handler}{init}"
+        ),
+        (None, None) => handler + &init,
+    }
+}

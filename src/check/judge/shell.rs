@@ -1,0 +1,152 @@
+//! A shell in front of the program: whether that does any harm, and what stands in its way.
+
+use supervise_init::core::Signal;
+
+use super::super::record::{Outcome, Process, Run};
+use super::super::scenario::{Mode, Target};
+use super::handling::{Handling, handling};
+use super::scene::{Scene, lived_at, main, others, took};
+use super::tree::leaves_nothing;
+use super::words::{Name, called, names, typed};
+use super::{Level, Word};
+
+/// S24.
+pub(super) fn exec_form(scene: &Scene<'_>) -> Option<Word> {
+    let Some(run) = scene.told().next() else { return Some(Word::skip("no run was told to stop")) };
+    let main = main(run)?;
+    if !main.is_shell {
+        return Some(Word::pass(vec![format!("{} is no shell", Name(main))]));
+    }
+    let below = below(run, main);
+    if below.is_empty() {
+        return Some(Word::pass(vec![format!("{} is a shell, and nothing runs below it", Name(main))]));
+    }
+    let evidence = vec![format!("{} is a shell in front of {}", Name(main), names(&below))];
+    // What it did, and not its signal sets: a shell that starts something blocks all signals for that moment.
+    let ends_well = |run: &Run| {
+        let status = self::main(run).and_then(|main| main.ended).and_then(|ended| ended.status);
+        status.is_some_and(|status| scene.is_good(status)) && ends_in_time(scene, run)
+    };
+    let nothing_left = scene.ended().all(leaves_nothing);
+    if nothing_left && scene.told().all(|run| run.outcome == Outcome::Stopped && ends_well(run)) {
+        let is_by_trap = handling(main, scene.signal).is_some_and(Handling::is_taken);
+        let cause =
+            if is_by_trap { "its trap does what has to be done" } else { "it ends well, with all that runs below it" };
+        return Some(Word::info(evidence).because(cause, ""));
+    }
+    // Whoever was told beside it has ended with it.
+    if scene.order.target != Target::Main && scene.told().all(|run| ends_in_time(scene, run)) && nothing_left {
+        return Some(
+            Word::info(evidence)
+                .because("all were told, and it is the shell's status that counts, not the program's", ""),
+        );
+    }
+    let here = match (scene.order.target, handling(main, scene.signal)) {
+        (Target::Main, Some(Handling::Default)) if scene.mode == Mode::Pid1 => {
+            "as process 1 it even drops them without a trap"
+        }
+        (Target::Main, _) => "it is told, not the program",
+        (Target::Group | Target::Tree, _) if scene.told().all(|run| ends_in_time(scene, run)) => {
+            "it does not wait for the program"
+        }
+        (Target::Group | Target::Tree, _) => "it goes on where the program has ended",
+    };
+    Some(
+        Word::new(Level::Warn, evidence)
+            .because(format!("a shell passes no signals on, and {here}"), advice(scene, run, main, &below)),
+    )
+}
+
+/// What to change in a script that runs `below` when it is told.
+fn advice(scene: &Scene<'_>, run: &Run, main: &Process, below: &[&Process]) -> String {
+    let found = handling(main, scene.signal);
+    let init = typed(main, "COMMAND");
+    let program = below.first().map_or_else(|| "...".to_owned(), |program| typed(program, "..."));
+    let instead = match below {
+        [program, ..] if is_a_loop(run, main, program) => {
+            return match found {
+                Some(Handling::Default) => {
+                    format!("give the script a trap that ends its loop, or start it under an init: supervise -- {init}")
+                }
+                _ => "give the script a trap that ends its loop".to_owned(),
+            };
+        }
+        _ if found.is_some_and(Handling::is_taken) && scene.signal != Signal::INT => format!(
+            "begin its last command with exec (`exec {program}`), or start that by `&`, and let a trap pass the signal on \
+             (kill) and wait (`wait`)"
+        ),
+        [_, _, ..] => "let a trap in the script pass the signal on (kill) and wait (`wait`)".to_owned(),
+        _ => {
+            format!("let the last command begin with exec (`exec {program}`), use the JSON form of ENTRYPOINT and CMD")
+        }
+    };
+    format!("{instead}, or: supervise --kill-mode tree -- {init}")
+}
+
+fn ends_in_time(scene: &Scene<'_>, run: &Run) -> bool {
+    took(run).is_some_and(|took| took <= scene.grace())
+}
+
+/// Whether what runs below a shell is started again and again.
+fn is_a_loop(run: &Run, main: &Process, program: &Process) -> bool {
+    let is_another = |other: &&Process| {
+        other.pid != program.pid
+            && other.parent == main.pid
+            && other.words == program.words
+            && !lives_beside(other, program)
+    };
+    others(run).any(|other| is_another(&other))
+}
+
+/// Whether there was a time at which both lived.
+fn lives_beside(one: &Process, other: &Process) -> bool {
+    let ends_first = |one: &Process, other: &Process| one.ended.is_some_and(|ended| ended.at <= other.first_seen_at);
+    !ends_first(one, other) && !ends_first(other, one)
+}
+
+/// S06: why it was left by the shell, and what to change. `fate`: what became of it.
+pub(super) fn left_by_shell(
+    scene: &Scene<'_>,
+    (run, main): (&Run, &Process),
+    process: &Process,
+    fate: &str,
+) -> (String, String) {
+    let signal = scene.signal;
+    let (main_name, name) = (Name(main), Name(process));
+    if handling(main, signal).is_some_and(Handling::is_taken) {
+        let is_background =
+            [Signal::INT, Signal::QUIT].contains(&signal) && handling(process, signal) == Some(Handling::Ignored);
+        return (
+            format!("the shell {main_name} ended without waiting for {name}, {fate}"),
+            match is_background {
+                true => format!(
+                    "let its trap pass the signal on as SIGTERM (what a shell starts by `&` ignores {signal}) and wait \
+                     (`wait`) before it exits"
+                ),
+                false => "let its trap pass the signal on (kill) and wait (`wait`) before it exits".to_owned(),
+            },
+        );
+    }
+    let deaf = match handling(process, signal) {
+        Some(Handling::Ignored) => format!("; and let `{}` handle {signal}", called(process)),
+        _ => String::new(),
+    };
+    let place = match below(run, main).as_slice() {
+        [_, _, ..] => "let a trap in the script pass the signal on (kill) and wait (`wait`), or start it".to_owned(),
+        _ => format!(
+            "start the program in the shell's place (`exec {}`, or the JSON form of CMD), or",
+            typed(process, "...")
+        ),
+    };
+    (
+        format!("{signal} ended the shell {main_name} alone, and it left {name}, {fate}"),
+        format!("{place} under an init that tells and waits for all: supervise -- {}{deaf}", typed(main, "COMMAND")),
+    )
+}
+
+/// What ran below main when the signal was sent.
+fn below<'a>(run: &'a Run, main: &Process) -> Vec<&'a Process> {
+    let signal_at = run.signal_at.unwrap_or_default();
+    let pid = main.pid;
+    others(run).filter(|process| process.parent == pid && lived_at(process, signal_at)).collect()
+}

@@ -1,0 +1,267 @@
+//! `supervise ctl`: what process 1 is asked beside an end of all, and what it answers.
+//!
+//! 1. Who waits asks to be told what happens before it asks for anything, so that it misses nothing.
+//! 2. What cannot be answered is a failure of ours (125); what is answered and not done is not done (1).
+
+use std::time::{Duration, Instant};
+
+use log::error;
+use supervise_init::core::Signal;
+use supervise_init::core::request::{Answer, Dispatch, Message, News, Readiness, Reply, Request, Text, Verb, Wish};
+use supervise_init::sys::{Environment, SigSet, set_mask};
+
+use super::act::{UNDER_WAY, outlast_the_stop};
+use super::events::{Form, Read, Reader};
+use super::status::Format;
+use super::talk::{self, Line, Unanswered};
+use super::ways::Barred;
+use super::{events, process_1, status};
+use crate::cli::exit;
+use crate::proc::Stat;
+
+/// `supervise ctl`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Ctl {
+    Status(Format),
+    Stop(Patience),
+    Restart(Patience),
+    Signal(Signal),
+    Events(Form),
+}
+
+/// How long what was asked for is waited for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Patience {
+    None,
+    /// At most so long; `None`: as long as it takes.
+    Until(Option<Duration>),
+}
+
+/// Why it is not done.
+enum Failure {
+    Unanswered(Unanswered),
+    NotRoot,
+    UnderWay,
+    /// The signal goes nowhere.
+    Dropped(Signal, supervise_init::core::Note),
+    /// There is no room for one more who is told what happens.
+    Full,
+    /// What is to be waited for comes when we are gone.
+    OneOfTheCommand,
+    /// Process 1 ends instead.
+    Ends,
+    /// It has not happened in time.
+    Late(Duration),
+}
+
+impl From<Unanswered> for Failure {
+    fn from(why: Unanswered) -> Failure {
+        Failure::Unanswered(why)
+    }
+}
+
+impl Failure {
+    /// Says it, and returns the code to end with.
+    fn end(&self, verb: &str) -> u8 {
+        match self {
+            Failure::Unanswered(why) => {
+                match deafness(why) {
+                    Some(reason) => error!("cannot reach process 1: {why}; process 1 {reason}"),
+                    None => error!("cannot reach process 1: {why}"),
+                }
+                return exit::FAILURE;
+            }
+            // As the other clients have it.
+            Failure::NotRoot => error!("ctl {verb}: must be root."),
+            Failure::UnderWay => error!("ctl {verb}: {UNDER_WAY}"),
+            Failure::Dropped(signal, note) => error!("ctl {verb}: {signal} goes nowhere: {note}"),
+            Failure::Full => error!(
+                "ctl {verb}: process 1 tells as many what happens as it has room for; end one of them, and try again"
+            ),
+            Failure::OneOfTheCommand => error!(
+                "ctl {verb} --wait: this process is one of the command's, and ends with it; say it from outside \
+                 (docker exec), or without --wait"
+            ),
+            Failure::Ends => error!("ctl {verb}: process 1 ends instead"),
+            Failure::Late(limit) => {
+                error!("ctl {verb}: it has not happened within {limit:?}");
+                return exit::TIMED_OUT;
+            }
+        }
+        exit::NOT_DONE
+    }
+}
+
+/// Why a supervise that nobody can reach does not want to be reached.
+fn deafness(why: &Unanswered) -> Option<&'static str> {
+    let is_there = matches!(why, Unanswered::NotThere(_) | Unanswered::NowhereToLook(_));
+    match process_1::hears_signals() {
+        Err(Barred::Deaf(reason)) if is_there && process_1::is_supervise() => Some(reason),
+        _ => None,
+    }
+}
+
+impl Ctl {
+    /// Does it, and returns the code to end with. `blocked` are the signals that were so before we were.
+    #[inline(never)]
+    pub(crate) fn run(self, environment: &Environment, blocked: SigSet) -> u8 {
+        // Ctrl-C ends it. It did not fail before.
+        let _ = set_mask(blocked);
+        let (verb, done) = match self {
+            Ctl::Status(format) => ("status", stand(format, environment)),
+            Ctl::Stop(patience) => ("stop", end(Wish::Stop, patience, environment)),
+            Ctl::Restart(patience) => ("restart", end(Wish::Restart, patience, environment)),
+            Ctl::Signal(signal) => ("signal", pass_on(signal, environment)),
+            Ctl::Events(form) => ("events", listen(form, environment)),
+        };
+        done.unwrap_or_else(|failure| failure.end(verb))
+    }
+}
+
+fn message(verb: Verb, wish: Wish) -> Message {
+    Message { verb, request: Request::orderly(wish), wall: false, when: 0, client: None, text: Text::EMPTY }
+}
+
+fn stand(format: Format, environment: &Environment) -> Result<u8, Failure> {
+    let reply = talk::ask(&message(Verb::Status, Wish::Poweroff), environment)?;
+    Ok(status::print(format, &reply))
+}
+
+fn pass_on(signal: Signal, environment: &Environment) -> Result<u8, Failure> {
+    outlast_the_stop();
+    let reply = talk::ask(&message(Verb::Signal(signal), Wish::Poweroff), environment)?;
+    match reply.answer {
+        Answer::Refused => Err(Failure::NotRoot),
+        Answer::Dropped(note) => Err(Failure::Dropped(signal, note)),
+        Answer::Accepted | Answer::UnderWay | Answer::NothingScheduled | Answer::Full => Ok(exit::SUCCESS),
+    }
+}
+
+fn listen(form: Form, environment: &Environment) -> Result<u8, Failure> {
+    let (_line, reply, reader) = read_news(environment)?;
+    Ok(events::print(form, &reply, reader))
+}
+
+fn read_news(environment: &Environment) -> Result<(Line, Reply, Reader), Failure> {
+    let (line, reply, socket) = talk::subscribe(&message(Verb::Events, Wish::Poweroff), environment)?;
+    match (reply.answer, socket) {
+        (Answer::Accepted, Some(socket)) => Ok((line, reply, Reader::new(socket))),
+        (Answer::Refused, _) => Err(Failure::NotRoot),
+        _ => Err(Failure::Full),
+    }
+}
+
+fn end(wish: Wish, patience: Patience, environment: &Environment) -> Result<u8, Failure> {
+    let request = message(Verb::End, wish);
+    outlast_the_stop();
+    let Patience::Until(limit) = patience else {
+        judge(wish, &talk::ask(&request, environment)?)?;
+        return Ok(exit::SUCCESS);
+    };
+    let begun = Instant::now();
+    let (line, before, reader) = read_news(environment)?;
+    if wish == Wish::Restart && is_below_process_1() {
+        return Err(Failure::OneOfTheCommand);
+    }
+    judge(wish, &line.ask(&request)?)?;
+    let mut wanted = Wanted { wish, is_started: false, waits_for_ready: before.facts.readiness.is_some() };
+    loop {
+        let left = limit.map(|limit| limit.saturating_sub(begun.elapsed()));
+        match reader.next(left) {
+            Read::News(dispatch) => match wanted.judge(&dispatch) {
+                Some(true) => return Ok(exit::SUCCESS),
+                Some(false) => return Err(Failure::Ends),
+                None => {}
+            },
+            // It is gone, and all else with it.
+            Read::End if wish == Wish::Stop => return Ok(exit::SUCCESS),
+            Read::End => return Err(Failure::Ends),
+            Read::Late => return Err(Failure::Late(limit.unwrap_or_default())),
+            // Nobody is heard here.
+            Read::Told => {}
+        }
+    }
+}
+
+/// What is waited for.
+struct Wanted {
+    wish: Wish,
+    is_started: bool,
+    /// Whether a start is only the half of it.
+    waits_for_ready: bool,
+}
+
+impl Wanted {
+    /// Whether it has happened, or will not; `None`: it may come.
+    fn judge(&mut self, dispatch: &Dispatch) -> Option<bool> {
+        match (self.wish, dispatch.news) {
+            (Wish::Stop, News::Ended { .. } | News::Exit(_)) => Some(true),
+            (Wish::Stop, _) => None,
+            (_, News::Exit(_)) => Some(false),
+            (_, News::Started { .. }) => {
+                self.is_started = true;
+                (!self.waits_for_ready).then_some(true)
+            }
+            (_, News::Readiness(Readiness::Ready)) if self.is_started => Some(true),
+            _ => None,
+        }
+    }
+}
+
+fn judge(wish: Wish, reply: &Reply) -> Result<(), Failure> {
+    match reply.answer {
+        Answer::Refused => Err(Failure::NotRoot),
+        // A stop is what was wanted.
+        Answer::UnderWay if wish != Wish::Stop => Err(Failure::UnderWay),
+        _ => Ok(()),
+    }
+}
+
+/// Whether process 1 is above us: then we are one of those that a restart stops. Who comes from outside (`docker exec`) has
+/// nobody above.
+fn is_below_process_1() -> bool {
+    let mut pid = std::process::id().cast_signed();
+    while let Some(stat) = Stat::read(pid) {
+        match stat.parent {
+            1 => return true,
+            parent if parent < 1 => return false,
+            parent => pid = parent,
+        }
+    }
+    false
+}
+
+#[cfg(test)]
+mod tests {
+    use supervise_init::core::request::{By, Dispatch, News, Readiness, Wish};
+    use supervise_init::core::{Signal, Status};
+
+    use super::Wanted;
+
+    const ENDED: News = News::Ended { pid: 7, status: Status::Signaled(Signal::TERM), by: By::NOBODY };
+    const STARTED: News = News::Started { pid: 8, restarts: 1 };
+    const READY: News = News::Readiness(Readiness::Ready);
+
+    #[test]
+    fn what_is_waited_for_has_happened_when_it_has_and_not_before() {
+        for (wish, waits_for_ready, news, done) in [
+            (Wish::Stop, false, &[STARTED, ENDED][..], Some(true)),
+            (Wish::Stop, false, &[News::Exit(Some(7))], Some(true)),
+            (Wish::Stop, false, &[STARTED], None),
+            (Wish::Restart, false, &[ENDED, News::Restarting(5)], None),
+            (Wish::Restart, false, &[ENDED, STARTED], Some(true)),
+            (Wish::Restart, false, &[ENDED, News::Exit(None)], Some(false)),
+            (Wish::Restart, true, &[READY, ENDED, STARTED], None),
+            (Wish::Restart, true, &[ENDED, STARTED, ENDED, STARTED, READY], Some(true)),
+            (Wish::Restart, true, &[ENDED, STARTED, ENDED, News::GivenUp(3), News::Exit(Some(1))], Some(false)),
+        ] {
+            let mut wanted = Wanted { wish, is_started: false, waits_for_ready };
+            let mut judged = None;
+            for news in news {
+                assert_eq!(judged, None, "{wish}: too early in {news:?}");
+                judged = wanted.judge(&Dispatch { news: *news, monotonic: 0, wall: 0, lost: 0 });
+            }
+            assert_eq!(judged, done, "{wish} {news:?}");
+        }
+    }
+}

@@ -1,0 +1,197 @@
+//! What `supervise check` says of why a program does not stop: it is true of that program, and its cure works.
+
+#[expect(dead_code, reason = "each test file uses its part of the harness")]
+mod harness;
+
+use serde_json::Value;
+
+use harness::Scene;
+use harness::checked::{Report, report};
+use harness::launch::Init;
+use harness::slow::python;
+
+const READY: [&str; 4] = ["--ready", "log:^ready$", "--ready-timeout", "90s"];
+
+/// A finding of the first group in this mode.
+#[track_caller]
+fn finding<'r>(report: &'r Report, mode: &str, check: &str) -> &'r Value {
+    let findings = report.group(mode)["findings"].as_array().expect("a list");
+    findings.iter().find(|finding| finding["id"] == check).unwrap_or_else(|| panic!("no {check}: {}", report.whole))
+}
+
+/// Requires this of its cause and its cure, which are not there to be empty.
+#[track_caller]
+fn tells(report: &Report, mode: &str, check: &str, cause: &str, cure: &str) -> (String, String) {
+    let found = finding(report, mode, check);
+    let text = |field: &str| found[field].as_str().unwrap_or_else(|| panic!("no {field}: {found:#}")).to_owned();
+    let told = (text("cause"), text("cure"));
+    assert!(told.0.contains(cause) && told.1.contains(cure), "{told:#?} without {cause:?} or {cure:?}");
+    told
+}
+
+/// Runs it for a second from the signal on.
+#[track_caller]
+fn played(scene: &Scene, modes: &str, more: &[&str], command: &[&str]) -> Report {
+    report(scene, &[&["--as", modes, "--grace", "1s"], &READY[..], more].concat(), command)
+}
+
+#[track_caller]
+fn passes(scene: &Scene, modes: &str, more: &[&str], command: &[&str]) {
+    let report = report(scene, &[&["--as", modes, "--grace", "20s"], &READY[..], more].concat(), command);
+    for mode in modes.split(',') {
+        report.says(mode, &[("S01", "pass"), ("S06", "pass"), ("S17", "pass")]);
+    }
+}
+
+/// A program of Python that does nothing about the signal but this.
+fn deaf(handler: &str, rest: &str) -> String {
+    format!(
+        "import os, signal, sys, time\nsignal.signal(signal.SIGTERM, lambda *_: {handler})\nos.write(1, b'ready\\n')\n{rest}"
+    )
+}
+
+const PAUSE: &str = "while True: signal.pause()";
+
+#[test]
+fn a_line_about_the_signal_is_no_beginning_of_a_stop() {
+    let scene = Scene::new();
+    let report = played(&scene, "child", &[], &[python(), "-c", &deaf("os.write(1, b'got it\\n')", PAUSE)]);
+    let (cause, _) = tells(&report, "child", "S01", "its handler does not end the program, or", "(exit)");
+    assert!(cause.contains("it wrote \"got it\"") && !cause.contains("began to stop"), "{cause}");
+    scene.nothing_is_left();
+}
+
+#[test]
+fn what_is_written_all_the_time_is_no_answer() {
+    let scene = Scene::new();
+    let flood = "while True: os.write(1, b'x' * 3000 + b' line\\n')";
+    let ticks = "for number in range(10**9):\n    os.write(1, b'tick %d\\n' % number)\n    time.sleep(0.02)";
+    for rest in [flood, ticks] {
+        let report = played(&scene, "child", &[], &[python(), "-c", &deaf("None", rest)]);
+        let (cause, _) = tells(&report, "child", "S01", "nothing was seen to come of it", "end the program");
+        assert!(cause.len() < 600, "{cause}");
+        let lines = finding(&report, "child", "S01")["evidence"].as_array().expect("a list").iter();
+        assert!(lines.clone().all(|line| line.as_str().expect("text").len() < 300), "{lines:?}");
+    }
+    scene.nothing_is_left();
+}
+
+#[test]
+fn an_init_is_not_advised_where_it_does_not_help() {
+    let scene = Scene::new();
+    let report = played(&scene, "pid1,child", &[], &[python(), "-c", &deaf("None", PAUSE)]);
+    let (_, cure) = tells(&report, "pid1", "S01", "nothing was seen to come of it", "");
+    assert!(!cure.contains("init"), "{cure}");
+    scene.nothing_is_left();
+}
+
+#[test]
+fn a_program_that_starts_others_again_and_again_goes_on() {
+    let scene = Scene::new();
+    let rest = "import subprocess\nwhile True: subprocess.run(['sleep', '0.1'])";
+    let report = played(&scene, "child", &[], &[python(), "-c", &deaf("None", rest)]);
+    // Between two of them there may be none at the end of the time.
+    let cause = finding(&report, "child", "S01")["cause"].as_str().expect("it fails").to_owned();
+    assert!(cause.contains("goes on: it has started") || cause.contains("nothing was seen"), "{cause}");
+    scene.nothing_is_left();
+}
+
+#[test]
+fn what_waits_for_other_signals_is_not_told_to_have_not_run() {
+    let scene = Scene::new();
+    let program = "
+import os, signal
+signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM, signal.SIGINT])
+os.write(1, b'ready\\n')
+signal.sigwait([signal.SIGINT])";
+    let report = played(&scene, "child", &[], &[python(), "-c", program]);
+    tells(&report, "child", "S01", "waits for other signals (sigtimedwait) and not for that", "wait for SIGTERM");
+    let program = program.replace("[signal.SIGINT])", "[signal.SIGINT, signal.SIGTERM])");
+    passes(&scene, "child", &[], &[python(), "-c", &program]);
+    scene.nothing_is_left();
+}
+
+#[test]
+fn a_background_job_that_ignores_sigint_is_told_with_its_reason() {
+    let scene = Scene::new();
+    // Ready when the job is what it is to be.
+    let script = |signal| {
+        format!(
+            "trap 'kill -{signal} $p; wait $p; exit 0' INT; sleep 1000 & p=$!; \
+             until grep -q sleep /proc/$p/comm; do :; done; echo ready; wait $p"
+        )
+    };
+    for shell in ["dash", "bash"] {
+        let report = played(&scene, "child", &["--signal", "INT"], &[shell, "-c", &script("INT")]);
+        tells(&report, "child", "S01", "as all does that a shell without job control starts by `&`", "`kill -TERM`");
+        passes(&scene, "pid1,child", &["--signal", "INT"], &[shell, "-c", &script("TERM")]);
+    }
+    scene.nothing_is_left();
+}
+
+#[test]
+fn a_trap_that_has_run_is_not_told_to_wait_for_the_foreground() {
+    let scene = Scene::new();
+    // It takes SIGINT as if it were in the foreground.
+    let job = "import os, signal
+signal.signal(signal.SIGINT, signal.SIG_DFL)
+os.write(1, b'ready\\n')
+while True: signal.pause()";
+    let script = |trap: &str, how: &str| format!("trap '{trap}' TERM; {} -c \"$0\" {how}", python());
+    let played = |shell, trap, how| played(&scene, "child", &[], &[shell, "-c", &script(trap, how), job]);
+    for (shell, trap) in [("dash", "wait"), ("dash", "echo stopping; wait"), ("bash", "echo stopping; wait")] {
+        let report = played(shell, trap, "& wait");
+        let (cause, _) = tells(&report, "child", "S01", "waits for pid", "let the trap pass the signal on");
+        assert!(!cause.contains("foreground"), "{shell} {trap}: {cause}");
+    }
+    for shell in ["dash", "bash"] {
+        let report = played(shell, "exit 0", "; true");
+        tells(&report, "child", "S01", "only when the command in its foreground has ended", "start that with `&`");
+    }
+    passes(&scene, "pid1,child", &[], &["dash", "-c", &script("kill $!; wait; exit 0", "& wait"), job]);
+    scene.nothing_is_left();
+}
+
+#[test]
+fn a_loop_and_a_pipeline_are_not_to_be_replaced_by_exec() {
+    let scene = Scene::new();
+    let a_loop = "echo ready; while :; do sleep 0.1; done";
+    let report = played(&scene, "pid1", &[], &["dash", "-c", a_loop]);
+    let (_, cure) = tells(&report, "pid1", "S24", "as process 1 it even drops them", "a trap that ends its loop");
+    assert!(!cure.contains("exec"), "{cure}");
+    passes(&scene, "pid1,child", &[], &["dash", "-c", &format!("trap 'exit 0' TERM; {a_loop}")]);
+    let pipeline = "echo ready; sleep 1000 | cat";
+    let report = played(&scene, "pid1", &[], &["dash", "-c", pipeline]);
+    for check in ["S01", "S24"] {
+        let (_, cure) = tells(&report, "pid1", check, "", "supervise --kill-mode tree");
+        assert!(!cure.contains("exec "), "{cure}");
+    }
+    let ours = Init::Supervise.path().expect("cargo built it");
+    let cured = [ours.to_str().expect("a path of ours"), "--kill-mode", "tree", "--", "dash", "-c", pipeline];
+    passes(&scene, "pid1,child", &[], &cured);
+    scene.nothing_is_left();
+}
+
+#[test]
+fn who_leaves_for_the_background_is_told_so() {
+    let scene = Scene::new();
+    // It ends when the one that it leaves is there.
+    let script = "setsid sleep 1000 & until grep -q sleep /proc/$!/comm; do :; done; exit 0";
+    let options = ["--as", "pid1,child,init", "--ready", "log:never", "--ready-timeout", "90s"];
+    let report = report(&scene, &options, &["dash", "-c", script]);
+    for mode in ["pid1", "child", "init"] {
+        let told = tells(&report, mode, "S01", "it puts itself in the background", "in the foreground");
+        assert!(told.0.contains("`sleep 1000`"), "{told:?}");
+    }
+    report.exits(2);
+    scene.nothing_is_left();
+}
+
+#[test]
+fn all_are_told_where_the_tree_is() {
+    let scene = Scene::new();
+    let script = "sleep 1000 & until grep -q sleep /proc/$!/comm; do :; done; echo ready; wait";
+    let report = played(&scene, "child", &["--target", "tree"], &["dash", "-c", script]);
+    report.says("child", &[("S06", "pass"), ("S08", "skip"), ("S24", "info")]);
+    scene.nothing_is_left();
+}
