@@ -5,9 +5,9 @@
 mod harness;
 
 use std::fs;
-use std::io::ErrorKind;
+use std::io::{ErrorKind, Read as _, Write as _};
 use std::os::linux::net::SocketAddrExt as _;
-use std::os::unix::net::{SocketAddr, UnixDatagram};
+use std::os::unix::net::{SocketAddr, UnixDatagram, UnixStream};
 use std::path::Path;
 use std::process::Command;
 
@@ -199,25 +199,24 @@ words = [b'READY=1', b'STATUS=' + b'x' * 5000, b'\\n' * 4096, bytes(4096), b'MAI
 if os.fork() == 0:
     number = 0
     while True:
-        say(words[number % len(words)] if number < 100000 else b'STATUS=%d' % number)
+        say(words[number % len(words)] if number < 50000 else b'STATUS=%d' % number)
         number += 1
-        if number == 1000000:
-            os.write(1, b'million\\n')
+        if number == 100000:
+            os.write(1, b'many\\n')
 signal.signal(signal.SIGUSR1, lambda *_: print('signal', flush=True))
 signal.signal(signal.SIGTERM, lambda *_: os._exit(9))
 print('ready', flush=True)
 while True:
     time.sleep(1000)
 ";
-        let mut init =
-            python(&scene, place, &[], program).env("SUPERVISE_LOG", "info").adjust(|command| command).spawn();
+        let mut init = python(&scene, place, &[], program).spawn();
         init.expect("ready");
         for _ in 0..20 {
             init.signal(libc::SIGUSR1);
             init.expect("signal");
         }
         if place == Place::Child {
-            init.expect("million");
+            init.expect("many");
         }
         init.signal(SIGTERM);
         assert_eq!(init.wait(), Exit::Code(9), "{place:?}");
@@ -290,7 +289,6 @@ fn those_who_run_us_are_told() {
         let above = Above::new(&scene);
         let program = "
 import signal
-assert os.environ['NOTIFY_SOCKET'] != sys.argv[1] if len(sys.argv) > 1 else True
 signal.signal(signal.SIGTERM, lambda *_: (say(b'STOPPING=1\\nSTATUS=ending'), os._exit(4)))
 say(b'STATUS=coming up\\nMAINPID=%d\\nWATCHDOG=1\\nX_SECRET=1' % os.getpid())
 say(b'EXTEND_TIMEOUT_USEC=7000000')
@@ -357,7 +355,7 @@ fn a_restart_is_no_end_to_those_who_run_us() {
     let options = ["--restart", "on-failure", "--restart-delay", "0"];
     let program = "
 say(b'READY=1'); barrier()
-if not os.path.exists(sys.argv[0] if False else os.environ['FLAG']):
+if not os.path.exists(os.environ['FLAG']):
     open(os.environ['FLAG'], 'w')
     say(b'STOPPING=1'); barrier()
     sys.exit(1)
@@ -405,7 +403,6 @@ fn it_is_heard_on_a_read_only_root_and_by_a_directory_of_the_users() {
     for place in [Place::Child, Place::Pid1] {
         let scene = Scene::new();
         let script = "systemd-notify --ready; echo $NOTIFY_SOCKET; read line";
-        let read_only = "mount -o bind,ro / / && mount -o remount,bind,ro /run; exec \"$@\"";
         let launch = shell(&scene, place, &[], script).below(&[
             "unshare",
             "--mount",
@@ -415,7 +412,6 @@ fn it_is_heard_on_a_read_only_root_and_by_a_directory_of_the_users() {
             "mount --make-rprivate / && mount --bind /run /run && mount -o remount,bind,ro /run && exec \"$@\"",
             "sh",
         ]);
-        let _ = read_only;
         let mut init = launch.spawn();
         init.wait_until_said(&[READY]);
         assert!(init.line().starts_with("@supervise-"), "{place:?}");
@@ -453,6 +449,15 @@ fn a_command_of_another_user_is_heard() {
     }
 }
 
+/// Says hello to a broker of MQTT 3.1.1 and takes its answer. (Told to stop before it serves, mosquitto 2.0 forgets that.)
+fn serves(socket: &Path) {
+    let mut broker = UnixStream::connect(socket).expect("it listens");
+    broker.write_all(b"\x10\x0d\0\x04MQTT\x04\x02\0\x3c\0\x01x").expect("it reads");
+    let mut answer = [0; 4];
+    broker.read_exact(&mut answer).expect("it answers");
+    assert_eq!(answer, *b"\x20\x02\0\0");
+}
+
 #[test]
 fn mosquitto_is_ready_when_it_serves() {
     if !is_installed("mosquitto") {
@@ -468,7 +473,7 @@ fn mosquitto_is_ready_when_it_serves() {
         let words = ["mosquitto", "-c", conf.to_str().expect("UTF-8")];
         let mut init = scene.supervise().place(place).options(&options).argv(&words).spawn();
         init.wait_until_said(&[READY]);
-        assert!(socket.exists());
+        serves(&socket);
         init.signal(SIGTERM);
         assert_eq!(init.end().exit, Exit::Code(0), "{place:?}");
         scene.nothing_is_left();

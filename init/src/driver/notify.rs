@@ -150,9 +150,10 @@ impl World<'_, '_, '_> {
         self.hearing()?.open_pipe(ourselves)
     }
 
-    /// Whether SIGIO may be about main.
+    /// Whether SIGIO may be about main: also of what is closed by now.
     pub(super) fn hears_main(&self) -> bool {
-        self.setting.care.as_ref().is_some_and(|care| care.hearing.descriptors() != [None; 2])
+        let hearing = self.setting.care.as_ref().map(|care| &care.hearing);
+        hearing.is_some_and(|hearing| hearing.socket.is_some() || hearing.number.is_some())
     }
 
     /// What main has said so far. Not in our callers' frames, of which one stays in memory.
