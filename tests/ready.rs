@@ -384,7 +384,7 @@ fn hooks_run_before_and_are_not_taken_for_the_command() {
     // It has no socket of ours, and would not be heard by it.
     let hook = "echo hook ${NOTIFY_SOCKET-none}";
     let options = ["--ready", "sd_notify", "--pre-start", hook];
-    let script = "echo main; trap '' USR1; read line; systemd-notify --ready; exec sleep 1000";
+    let script = "trap '' USR1; echo main; read line; systemd-notify --ready; exec sleep 1000";
     let mut init = shell(&scene, Place::Child, &options, script).env("NOTIFY_SOCKET", "@nobody").spawn();
     init.expect("hook none");
     init.expect("main");
