@@ -19,6 +19,7 @@ mod kubernetes;
 mod leftovers;
 mod podman;
 mod pods;
+mod readiness;
 mod renamed;
 mod requests;
 mod restarts;
@@ -75,6 +76,7 @@ fn main() -> ExitCode {
         injected::docker_run_init_kills_them_where_strictness_is_asked_for,
         injected::podman_run_init_takes_it,
         injected::podman_takes_it_by_a_link_and_from_its_settings,
+        readiness::podman_says_that_it_is_ready_when_the_command_is,
         pods::the_pause_process_of_a_pod_is_ours,
         pods::podman_without_root_pauses_with_it,
         entrypoint::every_signal_reaches_the_command,

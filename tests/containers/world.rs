@@ -134,7 +134,7 @@ pub(crate) fn new_directory(name: &str) -> Result<PathBuf, Trouble> {
     Ok(directory)
 }
 
-fn scratch() -> PathBuf {
+pub(crate) fn scratch() -> PathBuf {
     cache().join(cgroup())
 }
 
