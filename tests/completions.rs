@@ -227,6 +227,13 @@ fn each_option_is_offered_with_its_values() {
         let own = rows.iter().flat_map(|row| row.spellings()).filter(|word| word.starts_with("--")).collect();
         assert_eq!(longs(fish_offers(&scene, &file, &format!("supervise {name} --"))), own);
     }
+    let verbs = fish_offers(&scene, &file, "supervise ctl ");
+    for verb in ["status", "stop", "restart", "signal", "events"] {
+        assert!(verbs.contains(verb), "{verbs:?}");
+        for (name, script) in [("bash", &bash), ("zsh", &zsh)] {
+            assert!(script.contains(&format!("{verb} ")) || script.contains(&format!(" {verb}")), "{name}: no {verb}");
+        }
+    }
     let levels = fish_offers(&scene, &file, "supervise telinit ");
     assert!(["0", "6", "q", "u"].iter().all(|level| levels.contains(*level)), "{levels:?}");
     let subcommands = [

@@ -6,6 +6,7 @@ use std::path::Path;
 use log::warn;
 use supervise_init::sys::Words;
 
+use super::ctl;
 use super::options::{
     self, CHECK, CTL, FEATURES, HALT, Id, RUN, RUNLEVEL, SHIMS, SHUTDOWN, SYSTEMCTL, TELINIT, WAIT_FOR,
 };
@@ -53,8 +54,11 @@ impl Row {
 
     /// The words of which one stands behind its name, with `|` between.
     pub(crate) fn choices(&self) -> Option<&'static str> {
+        if self.subcommand == Subcommand::Ctl {
+            return Some(ctl::VERBS);
+        }
         // In brackets it is about options.
-        self.usage.split(' ').next().filter(|words| words.contains('|') && !words.contains('['))
+        Some(self.usage).filter(|usage| usage.contains('|') && !usage.contains('['))
     }
 
     /// The options that its help tells of: its own, and those of the init that are not about a command. All have help,
@@ -110,7 +114,7 @@ pub(crate) static TABLE: [Row; 16] = [
     Row {
         subcommand: Subcommand::Ctl,
         name: "ctl",
-        usage: "status|stop|restart|signal|events [SIGNAL] [OPTIONS]",
+        usage: "VERB [SIGNAL] [OPTIONS]",
         help: "Ask process 1: status, stop, restart, ...\nHow it stands, and what happens there, everybody may ask; to stop or restart its command, or to pass a signal on to it, root and the user of process 1.",
         options: &CTL,
     },

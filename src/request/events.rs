@@ -124,14 +124,18 @@ pub(super) fn print(form: Form, reply: &Reply, mut reader: Reader) -> u8 {
         log::warn!("cannot catch signals: {error}; a stop ends this too soon");
     }
     let mut stops = reply.standing == Standing::Stopping;
-    let mut line = first(form, reply);
+    let (mut line, mut is_over) = (first(form, reply), false);
     loop {
         if let Err(errno) = help::write(Output::Stdout, line.as_bytes()) {
             log::error!("cannot write to stdout: {}", sys::Errno(errno as i32));
             return exit::FAILURE;
         }
+        if is_over {
+            return exit::SUCCESS;
+        }
         line = match reader.next(None) {
             Read::News(dispatch) => {
+                is_over = matches!(dispatch.news, News::Exit(_));
                 stops = match dispatch.news {
                     News::Stopping { .. } | News::Exit(_) => true,
                     News::Started { .. } => false,

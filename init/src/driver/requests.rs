@@ -191,6 +191,7 @@ impl<'a> Listener<'a> {
         if let Some(ender) = self.ender.take() {
             ender.wait_readable(PARTING);
         }
+        self.audience.wait_gone();
         self.messenger.wait_end();
         if let Some(bus) = self.bus.take() {
             bus.close();
@@ -209,7 +210,6 @@ impl<'a> Listener<'a> {
 
     /// The command begins again.
     pub fn count_restart(&mut self) {
-        (self.ender, self.stopper) = (None, None);
         self.restarts = self.restarts.saturating_add(1);
         self.desk.close();
         self.open_logins();

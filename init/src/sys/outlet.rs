@@ -1,6 +1,7 @@
 //! Sockets for those who have asked to be told something, one each: who does not read fills its own, and nobody else's.
 
 use core::mem::size_of;
+use core::time::Duration;
 
 use super::errno::{Errno, cerr};
 use super::fds::Fd;
@@ -53,10 +54,20 @@ impl Outlet {
 
     /// Whether somebody still has the other end.
     pub fn is_open(&self) -> bool {
+        !self.poll(0)
+    }
+
+    /// Waits at most so long until nobody has the other end.
+    pub fn wait_gone(&self, limit: Duration) {
+        self.poll(i32::try_from(limit.as_millis()).unwrap_or(i32::MAX));
+    }
+
+    /// Whether it is known within so many milliseconds that nobody has the other end.
+    fn poll(&self, milliseconds: i32) -> bool {
         let mut asked = libc::pollfd { fd: self.0.raw(), events: 0, revents: 0 };
         // SAFETY: one entry, which is ours.
-        let told = unsafe { libc::poll(&raw mut asked, 1, 0) };
-        told <= 0 || asked.revents & (libc::POLLHUP | libc::POLLERR) == 0
+        let told = unsafe { libc::poll(&raw mut asked, 1, milliseconds) };
+        told > 0 && asked.revents & (libc::POLLHUP | libc::POLLERR) != 0
     }
 
     /// Its number.

@@ -1,8 +1,11 @@
 //! Those who are told what happens (`supervise ctl events`), and what is remembered of it for who asks later.
 //!
 //! 1. Nobody is waited for: who does not read loses what comes, and is told how much that was; who is gone is forgotten.
+//!    At our own end, which kills them, all together have [`READING`].
 //! 2. There are [`Audience::MOST`] places, of which those who may ask for nothing else get [`Audience::OF_OTHERS`].
 //! 3. Where nobody is told, nothing is looked up and nothing is sent.
+
+use core::time::Duration;
 
 use log::debug;
 
@@ -29,6 +32,9 @@ struct Place {
     /// Whether it may ask for all else too.
     may: bool,
 }
+
+/// How long all readers may take from our last word to their end.
+const READING: Duration = Duration::from_millis(50);
 
 impl Audience {
     /// How many there are.
@@ -59,6 +65,14 @@ impl Audience {
         }
     }
 
+    /// We are to end, and the kernel kills them by that: those that read have a moment to read to the end.
+    pub(super) fn wait_gone(&mut self) {
+        let until = sys::now().after(READING);
+        for place in self.places.iter_mut().filter_map(Option::take) {
+            place.outlet.wait_gone(until.since(sys::now()));
+        }
+    }
+
     fn tell(&mut self, dispatch: Dispatch) {
         for place in &mut self.places {
             let Some(reader) = place else { continue };
@@ -76,10 +90,11 @@ impl Listener<'_> {
     pub fn publish(&mut self, news: News) {
         self.facts.remember(news);
         if matches!(news, News::Started { .. }) {
-            self.stopper = None;
+            // Whoever has asked for a new beginning has seen it.
+            (self.ender, self.stopper) = (None, None);
         }
         if self.is_heard() {
-            let monotonic = sys::now().since(Time::from_start(core::time::Duration::ZERO)).as_nanos();
+            let monotonic = sys::now().since(Time::from_start(Duration::ZERO)).as_nanos();
             let monotonic = u64::try_from(monotonic).unwrap_or(u64::MAX);
             self.audience.tell(Dispatch { news, monotonic, wall: sys::microseconds_since_1970(), lost: 0 });
         }

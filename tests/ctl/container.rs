@@ -1,0 +1,156 @@
+//! Namespaces of PIDs and mounts with a /run of their own, in which supervise is process 1 and answers; and its clients, who
+//! come from outside, as `docker exec` brings them.
+
+use std::process::{Command, Stdio};
+
+use nix::unistd::geteuid;
+use serde_json::Value;
+
+use crate::harness::launch::Init;
+use crate::harness::running::{Ended, Running};
+use crate::harness::{Exit, Scene, skip};
+
+/// What becomes process 1 behind a shell that makes room for it.
+const MAKE: &str = r#"
+mount -t tmpfs -o mode=755 tmpfs /run && mkdir -m 777 /run/user || exit 99
+cd "$1" || exit 99
+shift
+exec "$@""#;
+
+/// Process 1, and what it runs.
+pub(crate) struct Container<'s> {
+    pub(crate) scene: &'s Scene,
+    pub(crate) init: Running<'s>,
+}
+
+/// Who asks.
+pub(crate) const ROOT: &[&str] = &[];
+pub(crate) const USER: &[&str] = &["setpriv", "--reuid=1000", "--regid=1000", "--clear-groups"];
+
+/// Whether a test can have namespaces; said aloud if not.
+#[track_caller]
+pub(crate) fn is_root() -> bool {
+    if !geteuid().is_root() {
+        skip("what users may of a process 1 of root is tested as root");
+    }
+    geteuid().is_root()
+}
+
+impl<'s> Container<'s> {
+    /// With a shell's script as its command, and what is before supervise itself.
+    pub(crate) fn behind(scene: &'s Scene, before: &[&str], options: &[&str], script: &str) -> Container<'s> {
+        let path = scene.for_everybody(&Init::Supervise.path().expect("cargo built it"));
+        let mut command = scene.command("unshare");
+        command.args(["--mount", "--pid", "--fork", "--kill-child", "--mount-proc", "sh", "-c", MAKE, "sh"]);
+        command.arg(scene.folder()).args(before).arg(&path).args(options).args(["--", "bash", "-c", script]);
+        command.env_remove("SUPERVISE_REQUESTS");
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let init = Running::start(scene, command, 1, &path);
+        Container { scene, init }
+    }
+
+    pub(crate) fn new(scene: &'s Scene, options: &[&str], script: &str) -> Container<'s> {
+        Container::behind(scene, &[], options, script)
+    }
+
+    /// A command inside, by somebody, which is not begun yet.
+    pub(crate) fn command(&self, who: &[&str], words: &[&str]) -> Command {
+        let mut command = self.scene.command("nsenter");
+        let target = self.init.pid().to_string();
+        command.args(["--target", &target, "--mount", "--pid"]).args(who).args(words);
+        command.env_remove("SUPERVISE_REQUESTS");
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command
+    }
+
+    /// `supervise ctl` with these words.
+    pub(crate) fn begin(&self, who: &[&str], words: &[&str]) -> Running<'s> {
+        let path = self.scene.for_everybody(&Init::Supervise.path().expect("cargo built it"));
+        let program = path.to_str().expect("UTF-8");
+        let command = self.command(who, &[&[program, "ctl"], words].concat());
+        Running::start(self.scene, command, 1, &path)
+    }
+
+    pub(crate) fn ctl(&self, who: &[&str], words: &[&str]) -> Ended {
+        self.begin(who, words).end()
+    }
+
+    /// Asks for it, and requires that it is done without a word.
+    #[track_caller]
+    pub(crate) fn asks(&self, words: &[&str]) {
+        let ended = self.ctl(ROOT, words);
+        assert_eq!((ended.exit, ended.stdout.len(), ended.stderr.len()), (Exit::Code(0), 0, 0), "{words:?} {ended:?}");
+    }
+
+    /// Requires one line with these words, and that code.
+    #[track_caller]
+    pub(crate) fn is_refused(&self, who: &[&str], words: &[&str], code: i32, said: &str) {
+        let ended = self.ctl(who, words);
+        assert_eq!((ended.exit, ended.stdout.len()), (Exit::Code(code), 0), "{words:?} {ended:?}");
+        assert!(ended.stderr.len() == 1 && ended.stderr[0].contains(said), "no {said:?} in {ended:?}");
+    }
+
+    #[track_caller]
+    pub(crate) fn status(&self) -> Value {
+        let ended = self.ctl(ROOT, &["status", "--json"]);
+        assert_eq!((ended.exit, ended.stderr.len()), (Exit::Code(0), 0), "{ended:?}");
+        serde_json::from_str(&ended.stdout.join("\n")).expect("one object")
+    }
+
+    /// Waits until it stands so.
+    #[track_caller]
+    pub(crate) fn wait_until(&self, awaited: &str, is_so: impl Fn(&Value) -> bool) -> Value {
+        self.scene.deadline.until(awaited, || Some(self.status()).filter(|status| is_so(status)))
+    }
+
+    /// Begins to be told what happens, and waits for the first line.
+    #[track_caller]
+    pub(crate) fn reads(&self, who: &[&str]) -> Reader<'s> {
+        let mut reader = Reader(self.begin(who, &["events", "--json"]));
+        assert_eq!(reader.next()["event"], "state");
+        reader
+    }
+}
+
+impl<'s> Container<'s> {
+    /// The same from outside the PID namespace: it does not end with that.
+    #[track_caller]
+    pub(crate) fn reads_from_outside(&self) -> Reader<'s> {
+        let path = self.scene.for_everybody(&Init::Supervise.path().expect("cargo built it"));
+        let mut command = self.scene.command("nsenter");
+        command
+            .args(["--target", &self.init.pid().to_string(), "--mount"])
+            .arg(&path)
+            .args(["ctl", "events", "--json"]);
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut reader = Reader(Running::start(self.scene, command, 0, &path));
+        assert_eq!(reader.next()["event"], "state");
+        reader
+    }
+}
+
+/// One who is told what happens.
+pub(crate) struct Reader<'s>(pub(crate) Running<'s>);
+
+impl Reader<'_> {
+    #[track_caller]
+    pub(crate) fn next(&mut self) -> Value {
+        let line = self.0.line();
+        let event: Value = serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error}: {line}"));
+        assert_eq!(event["schema"], 1, "{line}");
+        event
+    }
+
+    /// Waits for that event, and returns it with the names of those before it.
+    #[track_caller]
+    pub(crate) fn until(&mut self, name: &str) -> (Value, Vec<String>) {
+        let mut before = Vec::new();
+        loop {
+            let event = self.next();
+            if event["event"] == name {
+                return (event, before);
+            }
+            before.push(event["event"].as_str().unwrap_or_default().to_owned());
+        }
+    }
+}

@@ -1,0 +1,123 @@
+//! What is told of what happens.
+
+use serde_json::Value;
+
+use crate::container::{Container, ROOT, is_root};
+use crate::harness::{Exit, Scene};
+
+const SLEEPS: &str = "echo up; while :; do sleep 1000 & wait $!; done";
+
+/// The names of events, without the times and pids of each.
+fn names(events: &[Value]) -> Vec<&str> {
+    events.iter().map(|event| event["event"].as_str().expect("a name")).collect()
+}
+
+#[test]
+fn a_life_is_told_from_its_start_to_the_end_of_all() {
+    if !is_root() {
+        return;
+    }
+    let scene = Scene::new();
+    let options = ["--restart", "on-failure", "--restart-delay", "1ms", "--restart-limit", "2/1h"];
+    let mut container = Container::new(&scene, &options, SLEEPS);
+    container.init.expect("up");
+    let mut reader = container.reads_from_outside();
+    container.asks(&["signal", "WINCH"]);
+    let forwarded = reader.next();
+    assert_eq!((&forwarded["event"], &forwarded["number"]), (&"forwarded".into(), &28.into()));
+    assert_eq!((&forwarded["by"]["cause"], &forwarded["by"]["from"]), (&"control".into(), &"process".into()));
+    container.init.signal(libc::SIGWINCH);
+    let forwarded = reader.next();
+    assert_eq!((&forwarded["by"]["cause"], &forwarded["by"]["from"]), (&"signal".into(), &"outside".into()));
+    container.asks(&["signal", "KILL"]);
+    let mut events: Vec<Value> = std::iter::repeat_with(|| reader.next()).take(5).collect();
+    assert_eq!(names(&events), ["forwarded", "ended", "stopping", "restarting", "started"], "{events:?}");
+    assert_eq!((&events[1]["signal"], &events[1]["by"]), (&"SIGKILL".into(), &Value::Null));
+    assert_eq!((&events[2]["step"], &events[2]["by"]), (&"leftovers".into(), &Value::Null));
+    assert!(events[3]["milliseconds"].as_u64().is_some_and(|wait| (1..=2).contains(&wait)), "{events:?}");
+    assert_eq!((&events[4]["restarts"], &events[4]["pid"]), (&1.into(), &container.status()["main"]));
+    container.asks(&["restart"]);
+    events.extend(std::iter::repeat_with(|| reader.next()).take(5));
+    assert_eq!(names(&events[5..]), ["request", "stopping", "ended", "stopping", "started"], "{events:?}");
+    let request = &events[5];
+    assert_eq!((&request["what"], &request["result"]), (&"restart".into(), &"begun".into()));
+    let told = &events[6];
+    assert_eq!((&told["step"], &told["signal"]), (&"signal".into(), &"SIGTERM".into()));
+    for event in &events[5..9] {
+        let by = &event["by"];
+        assert_eq!((&by["cause"], &by["uid"], &by["comm"]), (&"control".into(), &0.into(), &"supervise".into()));
+        assert_eq!(by["pid"], request["by"]["pid"], "it is one request: {events:?}");
+    }
+    // Time goes on.
+    let times: Vec<f64> = events.iter().map(|event| event["monotonic"].as_f64().expect("a number")).collect();
+    assert!(times.is_sorted() && events.iter().all(|event| event["at"].as_f64().is_some_and(|at| at > 1.7e9)));
+    container.init.signal(libc::SIGTERM);
+    let (exit, before) = reader.until("exit");
+    assert_eq!((before, &exit["code"]), (["stopping", "ended", "stopping"].map(String::from).into(), &143.into()));
+    assert_eq!(container.init.wait(), Exit::Code(143));
+    assert_eq!(reader.0.wait(), Exit::Code(0));
+}
+
+#[test]
+fn giving_up_killing_and_refusals_are_told() {
+    if !is_root() {
+        return;
+    }
+    let scene = Scene::new();
+    let options = ["--restart", "on-failure", "--restart-delay", "1ms", "--restart-limit", "1/1h", "--grace", "50ms"];
+    let mut container = Container::new(&scene, &options, "trap '' TERM; echo up; read line; exit 7");
+    container.init.expect("up");
+    let mut reader = container.reads_from_outside();
+    container.init.go();
+    let (ended, _) = reader.until("ended");
+    assert_eq!((&ended["code"], &ended["by"]), (&7.into(), &Value::Null));
+    reader.until("started");
+    container.init.go();
+    assert_eq!(reader.until("given-up").0["restarts"], 1);
+    assert_eq!(reader.until("exit").0["code"], 7);
+    assert_eq!(container.init.wait(), Exit::Code(7));
+
+    let scene = Scene::new();
+    let script = "trap '' TERM; echo up; while :; do sleep 1000; done";
+    let mut container = Container::new(&scene, &["--grace", "1s", "--delay", "1ms"], script);
+    container.init.expect("up");
+    let mut reader = container.reads(ROOT);
+    let typed = container.command(ROOT, &[scene.folder().join("supervise").to_str().expect("UTF-8"), "shutdown", "+5"]);
+    assert!({ typed }.status().expect("it runs").success());
+    assert_eq!(reader.next()["what"], "poweroff at a time");
+    container.asks(&["stop"]);
+    let request = reader.until("request").0;
+    assert_eq!((&request["what"], &request["result"]), (&"stop".into(), &"begun".into()));
+    assert_eq!(reader.next()["step"], "delay");
+    assert_eq!(reader.next()["step"], "signal");
+    container.asks(&["stop"]);
+    let under_way = reader.until("request").0;
+    assert_eq!(under_way["result"], "under-way");
+    let killed = reader.until("killed").0;
+    assert_eq!(killed["comm"], "bash");
+    let ended = reader.until("ended").0;
+    assert_eq!((&ended["signal"], &ended["pid"]), (&"SIGKILL".into(), &killed["pid"]));
+    assert_eq!(ended["by"]["pid"], request["by"]["pid"], "the first one has stopped it");
+    assert_eq!(container.init.wait(), Exit::Code(137));
+}
+
+#[test]
+fn people_get_a_line_each_and_whoever_is_told_to_end_does() {
+    if !is_root() {
+        return;
+    }
+    let scene = Scene::new();
+    let mut container = Container::new(&scene, &[], SLEEPS);
+    container.init.expect("up");
+    let mut reader = container.begin(ROOT, &["events"]);
+    let first = reader.line();
+    assert!(first.ends_with("  it is running (pid 2)") || first.contains("  it is running (pid "), "{first}");
+    container.asks(&["signal", "WINCH"]);
+    let line = reader.line();
+    assert!(line.contains("  SIGWINCH is passed on, by supervise (pid "), "{line}");
+    // Where nothing stops it ends by a SIGTERM, and not before it has read what is there.
+    let client = reader.pid();
+    crate::harness::send(client, libc::SIGTERM, 1);
+    assert_eq!(reader.wait(), Exit::Code(143));
+    assert_eq!(container.status()["state"], "running");
+}

@@ -1,0 +1,95 @@
+//! As any user, without a directory to write to, and where nobody is to be asked.
+
+use crate::container::{Container, ROOT, USER, is_root};
+use crate::harness::launch::Init;
+use crate::harness::{Exit, Scene};
+
+const SLEEPS: &str = "echo up; while :; do sleep 1000 & wait $!; done";
+
+/// Process 1 is a user's.
+const ANOTHERS: &[&str] = &["setpriv", "--reuid=1000", "--regid=1000", "--clear-groups"];
+
+#[test]
+fn a_process_1_of_another_user_answers_that_user_and_root() {
+    if !is_root() {
+        return;
+    }
+    let scene = Scene::new();
+    let before = [&["env", "XDG_RUNTIME_DIR=/run/user"], ANOTHERS].concat();
+    let mut container = Container::behind(&scene, &before, &["--restart", "always", "--restart-delay", "1ms"], SLEEPS);
+    container.init.expect("up");
+    let with_place = ["env", "XDG_RUNTIME_DIR=/run/user"];
+    let other = ["env", "XDG_RUNTIME_DIR=/run/user", "setpriv", "--reuid=1001", "--regid=1001", "--clear-groups"];
+    let user = [&with_place[..], USER].concat();
+    for who in [&user[..], &with_place] {
+        let ended = container.ctl(who, &["restart", "--wait"]);
+        assert_eq!((ended.exit, ended.stderr.len()), (Exit::Code(0), 0), "{who:?} {ended:?}");
+        container.init.expect("up");
+        assert_eq!(container.ctl(who, &["status", "--check"]).exit, Exit::Code(0));
+    }
+    container.is_refused(&other, &["restart"], 1, "ctl restart: must be root.");
+    assert_eq!(container.ctl(&other, &["status", "--check"]).exit, Exit::Code(0));
+    let said = "/run/supervise/ctl: no such file or directory; it is not root's, and XDG_RUNTIME_DIR is not set";
+    container.is_refused(ROOT, &["restart"], 125, said);
+    let ended = container.ctl(&user, &["stop", "--wait"]);
+    assert_eq!((ended.exit, ended.stderr.len()), (Exit::Code(0), 0), "{ended:?}");
+    assert_eq!(container.init.wait(), Exit::Code(143));
+}
+
+#[test]
+fn where_no_socket_can_be_made_that_is_said_once_and_all_goes_on() {
+    if !is_root() {
+        return;
+    }
+    let read_only: &[&str] = &["sh", "-c", "mount -o remount,ro /run && exec \"$@\"", "sh"];
+    // Nothing at all may be written to.
+    let nothing: &[&str] =
+        &["sh", "-c", "mount -o remount,ro /run; mount --bind / / && mount -o remount,bind,ro / && exec \"$@\"", "sh"];
+    let cases = [
+        (read_only.to_vec(), "cannot offer the control socket /run/supervise/ctl: read-only file system"),
+        (nothing.to_vec(), "cannot offer the control socket /run/supervise/ctl: read-only file system"),
+        (ANOTHERS.to_vec(), "cannot offer the control socket /run/supervise/ctl: permission denied"),
+    ];
+    for (before, said) in cases {
+        let scene = Scene::new();
+        let script = "echo up; read line; exit 7";
+        let options = ["--restart", "on-failure", "--restart-delay", "1ms", "--restart-limit", "1/1h"];
+        let mut container = Container::behind(&scene, &before, &options, script);
+        container.init.expect("up");
+        for words in [&["status"][..], &["events"], &["stop"], &["restart"], &["signal", "HUP"]] {
+            container.is_refused(
+                ROOT,
+                words,
+                125,
+                "cannot reach process 1: /run/supervise/ctl: no such file or directory",
+            );
+        }
+        container.init.go();
+        container.init.expect("up");
+        container.init.go();
+        let ended = container.init.end();
+        assert_eq!(ended.exit, Exit::Code(7), "{before:?} {ended:?}");
+        let lines: Vec<_> = ended.stderr.iter().filter(|line| line.contains("control socket")).collect();
+        assert!(lines.len() == 1 && lines[0].contains(said), "{before:?} {ended:?}");
+        assert!(lines[0].ends_with("going on without, so that `supervise ctl` finds nobody"), "{lines:?}");
+    }
+}
+
+#[test]
+fn who_wants_no_requests_is_not_asked() {
+    if !is_root() {
+        return;
+    }
+    let scene = Scene::new();
+    let mut container = Container::new(&scene, &["--requests", "off"], SLEEPS);
+    container.init.expect("up");
+    for words in [&["status"][..], &["events", "--json"], &["stop", "--wait"], &["restart"], &["signal", "HUP"]] {
+        let said = "/run/supervise/ctl: no such file or directory; process 1 has --requests off";
+        container.is_refused(ROOT, words, 125, said);
+    }
+    let ended = container.init.said();
+    assert!(!ended.contains("socket"), "{ended}");
+    container.init.signal(libc::SIGTERM);
+    assert_eq!(container.init.wait(), Exit::Code(143));
+    assert!(Init::Supervise.path().is_some());
+}

@@ -1,0 +1,111 @@
+//! Those who are told what happens are in nobody's way.
+
+use std::time::{Duration, Instant};
+
+use libc::{SIGCONT, SIGKILL, SIGSTOP};
+
+use crate::container::{Container, ROOT, Reader, USER, is_root};
+use crate::harness::{Exit, Scene, proc, send};
+
+const SLEEPS: &str = "trap : WINCH; trap 'echo usr1' USR1; echo up; while :; do sleep 1000 & wait $!; done";
+
+/// The client itself, below nsenter.
+fn client(reader: &Reader<'_>) -> i32 {
+    reader.0.pid()
+}
+
+#[test]
+fn there_is_room_for_sixteen_and_one_line_for_those_beyond() {
+    if !is_root() {
+        return;
+    }
+    let scene = Scene::new();
+    let mut container = Container::new(&scene, &[], SLEEPS);
+    container.init.expect("up");
+    let open = proc::descriptors(container.init.pid());
+    // Users cannot take the places of root.
+    let mut readers: Vec<Reader<'_>> = (0..8).map(|_| container.reads(USER)).collect();
+    container.is_refused(USER, &["events"], 1, "process 1 tells as many what happens as it has room for");
+    readers.extend((0..8).map(|_| container.reads(ROOT)));
+    let beyond: Vec<_> = (0..84).map(|_| container.begin(ROOT, &["events", "--json"])).collect();
+    for reader in beyond {
+        let ended = reader.end();
+        assert_eq!((ended.exit, ended.stdout.len(), ended.stderr.len()), (Exit::Code(1), 0, 1), "{ended:?}");
+        assert!(ended.stderr[0].contains("as it has room for"), "{ended:?}");
+    }
+    // All of those that have a place are told.
+    container.asks(&["signal", "WINCH"]);
+    for reader in &mut readers {
+        assert_eq!(reader.next()["event"], "forwarded");
+    }
+    // Who is killed makes room, also where nothing has happened since.
+    for reader in readers.drain(..) {
+        send(client(&reader), SIGKILL, 1);
+        drop(reader.0.end());
+    }
+    let readers: Vec<Reader<'_>> = (0..16).map(|_| container.reads(ROOT)).collect();
+    for reader in &readers {
+        send(client(reader), SIGKILL, 1);
+    }
+    drop(readers);
+    container.asks(&["signal", "WINCH"]);
+    container.asks(&["signal", "USR1"]);
+    container.init.expect("usr1");
+    let left = || (proc::descriptors(container.init.pid()).len() == open.len()).then_some(());
+    scene.deadline.until("the descriptors of those that are gone", left);
+}
+
+#[test]
+fn who_does_not_read_holds_up_nobody_and_is_told_what_it_missed() {
+    if !is_root() {
+        return;
+    }
+    let scene = Scene::new();
+    let mut container = Container::new(&scene, &[], SLEEPS);
+    container.init.expect("up");
+    let mut stopped: Vec<Reader<'_>> = (0..8).map(|_| container.reads(USER)).collect();
+    for reader in &stopped {
+        send(client(reader), SIGSTOP, 1);
+        scene.deadline.until("it to stop", || (proc::state(client(reader)) == Some('T')).then_some(()));
+    }
+    let mut reader = container.reads(ROOT);
+    // Far more than there is room for. The command does not have to keep up: signals that wait are one.
+    const MANY: usize = 2000;
+    let init = container.init.pid();
+    let begun = Instant::now();
+    for sent in 1..=MANY {
+        send(init, libc::SIGWINCH, 1);
+        assert_eq!(reader.next()["event"], "forwarded", "{sent} of {MANY}");
+    }
+    // A generous bound: what waits for even one of them would never come here.
+    assert!(begun.elapsed() < Duration::from_secs(60));
+    assert_eq!(container.status()["state"], "running");
+    container.asks(&["signal", "USR1"]);
+    container.init.expect("usr1");
+    for reader in &stopped {
+        // nsenter stops with it.
+        send(client(reader), SIGCONT, 1);
+        send(reader.0.outer_pid(), SIGCONT, 1);
+    }
+    for (number, reader) in stopped.iter_mut().enumerate() {
+        // It first reads what it has; then there is room again for what comes now.
+        let mut read = 0;
+        loop {
+            let event = reader.next();
+            if event["event"] == "forwarded" {
+                read += 1;
+                // Nothing more waits there, unless something comes.
+                if read >= 20 && read % 20 == 0 {
+                    container.asks(&["signal", "WINCH"]);
+                }
+                continue;
+            }
+            assert_eq!(event["event"], "lost", "{number}: {event}");
+            let lost = event["count"].as_u64().expect("a number");
+            assert!(lost > 0 && lost < MANY as u64 + 200, "{number}: {lost}");
+            break;
+        }
+    }
+    container.asks(&["stop"]);
+    assert_eq!(container.init.wait(), Exit::Code(143));
+}

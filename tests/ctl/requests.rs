@@ -1,0 +1,172 @@
+//! A stop and a restart that are asked for: when, and by whom.
+
+use nix::sys::signal::Signal;
+
+use crate::container::{Container, ROOT, USER, is_root};
+use crate::harness::{Exit, Scene, proc};
+
+/// Counts its runs, and sleeps as a shell that hears signals.
+const SLEEPS: &str = "echo x >>runs; echo run $(($(wc -l <runs))); while :; do sleep 1000 & wait $!; done";
+
+#[test]
+fn a_stop_ends_with_the_commands_code_as_sigterm_does_and_is_not_undone() {
+    if !is_root() {
+        return;
+    }
+    for (trap, words, code) in [
+        ("", &["stop"][..], 143),
+        ("trap 'exit 9' TERM; ", &["stop"], 9),
+        ("trap 'exit 9' TERM; ", &["stop", "--wait"], 9),
+        ("trap 'exit 9' TERM; ", &["signal", "TERM"], 9),
+        ("trap 'exit 0' TERM; ", &["stop", "--timeout", "1h"], 0),
+    ] {
+        let scene = Scene::new();
+        let options = ["--restart", "always", "--restart-delay", "1ms"];
+        let mut container = Container::new(&scene, &options, &format!("{trap}{SLEEPS}"));
+        container.init.expect("run 1");
+        container.asks(words);
+        let ended = container.init.end();
+        assert_eq!((ended.exit, ended.stdout.len()), (Exit::Code(code), 0), "{trap} {words:?} {ended:?}");
+    }
+}
+
+#[test]
+fn what_does_not_end_is_killed_as_after_a_poweroff_and_a_wait_ends_in_time() {
+    if !is_root() {
+        return;
+    }
+    let scene = Scene::new();
+    let mut container =
+        Container::new(&scene, &["--grace", "1h"], "trap '' TERM; echo up; while :; do sleep 1000; done");
+    container.init.expect("up");
+    container.is_refused(
+        ROOT,
+        &["stop", "--wait", "--timeout", "1ms"],
+        124,
+        "ctl stop: it has not happened within 1ms",
+    );
+    // A stop is what is wanted, so that it is no error; a restart is another matter.
+    container.asks(&["stop"]);
+    container.is_refused(ROOT, &["restart"], 1, "ctl restart: a stop is under way already");
+    assert_eq!(container.status()["state"], "stopping");
+    assert_eq!(container.ctl(ROOT, &["status", "--check"]).exit, Exit::Code(1));
+    container.asks(&["signal", "KILL"]);
+    assert_eq!(container.init.wait(), Exit::Code(137));
+}
+
+#[test]
+fn a_restart_starts_it_again_whatever_the_policy_says() {
+    if !is_root() {
+        return;
+    }
+    for options in [&[][..], &["--restart", "on-failure"], &["--restart", "always", "--restart-delay", "1h"]] {
+        let scene = Scene::new();
+        let mut container = Container::new(&scene, options, SLEEPS);
+        container.init.expect("run 1");
+        // What others have brought in is none of it.
+        let other = container.command(ROOT, &["sleep", "1000"]).spawn().expect("nsenter");
+        let other_pid = i32::try_from(other.id()).expect("a pid");
+        let inner = scene.deadline.until("sleep", || {
+            proc::children(other_pid).into_iter().find(|pid| proc::name(*pid).as_deref() == Some("sleep"))
+        });
+        for run in 2..=4 {
+            container.asks(&["restart", "--wait"]);
+            assert_eq!(container.status()["restarts"], run - 1, "it was waited for");
+            container.init.expect(&format!("run {run}"));
+        }
+        assert_eq!(proc::state(inner), Some('S'), "it was told to end by a restart");
+        container.asks(&["stop"]);
+        assert_eq!(container.init.wait(), Exit::Code(143));
+        other.wait_with_output().expect("it is over");
+    }
+}
+
+#[test]
+fn in_the_middle_of_a_start_or_a_delay_it_begins_again_at_once() {
+    if !is_root() {
+        return;
+    }
+    let scene = Scene::new();
+    let hook = "echo x >>hooks; echo hook; [ $(wc -l <hooks) -ge 2 ] || exec sleep 1000";
+    let mut container = Container::new(&scene, &["--pre-start", hook], SLEEPS);
+    container.init.expect("hook");
+    assert_eq!(container.status()["state"], "starting");
+    container.asks(&["restart", "--wait"]);
+    container.init.expect("hook");
+    container.init.expect("run 1");
+    container.asks(&["stop"]);
+    assert_eq!(container.init.wait(), Exit::Code(143));
+    // Nothing runs, and the next start is far away.
+    let scene = Scene::new();
+    let options = ["--restart", "on-failure", "--restart-delay", "1h"];
+    let script = "echo x >>runs; run=$(($(wc -l <runs))); echo run $run; [ $run = 1 ] && exit 7; exec sleep 1000";
+    let mut container = Container::new(&scene, &options, script);
+    container.init.expect("run 1");
+    container.wait_until("the delay", |status| status["state"] == "restarting");
+    container.asks(&["restart", "--wait"]);
+    container.init.expect("run 2");
+    // And a stop in it ends with what it has ended with.
+    let scene = Scene::new();
+    let mut container = Container::new(&scene, &options, "echo up; exit 7");
+    container.init.expect("up");
+    container.wait_until("the delay", |status| status["state"] == "restarting");
+    container.asks(&["stop", "--wait"]);
+    assert_eq!(container.init.wait(), Exit::Code(7));
+}
+
+#[test]
+fn a_restart_that_does_not_come_is_said() {
+    if !is_root() {
+        return;
+    }
+    let scene = Scene::new();
+    let program = scene.executable("program", b"#!/bin/sh\necho up; exec sleep 1000\n");
+    let folder = scene.folder().to_str().expect("UTF-8").to_owned();
+    let mut container = Container::new(&scene, &["--pre-start", "cat state"], "exec ./program");
+    std::fs::write(scene.folder().join("state"), "ready\n").expect("it is ours");
+    drop((program, folder));
+    let _ = container.init.line();
+    container.init.expect("up");
+    std::fs::remove_file(scene.folder().join("state")).expect("it is ours");
+    container.is_refused(ROOT, &["restart", "--wait"], 1, "ctl restart: process 1 ends instead");
+    assert_eq!(container.init.wait(), Exit::Code(1));
+}
+
+#[test]
+fn one_of_the_commands_own_can_ask_for_a_restart_and_not_wait_for_it() {
+    if !is_root() {
+        return;
+    }
+    let scene = Scene::new();
+    let asks = "echo x >>runs; run=$(($(wc -l <runs))); echo run $run; [ $run = 1 ] || exec sleep 1000
+        \"$0\" ctl restart --wait 2>&1; echo code $?; read line; \"$0\" ctl restart; sleep 1000";
+    let path = scene.for_everybody(&crate::harness::launch::Init::Supervise.path().expect("cargo built it"));
+    let asks = asks.replace("$0", path.to_str().expect("UTF-8"));
+    let mut container = Container::new(&scene, &[], &asks);
+    container.init.expect("run 1");
+    let said = container.init.line();
+    assert!(said.contains("this process is one of the command's, and ends with it"), "{said}");
+    container.init.expect("code 1");
+    container.init.go();
+    container.init.expect("run 2");
+}
+
+#[test]
+fn only_root_and_the_user_of_process_1_may() {
+    if !is_root() {
+        return;
+    }
+    let scene = Scene::new();
+    let mut container =
+        Container::new(&scene, &[], "trap 'echo usr1' USR1; echo up; while :; do sleep 1000 & wait $!; done");
+    container.init.expect("up");
+    for words in [&["stop"][..], &["restart"], &["restart", "--wait"], &["signal", "USR1"], &["signal", "KILL"]] {
+        container.is_refused(USER, words, 1, &format!("ctl {}: must be root.", words[0]));
+    }
+    // What it had got would be there first.
+    container.asks(&["signal", "USR1"]);
+    container.init.expect("usr1");
+    assert_eq!(container.ctl(USER, &["status", "--check"]).exit, Exit::Code(0));
+    container.init.signal(Signal::SIGTERM as i32);
+    assert_eq!(container.init.wait(), Exit::Code(143));
+}

@@ -1,0 +1,37 @@
+//! How it stands.
+
+use serde_json::Value;
+
+use crate::container::{Container, ROOT, USER, is_root};
+use crate::harness::{Exit, Scene};
+
+#[test]
+fn it_tells_of_orphans_zombies_restarts_and_the_last_end() {
+    if !is_root() {
+        return;
+    }
+    let scene = Scene::new();
+    // A zombie, whose parent has become a program that does not reap; and orphans, whose parent is gone before they end.
+    let script = "mkfifo gate 2>/dev/null
+        for i in 1 2; do (sh -c 'read line <gate' &); echo x >gate; done
+        (until [ $(cat /proc/$$/comm) = sleep ]; do :; done) & echo up; exec sleep 1000";
+    let mut container = Container::new(&scene, &["--restart", "on-failure", "--restart-delay", "1ms"], script);
+    container.init.expect("up");
+    let first = container.wait_until("orphans and a zombie", |status| status["orphans"] == 2 && status["zombies"] == 1);
+    assert_eq!((&first["schema"], &first["state"], &first["restarts"]), (&2.into(), &"running".into(), &0.into()));
+    for nobody_asks in ["last", "readiness", "health", "status", "scheduled"] {
+        assert_eq!(first.get(nobody_asks), Some(&Value::Null), "{first}");
+    }
+    container.asks(&["signal", "KILL"]);
+    container.init.expect("up");
+    let second = container.wait_until("more orphans", |status| status["orphans"] == 5 && status["zombies"] == 1);
+    assert_eq!((&second["restarts"], &second["last"]["signal"]), (&1.into(), &"SIGKILL".into()), "{second}");
+    assert!(second["last"]["at"].as_f64().is_some_and(|at| at > 1.7e9), "{second}");
+    assert_ne!(first["main"], second["main"]);
+    let ended = container.ctl(USER, &["status"]);
+    for line in ["state: running", "restarts: 1", "orphans reaped: 5", "zombies: 1"] {
+        assert!(ended.stdout.iter().any(|shown| shown == line), "no {line} in {ended:?}");
+    }
+    assert!(ended.stdout.iter().any(|line| line.starts_with("last exit: SIGKILL, on ")), "{ended:?}");
+    assert_eq!(container.ctl(ROOT, &["status", "--check"]).exit, Exit::Code(0));
+}
