@@ -1,23 +1,24 @@
 //! Health checks, as they are done in a process of their own.
 
 use std::ffi::CStr;
-use std::time::Duration;
 
 use log::{debug, warn};
-use supervise_init::core::{self, Probe};
-use supervise_init::driver::Care;
+use supervise_init::core::{self, Checks, Probe};
+use supervise_init::driver::{Care, Hearing};
 use supervise_init::sys::{Environment, SigSet, Static, change_directory};
 
 use crate::cli::Options;
 use crate::cli::exit;
+use crate::cli::ready::{self, How};
 use crate::sys::end_by_panic;
 use crate::wait_for::{Group, Manner, Target, try_once};
 
 /// How a check is done.
 struct Check {
-    target: Target,
-    timeout: Duration,
-    retries: u32,
+    /// What shows that the command does its work.
+    health: Option<(Target, Checks)>,
+    /// What shows that it is ready.
+    readiness: Option<Target>,
     blocked: SigSet,
     home: Option<&'static CStr>,
     environment: &'static [&'static CStr],
@@ -38,19 +39,27 @@ static CARE: Static<Care<'static>> = Static::new();
 
 /// What looks after the command, if anything is to. Not in our caller's frame, which stays in memory.
 #[inline(never)]
-pub(crate) fn care(options: &Options, around: Around) -> Option<&'static mut Care<'static>> {
-    let health = options.health.as_deref()?;
+pub(crate) fn care(options: &Options, around: Around, hearing: Option<Hearing>) -> Option<&'static mut Care<'static>> {
+    let health = options.health.as_deref().filter(|health| health.target.is_some());
+    let terms = options.ready.as_deref().and_then(ready::Asked::terms);
+    if health.is_none() && terms.is_none() {
+        return None;
+    }
+    let readiness = options.ready.as_deref().and_then(|asked| match asked.how? {
+        How::Target(target) => Some(target),
+        How::SdNotify | How::Descriptor(_) => None,
+    });
+    let checks = health.map(|health| health.checks);
     let entries: Vec<_> = around.environment.entries().collect();
     let check = Check {
-        target: health.target?,
-        timeout: health.checks.timeout,
-        retries: health.checks.retries,
+        health: health.and_then(|health| Some((health.target?, health.checks))),
+        readiness,
         blocked: around.blocked,
         home: around.home,
         environment: entries.leak(),
     };
     let look = Box::leak(Box::new(move |probe| check.look(probe)));
-    CARE.put(Care::new(core::Care::new(Some(health.checks)), look))
+    CARE.put(Care::new(core::Care::new(terms, checks), look, hearing.unwrap_or_default()))
 }
 
 impl Check {
@@ -62,15 +71,33 @@ impl Check {
             let _ = change_directory(home);
         }
         let manner = Manner { group: Group::Shared, blocked: self.blocked, environment: Some(self.environment) };
-        let Err(why) = try_once(&self.target, self.timeout, manner) else { return exit::SUCCESS };
-        let (target, retries) = (self.target, self.retries);
-        let Probe::Health { nth } = probe;
-        match nth {
-            Some(nth) => {
-                warn!(event = "check", failure = nth; "the health check {target} has failed ({nth} of {retries}): {why}");
-            }
-            None => debug!(event = "check"; "the health check {target} has failed, which does not count: {why}"),
+        match (probe, self.health, self.readiness) {
+            (Probe::Health { nth }, Some((target, checks)), _) => check_health(&target, &checks, nth, manner),
+            (Probe::Readiness { is_last }, _, Some(target)) => try_readiness(&target, is_last, manner),
+            // It is looked for nothing else.
+            (Probe::Health { .. } | Probe::Readiness { .. }, ..) => exit::FAILURE,
         }
-        exit::FAILURE
     }
+}
+
+fn check_health(target: &Target, checks: &Checks, nth: Option<u32>, manner: Manner) -> u8 {
+    let Err(why) = try_once(target, checks.timeout, manner) else { return exit::SUCCESS };
+    let retries = checks.retries;
+    match nth {
+        Some(nth) => {
+            warn!(event = "check", failure = nth; "the health check {target} has failed ({nth} of {retries}): {why}");
+        }
+        None => debug!(event = "check"; "the health check {target} has failed, which does not count: {why}"),
+    }
+    exit::FAILURE
+}
+
+fn try_readiness(target: &Target, is_last: bool, manner: Manner) -> u8 {
+    let Err(why) = try_once(target, core::Readiness::TRY, manner) else { return exit::SUCCESS };
+    if is_last {
+        warn!(event = "try"; "{target} is not ready: {why}");
+    } else {
+        debug!(event = "try"; "{target} is not ready: {why}");
+    }
+    exit::FAILURE
 }

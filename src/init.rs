@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use log::{debug, error, warn};
-use supervise_init::core::request::News;
+use supervise_init::core::request::{Health, News, Readiness};
 use supervise_init::core::{Outcome, Policy, Record, Scope, Signal, StartError, Status, Step};
 use supervise_init::driver::{Kept, Listener, Offer, Purpose, Slot};
 use supervise_init::sys::{self, Entry, Environment, Pid, Program, SigSet, Static, Words, parent, session, session_of};
@@ -17,6 +17,7 @@ use crate::hooks::{Around as AroundHooks, Plan};
 use crate::lives::{self, Home, Lives};
 use crate::outfit::{Ready, streams};
 use crate::place::Place;
+use crate::ready::{self, Heard};
 use crate::report::{NotStarted, Report};
 use crate::surroundings::Surroundings;
 use crate::{compat, diagnose, end, offer};
@@ -33,7 +34,7 @@ pub(crate) fn run(
     surroundings: &Surroundings,
     options: &Options,
 ) -> u8 {
-    let Prepared { report, place, ready, offer } = match prepare(environment, surroundings, options) {
+    let Prepared { report, place, ready, offer, heard } = match prepare(environment, surroundings, options) {
         Ok(prepared) => prepared,
         Err(()) => return failure(options),
     };
@@ -45,8 +46,12 @@ pub(crate) fn run(
         first: options.command,
         environment: ready.environment,
         path: ready.path,
-        pid_entries: [listen.filter(|_| conduct.names_pid[0]), watchdog.filter(|_| conduct.names_pid[1])],
+        pid_entries: [
+            listen.filter(|_| conduct.names_pid[0]),
+            heard.as_ref().and_then(|heard| heard.watchdog_pid).or(watchdog.filter(|_| conduct.names_pid[1])),
+        ],
         named: None,
+        given: None,
         entry: hand_on(entry, if surroundings.is_in_our_container() { Signals::Reset } else { conduct.signals }),
         placement: place.placement,
         alterations: ready.alterations,
@@ -65,18 +70,36 @@ pub(crate) fn run(
     }
     let mut listener = open_listener(offer, surroundings);
     let restarts = lives::restarts(options);
-    let home = Home::of(offer.is_some() || restarts.is_some() || options.health.is_some(), kept(options));
+    let home = Home::of(
+        offer.is_some() || restarts.is_some() || options.health.is_some() || options.ready.is_some(),
+        kept(options),
+    );
     let around = Around { environment: ready.outside, blocked: program.entry.mask(), home: home.path() };
-    let care = health::care(options, around);
+    let mut care = health::care(options, around, heard.map(|heard| heard.hearing));
+    listener.iter_mut().for_each(|listener| note_what_is_asked(listener, options));
     let settings = if conduct.voice.is_some() { Settings::Variables } else { Settings::Options };
     let lives = Lives { policy, program, surroundings, home, spared: report.as_ref(), settings };
-    let outcome = lives.live(slots, record.as_deref_mut(), listener.as_deref_mut(), care, restarts);
+    let outcome = lives.live(slots, record.as_deref_mut(), listener.as_deref_mut(), care.as_deref_mut(), restarts);
+    if let Some(care) = care {
+        care.close();
+    }
     if let Some(listener) = listener {
         listener.publish(News::Exit(code_of(outcome)));
         listener.close();
     }
     let slots = plan.as_ref().map_or(&alone[..], |plan| &plan.slots);
     conclude(outcome, slots, report.as_ref().zip(record.as_deref()), surroundings, options)
+}
+
+/// Before the first start: what nobody asks for is not told.
+#[inline(never)]
+fn note_what_is_asked(listener: &mut Listener<'_>, options: &Options) {
+    if options.ready.is_some() {
+        listener.publish(News::Readiness(Readiness::NotReady));
+    }
+    if options.health.is_some() {
+        listener.publish(News::Health(Health::Starting));
+    }
 }
 
 /// What of our caller's we hold on to: each life of the command is given what the first one was.
@@ -167,6 +190,7 @@ struct Prepared {
     place: Place,
     ready: Ready,
     offer: Option<Offer>,
+    heard: Option<Heard>,
 }
 
 /// What has to be right before anything starts. What is not is said.
@@ -176,12 +200,13 @@ fn prepare(environment: Environment, surroundings: &Surroundings, options: &Opti
     if let Some(voice) = options.conduct.voice {
         voice.listen();
     }
-    let ready = dress(environment, surroundings, options)?;
+    let mut ready = dress(environment, surroundings, options)?;
     let report = open_report(options)?;
     let offer = offer::of(surroundings, options).map_err(|wrong| error!("{wrong}"))?;
     if let Some(signal) = options.parent_death {
         follow_parent(signal, surroundings.ourselves());
     }
+    let heard = ready::open(options, surroundings, &mut ready)?;
     let place = Place::new(surroundings, options);
     if place.scope == Scope::Tree && options.conduct.orphans == Orphans::Adopted {
         match sys::set_subreaper() {
@@ -189,7 +214,7 @@ fn prepare(environment: Environment, surroundings: &Surroundings, options: &Opti
             Err(errno) => warn!("cannot become a subreaper: {errno}; orphans of the command go elsewhere"),
         }
     }
-    Ok(Prepared { report, place, ready, offer })
+    Ok(Prepared { report, place, ready, offer, heard })
 }
 
 /// Looks up what the command is given, or says why it cannot be had.

@@ -20,6 +20,7 @@ mod offer;
 mod outfit;
 mod place;
 mod proc;
+mod ready;
 mod report;
 mod request;
 mod runtime;

@@ -131,6 +131,7 @@ impl Lives<'_> {
             spared: self.spared.map(Report::file),
             kept: self.home.kept,
             listener,
+            may_restart: self.policy.may_restart,
             care: None,
         }
     }

@@ -16,6 +16,7 @@ pub(crate) struct Surroundings {
     log_format: Option<&'static CStr>,
     strict: Option<&'static CStr>,
     runtime_dir: Option<&'static CStr>,
+    notify_socket: Option<&'static CStr>,
     manager: Manager,
     /// We are the process 1 of a container that `supervise run` has made.
     in_our_container: bool,
@@ -41,6 +42,7 @@ impl Surroundings {
             log_format: None,
             strict: None,
             runtime_dir: None,
+            notify_socket: None,
             manager: Manager::Other,
             in_our_container: false,
             variables: None,
@@ -52,7 +54,7 @@ impl Surroundings {
 
     /// The first bytes of what is looked at.
     fn may_be_read(first: u8) -> bool {
-        matches!(first, b'P' | b'S' | b'L' | b'W' | b'R' | b'I' | b'X' | b'c')
+        matches!(first, b'P' | b'S' | b'L' | b'W' | b'R' | b'I' | b'X' | b'N' | b'c')
     }
 
     /// Whether the entry is the payload's.
@@ -62,6 +64,9 @@ impl Surroundings {
             Some(b'P') if bytes.starts_with(b"PATH=") => self.path = after(entry, b"PATH="),
             Some(b'X') if bytes.starts_with(b"XDG_RUNTIME_DIR=") => {
                 self.runtime_dir = after(entry, b"XDG_RUNTIME_DIR=").filter(|path| !path.is_empty());
+            }
+            Some(b'N') if bytes.starts_with(b"NOTIFY_SOCKET=") => {
+                self.notify_socket = self.notify_socket.or(after(entry, b"NOTIFY_SOCKET="));
             }
             Some(b'c') if matches!(bytes, b"container=lxc" | b"container=systemd-nspawn") => {
                 self.manager = Manager::OfSystems;
@@ -133,6 +138,11 @@ impl Surroundings {
     /// Where files of a user who is not root go while that one is logged in.
     pub(crate) fn runtime_dir(&self) -> Option<&'static CStr> {
         self.runtime_dir
+    }
+
+    /// Where whoever runs us hears of services (sd_notify(3)).
+    pub(crate) fn notify_socket(&self) -> Option<&'static CStr> {
+        self.notify_socket
     }
 
     /// What runs the container.

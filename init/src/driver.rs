@@ -8,6 +8,7 @@
 //! 3. Signals other than SIGCHLD are delivered at once, also while a storm of exits is reaped.
 
 mod care;
+mod notify;
 mod requests;
 mod say;
 mod slot;
@@ -15,19 +16,21 @@ mod stop;
 
 use core::time::Duration;
 
-use log::{debug, trace, warn};
+use log::{debug, info, trace, warn};
 
 pub use self::care::Care;
+pub use self::notify::Hearing;
 pub use self::requests::{Listener, Offer, Places, Sockets};
 pub use self::slot::{Purpose, Slot};
 
 use self::say::{log_blame, log_end, log_event, log_outcome, log_sent};
 use self::stop::{name_of, send_group};
+use crate::core::request::Standing;
 use crate::core::{
     Action, Child, Event, Ladder, Left, Machine, Note, Outcome, Pace, Pause, Received, Record, Scope, Sender, Signal,
     Slow, StartError, Time,
 };
-use crate::sys::{self, Change, Errno, Fd, Helper, Pages, Pid, Pipe, Reaped, Rest, SigSet, Sleep, Wake};
+use crate::sys::{self, Change, Errno, Fd, Given, Helper, Pages, Pid, Pipe, Reaped, Rest, SigSet, Sleep, Wake};
 
 /// Whom a forwarded signal reaches.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -54,6 +57,8 @@ pub struct Setting<'a, 'l> {
     pub kept: Kept,
     /// What we listen to beside signals. `None`: nothing.
     pub listener: Option<&'a mut Listener<'l>>,
+    /// Main may be started again when it has ended by itself.
+    pub may_restart: bool,
     /// What looks after main while it runs. `None`: nobody.
     pub care: Option<&'a mut Care<'l>>,
 }
@@ -160,8 +165,9 @@ impl World<'_, '_, '_> {
         if !descriptors {
             let listener =
                 self.setting.listener.as_ref().map_or([None; Listener::DESCRIPTORS], |listener| listener.descriptors());
-            let mut spared = [self.setting.spared.map(Fd::raw); 1 + Listener::DESCRIPTORS];
-            for (to, from) in spared.iter_mut().skip(1).zip(listener) {
+            let hearing = self.setting.care.as_ref().map_or([None; 2], |care| care.hearing.descriptors());
+            let mut spared = [self.setting.spared.map(Fd::raw); 3 + Listener::DESCRIPTORS];
+            for (to, from) in spared.iter_mut().skip(1).zip(listener.into_iter().chain(hearing)) {
                 *to = from;
             }
             sys::close_from_3(&spared);
@@ -231,6 +237,10 @@ impl World<'_, '_, '_> {
 
     /// A round: everything that has ended, then what that leaves.
     fn reap(&mut self, machine: &mut impl Machine) {
+        if self.hears_main() {
+            // What main has said before its end is a word of main's.
+            self.hear_main(machine);
+        }
         let mut count = 0_u32;
         let left = loop {
             match sys::reap() {
@@ -257,7 +267,8 @@ impl World<'_, '_, '_> {
     /// SIGIO by the kernel, or by ourselves, is not for main: it tells us of our own descriptors.
     fn take_signal(&mut self, machine: &mut impl Machine, received: Received) {
         let is_ours = matches!(received.sender, Sender::Kernel | Sender::Ourselves);
-        if received.signal == Signal::IO && is_ours && self.setting.listener.is_some() {
+        if received.signal == Signal::IO && is_ours && (self.setting.listener.is_some() || self.hears_main()) {
+            self.hear_main(machine);
             self.look_at_files(machine);
         } else {
             let received = self.identified(received);
@@ -278,6 +289,9 @@ impl World<'_, '_, '_> {
     fn child_changed(&mut self, machine: &mut impl Machine, pid: Pid, change: Change) {
         if let Change::Ended(status) = change {
             self.rest.forget(pid);
+            if self.is_main(pid) && machine.standing() == Standing::Running {
+                self.follow_main();
+            }
             if let Some(record) = &mut self.setting.record {
                 record.note_end(sys::now(), pid.number(), status);
             }
@@ -305,6 +319,7 @@ impl World<'_, '_, '_> {
                 self.deliver(machine, Event::Stopped(Child(index), by, terminal));
             }
             (None, Change::Ended(status)) => {
+                self.forget_named(pid);
                 log_end(None, pid, status);
                 if let Some(listener) = &mut self.setting.listener {
                     listener.count_orphan();
@@ -313,6 +328,22 @@ impl World<'_, '_, '_> {
             // Whoever stopped it, or its own shell, continues it.
             (None, Change::Stopped(_)) => {}
         }
+    }
+
+    fn is_main(&self, pid: Pid) -> bool {
+        self.slots.first().is_some_and(|slot| slot.pid == Some(pid))
+    }
+
+    /// Main has ended, and may have said who is main from now on: as a daemon does that goes into the background.
+    fn follow_main(&mut self) {
+        let Some(successor) = self.take_successor() else { return };
+        if let Some(main) = self.slots.first_mut() {
+            (main.pid, main.number) = (Some(successor), Some(successor));
+        }
+        if let Some(record) = &mut self.setting.record {
+            record.note_successor(successor.number());
+        }
+        info!(event = "main-followed", pid = successor.number(); "the command goes on as pid {successor}, which it has named");
     }
 
     /// Tells the machine and obeys it, also in what its orders lead to at once.
@@ -407,8 +438,12 @@ impl World<'_, '_, '_> {
             record.note_begin(now);
         }
         // Once main runs, all descriptors are closed.
-        let settles = slot.purpose() == Purpose::Main && !self.setting.kept.descriptors;
-        let pid = slot.start(main, if settles { Pipe::LeftOpen } else { Pipe::Closed })?;
+        let is_main = slot.purpose() == Purpose::Main;
+        let settles = is_main && !self.setting.kept.descriptors;
+        let given = if is_main { self.open_notification() } else { None };
+        let Some(slot) = self.slots.get_mut(usize::from(child.0)) else { return Ok(()) };
+        let given = given.as_ref().map(|(fd, number)| Given { fd: fd.raw(), number: *number });
+        let pid = slot.start(main, given, if settles { Pipe::LeftOpen } else { Pipe::Closed })?;
         if let Some(record) = &mut self.setting.record
             && slot.purpose() == Purpose::Main
         {

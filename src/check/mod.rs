@@ -52,6 +52,7 @@ pub(crate) fn run(
         path: surroundings.path,
         pid_entries: [None; 2],
         named: None,
+        given: None,
         entry: entry.without_child_signal().with_mask(SigSet::NONE),
         placement: Placement::Session,
         alterations: None,

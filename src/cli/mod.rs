@@ -14,6 +14,7 @@ mod maps;
 pub(crate) mod options;
 mod outfit;
 mod printed;
+pub(crate) mod ready;
 mod restart;
 pub(crate) mod run;
 mod shims;
@@ -85,6 +86,8 @@ pub(crate) struct Options {
     pub(crate) restart: Option<Box<restart::Asked>>,
     /// What is said of health checks.
     pub(crate) health: Option<Box<health::Asked>>,
+    /// What is said of readiness and of the watchdog.
+    pub(crate) ready: Option<Box<ready::Asked>>,
     /// What runs before the command is started and before it is stopped, if anything does.
     pub(crate) hooks: Option<Box<Hooks>>,
     pub(crate) exit_report: Option<&'static CStr>,
@@ -123,6 +126,7 @@ impl Options {
         kill_mode: None,
         restart: None,
         health: None,
+        ready: None,
         hooks: None,
         exit_report: None,
         exit_report_format: report::Format::Json,
@@ -184,6 +188,9 @@ impl Options {
             Id::MaxTime => self.ladder.max_time = Some(stop::time(given, text()?)?),
             Id::Restart | Id::RestartDelay | Id::RestartMaxDelay | Id::RestartReset | Id::RestartLimit | Id::OkExit => {
                 self.restart.get_or_insert_default().set(given, text()?)?
+            }
+            Id::Readiness | Id::ReadinessTimeout | Id::Watchdog => {
+                self.ready.get_or_insert_default().set(given, value)?
             }
             Id::Health
             | Id::HealthInterval
@@ -294,6 +301,9 @@ impl Options {
             ForwardTo::Group => KillMode::Group,
         });
         if let Some(asked) = &self.health {
+            asked.check()?;
+        }
+        if let Some(asked) = &self.ready {
             asked.check()?;
         }
         if let Some(asked) = &self.restart

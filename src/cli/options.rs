@@ -9,6 +9,8 @@ mod health;
 mod id;
 #[path = "options/kinds.rs"]
 mod kinds;
+#[path = "options/ready.rs"]
+mod ready;
 #[path = "options/run.rs"]
 mod run;
 #[path = "options/subcommands.rs"]
@@ -91,7 +93,7 @@ impl Row {
 }
 
 /// In the order of the help text.
-pub(crate) const TABLE: [Row; 48] = [
+pub(crate) const TABLE: [Row; 51] = [
     Row {
         id: Id::User,
         topic: Topic::Command,
@@ -308,6 +310,9 @@ pub(crate) const TABLE: [Row; 48] = [
         value: Some("CODE|SIGNAL,..."),
         help: "What is no failure, beside 0: 143,TERM\n143 is an exit code, TERM a death by that signal. For --restart on-failure; --exit-map says what supervise ends with.",
     },
+    ready::READY,
+    ready::READY_TIMEOUT,
+    ready::WATCHDOG,
     health::HEALTH,
     health::INTERVAL,
     health::TIMEOUT,

@@ -9,6 +9,7 @@ use supervise_init::core::{Signal, StopSignals};
 use super::check::WrongCheck;
 use super::health::WrongHealth;
 use super::options::{Row, TABLE};
+use super::ready::WrongReady;
 use super::restart::WrongRestart;
 use super::run::WrongRun;
 use super::{completions, ctl, subcommands, suggest};
@@ -68,6 +69,7 @@ pub(crate) enum Wrong {
     KilledUntold { grace: Duration, delay: Duration, hook: Duration },
     Restart(WrongRestart),
     Health(WrongHealth),
+    Ready(WrongReady),
     NotAFlag(Given, &'static str),
     Unfit(Given, &'static CStr, Box<Unfit>),
     NothingToRun(Given),
@@ -143,6 +145,7 @@ const NO_SHIMS: &str =
     "shims where? say `supervise shims DIR`, or with the names of inits `supervise shims --inits DIR`";
 
 impl fmt::Display for Wrong {
+    #[expect(clippy::too_many_lines, reason = "a sentence for each")]
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Wrong::NoCommand => {
@@ -208,6 +211,7 @@ impl fmt::Display for Wrong {
             }
             Wrong::Restart(wrong) => wrong.fmt(f),
             Wrong::Health(wrong) => wrong.fmt(f),
+            Wrong::Ready(wrong) => wrong.fmt(f),
             Wrong::NotAFlag(given, word) => write!(f, "{given}{word}: it is 1 or 0 (also true, yes, false, no)"),
             Wrong::Unfit(given, value, why) => write!(f, "{given}{}: {why}", value.to_string_lossy()),
             Wrong::NothingToRun(given) => write!(f, "{given}\"\": there is nothing to run in it"),

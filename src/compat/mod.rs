@@ -211,7 +211,7 @@ pub(crate) fn explain_start(voice: &Voice, name: &CStr, why: StartError, reason:
     let code = match why.step {
         Step::Exec | Step::ExecForeign | Step::ExecShell => voice.not_executed(&name, Errno(why.errno), phrase),
         Step::Fork => voice.not_forked(phrase),
-        Step::Alter(_) => {
+        Step::Give | Step::Alter(_) => {
             error!("{reason}");
             return FAILURE;
         }

@@ -21,6 +21,8 @@ use crate::cli::exit;
 pub(crate) enum Reason {
     NoProcess(String, Errno),
     NotChanged(Refused),
+    /// The descriptor by which it is to say that it is ready.
+    NotGiven(String, Errno),
     NotFound(String),
     /// The word, and the word of supervise's own that may have been meant.
     NotInPath(String, Option<&'static str>),
@@ -47,7 +49,9 @@ impl Reason {
     pub(crate) fn code(&self) -> u8 {
         match self {
             // Not the command's fault: there was no process to execute it in.
-            Reason::NoProcess(..) | Reason::NotChanged(_) | Reason::TooManyProcesses(..) => exit::FAILURE,
+            Reason::NoProcess(..) | Reason::NotChanged(_) | Reason::NotGiven(..) | Reason::TooManyProcesses(..) => {
+                exit::FAILURE
+            }
             Reason::NotFound(_)
             | Reason::NotInPath(..)
             | Reason::Gone(_)
@@ -114,6 +118,9 @@ impl fmt::Display for Reason {
                 write!(f, "cannot run {}: no permission to execute it (chmod +x?)", path.display())
             }
             Reason::NotChanged(refused) => refused.fmt(f),
+            Reason::NotGiven(name, errno) => {
+                write!(f, "cannot give {name} the descriptor of --ready: {errno}; raise --rlimit nofile")
+            }
             Reason::Closed(path, closed, uid) if path == closed => {
                 write!(f, "cannot run {}: user {uid} has no permission to execute it", path.display())
             }
@@ -223,6 +230,7 @@ fn explain_exec(name: &CStr, path: &CStr, why: StartError, meant: impl FnOnce(&s
     let file = find(name, path, why.errno);
     match (why.step, file) {
         (Step::Fork | Step::Alter(_), _) => Reason::NoProcess(word, errno),
+        (Step::Give, _) => Reason::NotGiven(word, errno),
         (Step::ExecForeign, file) => foreign(file.unwrap_or_else(|| name.into())),
         (Step::ExecShell, file) => Reason::NotAScript(file.unwrap_or_else(|| name.into()), errno),
         (Step::Exec, Some(file)) => not_executed(file, errno, INTERPRETERS),

@@ -5,6 +5,8 @@
 
 use super::health::{Checking, Checks, Health, Input};
 use super::machine::{Failure, Time};
+use super::notify::Message;
+use super::readiness::{Phase, Readiness, Terms};
 
 pub use super::health::Finding;
 
@@ -17,6 +19,10 @@ pub enum Sight {
     Over,
     /// The probe that was ordered last has ended by itself.
     Probed(Finding),
+    /// Main has said something by sd_notify(3).
+    Heard(Message),
+    /// Main has said by its descriptor that it is ready.
+    Notified,
     /// The time has come that [`Care::wake`] says.
     Due,
 }
@@ -24,6 +30,11 @@ pub enum Sight {
 /// What one look is for.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Probe {
+    /// Whether main is ready.
+    Readiness {
+        /// There will be no other one in time.
+        is_last: bool,
+    },
     /// Whether main does its work.
     Health {
         /// Which failure in a row it would be; `None`: one that is not worth telling of.
@@ -40,6 +51,8 @@ pub enum Order {
     Cut,
     /// Tell main's machine that it has failed.
     Fail(Failure),
+    /// Say that main stands otherwise now.
+    SayPhase(Phase),
     /// Say that main's health is another one now.
     SayHealth(Health),
 }
@@ -91,17 +104,27 @@ impl IntoIterator for Orders {
 /// What looks after one main after the other.
 #[derive(Clone, Debug)]
 pub struct Care {
+    readiness: Option<Readiness>,
     health: Option<Checking>,
 }
 
 impl Care {
     /// Before the first main.
-    pub const fn new(checks: Option<Checks>) -> Care {
+    pub const fn new(terms: Option<Terms>, checks: Option<Checks>) -> Care {
+        let readiness = match terms {
+            Some(terms) => Some(Readiness::new(terms)),
+            None => None,
+        };
         let health = match checks {
             Some(checks) => Some(Checking::new(checks)),
             None => None,
         };
-        Care { health }
+        Care { readiness, health }
+    }
+
+    /// How main stands, as far as anybody wants to know whether it is ready.
+    pub fn phase(&self) -> Option<Phase> {
+        self.readiness.as_ref().map(Readiness::phase)
     }
 
     /// What is known of main's health; `None`: nobody looks.
@@ -116,17 +139,66 @@ impl Care {
 
     /// When it is to be told [`Sight::Due`].
     pub fn wake(&self) -> Option<Time> {
-        self.health.as_ref().and_then(Checking::wake)
+        let ready = self.readiness.as_ref().and_then(Readiness::wake);
+        let health = self.health.as_ref().and_then(Checking::wake);
+        ready.into_iter().chain(health).min()
     }
 
     /// One event.
     pub fn on(&mut self, now: Time, sight: Sight) -> Orders {
         match sight {
+            Sight::Started => self.start(now),
+            Sight::Over => {
+                let cut = self.readiness.as_mut().map_or(Orders::NONE, Readiness::stop);
+                cut.then(self.tell_health(now, Input::Over))
+            }
+            Sight::Probed(finding) => match self.readiness.as_mut().filter(|readiness| readiness.is_trying()) {
+                Some(readiness) => {
+                    let is_ready = readiness.tried(now, finding);
+                    self.become_ready_if(now, is_ready)
+                }
+                None => self.tell_health(now, Input::Checked(finding)),
+            },
+            Sight::Heard(message) => self.hear(now, &message),
+            Sight::Notified => {
+                let is_new = self.readiness.as_mut().is_some_and(|readiness| readiness.find_ready(now));
+                self.become_ready_if(now, is_new)
+            }
+            Sight::Due => self.look(now),
+        }
+    }
+
+    fn start(&mut self, now: Time) -> Orders {
+        let orders = self.tell_health(now, Input::Started);
+        match &mut self.readiness {
+            Some(readiness) => orders.then(readiness.start(now)),
             // Who says nothing of when it is ready is so at once.
-            Sight::Started => self.tell_health(now, Input::Started).then(self.tell_health(now, Input::Ready)),
-            Sight::Over => self.tell_health(now, Input::Over),
-            Sight::Probed(finding) => self.tell_health(now, Input::Checked(finding)),
-            Sight::Due => self.tell_health(now, Input::Due),
+            None => orders.then(self.tell_health(now, Input::Ready)),
+        }
+    }
+
+    fn hear(&mut self, now: Time, message: &Message) -> Orders {
+        let Some(readiness) = &mut self.readiness else { return Orders::NONE };
+        let was_ready = readiness.was_ready();
+        let heard = readiness.hear(now, message);
+        let says = heard.change.map(Order::SayPhase);
+        let is_new = readiness.was_ready() && !was_ready;
+        let checks = if is_new { self.tell_health(now, Input::Ready) } else { Orders::NONE };
+        Orders::NONE.then(says).then(checks).then(heard.failure.map(Order::Fail))
+    }
+
+    fn become_ready_if(&mut self, now: Time, is_new: bool) -> Orders {
+        if !is_new {
+            return Orders::NONE;
+        }
+        Orders::from([Order::SayPhase(Phase::Ready)]).then(self.tell_health(now, Input::Ready))
+    }
+
+    fn look(&mut self, now: Time) -> Orders {
+        let Some(readiness) = &mut self.readiness else { return self.tell_health(now, Input::Due) };
+        match readiness.look(now) {
+            Some(failure) => [Order::Fail(failure)].into(),
+            None => readiness.look_at_tries(now).then(self.tell_health(now, Input::Due)),
         }
     }
 

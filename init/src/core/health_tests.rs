@@ -178,6 +178,7 @@ fn whatever_happens_checks_come_and_count_as_the_options_say() {
                         Order::Fail(_) => 2,
                         Order::SayHealth(Health::Healthy) => 3,
                         Order::SayHealth(_) => 4,
+                        Order::SayPhase(_) => unreachable!("health does not say that"),
                     }] += 1;
                 }
                 // Often exactly when something is due.
@@ -196,7 +197,7 @@ fn whatever_happens_checks_come_and_count_as_the_options_say() {
 /// Three failures with docker's own times.
 #[test]
 fn three_failures_in_a_row_are_a_restart_and_a_success_in_between_is_none() {
-    let mut care = Care::new(Some(Checks::DEFAULT));
+    let mut care = Care::new(None, Some(Checks::DEFAULT));
     let failure = Order::Fail(Failure::Unhealthy(Then::Restart));
     let mut now = at(7);
     care.on(now, Sight::Started);
@@ -216,7 +217,7 @@ fn three_failures_in_a_row_are_a_restart_and_a_success_in_between_is_none() {
 
 #[test]
 fn where_nobody_looks_there_is_nothing_to_do() {
-    let mut care = Care::new(None);
+    let mut care = Care::new(None, None);
     for sight in [Sight::Started, Sight::Due, Sight::Probed(Finding::Bad), Sight::Over] {
         assert_eq!(care.on(at(1), sight).into_iter().count(), 0);
         assert_eq!((care.wake(), care.health()), (None, None));

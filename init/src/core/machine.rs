@@ -98,6 +98,8 @@ pub enum Step {
     ExecForeign,
     /// execve(2) of /bin/sh for a script that names no interpreter.
     ExecShell,
+    /// dup2(2) of the descriptor by which it is to say that it is ready.
+    Give,
     /// One of the alterations of what the program is given, by its place in their list.
     Alter(u8),
 }
@@ -376,6 +378,11 @@ pub trait Machine {
 
     /// How it stands to its program.
     fn standing(&self) -> Standing;
+
+    /// Whether its program is being stopped, or has ended, and nothing comes after that.
+    fn ends_for_good(&self) -> bool {
+        false
+    }
 }
 
 #[cfg(test)]

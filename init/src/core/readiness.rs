@@ -14,10 +14,15 @@
 //!    has asked for itself.
 //! 3. [`Failure::Watchdog`] comes when it was ready and then not fed in time, or when it asks for it.
 //! 4. There is a time to wake up at exactly while one of the two can come.
+//! 6. Where it is found to be ready by tries, there is one at a time, from the start on until one succeeds or main is
+//!    stopped: the next one begins [`Readiness::INTERVAL`] after the end of the one before it. One that has not ended long
+//!    after [`Readiness::TRY`] is cut, and has failed.
 //! 5. That it ends by itself ends the watchdog, but not the time in which it was to become ready.
 
 use core::time::Duration;
 
+use super::care::{Order, Orders, Probe};
+use super::health::Finding;
 use super::machine::{Failure, Time};
 use super::notify::{Bark, Message, Said};
 
@@ -30,6 +35,8 @@ pub struct Terms {
     pub watchdog: Option<Duration>,
     /// What it says itself of its readiness counts.
     pub by_message: bool,
+    /// It is tried whether it is.
+    pub by_tries: bool,
 }
 
 /// How it stands.
@@ -56,6 +63,17 @@ pub struct Heard {
     pub failure: Option<Failure>,
 }
 
+/// Where the tries stand.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Try {
+    /// There are none, or none any more.
+    No,
+    /// The next one begins then.
+    Next(Time),
+    /// One has begun then.
+    Since(Time),
+}
+
 /// The machine.
 #[derive(Clone, Debug)]
 pub struct Readiness {
@@ -69,12 +87,21 @@ pub struct Readiness {
     period: Option<Duration>,
     /// When it must have been fed.
     fed_by: Option<Time>,
+    tries: Try,
 }
 
 impl Readiness {
+    /// Between the end of a try that failed and the next one.
+    pub const INTERVAL: Duration = Duration::from_millis(500);
+    /// How long one may take.
+    pub const TRY: Duration = Duration::from_secs(10);
+    /// What makes a try with its own limit say why it has failed takes some time beyond that.
+    const PATIENCE: Duration = Duration::from_secs(1);
+
     /// Before the first start.
     pub const fn new(terms: Terms) -> Readiness {
-        Readiness { terms, phase: Phase::Idle, was_ready: false, ready_by: None, period: None, fed_by: None }
+        let (ready_by, period, fed_by) = (None, None, None);
+        Readiness { terms, phase: Phase::Idle, was_ready: false, ready_by, period, fed_by, tries: Try::No }
     }
 
     /// How it stands.
@@ -88,16 +115,56 @@ impl Readiness {
     }
 
     /// Main was started.
-    pub fn start(&mut self, now: Time) {
+    pub fn start(&mut self, now: Time) -> Orders {
         let ready_by = self.terms.timeout.map(|timeout| now.after(timeout));
         *self =
             Readiness { phase: Phase::Starting, ready_by, period: self.terms.watchdog, ..Readiness::new(self.terms) };
+        if self.terms.by_tries { self.begin_try(now) } else { Orders::NONE }
+    }
+
+    fn begin_try(&mut self, now: Time) -> Orders {
+        self.tries = Try::Since(now);
+        let is_last = self.ready_by.is_some_and(|by| by <= now.after(Readiness::INTERVAL));
+        [Order::Probe(Probe::Readiness { is_last })].into()
+    }
+
+    /// Whether what looks at main tries whether it is ready.
+    pub(super) const fn is_trying(&self) -> bool {
+        matches!(self.tries, Try::Since(_))
+    }
+
+    /// The try has ended. Whether main has become ready by it.
+    pub(super) fn tried(&mut self, now: Time, finding: Finding) -> bool {
+        self.tries = Try::Next(now.after(Readiness::INTERVAL));
+        finding == Finding::Good && self.find_ready(now)
+    }
+
+    /// What is to be done about the tries, if it is time for that.
+    pub(super) fn look_at_tries(&mut self, now: Time) -> Orders {
+        match (self.tries, self.try_wake()) {
+            (Try::Next(_), Some(due)) if now >= due => self.begin_try(now),
+            (Try::Since(_), Some(late)) if now >= late => {
+                self.tried(now, Finding::Bad);
+                [Order::Cut].into()
+            }
+            (Try::No | Try::Next(_) | Try::Since(_), _) => Orders::NONE,
+        }
+    }
+
+    fn try_wake(&self) -> Option<Time> {
+        match self.tries {
+            Try::No => None,
+            Try::Next(next) => Some(next),
+            Try::Since(since) => Some(since.after(Readiness::TRY).after(Readiness::PATIENCE)),
+        }
     }
 
     /// A stop has begun, or main has ended.
-    pub fn stop(&mut self) {
+    pub fn stop(&mut self) -> Orders {
+        let cut = self.is_trying().then_some(Order::Cut);
         self.phase = Phase::Idle;
-        (self.ready_by, self.fed_by) = (None, None);
+        (self.ready_by, self.fed_by, self.tries) = (None, None, Try::No);
+        Orders::NONE.then(cut)
     }
 
     /// It was found to be ready. Whether that is something new.
@@ -122,6 +189,10 @@ impl Readiness {
             (Some(Said::Stopping), _) => {
                 self.phase = Phase::Stopping;
                 self.fed_by = None;
+                // What ends need not be looked at.
+                if let Try::Next(_) = self.tries {
+                    self.tries = Try::No;
+                }
             }
             (Some(Said::Ready), Phase::Starting | Phase::Ready | Phase::Stopping | Phase::Idle)
             | (Some(Said::Reloading), Phase::Starting | Phase::Reloading | Phase::Stopping | Phase::Idle)
@@ -146,17 +217,14 @@ impl Readiness {
             self.fed_by = self.fed_by.map(|by| by.max(until));
         }
         if failure.is_some() {
-            self.stop();
+            self.fail();
         }
         Heard { change: Some(self.phase).filter(|phase| *phase != before && failure.is_none()), failure }
     }
 
     /// When to look again.
     pub fn wake(&self) -> Option<Time> {
-        match (self.ready_by, self.fed_by) {
-            (Some(one), Some(other)) => Some(one.min(other)),
-            (one, other) => one.or(other),
-        }
+        [self.ready_by, self.fed_by, self.try_wake()].into_iter().flatten().min()
     }
 
     /// What has not come in time, if it is time for that.
@@ -167,14 +235,23 @@ impl Readiness {
             () if is_over(self.fed_by) => Failure::Watchdog,
             () => return None,
         };
-        self.stop();
+        self.fail();
         Some(failure)
+    }
+
+    /// Nothing more is waited for. A try that runs is cut when main is stopped for it.
+    fn fail(&mut self) {
+        self.phase = Phase::Idle;
+        (self.ready_by, self.fed_by) = (None, None);
+        if let Try::Next(_) = self.tries {
+            self.tries = Try::No;
+        }
     }
 
     fn become_ready(&mut self, now: Time) {
         self.phase = Phase::Ready;
         self.was_ready = true;
-        self.ready_by = None;
+        (self.ready_by, self.tries) = (None, Try::No);
         self.feed(now);
     }
 

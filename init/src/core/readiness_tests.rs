@@ -4,6 +4,8 @@ use core::time::Duration;
 use std::vec::Vec;
 
 use super::{Heard, Phase, Readiness, Terms};
+use crate::core::care::{Order, Orders, Probe};
+use crate::core::health::Finding;
 use crate::core::machine::{Failure, Time};
 use crate::core::notify::{Bark, Message, Said};
 
@@ -113,11 +115,16 @@ impl Story<'_> {
 }
 
 const TERMS: [Terms; 5] = [
-    Terms { timeout: None, watchdog: None, by_message: true },
-    Terms { timeout: Some(Duration::from_secs(2)), watchdog: None, by_message: true },
-    Terms { timeout: Some(Duration::from_secs(2)), watchdog: None, by_message: false },
-    Terms { timeout: None, watchdog: Some(Duration::from_secs(1)), by_message: true },
-    Terms { timeout: Some(Duration::from_secs(1)), watchdog: Some(Duration::from_secs(1)), by_message: true },
+    Terms { timeout: None, watchdog: None, by_message: true, by_tries: false },
+    Terms { timeout: Some(Duration::from_secs(2)), watchdog: None, by_message: true, by_tries: false },
+    Terms { timeout: Some(Duration::from_secs(2)), watchdog: None, by_message: false, by_tries: false },
+    Terms { timeout: None, watchdog: Some(Duration::from_secs(1)), by_message: true, by_tries: false },
+    Terms {
+        timeout: Some(Duration::from_secs(1)),
+        watchdog: Some(Duration::from_secs(1)),
+        by_message: true,
+        by_tries: false,
+    },
 ];
 
 /// One life, up to its end by a failure or by us. How it failed.
@@ -202,4 +209,40 @@ fn who_is_not_asked_does_not_say_that_it_is_ready() {
     assert!(readiness.find_ready(at(2)));
     assert!(!readiness.find_ready(at(3)));
     assert_eq!(readiness.wake(), None);
+}
+
+/// 6.
+#[test]
+fn tries_follow_one_another_until_one_succeeds() {
+    let terms = Terms { timeout: Some(ms(20_000)), by_tries: true, by_message: false, ..TERMS[0] };
+    let probe = |is_last| Orders::from([Order::Probe(Probe::Readiness { is_last })]);
+    let mut readiness = Readiness::new(terms);
+    assert_eq!(readiness.start(at(0)), probe(false));
+    assert_eq!(readiness.look_at_tries(at(10_999)), Orders::NONE);
+    assert!(readiness.is_trying());
+    assert_eq!(readiness.wake(), Some(at(11_000)));
+    assert_eq!(readiness.look_at_tries(at(11_000)), Orders::from([Order::Cut]));
+    assert_eq!((readiness.is_trying(), readiness.wake()), (false, Some(at(11_500))));
+    assert_eq!(readiness.look_at_tries(at(11_500)), probe(false));
+    assert!(!readiness.tried(at(19_000), Finding::Bad));
+    assert_eq!(readiness.look_at_tries(at(19_499)), Orders::NONE);
+    assert_eq!(readiness.look_at_tries(at(19_500)), probe(true));
+    assert!(readiness.tried(at(19_600), Finding::Good));
+    assert_eq!((readiness.phase(), readiness.wake()), (Phase::Ready, None));
+    // And again, to be too late.
+    readiness.start(at(30_000));
+    assert_eq!(readiness.look(at(50_000)), Some(Failure::NotReady));
+    assert_eq!(readiness.stop(), Orders::from([Order::Cut]));
+    assert_eq!((readiness.stop(), readiness.wake()), (Orders::NONE, None));
+}
+
+#[test]
+fn a_try_does_not_outlive_the_stop_of_main() {
+    let mut readiness = Readiness::new(Terms { by_tries: true, ..TERMS[0] });
+    readiness.start(at(0));
+    assert_eq!(readiness.stop(), Orders::from([Order::Cut]));
+    readiness.start(at(0));
+    // It says itself that it is ready, and is ready by the try that runs no more.
+    readiness.hear(at(1), &What::Ready.message());
+    assert_eq!((readiness.phase(), readiness.wake()), (Phase::Ready, None));
 }

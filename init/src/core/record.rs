@@ -114,6 +114,11 @@ impl Record {
         self.main = Some((pid, now));
     }
 
+    /// Main goes on as another process.
+    pub fn note_successor(&mut self, pid: i32) {
+        self.main = self.main.map(|(_, started)| (pid, started));
+    }
+
     /// Who asked for the stop, by name.
     pub fn note_asker(&mut self, name: Name) {
         if self.asker.is_none() {

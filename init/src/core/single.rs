@@ -480,6 +480,10 @@ impl Machine for Single<'_> {
         actions
     }
 
+    fn ends_for_good(&self) -> bool {
+        self.standing() == Standing::Stopping && !self.may_begin_again()
+    }
+
     fn standing(&self) -> Standing {
         match self.state {
             State::New | State::PreStarting(_) => Standing::Starting,

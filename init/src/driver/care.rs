@@ -12,8 +12,9 @@ use core::time::Duration;
 use log::{debug, info, warn};
 
 use super::World;
+use super::notify::{Hearing, say_failure};
 use super::stop::send_group;
-use crate::core::request::Standing;
+use crate::core::request::{News, Standing};
 use crate::core::{Care as Core, Event, Finding, Health, Machine, Order, Probe, Sight, Signal, Status, Time};
 use crate::sys::{self, Helper, Pages, Pid};
 
@@ -21,6 +22,8 @@ use crate::sys::{self, Helper, Pages, Pid};
 pub struct Care<'a> {
     core: Core,
     prober: Prober<'a>,
+    /// How main says something of itself.
+    pub(super) hearing: Hearing,
     /// How main stood when we looked last.
     seen: Standing,
 }
@@ -36,8 +39,8 @@ struct Prober<'a> {
 impl<'a> Care<'a> {
     /// Before the first main. `look` does what is wanted in a process of its own, says why it fails, and returns 0 if it
     /// does not.
-    pub const fn new(core: Core, look: &'a (dyn Fn(Probe) -> u8 + Sync)) -> Care<'a> {
-        Care { core, prober: Prober { look, runs: None, is_cut: false }, seen: Standing::Starting }
+    pub const fn new(core: Core, look: &'a (dyn Fn(Probe) -> u8 + Sync), hearing: Hearing) -> Care<'a> {
+        Care { core, prober: Prober { look, runs: None, is_cut: false }, hearing, seen: Standing::Starting }
     }
 
     /// What is known.
@@ -48,6 +51,14 @@ impl<'a> Care<'a> {
     /// Another life begins.
     pub(super) fn begin(&mut self) {
         self.seen = Standing::Starting;
+        self.hearing.begin();
+    }
+
+    /// Nothing begins again: takes back what was offered.
+    pub fn close(&self) {
+        if let Some(socket) = &self.hearing.socket {
+            socket.remove();
+        }
     }
 
     /// When it is to be woken.
@@ -132,6 +143,7 @@ impl World<'_, '_, '_> {
         if let Some(sight) = care.has_changed(machine.standing()) {
             self.attend(machine, sight);
         }
+        self.say_end_above(machine);
     }
 
     /// A helper has ended: it may be the prober.
@@ -157,7 +169,7 @@ impl World<'_, '_, '_> {
 
     /// Tells of it, and obeys. Not in our callers' frames, of which one stays in memory.
     #[inline(never)]
-    fn attend(&mut self, machine: &mut impl Machine, sight: Sight) {
+    pub(super) fn attend(&mut self, machine: &mut impl Machine, sight: Sight) {
         let mut next = Some(sight);
         while let Some(sight) = next.take() {
             let Some(care) = &mut self.setting.care else { return };
@@ -169,7 +181,11 @@ impl World<'_, '_, '_> {
                         }
                     }
                     Order::Cut => self.cut_prober(sight),
-                    Order::Fail(failure) => self.deliver(machine, Event::Failed(failure)),
+                    Order::Fail(failure) => {
+                        say_failure(failure);
+                        self.deliver(machine, Event::Failed(failure));
+                    }
+                    Order::SayPhase(phase) => self.say_phase(phase),
                     Order::SayHealth(health) => self.say_health(health),
                 }
             }
@@ -198,7 +214,8 @@ impl World<'_, '_, '_> {
         self.rest.set_prober(self.setting.care.as_ref().and_then(|care| care.prober.pid()));
     }
 
-    fn say_health(&self, health: Health) {
+    fn say_health(&mut self, health: Health) {
+        self.publish(News::Health(health));
         let failures = self.setting.care.as_ref().map_or(0, |care| care.core.failures());
         match health {
             Health::Starting => {}

@@ -6,7 +6,7 @@ use log::debug;
 
 use super::ForwardTo;
 use crate::core::{StartError, Status, Terminal};
-use crate::sys::{self, Holder, Pid, Pipe, Placement, Program, Started};
+use crate::sys::{self, Given, Holder, Pid, Pipe, Placement, Program, Started};
 
 /// What a program is for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -127,9 +127,9 @@ impl<'a> Slot<'a> {
         }
     }
 
-    /// Starts it. `main` is the pid of the main program, if that runs.
-    pub(super) fn start(&mut self, main: Option<Pid>, pipe: Pipe) -> Result<Pid, StartError> {
-        self.program.named = main;
+    /// Starts it. `main` is the pid of the main program, if that runs; `given` is what it has besides.
+    pub(super) fn start(&mut self, main: Option<Pid>, given: Option<Given>, pipe: Pipe) -> Result<Pid, StartError> {
+        (self.program.named, self.program.given) = (main, given);
         let pid = match self.call {
             None => {
                 let Started { pid, no_terminal } = sys::spawn(&self.program, pipe)?;

@@ -124,14 +124,19 @@ impl Fd {
         Ok((reading.above_the_standard_streams()?, writing.above_the_standard_streams()?))
     }
 
+    /// The same open file by another number, from `lowest` on.
+    pub(super) fn copy_above(&self, lowest: i32) -> Result<Fd, Errno> {
+        // SAFETY: takes integers and touches no memory of ours.
+        let copy = cerr(i64::from(unsafe { libc::fcntl(self.0, libc::F_DUPFD_CLOEXEC, lowest) }))?;
+        Ok(Fd(copy as i32))
+    }
+
     /// What the kernel chose, or a copy from 3 on where a standard stream came closed.
     fn above_the_standard_streams(self) -> Result<Fd, Errno> {
         if self.0 >= Fd::LOWEST {
             return Ok(self);
         }
-        // SAFETY: takes integers and touches no memory of ours.
-        let copy = cerr(i64::from(unsafe { libc::fcntl(self.0, libc::F_DUPFD_CLOEXEC, Fd::LOWEST) }))?;
-        Ok(Fd(copy as i32))
+        self.copy_above(Fd::LOWEST)
     }
 
     /// Its number, which stays ours.

@@ -50,12 +50,23 @@ pub struct Program {
     pub pid_entries: [Option<&'static CStr>; 2],
     /// Whose pid that is; none: the program's own.
     pub named: Option<Pid>,
+    /// A descriptor that it has beside what it inherits.
+    pub given: Option<Given>,
     /// The signal state that it gets.
     pub entry: Entry,
     /// Its process group.
     pub placement: Placement,
     /// What else is changed before it is executed.
     pub alterations: Option<&'static Alterations>,
+}
+
+/// A descriptor of ours that the program has by another number.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Given {
+    /// Ours.
+    pub fd: i32,
+    /// By which number it has it.
+    pub number: i32,
 }
 
 /// Where programs are looked for if PATH is not set: what docker sets it to.
@@ -103,10 +114,10 @@ pub struct Started {
 const BEGUN: u8 = 1;
 
 /// A step that failed, as one byte.
-const STEPS: [(u8, Step); 3] = [(2, Step::Exec), (3, Step::ExecForeign), (4, Step::ExecShell)];
+const STEPS: [(u8, Step); 4] = [(2, Step::Exec), (3, Step::ExecForeign), (4, Step::ExecShell), (5, Step::Give)];
 
 /// What the first of the alterations is as one byte; the others follow.
-const FIRST_ALTERATION: u8 = 5;
+const FIRST_ALTERATION: u8 = 6;
 
 /// A step of the child as one byte; 0 is none.
 fn byte_of(step: Step) -> u8 {
@@ -140,7 +151,7 @@ impl Program {
 /// # Errors
 /// What failed; the child is gone then.
 pub fn spawn(program: &Program, left: Pipe) -> Result<Started, StartError> {
-    let pipe = Fd::pipe().ok();
+    let pipe = Fd::pipe().ok().and_then(|pipe| apart_from(pipe, program.given));
     let work = Work {
         program,
         pipe: pipe.as_ref().map(|(_, writing)| writing.raw()),
@@ -175,6 +186,17 @@ pub fn spawn(program: &Program, left: Pipe) -> Result<Started, StartError> {
             unsafe { libc::waitpid(pid.number(), core::ptr::null_mut(), 0) };
             Err(failed)
         }
+    }
+}
+
+/// The pipe, with its writing end by another number than that which the child gives away.
+fn apart_from(pipe: (Fd, Fd), given: Option<Given>) -> Option<(Fd, Fd)> {
+    let (reading, writing) = pipe;
+    match given {
+        Some(Given { number, .. }) if writing.raw() == number => {
+            Some((reading, writing.copy_above(number.saturating_add(1)).ok()?))
+        }
+        _ => Some((reading, writing)),
     }
 }
 
@@ -271,7 +293,8 @@ pub fn become_program(program: &Program) -> StartError {
 }
 
 fn dress_and_exec(program: &Program) -> StartError {
-    match alter(program.alterations) {
+    let refused = give(program.given).err().map(|Errno(errno)| StartError { step: Step::Give, errno });
+    match refused.or_else(|| alter(program.alterations)) {
         Some(failed) => failed,
         None => {
             restore(program.entry);
@@ -310,6 +333,16 @@ fn name_the_pid(work: &Work<'_>, lines: &mut [Line<40>; 2]) {
         // SAFETY: the place of the entry in the environment; `spawn` puts the entry back. The line lives until exec.
         unsafe { *place = line.as_mut_ptr() };
     }
+}
+
+/// dup2(2): the program has it open.
+fn give(given: Option<Given>) -> Result<(), Errno> {
+    let Some(Given { fd, number }) = given else { return Ok(()) };
+    // SAFETY: takes integers and touches no memory of ours; what had that number in the child is no use to the program.
+    cerr(i64::from(unsafe { libc::dup2(fd, number) }))?;
+    // Where the two are one, it is close-on-exec still.
+    // SAFETY: takes integers.
+    cerr(i64::from(unsafe { libc::fcntl(number, libc::F_SETFD, 0) })).map(|_| ())
 }
 
 /// The first change that is refused, if one is.

@@ -57,6 +57,17 @@ pub enum Told {
     Nobody,
 }
 
+/// What a process is to the program.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Kin {
+    /// The program has started it, or what it has started has. It may have ended, and not be reaped yet.
+    Ours,
+    /// Somebody else has.
+    Foreign,
+    /// There is none of that number any more, or none is seen.
+    Gone,
+}
+
 /// A process that is left, with a pidfd where the kernel has them and no filter refuses them.
 struct Process {
     pid: Pid,
@@ -284,6 +295,21 @@ impl Rest {
     /// They cannot be found.
     pub fn name(&self, mut tell: impl FnMut(Pid, &str)) -> Result<(), TreeError> {
         self.for_each(|process| tell(process.pid, process.stat.comm()))
+    }
+
+    /// What the process of that number is to the program, whatever our scope is.
+    pub fn kin(&self, pid: Pid) -> Kin {
+        if pid == self.ourselves || self.helpers.contains(&Some(pid)) {
+            return Kin::Foreign;
+        }
+        if check_proc(self.ourselves).is_err() {
+            return Kin::Gone;
+        }
+        match Stat::read(pid) {
+            None => Kin::Gone,
+            Some(stat) if self.is_below(pid, &stat, None) => Kin::Ours,
+            Some(_) => Kin::Foreign,
+        }
     }
 
     /// Goes through all living processes of the scope.

@@ -78,6 +78,15 @@ pub fn has_children() -> bool {
     found == 0
 }
 
+/// Whether that is a child of ours, alive or to be reaped.
+pub fn is_child(pid: Pid) -> bool {
+    let mut info = core::mem::MaybeUninit::<libc::siginfo_t>::zeroed();
+    let options = libc::WEXITED | libc::WNOHANG | libc::WNOWAIT;
+    // SAFETY: `info` has room for a siginfo_t. ECHILD if it is none.
+    let found = unsafe { libc::waitid(libc::P_PID, pid.number() as libc::id_t, info.as_mut_ptr(), options) };
+    found == 0
+}
+
 /// Whether we have children in this process group (1 or more), without reaping any.
 pub(super) fn has_children_in(group: i32) -> bool {
     let mut info = core::mem::MaybeUninit::<libc::siginfo_t>::zeroed();

@@ -52,6 +52,11 @@ impl Course {
         self.is_asked |= actions.into_iter().any(climbs);
     }
 
+    /// Whether somebody has asked for its end.
+    pub(super) fn is_asked(&self) -> bool {
+        self.is_asked
+    }
+
     /// The life, which is over.
     pub fn life(&self) -> Life {
         let by_key = |signal: Signal| self.pressed & bit(signal) != 0;

@@ -1,5 +1,7 @@
 //! When main is no more: what it left behind, and our own end.
 
+use core::time::Duration;
+
 use super::Single;
 use super::state::State;
 use crate::core::actions::Actions;
@@ -56,6 +58,14 @@ impl Single<'_> {
             (None, Some(Failure::Unhealthy(then))) => then == Then::Restart,
             (None, Some(Failure::NotReady | Failure::Watchdog)) => self.policy.may_restart,
             (None, None) => self.policy.may_restart && asked.is_none(),
+        }
+    }
+
+    /// Whether main may be started again, by a restart or by a reboot.
+    pub(super) fn may_begin_again(&self) -> bool {
+        match self.wish {
+            Some(wish) => wish.is_a_beginning(),
+            None => self.may_restart(self.course.is_asked().then_some(Time::from_start(Duration::ZERO))),
         }
     }
 

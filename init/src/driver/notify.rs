@@ -1,0 +1,295 @@
+//! What main says of itself: by sd_notify(3) to a socket of ours, or by a newline on a descriptor (s6); and what of that
+//! is said on to whoever runs us.
+//!
+//! 1. Main is heard, and what it has started; nobody else, whoever that is.
+//! 2. What comes as a descriptor is closed when its message is dealt with, and so are all that came before it: that is
+//!    what a `BARRIER=1` waits for.
+//! 3. However much comes, signals and ends of children are dealt with in between.
+//! 4. What an earlier life has said is not taken for a word of this one.
+
+use core::ffi::CStr;
+
+use log::{debug, info, trace, warn};
+
+use super::World;
+use crate::core::notify::{Assignment, LONGEST, Message, Said, assignments, select, status};
+use crate::core::request::{LeftOut, Limiter, News, Readiness, Standing, Subject, Way};
+use crate::core::{Event, Failure, Machine, Phase, Scope, Sight, Signal};
+use crate::sys::{self, Datagram, Fd, Kin, Notified, Notify, Pid};
+
+/// The ways by which main says something of itself, and whom we tell.
+#[derive(Default)]
+pub struct Hearing {
+    /// The socket of sd_notify(3).
+    pub socket: Option<Notify>,
+    /// By which descriptor main says that it is ready.
+    pub number: Option<i32>,
+    /// The address of the socket above us.
+    pub above: Option<&'static CStr>,
+    /// Whoever is above us wants to hear that main is alive.
+    pub is_watched: bool,
+    /// Our end of the pipe that main has by that number.
+    pipe: Option<Fd>,
+    /// Whoever main has named to be main after it.
+    named: Option<Pid>,
+    /// It was told above that all ends.
+    is_over: bool,
+    limiter: Limiter,
+}
+
+/// Several datagrams wake us once; a sender that never ends must not keep us from everything else.
+const ROUNDS: u32 = 64;
+
+/// More than wait in any socket (net.unix.max_dgram_qlen), as far as somebody has not made that larger.
+const MOST: u32 = 4096;
+
+impl Hearing {
+    /// The descriptors that stay open.
+    pub(super) fn descriptors(&self) -> [Option<i32>; 2] {
+        [self.socket.as_ref().map(Notify::raw), self.pipe.as_ref().map(Fd::raw)]
+    }
+
+    /// Another life begins.
+    pub(super) fn begin(&mut self) {
+        (self.pipe, self.named) = (None, None);
+        let Some(socket) = &self.socket else { return };
+        let mut some = [0; 1];
+        for _ in 0..MOST {
+            if socket.receive(&mut some).is_none() {
+                return;
+            }
+        }
+    }
+
+    /// The pipe for main, if it is to have one: our caller gives it the end by the number.
+    fn open_pipe(&mut self, ourselves: Pid) -> Option<(Fd, i32)> {
+        let number = self.number?;
+        match sys::notification_pipe(ourselves) {
+            Ok((reading, writing)) => {
+                self.pipe = Some(reading);
+                Some((writing, number))
+            }
+            Err(errno) => {
+                warn!("cannot make a pipe for descriptor {number}: {errno}; the command cannot say that it is ready");
+                None
+            }
+        }
+    }
+
+    /// Says it above us, if anybody is there.
+    fn say_above(&mut self, bytes: &[u8]) {
+        let Some(address) = self.above else { return };
+        match sys::notify(address, bytes) {
+            Ok(()) => trace!(event = "told"; "told those who run us how the command stands"),
+            Err(errno) => {
+                if let Some(left_out) = self.limiter.admit(Subject::Unavailable, Way::Control, sys::now()) {
+                    warn!(
+                        "cannot tell those who run us how the command stands, by NOTIFY_SOCKET: {errno}; going on without{left_out}"
+                    );
+                }
+            }
+        }
+    }
+
+    /// What of a message those above us are to know. That main is ready is theirs to hear from us alone, when it is so.
+    fn pass_on(&mut self, bytes: &[u8], phase: Phase, may_begin_again: bool) {
+        if self.above.is_none() {
+            return;
+        }
+        let is_watched = self.is_watched;
+        let mut kept = [0; LONGEST + 1];
+        let count = select(bytes, &mut kept, |assignment| match assignment {
+            Assignment::Status(_) | Assignment::Extend(_) => true,
+            Assignment::Reloading | Assignment::Monotonic => phase == Phase::Ready,
+            Assignment::Stopping => !may_begin_again,
+            Assignment::Fed | Assignment::Trigger | Assignment::WatchdogTime(_) => is_watched,
+            Assignment::Ready | Assignment::MainPid(_) | Assignment::Barrier | Assignment::Other => false,
+        });
+        let kept = kept.get(..count).unwrap_or_default();
+        self.is_over |= assignments(kept).any(|(_, assignment)| assignment == Assignment::Stopping);
+        if !kept.is_empty() {
+            self.say_above(kept);
+        }
+    }
+
+    fn complain(&mut self, subject: Subject, who: Option<Pid>, what: &str) {
+        let Some(left_out) = self.limiter.admit(subject, Way::Control, sys::now()) else { return };
+        complain(who, what, left_out);
+    }
+}
+
+fn complain(who: Option<Pid>, what: &str, left_out: LeftOut) {
+    match who.map(Pid::number) {
+        Some(pid) => {
+            warn!(event = "notify", pid = pid; "what pid {pid} says by sd_notify(3) is ignored: {what}{left_out}");
+        }
+        None => warn!(event = "notify"; "what somebody outside says by sd_notify(3) is ignored: {what}{left_out}"),
+    }
+}
+
+/// What a life has failed in, and what comes of it.
+pub(super) fn say_failure(failure: Failure) {
+    match failure {
+        Failure::NotReady => warn!(event = "not-ready"; "the command is not ready in time; stopping it"),
+        Failure::Watchdog => {
+            warn!(event = "watchdog"; "the command does not say in time that it is alive; stopping it")
+        }
+        // That was said with its checks.
+        Failure::Unhealthy(_) => {}
+    }
+}
+
+impl World<'_, '_, '_> {
+    fn hearing(&mut self) -> Option<&mut Hearing> {
+        Some(&mut self.setting.care.as_deref_mut()?.hearing)
+    }
+
+    /// What of the pipe main is to be given.
+    pub(super) fn open_notification(&mut self) -> Option<(Fd, i32)> {
+        let ourselves = self.setting.ourselves;
+        self.hearing()?.open_pipe(ourselves)
+    }
+
+    /// Whether SIGIO may be about main.
+    pub(super) fn hears_main(&self) -> bool {
+        self.setting.care.as_ref().is_some_and(|care| care.hearing.descriptors() != [None; 2])
+    }
+
+    /// What main has said so far. Not in our callers' frames, of which one stays in memory.
+    #[inline(never)]
+    pub(super) fn hear_main(&mut self, machine: &mut impl Machine) {
+        self.hear_descriptor(machine);
+        let mut buffer = [0; LONGEST];
+        for _ in 0..ROUNDS {
+            let Some(Hearing { socket: Some(socket), .. }) = self.hearing() else { return };
+            let Some(datagram) = socket.receive(&mut buffer) else { return };
+            self.hear_datagram(machine, &datagram, buffer.get(..datagram.length).unwrap_or_default());
+        }
+        // There is more: we are to be woken again.
+        let _ = sys::send(self.setting.ourselves, Signal::IO);
+    }
+
+    fn hear_descriptor(&mut self, machine: &mut impl Machine) {
+        let Some(hearing) = self.hearing() else { return };
+        let Some(pipe) = &hearing.pipe else { return };
+        match sys::read_notification(pipe) {
+            Notified::NotYet => {}
+            Notified::Closed => hearing.pipe = None,
+            Notified::Ready => {
+                hearing.pipe = None;
+                self.attend(machine, Sight::Notified);
+            }
+        }
+    }
+
+    fn hear_datagram(&mut self, machine: &mut impl Machine, datagram: &Datagram, bytes: &[u8]) {
+        let is_heard = datagram.sender.is_some_and(|sender| self.is_heard(sender));
+        let Some(hearing) = self.hearing() else { return };
+        if !is_heard {
+            let what = "it is none of the command's processes";
+            return hearing.complain(Subject::Refusal, datagram.sender, what);
+        }
+        if datagram.is_cut {
+            return hearing.complain(Subject::Garbage, datagram.sender, "it is longer than 4096 bytes");
+        }
+        let message = Message::parse(bytes);
+        if machine.standing() == Standing::Starting {
+            return;
+        }
+        let phase = self.setting.care.as_ref().and_then(|care| care.core().phase()).unwrap_or(Phase::Idle);
+        let may_begin_again = !machine.ends_for_good() && self.setting.may_restart;
+        if let Some(pid) = message.main.and_then(Pid::new) {
+            self.note_named(pid);
+        }
+        if let Some(hearing) = self.hearing() {
+            let is_known = hearing.is_over && message.said == Some(Said::Stopping);
+            hearing.pass_on(bytes, phase, may_begin_again || is_known);
+        }
+        if let Some(text) = status(bytes) {
+            debug!(event = "status", status = text.as_str(); "the command says: {}", text.as_str());
+            self.publish(News::Said(text));
+        }
+        if let Some(time) = message.extension {
+            debug!(event = "extended"; "the command asks for {time:?} from now on");
+            self.deliver(machine, Event::Extended(time));
+        }
+        self.attend(machine, Sight::Heard(message));
+    }
+
+    /// Whether it is main, or one of those that came from it. Who is gone already was in our namespace, where we are its
+    /// process 1 and all in it is ours.
+    fn is_heard(&self, sender: Pid) -> bool {
+        if self.slots.first().and_then(|slot| slot.pid) == Some(sender) {
+            return true;
+        }
+        match self.rest.kin(sender) {
+            Kin::Ours => true,
+            Kin::Foreign => false,
+            Kin::Gone => self.setting.scope == Scope::Namespace,
+        }
+    }
+
+    /// Somebody of ours says who is main. It is so when main has ended while that one lives.
+    fn note_named(&mut self, pid: Pid) {
+        let is_main = self.slots.first().and_then(|slot| slot.pid) == Some(pid);
+        let is_ours = is_main || self.rest.kin(pid) == Kin::Ours;
+        let Some(hearing) = self.hearing() else { return };
+        if !is_ours {
+            return hearing.complain(
+                Subject::Garbage,
+                Some(pid),
+                "named as the main process, it is none of the command's",
+            );
+        }
+        hearing.named = Some(pid).filter(|_| !is_main);
+        debug!(event = "main-named", pid = pid.number(); "the command names pid {pid} as its main process");
+    }
+
+    /// Main has ended. Whoever it has named, and has become our child, is main from now on.
+    pub(super) fn take_successor(&mut self) -> Option<Pid> {
+        let named = self.hearing()?.named.take()?;
+        sys::is_child(named).then_some(named)
+    }
+
+    /// A process that is not main has ended.
+    pub(super) fn forget_named(&mut self, pid: Pid) {
+        if let Some(hearing) = self.hearing() {
+            hearing.named.take_if(|named| *named == pid);
+        }
+    }
+
+    /// Main stands otherwise now.
+    pub(super) fn say_phase(&mut self, phase: Phase) {
+        let readiness = match phase {
+            Phase::Idle | Phase::Starting => return,
+            Phase::Ready => {
+                info!(event = "ready"; "the command is ready");
+                Readiness::Ready
+            }
+            Phase::Reloading => {
+                info!(event = "reloading"; "the command reloads");
+                Readiness::Reloading
+            }
+            Phase::Stopping => {
+                debug!(event = "stopping"; "the command says that it ends");
+                Readiness::Stopping
+            }
+        };
+        self.publish(News::Readiness(readiness));
+        if let (Phase::Ready, Some(hearing)) = (phase, self.hearing()) {
+            hearing.say_above(b"READY=1\n");
+        }
+    }
+
+    /// Those above us are told once that all ends.
+    pub(super) fn say_end_above(&mut self, machine: &impl Machine) {
+        if let Some(hearing) = self.hearing()
+            && !hearing.is_over
+            && hearing.above.is_some()
+            && machine.ends_for_good()
+        {
+            hearing.is_over = true;
+            hearing.say_above(b"STOPPING=1\n");
+        }
+    }
+}

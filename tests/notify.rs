@@ -1,0 +1,495 @@
+//! sd_notify(3) as its server: who is heard, what comes with a message, what is said on to those who run us, and services
+//! that speak it.
+
+#[expect(dead_code, reason = "each test file uses its part of the harness")]
+mod harness;
+
+use std::fs;
+use std::io::ErrorKind;
+use std::os::linux::net::SocketAddrExt as _;
+use std::os::unix::net::{SocketAddr, UnixDatagram};
+use std::path::Path;
+use std::process::Command;
+
+use harness::launch::{EVERYWHERE, Launch, Place};
+use harness::{Exit, Scene, proc, skip};
+use libc::{SIGKILL, SIGTERM};
+
+const READY: &str = "the command is ready";
+
+/// What a python program needs to speak, with descriptors if it likes.
+const SAY: &str = "
+import array, os, socket, sys, time
+address = os.environ['NOTIFY_SOCKET'].replace('@', '\\0', 1)
+there = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+def say(text, fds=()):
+    with_them = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array('i', fds))] if fds else []
+    there.sendmsg([text], with_them, 0, address)
+def barrier():
+    ours, theirs = os.pipe()
+    say(b'BARRIER=1', [theirs])
+    os.close(theirs)
+    assert os.read(ours, 1) == b''
+    os.close(ours)
+";
+
+/// A python program that speaks.
+fn python<'s>(scene: &'s Scene, place: Place, options: &[&str], program: &str) -> Launch<'s> {
+    let options = [&["-v", "--ready", "sd_notify"], options].concat();
+    scene.supervise().place(place).options(&options).argv(&["python3", "-c", &format!("{SAY}{program}")])
+}
+
+fn shell<'s>(scene: &'s Scene, place: Place, options: &[&str], script: &str) -> Launch<'s> {
+    let options = [&["-v", "--ready", "sd_notify"], options].concat();
+    scene.supervise().place(place).options(&options).argv(&["sh", "-c", script])
+}
+
+fn is_installed(program: &str) -> bool {
+    let is_there = ["/usr/bin", "/usr/sbin"].iter().any(|folder| Path::new(folder).join(program).exists());
+    if !is_there {
+        skip(&format!("{program} is not there; tests/setup installs it"));
+    }
+    is_there
+}
+
+/// Whoever runs us: a socket by that name, and what comes to it.
+struct Above(UnixDatagram, String);
+
+impl Above {
+    fn new(scene: &Scene) -> Above {
+        let name = scene.folder().display().to_string();
+        let address = SocketAddr::from_abstract_name(&name).expect("it is short");
+        let socket = UnixDatagram::bind_addr(&address).expect("the name is new");
+        socket.set_nonblocking(true).expect("it is a socket");
+        Above(socket, format!("@{name}"))
+    }
+
+    fn next(&self) -> Option<String> {
+        let mut text = [0; 8192];
+        match self.0.recv(&mut text) {
+            Ok(count) => Some(String::from_utf8_lossy(&text[..count]).trim_end().to_owned()),
+            Err(error) => {
+                assert_eq!(error.kind(), ErrorKind::WouldBlock);
+                None
+            }
+        }
+    }
+
+    #[track_caller]
+    fn expect(&self, scene: &Scene, text: &str) {
+        assert_eq!(scene.deadline.until(text, || self.next()), text);
+    }
+}
+
+#[test]
+fn whoever_the_command_has_started_is_heard_and_nobody_else() {
+    if !is_installed("systemd-notify") {
+        return;
+    }
+    for place in [Place::Child, Place::Pid1] {
+        let scene = Scene::new();
+        let script = "echo $NOTIFY_SOCKET; read line; (setsid sh -c '(systemd-notify --ready) & wait'); read line";
+        let mut init = shell(&scene, place, &[], script).spawn();
+        let address = init.line();
+        // Root, and a process of its namespace that it has not started (as `docker exec` brings one in).
+        let pid = init.pid().to_string();
+        let words: &[&str] = match place {
+            Place::Child => &["systemd-notify", "--ready"],
+            _ => &["nsenter", "--pid", "--target", &pid, "systemd-notify", "--ready"],
+        };
+        let sent = scene.command(words[0]).args(&words[1..]).env("NOTIFY_SOCKET", &address).status().expect("it runs");
+        assert!(sent.success());
+        init.wait_until_said(&["by sd_notify(3) is ignored: it is none of the command's processes"]);
+        assert!(!init.said().contains(READY), "{place:?}");
+        init.go();
+        init.wait_until_said(&[READY]);
+        init.go();
+        assert_eq!(init.wait(), Exit::Code(0), "{place:?}");
+    }
+}
+
+#[test]
+fn who_is_outside_the_namespace_is_refused() {
+    let scene = Scene::new();
+    let mut init = shell(&scene, Place::Pid1, &[], "echo $NOTIFY_SOCKET; read line").spawn();
+    let address = init.line();
+    let socket = UnixDatagram::unbound().expect("a socket");
+    let name = address.strip_prefix('@');
+    match name {
+        Some(name) => {
+            let address = SocketAddr::from_abstract_name(name).expect("it is short");
+            socket.send_to_addr(b"READY=1", &address).map(drop)
+        }
+        None => socket.send_to(b"READY=1", &address).map(drop),
+    }
+    .expect("it is there");
+    init.wait_until_said(&["what somebody outside says by sd_notify(3) is ignored"]);
+    init.go();
+    let ended = init.end();
+    assert!(!ended.stderr.iter().any(|line| line.contains(READY)), "{ended:?}");
+}
+
+#[test]
+fn a_barrier_is_lifted_when_all_before_it_is_dealt_with() {
+    for place in EVERYWHERE {
+        let scene = Scene::new();
+        let program = "
+for number in range(100):
+    say(b'STATUS=%d' % number)
+barrier()
+print('lifted', flush=True)
+sys.stdin.readline()
+say(b'READY=1\\nBARRIER=1', [0])
+barrier()
+print('again', flush=True)
+sys.stdin.readline()
+";
+        let mut init = python(&scene, place, &[], program).spawn();
+        init.expect("lifted");
+        // Written before, so it is there at once.
+        assert!(init.said().contains("the command says: 99"), "{place:?}");
+        init.go();
+        init.expect("again");
+        assert!(!init.said().contains(READY), "{place:?}");
+        init.go();
+        assert_eq!(init.wait(), Exit::Code(0));
+    }
+}
+
+#[test]
+fn descriptors_that_come_along_are_closed() {
+    let scene = Scene::new();
+    let program = "
+files = [os.open('/dev/null', os.O_RDONLY) for _ in range(200)]
+say(b'READY=1')
+barrier()
+print('ready', flush=True)
+sys.stdin.readline()
+for count in (1, 2, 3, 200):
+    for _ in range(200):
+        say(b'FDSTORE=1\\nFDNAME=x', files[:count])
+        say(b'X=1', files[:count])
+barrier()
+ours, theirs = os.pipe()
+say(b'FDSTORE=1', [theirs] + files[:100])
+os.close(theirs)
+assert os.read(ours, 1) == b''
+print('sent', flush=True)
+sys.stdin.readline()
+";
+    let mut init = python(&scene, Place::Child, &[], program).spawn();
+    init.expect("ready");
+    let before = proc::descriptors(init.pid());
+    init.go();
+    init.expect("sent");
+    assert_eq!(proc::descriptors(init.pid()), before);
+    init.go();
+    assert_eq!(init.wait(), Exit::Code(0));
+}
+
+#[test]
+fn a_flood_and_garbage_hold_up_neither_a_signal_nor_a_stop() {
+    for place in [Place::Child, Place::Pid1] {
+        let scene = Scene::new();
+        let program = "
+import random, signal
+random.seed(1)
+words = [b'READY=1', b'STATUS=' + b'x' * 5000, b'\\n' * 4096, bytes(4096), b'MAINPID=1', b'WATCHDOG_USEC=x',
+    b'EXTEND_TIMEOUT_USEC=99999999999999999999', b'=', b'', random.randbytes(4096), b'MAINPID=%d' % os.getppid()]
+if os.fork() == 0:
+    number = 0
+    while True:
+        say(words[number % len(words)] if number < 100000 else b'STATUS=%d' % number)
+        number += 1
+        if number == 1000000:
+            os.write(1, b'million\\n')
+signal.signal(signal.SIGUSR1, lambda *_: print('signal', flush=True))
+signal.signal(signal.SIGTERM, lambda *_: os._exit(9))
+print('ready', flush=True)
+while True:
+    time.sleep(1000)
+";
+        let mut init =
+            python(&scene, place, &[], program).env("SUPERVISE_LOG", "info").adjust(|command| command).spawn();
+        init.expect("ready");
+        for _ in 0..20 {
+            init.signal(libc::SIGUSR1);
+            init.expect("signal");
+        }
+        if place == Place::Child {
+            init.expect("million");
+        }
+        init.signal(SIGTERM);
+        assert_eq!(init.wait(), Exit::Code(9), "{place:?}");
+    }
+}
+
+#[test]
+fn a_daemon_that_goes_into_the_background_is_followed() {
+    if !is_installed("systemd-notify") {
+        return;
+    }
+    for place in EVERYWHERE {
+        let scene = Scene::new();
+        let folder = scene.folder().display().to_string();
+        fs::set_permissions(&folder, std::os::unix::fs::PermissionsExt::from_mode(0o777)).expect("it is ours");
+        let daemon = "trap 'exit 7' TERM; while :; do sleep 1000 & wait; done";
+        let script = format!("sh -c \"echo daemon; {daemon}\" & systemd-notify --ready MAINPID=$!; exit 0");
+        let mut init = shell(&scene, place, &["--restart", "always"], &script).spawn();
+        init.expect("daemon");
+        init.wait_until_said(&["the command goes on as pid"]);
+        init.signal(SIGTERM);
+        let ended = init.end();
+        assert_eq!(ended.exit, Exit::Code(7), "{place:?} {ended:?}");
+        scene.nothing_is_left();
+    }
+    // Its end is the command's, which is started again.
+    let scene = Scene::new();
+    let script = "echo run; (sleep 1000; exit 3) & systemd-notify --ready MAINPID=$!; exit 0";
+    let mut init = shell(&scene, Place::Child, &["--restart", "on-failure", "--restart-delay", "0"], script).spawn();
+    for _ in 0..3 {
+        init.expect("run");
+        init.wait_until_said(&["the command goes on as pid"]);
+        harness::send(init.main_pid(), SIGKILL, 1);
+    }
+    init.expect("run");
+    init.wait_until_said(&["the command goes on as pid"]);
+    init.signal(SIGTERM);
+    assert_eq!(init.wait(), Exit::Signal(SIGTERM));
+}
+
+#[test]
+fn nobody_is_followed_who_is_none_of_the_commands_or_has_ended() {
+    let scene = Scene::new();
+    let mut other = scene.command("sleep").arg("1000").spawn().expect("sleep runs");
+    let program = format!("say(b'MAINPID={}'); say(b'READY=1'); barrier(); sys.exit(3)", other.id());
+    let ended = python(&scene, Place::Child, &[], &program).end();
+    assert_eq!(ended.exit, Exit::Code(3), "{ended:?}");
+    assert!(ended.stderr.iter().any(|line| line.contains("named as the main process, it is none of")), "{ended:?}");
+    other.kill().expect("it is ours");
+    other.wait().expect("it is ours");
+    for who in ["1", "os.getppid()", "os.getpid()", "gone"] {
+        let program = format!(
+            "
+gone = os.fork()
+if gone == 0: os._exit(0)
+os.waitpid(gone, 0)
+say(b'READY=1\\nMAINPID=%d' % {who})
+barrier()
+sys.exit(3)"
+        );
+        let ended = python(&scene, Place::Child, &[], &program).end();
+        assert_eq!(ended.exit, Exit::Code(3), "{who} {ended:?}");
+    }
+}
+
+#[test]
+fn those_who_run_us_are_told() {
+    for place in EVERYWHERE {
+        let scene = Scene::new();
+        let above = Above::new(&scene);
+        let program = "
+import signal
+assert os.environ['NOTIFY_SOCKET'] != sys.argv[1] if len(sys.argv) > 1 else True
+signal.signal(signal.SIGTERM, lambda *_: (say(b'STOPPING=1\\nSTATUS=ending'), os._exit(4)))
+say(b'STATUS=coming up\\nMAINPID=%d\\nWATCHDOG=1\\nX_SECRET=1' % os.getpid())
+say(b'EXTEND_TIMEOUT_USEC=7000000')
+say(b'READY=1')
+barrier()
+say(b'RELOADING=1\\nMONOTONIC_USEC=12')
+say(b'READY=1\\nSTATUS=up again')
+barrier()
+print('done', flush=True)
+while True:
+    time.sleep(1000)
+";
+        let mut init = python(&scene, place, &[], program).env("NOTIFY_SOCKET", &above.1).spawn();
+        for text in [
+            "STATUS=coming up",
+            "EXTEND_TIMEOUT_USEC=7000000",
+            "READY=1",
+            "RELOADING=1\nMONOTONIC_USEC=12",
+            "STATUS=up again",
+            "READY=1",
+        ] {
+            above.expect(&scene, text);
+        }
+        init.expect("done");
+        init.signal(SIGTERM);
+        above.expect(&scene, "STOPPING=1");
+        above.expect(&scene, "STATUS=ending");
+        assert_eq!(init.wait(), Exit::Code(4), "{place:?}");
+        assert_eq!(above.next(), None);
+    }
+}
+
+#[test]
+fn those_who_run_us_hear_of_readiness_by_whatever_it_is_known_and_not_from_the_command() {
+    let scene = Scene::new();
+    let above = Above::new(&scene);
+    let options = ["--ready", "exec:test -e up"];
+    let folder = scene.folder().to_str().expect("UTF-8").to_owned();
+    let words = [
+        "python3".to_owned(),
+        "-c".to_owned(),
+        format!("{SAY}\nsay(b'READY=1\\nSTATUS=x'); barrier(); print('said', flush=True); time.sleep(1000)"),
+    ];
+    let launch = scene.supervise().options(&options).argv(&words).env("NOTIFY_SOCKET", &above.1);
+    let mut init = launch.behind(&["sh", "-c", &format!("cd {folder} && exec \"$@\""), "sh"]).spawn();
+    init.expect("said");
+    above.expect(&scene, "STATUS=x");
+    fs::write(scene.folder().join("up"), "").expect("the folder is ours");
+    above.expect(&scene, "READY=1");
+    init.signal(SIGTERM);
+    above.expect(&scene, "STOPPING=1");
+    init.wait();
+    // Without a word of readiness, the command says it all itself.
+    let above_too = Above::new(&Scene::new());
+    let words = ["sh", "-c", "echo $NOTIFY_SOCKET"];
+    let ended = scene.supervise().argv(&words).env("NOTIFY_SOCKET", &above_too.1).end();
+    assert_eq!(ended.stdout, [above_too.1]);
+}
+
+#[test]
+fn a_restart_is_no_end_to_those_who_run_us() {
+    let scene = Scene::new();
+    let above = Above::new(&scene);
+    let options = ["--restart", "on-failure", "--restart-delay", "0"];
+    let program = "
+say(b'READY=1'); barrier()
+if not os.path.exists(sys.argv[0] if False else os.environ['FLAG']):
+    open(os.environ['FLAG'], 'w')
+    say(b'STOPPING=1'); barrier()
+    sys.exit(1)
+time.sleep(1000)
+";
+    let flag = scene.folder().join("flag");
+    let launch = python(&scene, Place::Child, &options, program).env("NOTIFY_SOCKET", &above.1);
+    let mut init = launch.env("FLAG", flag.to_str().expect("UTF-8")).spawn();
+    above.expect(&scene, "READY=1");
+    above.expect(&scene, "READY=1");
+    init.signal(SIGTERM);
+    above.expect(&scene, "STOPPING=1");
+    init.wait();
+}
+
+#[test]
+fn a_stop_waits_for_who_asks_for_time() {
+    let scene = Scene::new();
+    let program = "
+import signal
+def end(*_):
+    say(b'EXTEND_TIMEOUT_USEC=100000000')
+    barrier()
+    print('asked', flush=True)
+    time.sleep(4)
+    os._exit(6)
+signal.signal(signal.SIGTERM, end)
+print('ready', flush=True)
+while True:
+    time.sleep(1000)
+";
+    // Twice as long as it has.
+    let mut init = python(&scene, Place::Child, &["--grace", "2s"], program).spawn();
+    init.expect("ready");
+    init.signal(SIGTERM);
+    init.expect("asked");
+    assert_eq!(init.wait(), Exit::Code(6));
+}
+
+#[test]
+fn it_is_heard_on_a_read_only_root_and_by_a_directory_of_the_users() {
+    if !nix::unistd::geteuid().is_root() || !is_installed("systemd-notify") {
+        return skip("who is not root mounts nothing");
+    }
+    for place in [Place::Child, Place::Pid1] {
+        let scene = Scene::new();
+        let script = "systemd-notify --ready; echo $NOTIFY_SOCKET; read line";
+        let read_only = "mount -o bind,ro / / && mount -o remount,bind,ro /run; exec \"$@\"";
+        let launch = shell(&scene, place, &[], script).below(&[
+            "unshare",
+            "--mount",
+            "--fork",
+            "sh",
+            "-c",
+            "mount --make-rprivate / && mount --bind /run /run && mount -o remount,bind,ro /run && exec \"$@\"",
+            "sh",
+        ]);
+        let _ = read_only;
+        let mut init = launch.spawn();
+        init.wait_until_said(&[READY]);
+        assert!(init.line().starts_with("@supervise-"), "{place:?}");
+        init.go();
+        assert_eq!(init.wait(), Exit::Code(0));
+    }
+    let scene = Scene::new();
+    let runtime = scene.folder().join("runtime");
+    fs::create_dir(&runtime).expect("the folder is ours");
+    nix::unistd::chown(&runtime, Some(65534.into()), Some(65534.into())).expect("we are root");
+    let launch = shell(&scene, Place::Child, &[], "systemd-notify --ready; echo $NOTIFY_SOCKET; read line");
+    let launch = launch.for_everybody().behind(&["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]);
+    let mut init = launch.env("XDG_RUNTIME_DIR", runtime.to_str().expect("UTF-8")).spawn();
+    init.wait_until_said(&[READY]);
+    let path = init.line();
+    assert!(path.starts_with(runtime.to_str().expect("UTF-8")) && path.ends_with("/notify"), "{path}");
+    init.go();
+    assert_eq!(init.wait(), Exit::Code(0));
+    assert_eq!(fs::read_dir(&runtime).expect("it is there").count(), 0);
+}
+
+#[test]
+fn a_command_of_another_user_is_heard() {
+    if !nix::unistd::geteuid().is_root() || !is_installed("systemd-notify") {
+        return skip("who is not root becomes nobody else");
+    }
+    for place in [Place::Child, Place::Pid1] {
+        let scene = Scene::new();
+        let script = "systemd-notify --ready --status=\"of $(id -u)\"; read line";
+        let mut init = shell(&scene, place, &["--user", "65534"], script).spawn();
+        init.wait_until_said(&["the command says: of 65534"]);
+        init.wait_until_said(&[READY]);
+        init.go();
+        assert_eq!(init.wait(), Exit::Code(0), "{place:?}");
+    }
+}
+
+#[test]
+fn mosquitto_is_ready_when_it_serves() {
+    if !is_installed("mosquitto") {
+        return;
+    }
+    let scene = Scene::new();
+    let socket = scene.folder().join("socket");
+    let conf = scene.folder().join("conf");
+    let user = if nix::unistd::geteuid().is_root() { "user root\n" } else { "" };
+    fs::write(&conf, format!("listener 0 {}\nallow_anonymous true\n{user}", socket.display())).expect("it is ours");
+    for place in [Place::Child, Place::Pid1] {
+        let options = ["-v", "--ready", "sd_notify"];
+        let words = ["mosquitto", "-c", conf.to_str().expect("UTF-8")];
+        let mut init = scene.supervise().place(place).options(&options).argv(&words).spawn();
+        init.wait_until_said(&[READY]);
+        assert!(socket.exists());
+        init.signal(SIGTERM);
+        assert_eq!(init.end().exit, Exit::Code(0), "{place:?}");
+        scene.nothing_is_left();
+    }
+}
+
+#[test]
+fn systemd_notify_says_it_of_others_too() {
+    if !is_installed("systemd-notify") {
+        return;
+    }
+    let scene = Scene::new();
+    // For its parent, and before it becomes another program where it can do that.
+    let help = Command::new("systemd-notify").arg("--help").output().expect("it runs");
+    let can_exec = String::from_utf8_lossy(&help.stdout).contains("--exec");
+    let script = match can_exec {
+        true => "exec systemd-notify --ready --exec \\; sh -c 'read line'",
+        false => "systemd-notify --ready --pid=$$; read line",
+    };
+    let mut init = shell(&scene, Place::Child, &[], script).spawn();
+    init.wait_until_said(&[READY]);
+    init.go();
+    assert_eq!(init.wait(), Exit::Code(0));
+}
