@@ -100,7 +100,7 @@ fn policy<'a>(
     Policy {
         before,
         forwarding: &options.forwarding,
-        exit_map: &options.exit_map,
+        exit_map: options.exit_map(),
         group: place.group,
         job_control: place.job_control,
         scope: place.scope,
@@ -237,7 +237,7 @@ fn not_started(slot: &Slot<'_>, why: StartError, options: &Options) -> NotStarte
             let code = compat::explain_start(voice, program.name(), why, &reason);
             // To those inits what has executed nothing is a child that has ended so.
             let is_childs = matches!(why.step, Step::Exec | Step::ExecForeign | Step::ExecShell);
-            let mapped = options.exit_map.get(Status::Exited(code)).filter(|_| is_childs);
+            let mapped = options.exit_map().get(Status::Exited(code)).filter(|_| is_childs);
             let code = mapped.unwrap_or(code);
             NotStarted { text: reason.to_string(), code, is_said: true }
         }

@@ -30,7 +30,7 @@ mod wait_for;
 use std::ffi::c_char;
 
 use log::error;
-use supervise_init::sys::{Environment, Format, Words, block_all};
+use supervise_init::sys::{Environment, Format, Static, Words, block_all};
 
 /// Everything from `main` on; returns the exit code, unless we die of the signal that main died of.
 pub fn run(words: Words, mut environment: Environment) -> u8 {
@@ -131,6 +131,11 @@ fn format_named(word: &str) -> Option<Format> {
         "json" => Some(Format::Json),
         _ => None,
     }
+}
+
+/// Room for one value, for as long as we run: `place`, unless that is taken.
+pub(crate) fn room<T>(place: &'static Static<T>, value: fn() -> T) -> &'static mut T {
+    place.put(value()).unwrap_or_else(|| Box::leak(Box::new(value())))
 }
 
 /// Room for so many strings and the end, for as long as we run.

@@ -4,7 +4,7 @@ use std::ffi::CStr;
 
 use log::{LevelFilter, warn};
 use supervise_init::core::request::Manager;
-use supervise_init::sys::{self, Environment, Format, Pid, this_process};
+use supervise_init::sys::{self, Environment, Format, Pid, Static, this_process};
 
 use crate::cli::{self, Variables};
 
@@ -19,9 +19,13 @@ pub(crate) struct Surroundings {
     manager: Manager,
     /// We are the process 1 of a container that `supervise run` has made.
     in_our_container: bool,
-    variables: Variables,
+    /// `None`: the environment gives no options.
+    variables: Option<&'static mut Variables>,
     pub(crate) pid_entries: [Option<&'static CStr>; 2],
 }
+
+/// On the stack they would stay in memory where there are none.
+static VARIABLES: Static<Variables> = Static::new();
 
 /// What sysvinit tells its children about itself, which is not true below us.
 const OF_ANOTHER_INIT: [&[u8]; 3] = [b"RUNLEVEL=", b"PREVLEVEL=", b"INIT_VERSION="];
@@ -39,7 +43,7 @@ impl Surroundings {
             runtime_dir: None,
             manager: Manager::Other,
             in_our_container: false,
-            variables: cli::NO_VARIABLES,
+            variables: None,
             pid_entries: [None; 2],
         };
         environment.retain(Surroundings::may_be_read, |entry| found.look_at(entry));
@@ -86,7 +90,7 @@ impl Surroundings {
             b"LOG" => &mut self.log,
             b"LOG_FORMAT" => &mut self.log_format,
             b"STRICT" => &mut self.strict,
-            name => match cli::place_of_variable(name).and_then(|place| self.variables.get_mut(place)) {
+            name => match cli::place_of_variable(name).and_then(|place| self.variables_to_change().get_mut(place)) {
                 Some(place) => place,
                 None => return false,
             },
@@ -98,7 +102,12 @@ impl Surroundings {
 
     /// The options that the environment gives.
     pub(crate) fn variables(&self) -> &Variables {
-        &self.variables
+        self.variables.as_deref().unwrap_or(&cli::NO_VARIABLES)
+    }
+
+    /// The same, now that there is one.
+    fn variables_to_change(&mut self) -> &mut Variables {
+        self.variables.get_or_insert_with(|| crate::room(&VARIABLES, || cli::NO_VARIABLES))
     }
 
     fn names_us(&self, entry: &[u8], name: &[u8]) -> bool {

@@ -27,7 +27,7 @@ use std::time::Duration;
 use log::LevelFilter;
 use supervise_init::core::{ExitMap, Forwarding, KillMode, Ladder, Leftovers, OnReboot, Signal};
 use supervise_init::driver::ForwardTo;
-use supervise_init::sys::{Words, set_log_format};
+use supervise_init::sys::{Static, Words, set_log_format};
 
 use help::Print;
 use hooks::{Before, Hooks};
@@ -74,7 +74,8 @@ pub(crate) struct Options {
     pub(crate) level: Option<LevelFilter>,
     pub(crate) forward_to: ForwardTo,
     pub(crate) forwarding: Forwarding,
-    pub(crate) exit_map: ExitMap,
+    /// `None`: [`ExitMap::NONE`].
+    exit_map: Option<&'static mut ExitMap>,
     pub(crate) parent_death: Option<Signal>,
     pub(crate) ladder: Ladder,
     /// `None`: the group where that gets the signals too, else the command.
@@ -105,12 +106,15 @@ pub(crate) struct Options {
     given: u64,
 }
 
+/// On the stack it would stay in memory where nothing is mapped.
+static EXIT_MAP: Static<ExitMap> = Static::new();
+
 impl Options {
     const DEFAULT: Options = Options {
         level: None,
         forward_to: ForwardTo::Main,
         forwarding: Forwarding::DEFAULT,
-        exit_map: ExitMap::NONE,
+        exit_map: None,
         parent_death: None,
         ladder: Ladder::DEFAULT,
         kill_mode: None,
@@ -165,7 +169,7 @@ impl Options {
             Id::LogFormat => set_log_format(choice(given, text()?, crate::format_named)?),
             Id::ForwardTo => self.forward_to = choice(given, text()?, forward_to_named)?,
             Id::Rewrite => maps::rewrite(given, &mut self.forwarding, text()?)?,
-            Id::ExitMap => maps::exit_map(given, &mut self.exit_map, text()?)?,
+            Id::ExitMap => maps::exit_map(given, self.exit_map_to_change(), text()?)?,
             Id::ParentDeath => self.parent_death = Some(maps::parent_death(given, text()?)?),
             Id::Delay => self.ladder.delay = stop::time(given, text()?)?,
             Id::StopSignal => self.ladder.signals = stop::stop_signals(given, text()?)?,
@@ -240,6 +244,16 @@ impl Options {
 
     fn is_given(&self, row: &Row) -> bool {
         self.given & (1 << row.id as u64) != 0
+    }
+
+    /// What becomes of the command's status.
+    pub(crate) fn exit_map(&self) -> &ExitMap {
+        self.exit_map.as_deref().unwrap_or(&ExitMap::NONE)
+    }
+
+    /// The same, now that something is said of it.
+    pub(crate) fn exit_map_to_change(&mut self) -> &mut ExitMap {
+        self.exit_map.get_or_insert_with(|| crate::room(&EXIT_MAP, || ExitMap::NONE))
     }
 
     /// A place for hooks, now that there is one.

@@ -123,7 +123,8 @@ struct Printed {
 /// The licence under which this may be passed on, for those who ask an init for its own. (The other one is as good.)
 const LICENCE: &str = include_str!("../../LICENSE-MIT");
 
-/// Everything from the name on.
+/// Everything from the name on. Not in our caller's frame, which stays in memory where we have a name of our own too.
+#[inline(never)]
 pub(crate) fn run(
     init: Other,
     words: Words,
@@ -142,13 +143,8 @@ pub(crate) fn run(
         }
     };
     let given = Given { words: &words, environment, manner, ourselves: surroundings.ourselves() };
-    let front = match init {
-        Other::Tini => tini::read(&given),
-        Other::DumbInit => dumb_init::read(&given),
-        Other::Catatonit => catatonit::read(&given),
-    };
-    match front {
-        Ok(front) => run_front(front, environment, entry, surroundings),
+    match read(init, &given) {
+        Ok(mut front) => run_front(&mut front, environment, entry, surroundings),
         Err(printed) => {
             // They do not look whether it could be written either.
             let _ = crate::cli::help::write(printed.to, printed.text.as_bytes());
@@ -157,12 +153,20 @@ pub(crate) fn run(
     }
 }
 
-/// Not in our caller's frame, which has read the words.
+/// What the words ask for. Not in our caller's frame, which stays in memory as long as the command runs.
 #[inline(never)]
-fn run_front(front: Front, environment: Environment, entry: Entry, surroundings: &Surroundings) -> u8 {
-    let Front { mut options, words, speech } = front;
+fn read(init: Other, given: &Given<'_>) -> Result<Front, Printed> {
+    match init {
+        Other::Tini => tini::read(given),
+        Other::DumbInit => dumb_init::read(given),
+        Other::Catatonit => catatonit::read(given),
+    }
+}
+
+fn run_front(front: &mut Front, environment: Environment, entry: Entry, surroundings: &Surroundings) -> u8 {
+    let Front { options, words, speech } = front;
     surroundings.prepare_log();
-    let Some(voice) = voice::install(speech) else { return FAILURE };
+    let Some(voice) = voice::install(*speech) else { return FAILURE };
     options.conduct.voice = Some(voice);
     if (voice.is_silent() || voice.is_strict()) && !surroundings.has_level() {
         options.level = Some(LevelFilter::Error);
@@ -173,7 +177,7 @@ fn run_front(front: Front, environment: Environment, entry: Entry, surroundings:
         return FAILURE;
     }
     voice.begin();
-    init::run(words, environment, entry, surroundings, &options)
+    init::run(*words, environment, entry, surroundings, options)
 }
 
 /// Gives our terminal up, if we have one, for a command that leads a session.

@@ -132,7 +132,7 @@ fn read_options(given: &Given<'_>, getopt: &mut Getopt<'_>, options: &mut Option
             }
             Ok((b'e', value)) => {
                 let value = value.unwrap_or_default();
-                options.exit_map.map_code(status(value).ok_or_else(|| not_valid(given, 'e', value))?, 0);
+                options.exit_map_to_change().map_code(status(value).ok_or_else(|| not_valid(given, 'e', value))?, 0);
                 options.mark_given(Id::ExitMap);
             }
             Ok(_) => {}
