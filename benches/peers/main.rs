@@ -196,8 +196,7 @@ fn measure(name: &str, scale: &Scale, inits: &[Option<Init>]) -> Result<Vec<Row>
             ]
         }
         "memory" => vec![
-            // 100 but for where the kernel begins the stack, by chance, which makes it one page or two more in some starts.
-            Row::new("resident memory, kB", Exact, Target::AtMost(108.0), exact(&resident)),
+            Row::new("resident memory, kB", Exact, Target::AtMost(100.0), exact(&resident)),
             Row::new("of it private and dirty, kB", Exact, Target::AtMost(40.0), exact(&private_dirty)),
         ],
         "instructions" => vec![Row::new(
