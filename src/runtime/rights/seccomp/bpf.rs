@@ -24,9 +24,14 @@ pub(super) enum Check {
     /// Not TIOCSTI and TIOCLINUX, which type on the terminal: with ours inside, that would be on the host's shell
     /// (CVE-2017-5226). Docker need not forbid them, as its terminals are its own.
     Terminal,
-    /// Not AF_VSOCK, which leads to the hypervisor and knows no namespaces.
+    /// Not AF_VSOCK, which leads to the hypervisor and knows no namespaces, nor AF_ALG, by which files were changed in the
+    /// page cache that all containers of a machine share (CVE-2026-31431).
     Socket,
 }
+
+/// Of [`Check::Socket`]. (By socketcall(2) of 32-bit programs there is a way to them: its arguments no filter can see, and
+/// docker, which forbade it for this, allows it again.)
+const FAMILIES: [u32; 2] = [libc::AF_ALG.cast_unsigned(), libc::AF_VSOCK.cast_unsigned()];
 
 /// CLONE_NEWNS, NEWCGROUP, NEWUTS, NEWIPC, NEWUSER, NEWPID, NEWNET (clone(2)).
 pub(super) const NAMESPACES: u32 = 0x7E02_0000;
@@ -169,7 +174,7 @@ impl Backwards {
             Check::Clone => (FIRST_ARGUMENT, self.branch(libc::BPF_JSET, NAMESPACES, refused, allowed)),
             Check::Personality => (FIRST_ARGUMENT, self.one_of(&PERSONALITIES, allowed, refused)),
             Check::Terminal => (SECOND_ARGUMENT, self.one_of(&TYPING, refused, allowed)),
-            Check::Socket => (FIRST_ARGUMENT, self.one_of(&[libc::AF_VSOCK.cast_unsigned()], refused, allowed)),
+            Check::Socket => (FIRST_ARGUMENT, self.one_of(&FAMILIES, refused, allowed)),
         };
         self.load(place, start)
     }

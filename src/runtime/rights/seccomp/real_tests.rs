@@ -54,6 +54,7 @@ fn what_leads_out_of_a_container_is_refused() {
         (format!("{} -1 0", number(libc::SYS_setns)), "EPERM", "EBADF"),
         (format!("{} 0x1234567", number(libc::SYS_personality)), "EPERM", "ok"),
         (format!("{} 40 1 0", number(libc::SYS_socket)), "EPERM", ""),
+        (format!("{} 38 5 0", number(libc::SYS_socket)), "EPERM", ""),
         (format!("{} 0 0", number(libc::SYS_clone3)), "ENOSYS", "EINVAL"),
         (format!("{} 0x10000000 0 0 0 0", number(libc::SYS_clone)), "EPERM", ""),
         (format!("{} 1 0", number(libc::SYS_io_uring_setup)), "EPERM", "EFAULT"),

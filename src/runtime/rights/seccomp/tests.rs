@@ -129,7 +129,7 @@ fn wanted(call: Option<&str>, number: u32, argument: u32, kept: Capabilities) ->
         Some("clone3") => return errno(libc::ENOSYS),
         Some("clone") => argument & bpf::NAMESPACES == 0,
         Some("personality") => bpf::PERSONALITIES.contains(&argument),
-        Some("socket") => argument != 40,
+        Some("socket") => argument != 38 && argument != 40,
         Some("ioctl") => !bpf::TYPING.contains(&argument),
         Some(name) => ALWAYS.iter().any(|it| it.name == name),
         // Unknown to any kernel of 6.18.
@@ -145,7 +145,8 @@ fn wanted(call: Option<&str>, number: u32, argument: u32, kept: Capabilities) ->
 fn each_call_gets_the_tables_answer_on_each_machine() {
     let single = BY_CAPABILITY.iter().map(|(capability, _)| Capabilities(1 << capability));
     let kept = [Capabilities(0), capabilities::DEFAULT, Capabilities::ALL].into_iter().chain(single);
-    let arguments = [0, 8, 16, 40, 0x0002_0000, 0x0002_0008, 0x1000_0000, 0x0001_0f00, 0xffff_ffff, 2, 0x5412, 0x541c];
+    let arguments =
+        [0, 8, 16, 38, 40, 0x0002_0000, 0x0002_0008, 0x1000_0000, 0x0001_0f00, 0xffff_ffff, 2, 0x5412, 0x541c];
     for kept in kept {
         for machine in [Machine::X86_64, Machine::Aarch64] {
             let filter = Filter::for_machine(machine, kept);
