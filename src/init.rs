@@ -13,7 +13,7 @@ use crate::conduct::{Orphans, Signals};
 use crate::diagnose::stop::Settings;
 use crate::hooks::{Around, Plan};
 use crate::lives::{self, Home, Lives};
-use crate::outfit::Ready;
+use crate::outfit::{Ready, streams};
 use crate::place::Place;
 use crate::report::{NotStarted, Report};
 use crate::surroundings::Surroundings;
@@ -180,9 +180,15 @@ fn prepare(environment: Environment, surroundings: &Surroundings, options: &Opti
 /// Looks up what the command is given, or says why it cannot be had.
 fn dress(environment: Environment, surroundings: &Surroundings, options: &Options) -> Result<Ready, ()> {
     let Some(outfit) = &options.outfit else {
-        return Ok(Ready { environment, outside: environment, path: surroundings.path, alterations: None });
+        let (outside, path) = (environment, surroundings.path);
+        return Ok(Ready { environment, outside, path, alterations: None, becomes_another: false });
     };
-    outfit.prepare(environment, surroundings.path).map_err(|wrong| error!("{wrong}"))
+    let ready = outfit.prepare(environment, surroundings.path).map_err(|wrong| error!("{wrong}"))?;
+    // Of another container they are given to who is to have them by its manager.
+    if ready.becomes_another && surroundings.is_in_our_container() {
+        streams::open_to_all();
+    }
+    Ok(ready)
 }
 
 /// Says and writes down how it went, and ends as main did.

@@ -10,6 +10,7 @@ pub(crate) mod capabilities;
 mod environment;
 mod file;
 pub(crate) mod limits;
+pub(crate) mod streams;
 mod unfit;
 mod users;
 
@@ -69,6 +70,8 @@ pub(crate) struct Ready {
     /// The value of the command's own PATH.
     pub(crate) path: Option<&'static CStr>,
     pub(crate) alterations: Option<&'static Alterations>,
+    /// Whether the command's user is another one than ours.
+    pub(crate) becomes_another: bool,
 }
 
 impl Outfit {
@@ -88,9 +91,10 @@ impl Outfit {
             (ours, ours, path)
         };
         user.iter().for_each(warn_if_out_of_reach);
+        let becomes_another = user.as_ref().is_some_and(|user| !user.is_us());
         let list = self.alterations(user);
         let alterations = (!list.is_empty()).then(|| &*Box::leak(Box::new(Alterations { list: list.leak() })));
-        Ok(Ready { environment, outside, path, alterations })
+        Ok(Ready { environment, outside, path, alterations, becomes_another })
     }
 
     /// What the options say of the environment of a container, which begins with `base`: of the host's comes only what

@@ -1,0 +1,50 @@
+//! What people expect of a container because docker does it: what a user can open, ping and listen on, and how programs
+//! know where they are.
+
+#[expect(dead_code, reason = "each test file uses its part of the harness")]
+mod harness;
+
+use std::fs::{self, Permissions};
+use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _, PermissionsExt as _};
+use std::process::Stdio;
+
+use harness::Scene;
+use harness::contained::{self, BUSYBOX, ends, root, script};
+
+#[test]
+fn a_user_can_open_the_standard_streams_by_their_names() {
+    let Some(root) = root(BUSYBOX) else { return };
+    let scene = Scene::new();
+    let words = "echo out >/dev/stdout && echo err >/dev/stderr && id -u";
+    let ended = script(&scene, &["--user", "1000"], &root, words);
+    ends(&ended, 0, &["out", "1000"]);
+    assert!(ended.stderr.iter().any(|line| line == "err"), "{ended:?}");
+    scene.nothing_is_left();
+}
+
+#[test]
+fn what_a_user_is_given_stays_its_makers() {
+    let Some(root) = root(BUSYBOX) else { return };
+    let scene = Scene::new();
+    let [file, fifo] = ["file", "fifo"].map(|name| scene.folder().join(name));
+    fs::write(&file, "").expect("the folder is ours");
+    nix::unistd::mkfifo(&fifo, nix::sys::stat::Mode::empty()).expect("the folder is ours");
+    for path in [&file, &fifo] {
+        fs::set_permissions(path, Permissions::from_mode(0o600)).expect("it is ours");
+    }
+    let open = |path| fs::File::options().read(true).write(true).open(path).expect("it is ours");
+    let mut run = contained::command(&scene, &["--user", "1000"], &root, &["sh", "-c", "echo x >/dev/stdout"]);
+    run.stdin(open(&fifo)).stdout(open(&file)).stderr(Stdio::piped());
+    let output = run.output().expect("it runs");
+    assert!(String::from_utf8_lossy(&output.stderr).contains("ermission denied"), "{output:?}");
+    for path in [&file, &fifo] {
+        let metadata = fs::metadata(path).expect("it is there");
+        assert_eq!((metadata.mode() & 0o777, metadata.uid()), (0o600, 0), "{}", path.display());
+    }
+    assert!(fs::metadata(&fifo).expect("it is there").file_type().is_fifo());
+    // A pipe can be opened by all who have it, and is its maker's as before.
+    let ended = script(&scene, &["--user", "1000"], &root, "stat -L -c '%a %u' /proc/self/fd/1");
+    ends(&ended, 0, &["666 0"]);
+    let ended = script(&scene, &[], &root, "stat -L -c '%a %u' /proc/self/fd/1");
+    ends(&ended, 0, &["600 0"]);
+}
