@@ -48,3 +48,14 @@ fn what_a_user_is_given_stays_its_makers() {
     let ended = script(&scene, &[], &root, "stat -L -c '%a %u' /proc/self/fd/1");
     ends(&ended, 0, &["600 0"]);
 }
+
+#[test]
+fn a_file_system_in_memory_is_as_it_is_asked_for() {
+    let Some(root) = root(BUSYBOX) else { return };
+    let scene = Scene::new();
+    let look = "stat -c %a /mnt; df -k /mnt | awk 'END { print $2 }'; cp /bin/busybox /mnt/echo; /mnt/echo ran";
+    let ended = script(&scene, &["--tmpfs", "/mnt:rw,size=4m,mode=750"], &root, look);
+    ends(&ended, 0, &["750", "4096", "ran"]);
+    let ended = script(&scene, &["--tmpfs", "/mnt:size=8192k,noexec"], &root, look);
+    ends(&ended, 126, &["1777", "8192"]);
+}

@@ -24,6 +24,11 @@ impl fmt::Display for NotAnAmount {
 /// `iB`. Less than 1 MB would not hold a program.
 pub(crate) fn size(word: &str) -> Result<u64, NotAnAmount> {
     const LEAST: u64 = 1 << 20;
+    bytes(word).filter(|bytes| *bytes >= LEAST).ok_or(NotAnAmount::Size)
+}
+
+/// The same, however small.
+pub(crate) fn bytes(word: &str) -> Option<u64> {
     let lower = word.to_ascii_lowercase();
     let unit_at = lower.find(|letter: char| !letter.is_ascii_digit() && letter != '.').unwrap_or(lower.len());
     let (number, unit) = lower.split_at(unit_at);
@@ -38,7 +43,7 @@ pub(crate) fn size(word: &str) -> Result<u64, NotAnAmount> {
     // Half a byte is none.
     let is_whole = !number.contains('.') || !matches!(unit, "" | "b");
     let bytes = shift.and_then(|shift| scaled(number, 1 << shift));
-    bytes.filter(|bytes| is_whole && *bytes >= LEAST).ok_or(NotAnAmount::Size)
+    bytes.filter(|_| is_whole)
 }
 
 /// `2`, `1.5`, in thousandths of a processor.

@@ -14,7 +14,7 @@ use super::options::{self, Id, TABLE};
 use super::subcommands::Row;
 use super::wrong::{Given, Wrong};
 use super::{Options, Request, Variables, amounts, choice, named, value};
-use crate::runtime::{Asked, Bind, Changes, Filter, Network};
+use crate::runtime::{Asked, Bind, Changes, Filter, Network, Tmpfs};
 pub(crate) use wrong::WrongRun;
 
 /// What was said.
@@ -121,9 +121,9 @@ impl Said {
             Id::Upper => self.upper = Some(path.to_owned()),
             Id::Writable => self.is_writable = true,
             Id::ReadOnly => self.asked.read_only = true,
+            Id::Bind if is_over_root(value.to_bytes()) => return Err(WrongRun::BindOverRoot(given, value).into()),
             Id::Bind => self.asked.binds.push(bind(value.to_bytes()).ok_or(WrongRun::NotABind(given, value))?),
-            Id::Tmpfs if !is_destination(path) => return Err(WrongRun::NotAPath(given, value).into()),
-            Id::Tmpfs => self.asked.tmpfs.push(path.to_owned()),
+            Id::Tmpfs => self.asked.tmpfs.push(tmpfs(value.to_bytes()).ok_or(WrongRun::NotATmpfs(given, value))?),
             Id::Net => self.asked.network = choice(given, text()?, network_named)?,
             Id::Hostname => self.asked.hostname = Some(hostname(text()?).ok_or(WrongRun::NotAHostname(given, value))?),
             Id::Memory => self.asked.limits.memory = Some(amounts::size(text()?).map_err(not_an_amount)?),
@@ -165,6 +165,38 @@ impl Said {
 /// Somewhere inside that can be mounted on: the root itself cannot.
 fn is_destination(path: &Path) -> bool {
     path.is_absolute() && path.components().count() > 1
+}
+
+/// `SRC:/`, which is what ROOTFS is for.
+fn is_over_root(bind: &[u8]) -> bool {
+    let destination = bind.split(|byte| *byte == b':').nth(1).map(|part| Path::new(OsStr::from_bytes(part)));
+    destination.is_some_and(|path| path.is_absolute() && !is_destination(path))
+}
+
+/// `DST` or `DST:OPTION,...`, with the words of `docker run --tmpfs`; those that are always so change nothing.
+fn tmpfs(word: &[u8]) -> Option<Tmpfs> {
+    let mut parts = word.splitn(2, |byte| *byte == b':');
+    let destination = PathBuf::from(OsStr::from_bytes(parts.next()?));
+    let options = std::str::from_utf8(parts.next().unwrap_or_default()).ok()?;
+    let mut tmpfs = Tmpfs { destination, mode: 0o1777, size: None, has_programs: true };
+    for option in options.split(',').filter(|_| !options.is_empty()) {
+        match option.split_once('=') {
+            Some(("size", size)) => tmpfs.size = Some(amounts::bytes(size)?),
+            Some(("mode", mode)) => tmpfs.mode = octal(mode)?,
+            None if matches!(option, "exec" | "noexec") => tmpfs.has_programs = option == "exec",
+            None if matches!(option, "rw" | "nosuid" | "nodev") => {}
+            _ => return None,
+        }
+    }
+    // The kernel takes no limit for none.
+    let is_right = is_destination(&tmpfs.destination) && tmpfs.size != Some(0);
+    is_right.then_some(tmpfs)
+}
+
+/// A mode as chmod(1) takes it.
+fn octal(word: &str) -> Option<u32> {
+    let is_right = (1..=4).contains(&word.len()) && word.bytes().all(|byte| (b'0'..=b'7').contains(&byte));
+    u32::from_str_radix(word, 8).ok().filter(|_| is_right)
 }
 
 /// `SRC:DST` or `SRC:DST:ro`.
@@ -210,7 +242,7 @@ fn filter_named(word: &str) -> Option<Filter> {
 
 #[cfg(test)]
 mod tests {
-    use super::{bind, hostname};
+    use super::{bind, hostname, is_over_root, tmpfs};
 
     #[test]
     fn a_bind_has_a_source_and_an_absolute_destination() {
@@ -229,6 +261,40 @@ mod tests {
             let found = found.as_ref().map(|bind| {
                 (bind.source.to_str().unwrap_or(""), bind.destination.to_str().unwrap_or(""), bind.read_only)
             });
+            assert_eq!(found, expected, "{word}");
+        }
+    }
+
+    #[test]
+    fn a_bind_over_the_root_is_told_from_other_mistakes() {
+        for (word, expected) in
+            [("a:/", true), ("a://", true), ("a:/.:ro", true), ("a:/b", false), ("a:b", false), ("a", false)]
+        {
+            assert_eq!(is_over_root(word.as_bytes()), expected, "{word}");
+        }
+    }
+
+    #[test]
+    fn a_file_system_in_memory_takes_dockers_words() {
+        for (word, expected) in [
+            ("/run", Some((0o1777, None, true))),
+            ("/run:size=64m", Some((0o1777, Some(64 << 20), true))),
+            ("/run:rw,noexec,nosuid,size=65536k", Some((0o1777, Some(64 << 20), false))),
+            ("/run:mode=0700,size=4096", Some((0o700, Some(4096), true))),
+            ("/run:noexec,exec", Some((0o1777, None, true))),
+            ("/run:", Some((0o1777, None, true))),
+            ("/run:ro", None),
+            ("/run:size=0", None),
+            ("/run:size=x", None),
+            ("/run:mode=8", None),
+            ("/run:mode=+7", None),
+            ("/run:mode=17777", None),
+            ("/run:,", None),
+            ("run", None),
+            ("/", None),
+            ("", None),
+        ] {
+            let found = tmpfs(word.as_bytes()).map(|tmpfs| (tmpfs.mode, tmpfs.size, tmpfs.has_programs));
             assert_eq!(found, expected, "{word}");
         }
     }

@@ -33,4 +33,4 @@ pub(crate) mod unfit;
 
 pub(crate) use self::apply::DIRECTORY;
 pub(crate) use self::run::run;
-pub(crate) use self::spec::{Asked, Bind, Changes, Filter, Network};
+pub(crate) use self::spec::{Asked, Bind, Changes, Filter, Network, Tmpfs};

@@ -55,6 +55,17 @@ pub(crate) struct Bind {
     pub(crate) read_only: bool,
 }
 
+/// A file system in memory.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Tmpfs {
+    pub(crate) destination: PathBuf,
+    pub(crate) mode: u32,
+    /// In bytes. `None`: as the kernel has it, half of the memory.
+    pub(crate) size: Option<u64>,
+    /// What is in it can be executed.
+    pub(crate) has_programs: bool,
+}
+
 /// What the command line asks for.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub(crate) struct Asked {
@@ -63,7 +74,7 @@ pub(crate) struct Asked {
     pub(crate) changes: Changes,
     pub(crate) read_only: bool,
     pub(crate) binds: Vec<Bind>,
-    pub(crate) tmpfs: Vec<PathBuf>,
+    pub(crate) tmpfs: Vec<Tmpfs>,
     pub(crate) network: Network,
     pub(crate) hostname: Option<String>,
     pub(crate) user_namespace: bool,
@@ -216,10 +227,7 @@ impl Spec {
     /// What is asked for, with all that is not said.
     pub(super) fn new(asked: &Asked, hostname: String, user: Option<Ids>, process: Process) -> Spec {
         let mut mounts = usual_mounts(have_terminals_group(user.as_ref()));
-        mounts.extend(asked.tmpfs.iter().map(|destination| Mount {
-            destination: destination.clone(),
-            ..tmpfs("", "mode=1777", "--tmpfs asks for it")
-        }));
+        mounts.extend(asked.tmpfs.iter().map(Tmpfs::mount));
         mounts.extend(asked.binds.iter().map(|bind| Mount {
             destination: bind.destination.clone(),
             source: Source::Bind { from: bind.source.clone(), read_only: bind.read_only },
@@ -242,6 +250,19 @@ impl Spec {
             readonly_paths: READ_ONLY,
             process,
             limits: asked.limits,
+        }
+    }
+}
+
+impl Tmpfs {
+    fn mount(&self) -> Mount {
+        let size = self.size.map_or_else(String::new, |size| format!(",size={size}"));
+        let noexec = if self.has_programs { MsFlags::empty() } else { MsFlags::MS_NOEXEC };
+        Mount {
+            destination: self.destination.clone(),
+            source: Source::Filesystem { kind: "tmpfs", data: format!("mode={:o}{size}", self.mode).into() },
+            flags: MsFlags::MS_NOSUID | MsFlags::MS_NODEV | noexec,
+            why: "--tmpfs asks for it",
         }
     }
 }

@@ -41,8 +41,8 @@ pub(crate) const RUN: [Row; 15] = [
         topic: Topic::Root,
         short: None,
         long: "tmpfs",
-        value: Some("DST"),
-        help: "Put an empty file system in memory at DST\nMay be repeated.",
+        value: Some("DST[:OPTION,...]"),
+        help: "Put an empty file system in memory at DST\nWith size=64M so large at most (otherwise half of the memory), with mode=700 with that mode (otherwise 1777), with noexec without programs. May be repeated.",
     },
     Row {
         id: Id::Memory,

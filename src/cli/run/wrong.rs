@@ -14,6 +14,8 @@ pub(crate) enum WrongRun {
     CommandBeforeDashes(&'static CStr),
     NotAPath(Given, &'static CStr),
     NotABind(Given, &'static CStr),
+    BindOverRoot(Given, &'static CStr),
+    NotATmpfs(Given, &'static CStr),
     NotAHostname(Given, &'static CStr),
     NotAnAmount(Given, &'static CStr, NotAnAmount),
     TwoWays(&'static str, &'static str),
@@ -44,6 +46,22 @@ impl fmt::Display for WrongRun {
             }
             WrongRun::NotABind(given, bind) => {
                 write!(f, "{given}{}: it is SRC:DST or SRC:DST:ro, and DST begins with a slash", bind.to_string_lossy())
+            }
+            WrongRun::BindOverRoot(given, bind) => {
+                write!(
+                    f,
+                    "{given}{}: nothing would be left of ROOTFS; say SRC as ROOTFS, with --writable where it is to be changed, or \
+                     bind it to a directory",
+                    bind.to_string_lossy()
+                )
+            }
+            WrongRun::NotATmpfs(given, tmpfs) => {
+                write!(
+                    f,
+                    "{given}{}: it is a directory, such as /srv/data, or one with size=64M, mode=700 or noexec: \
+                     /srv/data:size=64M,noexec",
+                    tmpfs.to_string_lossy()
+                )
             }
             WrongRun::NotAHostname(given, name) => {
                 let name = name.to_string_lossy();
