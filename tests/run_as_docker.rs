@@ -8,8 +8,9 @@ use std::fs::{self, Permissions};
 use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _, PermissionsExt as _};
 use std::process::Stdio;
 
-use harness::Scene;
 use harness::contained::{self, BUSYBOX, ends, root, script};
+use harness::running::refused;
+use harness::{Exit, Scene};
 
 #[test]
 fn a_user_can_open_the_standard_streams_by_their_names() {
@@ -58,4 +59,28 @@ fn a_file_system_in_memory_is_as_it_is_asked_for() {
     ends(&ended, 0, &["750", "4096", "ran"]);
     let ended = script(&scene, &["--tmpfs", "/mnt:size=8192k,noexec"], &root, look);
     ends(&ended, 126, &["1777", "8192"]);
+}
+
+#[test]
+fn a_directory_that_is_no_root_filesystem_is_told_so() {
+    let Some(root) = root(BUSYBOX) else { return };
+    let scene = Scene::new();
+    let above = root.parent().expect("it is in a folder");
+    let meant = format!("did you mean {}?", root.display());
+    for words in [&["true"][..], &["/bin/sh", "-c", "true"]] {
+        let run = contained::command(&scene, &[], above, words);
+        let told = [&format!("{} is no root filesystem", above.display()), meant.as_str()];
+        refused(&contained::begin(&scene, contained::in_a_room(&scene, &run)).end(), &told);
+    }
+    let empty = scene.folder().join("empty");
+    fs::create_dir(&empty).expect("the folder is ours");
+    let run = contained::command(&scene, &[], &empty, &["true"]);
+    let told = [&format!("{} is no root filesystem", empty.display()), "debootstrap"];
+    refused(&contained::begin(&scene, run).end(), &told);
+    // A command that is missing from a root filesystem, and one that is there though nothing else is.
+    let ended = contained::start(&scene, &[], &root, &["no-such-command"]).end();
+    harness::running::refused_with(&ended, 127, &["no-such-command"]);
+    let ended = contained::start_probe(&scene, &[], &empty, "exit 7").end();
+    assert_eq!(ended.exit, Exit::Code(7), "{ended:?}");
+    scene.nothing_is_left();
 }

@@ -125,7 +125,7 @@ fn apply(step: &Step, site: &mut Site) -> Result<(), Why> {
         Step::ShowOurselves(guard) => clients::show(site, *guard).map(drop),
         Step::Mask(path) => mounts::mask(site, path),
         Step::Protect(path) => mounts::protect(site.root()?, path),
-        Step::CheckCommand(process) => process::check_command(site.root()?, process),
+        Step::CheckCommand(process) => process::check_command(site, process),
         Step::LeaveHost => root::leave_host(site),
         Step::CloseRoot => root::close(),
         Step::ForgetKeys => process::forget_keys(),

@@ -17,7 +17,7 @@ use nix::unistd::{AccessFlags, Gid, Uid, access, read, setgroups, setresgid, set
 
 use supervise_init::sys::Capabilities;
 
-use super::inside::{Inside, Links};
+use super::inside::Links;
 use super::{Site, Why, clients};
 use crate::outfit::is_setgroups_denied;
 use crate::runtime::rights::capabilities::Sets;
@@ -77,7 +77,8 @@ fn forget_groups() -> Result<(), Why> {
 }
 
 /// Whether the kernel can run the command, as far as that can be told from its files.
-pub(super) fn check_command(root: &Inside, process: &Process) -> Result<(), Why> {
+pub(super) fn check_command(site: &Site, process: &Process) -> Result<(), Why> {
+    let root = site.root()?;
     let bytes = |text: &CStr| OsStr::from_bytes(text.to_bytes()).to_owned();
     let command = match process.command.first() {
         Some(command) => bytes(command),
@@ -88,7 +89,7 @@ pub(super) fn check_command(root: &Inside, process: &Process) -> Result<(), Why>
     let path = path.map(String::from_utf8_lossy).unwrap_or_default();
     let root = root.root().try_clone().map_err(|_| Why::Kernel(Errno::EMFILE))?;
     unfit::check(root, Path::new(&command), &path, &process.directory, &Kernel::ours())
-        .map_err(|why| Why::Unfit(Box::new(why)))
+        .map_err(|why| Why::Unfit(Box::new(unfit::explain_missing(why, &site.layers))))
 }
 
 /// A session keyring of its own, where there are keys.

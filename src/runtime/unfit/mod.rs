@@ -27,6 +27,8 @@ use crate::diagnose::start::Reason;
 pub(crate) enum Unfit {
     /// As it is said of one that has not started.
     Command(Reason),
+    /// What is missing, where it was looked for, and what was meant instead.
+    NoRoot { command: String, root: PathBuf, meant: Option<PathBuf> },
     /// The file, and the machine that it is for.
     NoEmulator(PathBuf, String),
     /// The same, and the emulator, which the root lacks.
@@ -40,6 +42,7 @@ impl Unfit {
     pub(crate) fn code(&self) -> u8 {
         match self {
             Unfit::Command(reason) => reason.code(),
+            Unfit::NoRoot { .. } => exit::FAILURE,
             Unfit::NoEmulator(..) | Unfit::NoEmulatorInside(..) | Unfit::OldKernel { .. } => exit::NOT_EXECUTABLE,
         }
     }
@@ -50,6 +53,14 @@ impl fmt::Display for Unfit {
         let ours = std::env::consts::ARCH;
         match self {
             Unfit::Command(reason) => reason.fmt(f),
+            Unfit::NoRoot { command, root, meant } => {
+                write!(f, "cannot run {command}: {} is no root filesystem, ", root.display())?;
+                f.write_str("it has neither bin nor usr; ")?;
+                match meant {
+                    Some(meant) => write!(f, "did you mean {}?", meant.display()),
+                    None => f.write_str("take a directory with the files of a distribution, as debootstrap makes one"),
+                }
+            }
             Unfit::NoEmulator(file, machine) => write!(
                 f,
                 "cannot run {}: it is a program for {machine}, this machine is {ours}, and no emulator is registered; \
@@ -129,6 +140,30 @@ pub(crate) fn check(
         Some(file) => look.check(&file, INTERPRETERS),
         None => Err(Unfit::Command(Reason::NotInPath(command.to_string_lossy().into_owned(), None))),
     }
+}
+
+/// Says of a command that is missing, if that is so, that everything is: no part of the root has programs. The parts are
+/// as they are on the host.
+pub(crate) fn explain_missing(why: Unfit, parts: &[OwnedFd]) -> Unfit {
+    let command = match &why {
+        Unfit::Command(Reason::NotFound(command) | Reason::NotInPath(command, _)) => command.clone(),
+        _ => return why,
+    };
+    // By what is open: the path leads to what is mounted over it by now.
+    let folders: Vec<_> =
+        parts.iter().map(|part| PathBuf::from(format!("/proc/self/fd/{}", part.as_raw_fd()))).collect();
+    let Some(first) = folders.first().filter(|_| !folders.iter().any(|folder| has_programs(folder))) else {
+        return why;
+    };
+    let root = fs::read_link(first).unwrap_or_default();
+    let entries = fs::read_dir(first).into_iter().flatten().flatten();
+    let mut below = entries.filter(|entry| has_programs(&entry.path())).map(|entry| root.join(entry.file_name()));
+    let meant = below.next().filter(|_| below.next().is_none());
+    Unfit::NoRoot { command, meant, root }
+}
+
+fn has_programs(folder: &Path) -> bool {
+    ["bin", "usr"].iter().any(|name| folder.join(name).symlink_metadata().is_ok())
 }
 
 /// A root filesystem, and what has to run it.
