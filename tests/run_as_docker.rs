@@ -6,6 +6,7 @@ mod harness;
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _, PermissionsExt as _};
+use std::path::Path;
 use std::process::Stdio;
 
 use harness::contained::{self, BUSYBOX, ends, root, script};
@@ -48,6 +49,32 @@ fn what_a_user_is_given_stays_its_makers() {
     ends(&ended, 0, &["666 0"]);
     let ended = script(&scene, &[], &root, "stat -L -c '%a %u' /proc/self/fd/1");
     ends(&ended, 0, &["600 0"]);
+}
+
+#[test]
+fn a_user_can_ping_and_serve_every_port_of_a_network_of_its_own() {
+    let Some(root) = root(BUSYBOX) else { return };
+    let scene = Scene::new();
+    let files = ["ping_group_range", "ip_unprivileged_port_start"];
+    let [range, start] =
+        files.map(|name| fs::read_to_string(format!("/proc/sys/net/ipv4/{name}")).expect("it is there"));
+    let read = "cd /proc/sys/net/ipv4 && cat ping_group_range ip_unprivileged_port_start";
+    for options in [&[][..], &["--net", "none"], &["--user-ns"]] {
+        let ended = script(&scene, options, &root, read);
+        ends(&ended, 0, &["0\t2147483647", "0"]);
+    }
+    let ended = script(&scene, &["--net", "host"], &root, read);
+    ends(&ended, 0, &[range.trim_end(), start.trim_end()]);
+    // What ping opens where it has no rights.
+    let open = "import socket as s; s.socket(s.AF_INET, s.SOCK_DGRAM, s.IPPROTO_ICMP); print('opened')";
+    let ended = contained::start(&scene, &["--user", "1000"], Path::new("/"), &["python3", "-c", open]).end();
+    ends(&ended, 0, &["opened"]);
+    let words = "nc -l -p 80 -e echo served </dev/null & until nc 127.0.0.1 80 </dev/null 2>/dev/null; do :; done";
+    ends(&script(&scene, &["--user", "1000"], &root, words), 0, &["served"]);
+    for (name, before) in files.iter().zip([range, start]) {
+        let after = fs::read_to_string(format!("/proc/sys/net/ipv4/{name}")).expect("it is there");
+        assert_eq!(after, before, "{name} of the host");
+    }
 }
 
 #[test]

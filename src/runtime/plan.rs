@@ -46,6 +46,8 @@ pub(super) enum Step {
     RaiseLoopback,
     AwaitNetwork,
     ForgetKeys,
+    /// In a network of its own.
+    OpenToUsers,
     GiveNoPrivileges,
     Filter(Capabilities),
     DropRights(Capabilities),
@@ -143,6 +145,7 @@ fn inside(spec: &Spec) -> Vec<Step> {
     with_network.extend((network == Network::Private).then_some(Step::RaiseLoopback));
     // It may take a while: what could be done meanwhile is done.
     with_network.extend((network == Network::User).then_some(Step::AwaitNetwork));
+    with_network.extend((network != Network::Host).then_some(Step::OpenToUsers));
     let mut named = vec![Step::NameHost(spec.hostname.clone())];
     let files = [File::Hostname, File::Hosts, File::Resolvers].into_iter();
     let files = files.filter(|file| *file != File::Resolvers || is_connected);
@@ -200,6 +203,7 @@ impl Step {
             Step::RaiseLoopback => "programs talk to each other by it",
             Step::AwaitNetwork => "what looks up a name at once would find no network",
             Step::Filter(_) => "most holes of the kernel were in calls that no program needs",
+            Step::OpenToUsers => "docker lets them, and what they have of this network is its own",
             Step::BecomeRoot => {
                 "who is root there may do what follows, and groups of the caller are not for the container"
             }
@@ -252,6 +256,7 @@ impl fmt::Display for Step {
             Step::AwaitNetwork => f.write_str("wait for pasta or slirp4netns to connect it"),
             Step::Filter(_) => f.write_str("forbid the system calls that docker forbids"),
             Step::BecomeRoot => f.write_str("become root, in no other group"),
+            Step::OpenToUsers => f.write_str("let users ping, and serve ports below 1024"),
             Step::CutPropagation => f.write_str("make all mounts private"),
             Step::OpenSources(_, sources) if sources.is_empty() => f.write_str("open the root filesystem"),
             Step::OpenSources(..) => f.write_str("open the root filesystem and what is to be bound"),

@@ -106,6 +106,7 @@ fn apply(step: &Step, site: &mut Site) -> Result<(), Why> {
         Step::JoinNetwork => process::join_network(site),
         Step::UnshareCgroup => unshare(CloneFlags::CLONE_NEWCGROUP).map_err(Why::from),
         Step::RaiseLoopback => bring_up_loopback().map_err(Why::Network),
+        Step::OpenToUsers => process::open_to_users(),
         Step::AwaitNetwork => process::await_network(site),
         Step::Filter(kept) => Filter::new(*kept).load().map_err(Why::Filter),
         Step::BecomeRoot => process::become_root(),

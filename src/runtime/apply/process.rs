@@ -1,6 +1,7 @@
 //! What is about the process itself, which becomes process 1.
 
 use std::ffi::{CStr, OsStr};
+use std::fs;
 use std::os::fd::AsFd as _;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
@@ -42,6 +43,18 @@ pub(super) fn join_network(site: &mut Site) -> Result<(), Why> {
         debug!(event = "network"; "the network namespace of the monitor cannot be joined: {}; making another", errno.desc());
         unshare(CloneFlags::CLONE_NEWNET).map_err(Why::from)
     })
+}
+
+/// Everybody may send what ping sends (icmp(7)), and listen on every port. The files are those of the network namespace
+/// that we are in, whoever has mounted /proc; what of it cannot be is as the kernel has it.
+pub(super) fn open_to_users() -> Result<(), Why> {
+    for (name, value) in [("ping_group_range", "0 2147483647"), ("ip_unprivileged_port_start", "0")] {
+        // EINVAL: a group that our user namespace does not have.
+        if let Err(error) = fs::write(Path::new("/proc/sys/net/ipv4").join(name), value) {
+            debug!(event = "network"; "net.ipv4.{name} stays as it is: {error}");
+        }
+    }
+    Ok(())
 }
 
 /// Waits until there is a network, and takes down its name server.
