@@ -9,7 +9,7 @@ use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _, PermissionsExt as _}
 use std::path::Path;
 use std::process::Stdio;
 
-use harness::contained::{self, BUSYBOX, ends, root, script};
+use harness::contained::{self, BOOKWORM, BUSYBOX, ends, root, script};
 use harness::running::refused;
 use harness::{Exit, Scene};
 
@@ -49,6 +49,24 @@ fn what_a_user_is_given_stays_its_makers() {
     ends(&ended, 0, &["666 0"]);
     let ended = script(&scene, &[], &root, "stat -L -c '%a %u' /proc/self/fd/1");
     ends(&ended, 0, &["600 0"]);
+}
+
+#[test]
+fn programs_can_tell_that_it_is_a_container() {
+    let Some(root) = root(BOOKWORM) else { return };
+    let scene = Scene::new();
+    let look = "systemd-detect-virt; systemd-detect-virt --container; cat /run/host/container-manager; echo $container";
+    let ended = script(&scene, &[], &root, look);
+    ends(&ended, 0, &["container-other", "container-other", "supervise", "supervise"]);
+    // A user who is not root sees it too.
+    let ended = script(&scene, &["--user", "1000"], &root, "systemd-detect-virt");
+    ends(&ended, 0, &["container-other"]);
+    // What is the host's is not written to.
+    let own = scene.folder().join("run");
+    fs::create_dir_all(own.join("supervise/bin")).expect("the folder is ours");
+    let bind = format!("{}:/run/host", own.display());
+    let ended = script(&scene, &["--bind", &bind], &root, "ls /run/host");
+    ends(&ended, 0, &["supervise"]);
 }
 
 #[test]

@@ -31,6 +31,8 @@ pub(super) enum Step {
     Devices,
     Console,
     NameHost(String),
+    /// What systemd's tools look for, who may not read the environment of process 1.
+    NameManager,
     /// A file of /etc that is about this container.
     PutFile(File),
     OfferClients(Guard),
@@ -44,10 +46,10 @@ pub(super) enum Step {
     /// Until the monitor has made a network namespace.
     JoinNetwork,
     RaiseLoopback,
-    AwaitNetwork,
-    ForgetKeys,
     /// In a network of its own.
     OpenToUsers,
+    AwaitNetwork,
+    ForgetKeys,
     GiveNoPrivileges,
     Filter(Capabilities),
     DropRights(Capabilities),
@@ -143,10 +145,10 @@ fn inside(spec: &Spec) -> Vec<Step> {
     let mut with_network: Vec<Step> = spec.namespaces.by_monitor().then_some(Step::JoinNetwork).into_iter().collect();
     with_network.extend(rest.iter().flat_map(mounted));
     with_network.extend((network == Network::Private).then_some(Step::RaiseLoopback));
+    with_network.extend((network != Network::Host).then_some(Step::OpenToUsers));
     // It may take a while: what could be done meanwhile is done.
     with_network.extend((network == Network::User).then_some(Step::AwaitNetwork));
-    with_network.extend((network != Network::Host).then_some(Step::OpenToUsers));
-    let mut named = vec![Step::NameHost(spec.hostname.clone())];
+    let mut named = vec![Step::NameHost(spec.hostname.clone()), Step::NameManager];
     let files = [File::Hostname, File::Hosts, File::Resolvers].into_iter();
     let files = files.filter(|file| *file != File::Resolvers || is_connected);
     named.extend(files.filter(|file| !spec.is_mounted(file.path())).map(Step::PutFile));
@@ -201,9 +203,9 @@ impl Step {
             Step::UnshareCgroup => "it sees its own cgroup as the topmost one",
             Step::JoinNetwork => "the kernel takes as long to make one as for all before",
             Step::RaiseLoopback => "programs talk to each other by it",
+            Step::OpenToUsers => "docker lets them, and what they have of this network is its own",
             Step::AwaitNetwork => "what looks up a name at once would find no network",
             Step::Filter(_) => "most holes of the kernel were in calls that no program needs",
-            Step::OpenToUsers => "docker lets them, and what they have of this network is its own",
             Step::BecomeRoot => {
                 "who is root there may do what follows, and groups of the caller are not for the container"
             }
@@ -219,6 +221,7 @@ impl Step {
             Step::Devices => "programs expect these, and none of them gives a way to the host",
             Step::Console => "so that programs can tell the name of their terminal",
             Step::NameHost(_) => "a name of its own tells it from the host",
+            Step::NameManager => "so that systemd-detect-virt and its like see a container",
             Step::PutFile(File::Resolvers) => "with a network come its name servers",
             Step::PutFile(_) => "its name has to be found by programs that look it up",
             Step::ShowOurselves(_) => "so that process 1 is executed from where nobody inside can change it",
@@ -253,10 +256,10 @@ impl fmt::Display for Step {
             Step::UnshareCgroup => f.write_str("make a new cgroup namespace"),
             Step::JoinNetwork => f.write_str("join the net namespace that the monitor has made meanwhile"),
             Step::RaiseLoopback => f.write_str("bring up the loopback"),
+            Step::OpenToUsers => f.write_str("let users ping, and serve ports below 1024"),
             Step::AwaitNetwork => f.write_str("wait for pasta or slirp4netns to connect it"),
             Step::Filter(_) => f.write_str("forbid the system calls that docker forbids"),
             Step::BecomeRoot => f.write_str("become root, in no other group"),
-            Step::OpenToUsers => f.write_str("let users ping, and serve ports below 1024"),
             Step::CutPropagation => f.write_str("make all mounts private"),
             Step::OpenSources(_, sources) if sources.is_empty() => f.write_str("open the root filesystem"),
             Step::OpenSources(..) => f.write_str("open the root filesystem and what is to be bound"),
@@ -266,6 +269,7 @@ impl fmt::Display for Step {
             Step::Devices => f.write_str("put null, zero, full, random, urandom, tty and links into /dev"),
             Step::Console => f.write_str("bind the terminal, if there is one, to /dev/console"),
             Step::NameHost(name) => write!(f, "set the hostname to {name}"),
+            Step::NameManager => f.write_str("say in /run/host/container-manager that it is supervise's"),
             Step::PutFile(file) => write!(f, "put a {} in place", file.path().display()),
             Step::ShowOurselves(_) => f.write_str("show supervise in /run/supervise/bin"),
             Step::OfferClients(_) => {

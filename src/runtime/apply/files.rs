@@ -13,7 +13,7 @@ use nix::sys::stat::{Mode, fstat, mkdirat};
 use nix::unistd::sethostname;
 use supervise_init::sys;
 
-use super::inside::{Kind, Links, kind};
+use super::inside::{Inside, Kind, Links, kind};
 use super::mounts::{bind, bind_read_only};
 use super::root::open_beneath;
 use super::{Site, Why, inside};
@@ -26,6 +26,27 @@ pub(super) fn name_host(site: &mut Site, name: &str) -> Result<(), Why> {
     Ok(())
 }
 
+/// As systemd's container interface has it (systemd.io/CONTAINER_INTERFACE): the value of `container` in the environment of
+/// process 1, which nobody inside may read.
+pub(super) fn name_manager(root: &Inside) -> Result<(), Why> {
+    let directory = Path::new("/run/host");
+    if root.is_bound(directory)? {
+        debug!(event = "file"; "{} is in what is bound there; going on without", directory.display());
+        return Ok(());
+    }
+    let name = Path::new("container-manager");
+    match inside::make_file(root.directory(directory, Links::Followed)?, name) {
+        // It is bound there.
+        Err(Errno::EEXIST) => Ok(()),
+        made => write(made.map_err(Why::of(name))?, "supervise\n", &directory.join(name)),
+    }
+}
+
+fn write(file: OwnedFd, content: &str, path: &Path) -> Result<(), Why> {
+    let written = fs::File::from(file).write_all(content.as_bytes());
+    written.map_err(|error| Why::File(path.to_owned(), Errno::from_raw(error.raw_os_error().unwrap_or(libc::EIO))))
+}
+
 /// Made beside the root and bound over what the image has: that stays as it is, and is not followed if it is a link.
 pub(super) fn put(site: &mut Site, file: File) -> Result<(), Why> {
     let Some(content) = content(file, site) else { return Ok(()) };
@@ -33,9 +54,7 @@ pub(super) fn put(site: &mut Site, file: File) -> Result<(), Why> {
     let name = path.file_name().map_or(Path::new("file"), Path::new);
     let files = open_beneath(site.stage()?, "files")?;
     let made = inside::make_file(&files, name).map_err(Why::of(path))?;
-    fs::File::from(made)
-        .write_all(content.as_bytes())
-        .map_err(|error| Why::File(path.to_owned(), Errno::from_raw(error.raw_os_error().unwrap_or(libc::EIO))))?;
+    write(made, &content, path)?;
     let made = openat(&files, name, OFlag::O_PATH | OFlag::O_CLOEXEC, Mode::empty())?;
     let root = site.root()?;
     if root.find(path, OFlag::O_NOFOLLOW, Links::Followed).is_err() && root.is_bound(path)? {

@@ -121,6 +121,7 @@ fn apply(step: &Step, site: &mut Site) -> Result<(), Why> {
         Step::Devices => devices::put(site),
         Step::Console => devices::put_console(site.root()?),
         Step::NameHost(name) => files::name_host(site, name),
+        Step::NameManager => files::name_manager(site.root()?),
         Step::PutFile(file) => files::put(site, *file),
         Step::OfferClients(guard) => clients::offer(site, *guard),
         Step::ShowOurselves(guard) => clients::show(site, *guard).map(drop),
