@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use log::{debug, error, warn};
-use supervise_init::core::request::{News, Readiness};
+use supervise_init::core::request::{Health, News, Readiness};
 use supervise_init::core::{Outcome, Policy, Record, Scope, Signal, StartError, Status, Step};
 use supervise_init::driver::{Kept, Listener, Offer, Purpose, Slot};
 use supervise_init::sys::{self, Entry, Environment, Pid, Program, SigSet, Static, Words, parent, session, session_of};
@@ -76,11 +76,7 @@ pub(crate) fn run(
     );
     let around = Around { environment: ready.outside, blocked: program.entry.mask(), home: home.path() };
     let mut care = health::care(options, around, heard.map(|heard| heard.hearing));
-    if options.ready.is_some()
-        && let Some(listener) = &mut listener
-    {
-        listener.publish(News::Readiness(Readiness::NotReady));
-    }
+    listener.iter_mut().for_each(|listener| note_what_is_asked(listener, options));
     let settings = if conduct.voice.is_some() { Settings::Variables } else { Settings::Options };
     let lives = Lives { policy, program, surroundings, home, spared: report.as_ref(), settings };
     let outcome = lives.live(slots, record.as_deref_mut(), listener.as_deref_mut(), care.as_deref_mut(), restarts);
@@ -93,6 +89,17 @@ pub(crate) fn run(
     }
     let slots = plan.as_ref().map_or(&alone[..], |plan| &plan.slots);
     conclude(outcome, slots, report.as_ref().zip(record.as_deref()), surroundings, options)
+}
+
+/// Before the first start: what nobody asks for is not told.
+#[inline(never)]
+fn note_what_is_asked(listener: &mut Listener<'_>, options: &Options) {
+    if options.ready.is_some() {
+        listener.publish(News::Readiness(Readiness::NotReady));
+    }
+    if options.health.is_some() {
+        listener.publish(News::Health(Health::Starting));
+    }
 }
 
 /// What of our caller's we hold on to: each life of the command is given what the first one was.

@@ -212,11 +212,12 @@ fn what_cannot_be_started_the_first_time_ends_it_and_later_is_a_failure() {
     assert_eq!(ended.exit, Exit::Code(127));
     // It is replaced while it runs, and is not there for a moment.
     let scene = Scene::new();
-    let program = scene.executable("program", b"#!/bin/sh\nread line; exit 1\n");
+    let program = scene.executable("program", b"#!/bin/sh\necho up; read line; exit 1\n");
     let folder = scene.folder().to_str().expect("UTF-8");
     let options = [&["--restart", "on-failure", "--restart-delay", "1ms", "--workdir", folder][..]].concat();
     let mut init = scene.supervise().options(&options).argv(&[&program]).spawn();
-    init.main_pid();
+    // Its shell has opened it.
+    init.expect("up");
     fs::remove_file(&program).expect("it is ours");
     init.go();
     init.wait_until_said(&["could not be started; starting it again in"]);

@@ -4,8 +4,8 @@
 //! cargo bench                          the full form, some minutes: prints the table; 1 if any target is missed
 //! cargo bench -- --short               for CI, under a minute: the timed rows are told but do not fail
 //! cargo bench -- --only start,idle     some rows (sizes start memory instructions calls forward reap idle dead), the table
-//!                                      of our names (names), that of what becomes another user (users), or those of
-//!                                      containers (containers)
+//!                                      of our names (names), that of restarts and health checks (lives), that of what
+//!                                      becomes another user (users), or those of containers (containers)
 //! SUPERVISE_BIN=FILE cargo bench       judges that binary instead of the one just built
 //! ```
 //!
@@ -21,6 +21,7 @@ mod containers;
 mod error;
 mod inits;
 mod link;
+mod lives;
 mod memory;
 mod names;
 mod payload;
@@ -62,6 +63,9 @@ const USERS: &str = "users";
 /// The name of the table of those that supervise can be called.
 const CALLED: &str = "names";
 
+/// The name of the table of restarts and health checks.
+const LIVES: &str = "lives";
+
 /// The name of the tables of containers.
 const CONTAINERS: &str = "containers";
 
@@ -94,7 +98,10 @@ fn main() -> ExitCode {
         return ExitCode::SUCCESS;
     }
     let Some(scale) = Scale::parse(&words) else {
-        eprintln!("peers: usage: cargo bench -- [--short] [--only {},{CALLED},{USERS},{CONTAINERS}]", ROWS.join(","));
+        eprintln!(
+            "peers: usage: cargo bench -- [--short] [--only {},{CALLED},{LIVES},{USERS},{CONTAINERS}]",
+            ROWS.join(",")
+        );
         return ExitCode::from(125);
     };
     let done = if inside { measure_all(&scale) } else { go_inside(&words) };
@@ -116,7 +123,7 @@ impl Scale {
                 _ => return None,
             }
         }
-        if only.iter().any(|name| ![&ROWS[..], &[USERS, CALLED, CONTAINERS]].concat().contains(&name.as_str())) {
+        if only.iter().any(|name| ![&ROWS[..], &[USERS, CALLED, LIVES, CONTAINERS]].concat().contains(&name.as_str())) {
             return None;
         }
         let (starts, forwards, reapings, orphans, exact) =
@@ -170,6 +177,10 @@ fn measure_all(scale: &Scale) -> Result<ExitCode> {
     if scale.wants(CALLED) {
         eprintln!("peers: measuring {CALLED}");
         judged.extend(names::measure(&inits, scale.starts, scale.exact)?);
+    }
+    if scale.wants(LIVES) {
+        eprintln!("peers: measuring {LIVES}");
+        judged.extend(lives::measure(&inits, scale.starts, scale.exact)?);
     }
     if scale.wants(USERS) {
         eprintln!("peers: measuring {USERS}");

@@ -3,10 +3,14 @@
 // The paths are said aloud because the tests include this file by its own.
 #[path = "options/check.rs"]
 mod check;
+#[path = "options/health.rs"]
+mod health;
 #[path = "options/id.rs"]
 mod id;
 #[path = "options/kinds.rs"]
 mod kinds;
+#[path = "options/ready.rs"]
+mod ready;
 #[path = "options/run.rs"]
 mod run;
 #[path = "options/subcommands.rs"]
@@ -306,78 +310,15 @@ pub(crate) const TABLE: [Row; 51] = [
         value: Some("CODE|SIGNAL,..."),
         help: "What is no failure, beside 0: 143,TERM\n143 is an exit code, TERM a death by that signal. For --restart on-failure; --exit-map says what supervise ends with.",
     },
-    Row {
-        id: Id::Readiness,
-        topic: Topic::Readiness,
-        short: None,
-        long: "ready",
-        value: Some("WHAT"),
-        help: "What shows that the command is ready\nsd_notify: that it says READY=1, as for systemd; fd:N: a newline on the descriptor N that it is given, as for s6; or a target of wait-for that is tried twice a second: tcp:HOST:PORT, unix:PATH, http://HOST[:PORT]/PATH, file:PATH, exec:CMD. Health checks begin when it is ready. Who runs supervise and gives it a NOTIFY_SOCKET (systemd, podman --sdnotify=container) is told.",
-    },
-    Row {
-        id: Id::ReadinessTimeout,
-        topic: Topic::Readiness,
-        short: None,
-        long: "ready-timeout",
-        value: Some("TIME"),
-        help: "Stop a command that is not ready by then\nUnless it asks for more time (EXTEND_TIMEOUT_USEC). It is killed 10s later, or after --grace, and started again where --restart says so. Default, and with 0: never.",
-    },
-    Row {
-        id: Id::Watchdog,
-        topic: Topic::Readiness,
-        short: None,
-        long: "watchdog",
-        value: Some("TIME"),
-        help: "Stop it when it is silent for so long\nA command of --ready sd_notify that has become ready must say WATCHDOG=1 so often; WATCHDOG_USEC tells it. It is stopped by SIGABRT, killed 10s later or after --grace, and started again where --restart says so.",
-    },
-    Row {
-        id: Id::Health,
-        topic: Topic::Health,
-        short: None,
-        long: "health",
-        value: Some("TARGET"),
-        help: "Check that the command does its work\nA try of a target of wait-for every --health-interval while it runs: http://localhost:8080/health, tcp:, unix:, file:, exec:CMD, or just CMD for a shell, as docker's HEALTHCHECK has it. It runs as a hook does.",
-    },
-    Row {
-        id: Id::HealthInterval,
-        topic: Topic::Health,
-        short: None,
-        long: "health-interval",
-        value: Some("TIME"),
-        help: "The time between two checks\nAnd between the start and the first one. Default: 30s.",
-    },
-    Row {
-        id: Id::HealthTimeout,
-        topic: Topic::Health,
-        short: None,
-        long: "health-timeout",
-        value: Some("TIME"),
-        help: "A check that takes longer has failed\nIt is killed with all that it has started. Default: 30s.",
-    },
-    Row {
-        id: Id::HealthRetries,
-        topic: Topic::Health,
-        short: None,
-        long: "health-retries",
-        value: Some("COUNT"),
-        help: "So many failures in a row are too many\nDefault: 3.",
-    },
-    Row {
-        id: Id::HealthStartPeriod,
-        topic: Topic::Health,
-        short: None,
-        long: "health-start-period",
-        value: Some("TIME"),
-        help: "Failures do not count for so long\nAfter the start, and until the first success. Default: 0.",
-    },
-    Row {
-        id: Id::HealthAction,
-        topic: Topic::Health,
-        short: None,
-        long: "health-action",
-        value: Some("restart|stop|ignore"),
-        help: "What follows too many failures\nThe command is stopped, and killed 10s later or after --grace; then it is started again, as by --restart, or supervise ends with its code, at least 1; or it is only said. Default: restart.",
-    },
+    ready::READY,
+    ready::READY_TIMEOUT,
+    ready::WATCHDOG,
+    health::HEALTH,
+    health::INTERVAL,
+    health::TIMEOUT,
+    health::RETRIES,
+    health::START_PERIOD,
+    health::ACTION,
     Row {
         id: Id::PreStart,
         topic: Topic::Hooks,

@@ -145,7 +145,7 @@ const NO_SHIMS: &str =
     "shims where? say `supervise shims DIR`, or with the names of inits `supervise shims --inits DIR`";
 
 impl fmt::Display for Wrong {
-    #[expect(clippy::too_many_lines, reason = "a table of sentences")]
+    #[expect(clippy::too_many_lines, reason = "a sentence for each")]
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Wrong::NoCommand => {

@@ -42,6 +42,7 @@ pub(super) struct Reader {
 }
 
 /// What a wait has come to.
+#[expect(clippy::large_enum_variant, reason = "there is one at a time")]
 pub(super) enum Read {
     News(Dispatch),
     /// Process 1 has ended.

@@ -1,1 +1,225 @@
-//! Against a simpler model.
+//! Against a simpler model: a list of the checks of one main, looked through from its beginning each time.
+
+use core::time::Duration;
+use std::vec::Vec;
+
+use super::{Checking, Checks, Finding, Health, Input};
+use crate::core::care::{Care, Order, Probe, Sight};
+use crate::core::machine::{Failure, Then, Time};
+
+fn at(milliseconds: u64) -> Time {
+    Time::from_start(Duration::from_millis(milliseconds))
+}
+
+fn ms(milliseconds: u64) -> Duration {
+    Duration::from_millis(milliseconds)
+}
+
+/// Numbers that look as if nobody had chosen them, the same in every run (xorshift64).
+struct Dice(u64);
+
+impl Dice {
+    fn roll(&mut self, sides: u64) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0 % sides
+    }
+}
+
+const POLICIES: [Checks; 4] = [
+    Checks { interval: ms_of(100), timeout: ms_of(50), ..Checks::DEFAULT },
+    Checks { interval: ms_of(100), timeout: ms_of(50), retries: 1, then: Some(Then::Stop), ..Checks::DEFAULT },
+    Checks {
+        interval: ms_of(10),
+        timeout: ms_of(400),
+        retries: 2,
+        start_period: Duration::from_secs(5),
+        then: Some(Then::Restart),
+    },
+    Checks { interval: ms_of(70), timeout: ms_of(70), retries: 4, start_period: ms_of(900), then: None },
+];
+
+const fn ms_of(milliseconds: u64) -> Duration {
+    Duration::from_millis(milliseconds)
+}
+
+/// One main: what has happened to it.
+#[derive(Default)]
+struct Model {
+    started: u64,
+    ready: Option<u64>,
+    /// When each check began, when it ended, and whether it was good.
+    checks: Vec<(u64, u64, bool)>,
+    /// Since when one is under way.
+    checking: Option<u64>,
+    /// It is being stopped, for whatever reason, or does not run yet.
+    is_over: bool,
+}
+
+impl Model {
+    fn counts(&self, policy: &Checks, index: usize) -> bool {
+        let (begun, ..) = self.checks[index];
+        let is_started = self.checks[..index].iter().any(|(.., good)| *good);
+        is_started
+            || ms(begun - self.started) >= policy.start_period
+            || self.health_after(policy, index) == Health::Unhealthy
+    }
+
+    /// What is known after so many of the checks.
+    fn health_after(&self, policy: &Checks, count: usize) -> Health {
+        let bad = (0..count).rev().take_while(|index| !self.checks[*index].2);
+        let bad = bad.filter(|index| self.counts(policy, *index)).count();
+        match (bad >= policy.retries as usize, self.checks[..count].iter().any(|(.., good)| *good)) {
+            (true, _) => Health::Unhealthy,
+            (false, true) => Health::Healthy,
+            (false, false) => Health::Starting,
+        }
+    }
+
+    fn health(&self, policy: &Checks) -> Health {
+        self.health_after(policy, self.checks.len())
+    }
+
+    /// When the next one is to begin.
+    fn next(&self, policy: &Checks) -> Option<Time> {
+        let last = self.checks.last().map_or(self.ready, |(_, ended, _)| Some(*ended));
+        last.filter(|_| !self.is_over && self.checking.is_none()).map(|last| at(last).after(policy.interval))
+    }
+
+    fn late(&self, policy: &Checks) -> Option<Time> {
+        self.checking.map(|since| at(since).after(policy.timeout).after(Checking::PATIENCE))
+    }
+
+    /// A check has ended: what is ordered.
+    fn judge(&mut self, policy: &Checks, now: u64, good: bool) -> Vec<Order> {
+        let before = self.health(policy);
+        let since = self.checking.take().expect("one is under way");
+        self.checks.push((since, now, good));
+        let health = self.health(policy);
+        let mut orders = Vec::new();
+        if health != before {
+            orders.push(Order::SayHealth(health));
+            if let (Health::Unhealthy, Some(then)) = (health, policy.then) {
+                orders.push(Order::Fail(Failure::Unhealthy(then)));
+                self.is_over = true;
+            }
+        }
+        orders
+    }
+
+    fn on(&mut self, policy: &Checks, now: u64, input: Input) -> Vec<Order> {
+        match input {
+            Input::Started => *self = Model { started: now, ..Model::default() },
+            Input::Ready if self.ready.is_none() && !self.is_over => self.ready = Some(now),
+            Input::Over => {
+                self.is_over = true;
+                return self.checking.take().map(|_| Order::Cut).into_iter().collect();
+            }
+            Input::Checked(finding) if self.checking.is_some() => {
+                return self.judge(policy, now, finding == Finding::Good);
+            }
+            Input::Due if self.next(policy).is_some_and(|next| at(now) >= next) => {
+                // What would be its number if it failed, where that counts and is news.
+                self.checks.push((now, now, false));
+                let index = self.checks.len() - 1;
+                let tells = self.counts(policy, index) && self.health_after(policy, index) != Health::Unhealthy;
+                self.checks.pop();
+                let bad = (0..index).rev().take_while(|index| !self.checks[*index].2);
+                let bad = bad.filter(|index| self.counts(policy, *index)).count();
+                self.checking = Some(now);
+                let nth = tells.then(|| u32::try_from(bad + 1).expect("they are few"));
+                return [Order::Probe(Probe::Health { nth })].into();
+            }
+            Input::Due if self.late(policy).is_some_and(|late| at(now) >= late) => {
+                let mut orders = self.judge(policy, now, false);
+                orders.insert(0, Order::Cut);
+                return orders;
+            }
+            _ => {}
+        }
+        Vec::new()
+    }
+}
+
+#[test]
+fn whatever_happens_checks_come_and_count_as_the_options_say() {
+    let mut dice = Dice(0x9e37_79b9_7f4a_7c15);
+    let mut seen = [0; 5];
+    for policy in POLICIES {
+        for _ in 0..400 {
+            let mut checking = Checking::new(policy);
+            let mut model = Model { is_over: true, ..Model::default() };
+            let (mut now, mut luck) = (dice.roll(10_000), dice.roll(100));
+            for _ in 0..300 {
+                let input = match dice.roll(40) {
+                    0 if model.is_over && model.checking.is_none() => Input::Started,
+                    1 if dice.roll(8) == 0 => Input::Over,
+                    2 | 3 => Input::Ready,
+                    4..=20 => Input::Checked(if dice.roll(100) < luck { Finding::Good } else { Finding::Bad }),
+                    21 => {
+                        luck = dice.roll(100);
+                        Input::Due
+                    }
+                    _ => Input::Due,
+                };
+                let wanted = model.on(&policy, now, input);
+                let orders: Vec<Order> = checking.on(at(now), input).into_iter().collect();
+                assert_eq!(orders, wanted, "{input:?} at {now} with {policy:?}");
+                let wake = model.next(&policy).or(model.late(&policy));
+                assert_eq!(checking.wake(), wake, "after {input:?} at {now} with {policy:?}");
+                if !model.checks.is_empty() {
+                    assert_eq!(checking.health(), model.health(&policy), "{policy:?}");
+                }
+                for order in orders {
+                    seen[match order {
+                        Order::Probe(_) => 0,
+                        Order::Cut => 1,
+                        Order::Fail(_) => 2,
+                        Order::SayHealth(Health::Healthy) => 3,
+                        Order::SayHealth(_) => 4,
+                        Order::SayPhase(_) => unreachable!("health does not say that"),
+                    }] += 1;
+                }
+                // Often exactly when something is due.
+                let due = wake.map_or(0, |wake| u64::try_from(wake.since(at(now)).as_millis()).expect("it is short"));
+                now += match dice.roll(3) {
+                    0 => due,
+                    1 => due.saturating_sub(1),
+                    _ => dice.roll(60),
+                };
+            }
+        }
+    }
+    assert!(seen.iter().all(|count| *count > 200), "{seen:?}");
+}
+
+/// Three failures with docker's own times.
+#[test]
+fn three_failures_in_a_row_are_a_restart_and_a_success_in_between_is_none() {
+    let mut care = Care::new(None, Some(Checks::DEFAULT));
+    let failure = Order::Fail(Failure::Unhealthy(Then::Restart));
+    let mut now = at(7);
+    care.on(now, Sight::Started);
+    let mut check = |care: &mut Care, finding| {
+        now = care.wake().expect("a check comes");
+        let orders: Vec<Order> = care.on(now, Sight::Due).into_iter().collect();
+        assert!(matches!(orders[..], [Order::Probe(_)]), "{orders:?}");
+        care.on(now, Sight::Probed(finding)).into_iter().collect::<Vec<Order>>()
+    };
+    for finding in [Finding::Bad, Finding::Bad, Finding::Good, Finding::Bad, Finding::Bad] {
+        assert!(!check(&mut care, finding).contains(&failure));
+    }
+    assert_eq!(care.health(), Some(Health::Healthy));
+    assert!(check(&mut care, Finding::Bad).contains(&failure));
+    assert_eq!((care.health(), care.failures(), care.wake()), (Some(Health::Unhealthy), 3, None));
+}
+
+#[test]
+fn where_nobody_looks_there_is_nothing_to_do() {
+    let mut care = Care::new(None, None);
+    for sight in [Sight::Started, Sight::Due, Sight::Probed(Finding::Bad), Sight::Over] {
+        assert_eq!(care.on(at(1), sight).into_iter().count(), 0);
+        assert_eq!((care.wake(), care.health()), (None, None));
+    }
+}

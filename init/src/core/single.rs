@@ -60,7 +60,7 @@
 //!     what a request to stop begins, and main is killed after [`Ladder::own_grace`]. One in haste kills everything. What is
 //!     under way is not begun again.
 //! 16. A main that runs and has failed is stopped as if somebody inside had asked for it, and the end is no success. A
-//!     stop that is asked for meanwhile takes the place of that.
+//!     stop that is asked for meanwhile, and whatever else somebody wishes for, takes the place of that.
 //! 17. Main may ask for time: the longest that it may run ends that much later, and in a stop its next signal and its kill
 //!     come no sooner, wherever they are due by what somebody here has decided. In haste there is no time to ask for.
 //! 14. Main's group gets the parting signal once, if there is one, when main has ended: not where all was killed.
@@ -458,9 +458,13 @@ impl Machine for Single<'_> {
         }
         let (next, actions) = self.next(now, input);
         if let Input::End(request) = input
-            && !actions.contains(Action::Answer(Ask::End(request), Heard::Begun))
+            && self.state != State::Done
         {
-            self.wish = wish;
+            if !actions.contains(Action::Answer(Ask::End(request), Heard::Begun)) {
+                // A failure is nobody's wish: the first one takes its place.
+                self.wish = wish.or(self.failure.map(|_| request.wish));
+            }
+            self.failure = None;
         }
         // An end is not taken for a new beginning.
         let end = match input {

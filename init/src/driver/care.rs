@@ -14,7 +14,7 @@ use log::{debug, info, warn};
 use super::World;
 use super::notify::{Hearing, say_failure};
 use super::stop::send_group;
-use crate::core::request::Standing;
+use crate::core::request::{News, Standing};
 use crate::core::{Care as Core, Event, Finding, Health, Machine, Order, Probe, Sight, Signal, Status, Time};
 use crate::sys::{self, Helper, Pages, Pid};
 
@@ -214,7 +214,8 @@ impl World<'_, '_, '_> {
         self.rest.set_prober(self.setting.care.as_ref().and_then(|care| care.prober.pid()));
     }
 
-    fn say_health(&self, health: Health) {
+    fn say_health(&mut self, health: Health) {
+        self.publish(News::Health(health));
         let failures = self.setting.care.as_ref().map_or(0, |care| care.core.failures());
         match health {
             Health::Starting => {}

@@ -66,6 +66,21 @@ pub(super) const SECTIONS: &[Section] = &[
         ],
     },
     Section {
+        title: "Health",
+        parts: &[
+            Text(
+                "While COMMAND runs, --health looks whether it does its work: by a target of wait-for (`supervise wait-for \
+                 --help`), or by a shell, which has the user, directory and limits of supervise and the variables of COMMAND. \
+                 As for docker, the first look comes one interval after the start, and too many failures in a row are those \
+                 of --health-retries.",
+            ),
+            Text(
+                "COMMAND is stopped then, and killed 10s later or after --grace; and started again, after the delays and up to \
+                 the limit of --restart-delay and its like, whatever --restart says. No stop waits for a check.",
+            ),
+        ],
+    },
+    Section {
         title: "Hooks",
         parts: &[Text(
             "A --pre-start and a --pre-stop run as supervise itself does: with its user, directory, limits and HOME, \
@@ -143,6 +158,10 @@ pub(super) const SECTIONS: &[Section] = &[
             Example(
                 "What is to be done before the program is told to stop:",
                 &["supervise --pre-stop 'curl -fsS -X POST http://localhost:8080/drain' -- ./server"],
+            ),
+            Example(
+                "A server that may stop to answer:",
+                &["supervise --health http://localhost:8080/health -- ./server"],
             ),
             Example("When the database is there:", &["supervise wait-for tcp:db:5432 -- ./server"]),
             Example(

@@ -10,6 +10,7 @@
 use super::control::{Text, byte_of, of_byte, put};
 use super::{Haste, Request, Way, Wish};
 use crate::core::exit::Status;
+pub use crate::core::health::Health;
 use crate::core::machine::{Failure, Heard, Then};
 use crate::core::record::Name;
 use crate::core::signal::Signal;
@@ -90,17 +91,6 @@ pub enum Readiness {
     Reloading,
     /// It says that it stops.
     Stopping,
-}
-
-/// What its checks say.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Health {
-    /// Nothing yet.
-    Starting,
-    /// All is well.
-    Healthy,
-    /// It is not.
-    Unhealthy,
 }
 
 /// What a stop does next.

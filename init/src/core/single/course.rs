@@ -37,8 +37,6 @@ impl Course {
         match input {
             Input::MainEnded(status) => self.ended = self.ended.or(Some(status)),
             Input::NotStarted(_) => (self.is_not_started, self.started) = (true, None),
-            // It begins again anyhow.
-            Input::End(request) if request.wish.is_a_beginning() && self.failure.is_some() => {}
             Input::Stop(_) | Input::End(_) | Input::Hurry => self.is_asked = true,
             Input::Fail(failure) if !actions.is_empty() => self.failure = Some(failure),
             _ => {}

@@ -4,7 +4,9 @@ use super::options::{Options, S, USR1, at};
 use super::promises::Run;
 use crate::core::request::{Ask, Request, Way, Wish};
 use crate::core::single::MAIN;
-use crate::core::{Child, Death, Event, Life, Received, Sender, Signal, StartError, Status, Step};
+use crate::core::{
+    Action, Child, Death, Event, Failure, Left, Life, Outcome, Received, Sender, Signal, StartError, Status, Step, Then,
+};
 
 #[test]
 fn a_life_tells_whether_its_end_was_asked_for() {
@@ -43,4 +45,29 @@ fn a_life_tells_why_there_was_none() {
     let mut run = Run::new(Options { before: &[None], ..Options::NONE });
     run.on(0, Event::Ended(Child(1), Status::Exited(3)));
     assert_eq!(run.life(), Life { started: None, death: Death::Unprepared });
+}
+
+#[test]
+fn what_is_wished_for_takes_the_place_of_a_failure() {
+    let failed = |asks: Option<Wish>| {
+        let mut run = Run::new(Options { may_restart: true, ..Options::NONE });
+        run.on(S, Event::Failed(Failure::Unhealthy(Then::Stop)));
+        if let Some(wish) = asks {
+            run.on(2 * S, Event::Asked(Ask::End(Request::orderly(wish)), Way::Control));
+        }
+        run.ended(3 * S, Status::Signaled(Signal::TERM));
+        let actions = run.on(3 * S, Event::Reaped(Left::None));
+        (actions, run.life().death)
+    };
+    let ends = |actions: &[Action], outcome| actions.contains(&Action::Exit(outcome));
+    let (actions, death) = failed(None);
+    assert_eq!(death, Death::Failed(Failure::Unhealthy(Then::Stop)));
+    assert!(!ends(&actions, Outcome::Code(0)), "{actions:?}");
+    // It ended as it was told: nothing is to bring it back.
+    let (actions, death) = failed(Some(Wish::Poweroff));
+    assert_eq!(death, Death::Asked);
+    assert!(ends(&actions, Outcome::Code(0)), "{actions:?}");
+    let (actions, _) = failed(Some(Wish::Reboot));
+    // As that option says.
+    assert!(ends(&actions, Outcome::Code(129)), "{actions:?}");
 }

@@ -404,7 +404,7 @@ impl Observer<'_> {
     fn scope_of_rest(&self, is_asked: bool) -> Scope {
         let comes_again = match (self.seen.wish, self.seen.failure) {
             (Some(wish), _) => wish == Wish::Restart,
-            (None, Some(Failure::Unhealthy(Then::Stop))) => false,
+            (None, Some(Failure::Unhealthy(then))) => then == Then::Restart,
             (None, Some(_)) => self.options.may_restart,
             (None, None) => self.options.may_restart && !is_asked,
         };

@@ -309,7 +309,7 @@ pub(super) fn requests() -> Vec<World> {
 pub(super) fn failures() -> Vec<World> {
     const FAILURES: &[Failure] =
         &[Failure::Watchdog, Failure::Unhealthy(Then::Restart), Failure::Unhealthy(Then::Stop)];
-    const ASKS: &[Ask] = &[Ask::End(Request::orderly(Wish::Restart))];
+    const ASKS: &[Ask] = &[Ask::End(Request::orderly(Wish::Restart)), Ask::End(Request::orderly(Wish::Poweroff))];
     let mut all = Vec::new();
     for (may_restart, rungs, delay, grace, pre_stop, before) in [
         (false, AS_ASKED, 0, None, None, &[][..]),

@@ -9,7 +9,7 @@ use crate::core::single_tests::options::at;
 
 impl Observer<'_> {
     /// 17. Main's own time ends later, and never sooner: the longest that it may run; and in a stop, its next signal and
-    /// its kill.
+    ///     its kill.
     pub(super) fn extended(&mut self, time: Duration) -> Vec<Action> {
         let until = self.seen.now + u64::try_from(time.as_millis()).expect("it is short");
         let runs = self.seen.main_started && self.seen.status.is_none() && self.seen.before.is_none();

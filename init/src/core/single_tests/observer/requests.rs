@@ -26,11 +26,13 @@ impl Observer<'_> {
         self.seen.wish.get_or_insert(request.wish);
         let orders = self.begin_end(request);
         if orders.is_none() {
-            self.seen.wish = is_known;
+            // 16. A failure is nobody's wish.
+            self.seen.wish = is_known.or(self.seen.failure.map(|_| request.wish));
             if self.seen.status.is_some() && self.seen.rest == Rest::Unknown {
                 self.seen.asked.get_or_insert((now, Signal::TERM));
             }
         }
+        self.seen.failure = None;
         self.end_wins(request.wish);
         match orders {
             Some(orders) => [Action::Answer(ask, Heard::Begun)].into_iter().chain(orders).collect(),
