@@ -531,6 +531,34 @@ fn many_checks_leave_nothing() {
 }
 
 #[test]
+fn short_lives_with_checks_leave_nothing() {
+    for place in [Place::Child, Place::Pid1] {
+        let scene = Scene::new();
+        let options = ["--restart", "always", "--restart-delay", "0", "--health-interval", "1ms"];
+        let main = ["sh", "-c", "[ -e hold ] && { echo held; read line; }; sleep 0.01"];
+        let check = "sleep 0.005";
+        let mut init = checked(&scene, place, check, &options).argv(&main).spawn();
+        let mut open = Vec::new();
+        for restart in [20, 300] {
+            init.wait_until_said(&[&format!("(restart {restart})")]);
+            touch(&scene, "hold");
+            init.expect("held");
+            open.push(proc::descriptors(init.pid()));
+            // Main, and at most one check.
+            scene.deadline.until("the end of others", || (proc::children(init.pid()).len() <= 2).then_some(()));
+            remove(&scene, "hold");
+            if restart == 20 {
+                init.go();
+            }
+        }
+        assert_eq!(open[0], open[1], "{place:?}");
+        init.signal(SIGTERM);
+        init.wait();
+        all_is_killed(&scene);
+    }
+}
+
+#[test]
 fn somebody_who_stops_or_kills_a_check_makes_it_fail() {
     let scene = Scene::new();
     let options = ["--health-timeout", "1h", "--health-retries", "1", "--health-action", "ignore"];
