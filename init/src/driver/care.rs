@@ -141,7 +141,11 @@ impl World<'_, '_, '_> {
     pub(super) fn look_after(&mut self, machine: &mut impl Machine) {
         let Some(care) = &mut self.setting.care else { return };
         if let Some(sight) = care.has_changed(machine.standing()) {
+            let is_checked = sight == Sight::Started && care.core.health().is_some();
             self.attend(machine, sight);
+            if is_checked {
+                self.publish(News::Health(Health::Starting));
+            }
         }
         self.say_end_above(machine);
     }
