@@ -97,8 +97,8 @@ fn of_the_end(check: Check) -> Explanation {
         },
         Check::Stopped => Explanation {
             means: "A command that was stopped (SIGSTOP) still ends when it is told to and continued.",
-            observed: "not looked at yet, and always skipped. It is to be a run of its own: SIGSTOP, the signal, SIGCONT.",
-            levels: "warn where it does not end; skip where there was no such run.",
+            observed: "in a run of its own behind the usual ones: SIGSTOP, then, when it is stopped, the signal and SIGCONT.",
+            levels: "warn where it does not end; skip where there was no such run: it did not end in time without that, or --also none.",
             causes: &["It blocks the signal, or takes a stop that it has missed for none."],
             cures: &["Let it look for the request to stop when it goes on."],
         },

@@ -26,7 +26,7 @@ use supervise_init::sys::{Entry, Environment, Output, Placement, Program, SigSet
 
 use self::observe::{Interrupted, Payload};
 use self::record::{Inherited, Run};
-use self::scenario::{Order, Ready, Scenario};
+use self::scenario::{Mode, Order, Ready, Scenario, Way};
 use crate::cli::{exit, help};
 use crate::surroundings::Surroundings;
 
@@ -66,33 +66,50 @@ pub(crate) fn run(
         descriptors: raise_descriptors(),
         inherited,
     };
+    match make_runs(order, &payload) {
+        Ok(runs) => conclude(order, &command, runs),
+        Err(Interrupted::Asked(signal)) => {
+            error!("{signal} came; the run was ended, and there is no verdict");
+            128 + signal.number()
+        }
+        Err(Interrupted::Failed(why)) => {
+            error!("{why}");
+            exit::FAILURE
+        }
+    }
+}
+
+/// All runs: the usual ones of each mode and signal, and behind them the further ones.
+fn make_runs(order: &Order, payload: &Payload) -> Result<Vec<Run>, Interrupted> {
     let mut runs = Vec::new();
     for mode in &order.modes {
         for signal in &order.signals {
+            let run = |way, repetition| observe::run(&scenario(order, *mode, *signal, way), repetition, payload);
+            let first = runs.len();
             for repetition in 1..=order.repeat {
-                let scenario = Scenario {
-                    mode: *mode,
-                    signal: *signal,
-                    target: order.target,
-                    grace: order.grace,
-                    ready: order.ready.clone(),
-                    ready_timeout: order.ready_timeout,
-                };
-                match observe::run(&scenario, repetition, &payload) {
-                    Ok(run) => runs.push(run),
-                    Err(Interrupted::Asked(signal)) => {
-                        error!("{signal} came; the run was ended, and there is no verdict");
-                        return 128 + signal.number();
-                    }
-                    Err(Interrupted::Failed(why)) => {
-                        error!("{why}");
-                        return exit::FAILURE;
-                    }
+                runs.push(run(Way::Usual, repetition)?);
+            }
+            // What hangs as it is would hang again, for the whole of its time.
+            if runs.iter().skip(first).all(judge::ended_in_time) {
+                for way in &order.also {
+                    runs.push(run(*way, 1)?);
                 }
             }
         }
     }
-    conclude(order, &command, runs)
+    Ok(runs)
+}
+
+fn scenario(order: &Order, mode: Mode, signal: Signal, way: Way) -> Scenario {
+    Scenario {
+        mode,
+        way,
+        signal,
+        target: order.target,
+        grace: order.grace,
+        ready: order.ready.clone(),
+        ready_timeout: order.ready_timeout,
+    }
 }
 
 /// Says what a check means; returns the code to end with.

@@ -8,6 +8,7 @@
 mod course;
 mod descriptors;
 mod full;
+mod halting;
 mod listeners;
 mod notify;
 mod orphan;
@@ -168,7 +169,6 @@ fn empty(scenario: &Scenario, repetition: u32, payload: &Payload) -> Run {
         events: Vec::new(),
         most_processes: 0,
         injected_orphan: None,
-        stopped_first: false,
         is_out_of_memory: None,
     }
 }

@@ -39,8 +39,6 @@ pub(crate) struct Run {
     pub(crate) most_processes: usize,
     /// What came of the orphan that was put into the namespace as a health check would leave one.
     pub(crate) injected_orphan: Option<Orphan>,
-    /// How the run went on where the command was stopped (SIGSTOP) before it was told to end; in a run of its own.
-    pub(crate) stopped_first: bool,
     /// Whether a process of the run was killed for memory, as its cgroup counts.
     pub(crate) is_out_of_memory: Option<bool>,
 }
@@ -258,6 +256,10 @@ pub(crate) enum What {
     },
     /// An orphan of ours, as a health check that is cut off leaves one.
     PutIn,
+    /// It is stopped: SIGSTOP has done what it was sent for.
+    Halted,
+    /// SIGCONT was sent behind the signal.
+    Continued,
     Sent {
         signal: Signal,
         target: String,

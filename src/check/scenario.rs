@@ -66,10 +66,30 @@ pub(crate) enum Ready {
     Quiet,
 }
 
+/// How a run goes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Way {
+    /// It is told to stop, and looked at.
+    Usual,
+    /// It is stopped (SIGSTOP) before it is told, and continued (SIGCONT) behind that.
+    StoppedFirst,
+}
+
+impl Way {
+    /// As `--also` and the reports call it.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Way::Usual => "usual",
+            Way::StoppedFirst => "stopped",
+        }
+    }
+}
+
 /// One run of the command.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct Scenario {
     pub(crate) mode: Mode,
+    pub(crate) way: Way,
     pub(crate) signal: Signal,
     pub(crate) target: Target,
     /// How long the command may take from the signal on, before it is killed.
@@ -108,6 +128,8 @@ pub(crate) struct Order {
     pub(crate) ready_timeout: Duration,
     /// How often each mode and signal is run; at least 1.
     pub(crate) repeat: u32,
+    /// One more run of each, where the usual ones ended in time.
+    pub(crate) also: Vec<Way>,
     pub(crate) ok_exit: Vec<OkExit>,
     pub(crate) format: Format,
     /// Whether a warning fails the check.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use supervise_init::core::{Signal, Status};
 
 use super::super::record::{Ended, EndedBy, Outcome, Process, Run, State, What};
-use super::super::scenario::{Mode, Target};
+use super::super::scenario::{Mode, Target, Way};
 use super::handling::{Handling, handling};
 use super::scene::{Scene, main, main_status, others, took};
 use super::sentences::sentences;
@@ -396,20 +396,31 @@ pub(super) fn margin(scene: &Scene<'_>) -> Option<Word> {
 /// S20.
 pub(super) fn stopped_before(scene: &Scene<'_>) -> Option<Word> {
     let signal = scene.signal;
-    let Some(run) = scene.stopped_first().next() else {
-        return Some(Word::skip("no run in which it was stopped (SIGSTOP) first"));
+    let Some(run) = scene.further(Way::StoppedFirst) else {
+        return Some(Word::skip(match scene.order.also.contains(&Way::StoppedFirst) {
+            true => "it did not end in time without that",
+            false => "a run in which it is stopped (SIGSTOP) first was not asked for: say --also stopped",
+        }));
     };
     if run.outcome != Outcome::Stopped {
         let (cause, cure) = not_judged(run);
         return Some(Word::new(Level::Inconclusive, Vec::new()).because(cause, cure));
     }
+    if !run.events.iter().any(|event| event.what == What::Halted) {
+        return Some(Word::skip("SIGSTOP did not stop it"));
+    }
     let main = main(run)?;
-    let evidence = |how: String| vec![format!("{}, stopped by SIGSTOP and then sent {signal} {how}", Name(main))];
+    let evidence =
+        |how: String| format!("{}, stopped by SIGSTOP and then sent {signal} and SIGCONT, {how}", Name(main));
     Some(match took(run).filter(|took| *took <= scene.grace()) {
-        Some(took) => Word::pass(evidence(format!("and SIGCONT, ended in {}", seconds(took)))),
-        None => Word::new(Level::Warn, evidence("and SIGCONT, did not end".to_owned())).because(
-            format!("it does not act on {signal} that came while it was stopped"),
-            "let it be continued (SIGCONT) before it is told to stop",
-        ),
+        Some(took) => Word::pass(vec![evidence(format!("ended in {}", seconds(took)))]),
+        None => {
+            let mut evidence = vec![evidence(format!("did not end within {}", seconds(scene.grace())))];
+            evidence.extend(facts(scene, run));
+            evidence.extend(company(run));
+            let (cause, cure) = sentences(scene, main, &why(scene, run, main));
+            Word::new(Level::Warn, evidence)
+                .because(format!("it ends when it is told, but not when it was stopped before: {cause}"), cure)
+        }
     })
 }

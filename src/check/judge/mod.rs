@@ -30,6 +30,11 @@ pub(super) use handling::{Handling, handling};
 pub(super) use scene::{main, took};
 pub(super) use words::{Name, cut, ended_with};
 
+/// Whether main ended by itself within its time, where it was told to stop.
+pub(super) fn ended_in_time(run: &Run) -> bool {
+    run.outcome == Outcome::Stopped && scene::is_in_time(run, run.scenario.grace)
+}
+
 /// What one check has to say.
 #[derive(Clone, PartialEq, Eq, Debug)]
 struct Word {

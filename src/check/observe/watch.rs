@@ -13,6 +13,7 @@ use supervise_init::core::{Signal, Status, Time};
 use supervise_init::sys::now;
 
 use super::course::{self, Action, Event as Step, State};
+use super::halting::Halting;
 use super::listeners::Listeners;
 use super::notify::Hearing;
 use super::orphan::Orphan;
@@ -75,6 +76,7 @@ pub(super) struct Watch<'a> {
     has_lost: bool,
     orphan: Option<Orphan>,
     settling: Option<Settling>,
+    halting: Option<Halting>,
     killed_at: Option<Duration>,
     is_asked: Option<Signal>,
     stage_has_ended: bool,
@@ -109,6 +111,7 @@ impl<'a> Watch<'a> {
             has_lost: false,
             orphan: None,
             settling: None,
+            halting: None,
             killed_at: None,
             is_asked: None,
             stage_has_ended: false,
@@ -141,6 +144,7 @@ impl<'a> Watch<'a> {
             let ready = match self.state {
                 State::Waiting => self.ready.next(),
                 State::Settling => self.settling.as_ref().map(Settling::next),
+                State::Halting => self.halting.as_ref().map(Halting::next),
                 _ => None,
             };
             progress.iter_mut().for_each(|progress| progress.show(self.state, now()));
@@ -260,6 +264,9 @@ impl<'a> Watch<'a> {
         }
         if [State::Waiting, State::Settling].contains(&self.state) {
             self.see_rest(time);
+        }
+        if self.state == State::Halting {
+            self.see_halted(time);
         }
         if self.deadline.is_some_and(|deadline| time >= deadline) {
             self.turn(Step::Deadline, time);
@@ -393,17 +400,22 @@ impl<'a> Watch<'a> {
         match action {
             Action::Nothing => {}
             Action::Settle => self.settle(time),
+            Action::Halt => self.halt(time),
             Action::Tell => self.tell(),
             Action::Linger => self.deadline = Some(self.end_of_linger(time)),
             Action::Kill => {
                 match (before, event) {
                     (State::Waiting, Step::Deadline) => self.run.outcome = Outcome::NeverReady,
-                    (State::Waiting | State::Settling, Step::MainEnded) => self.run.outcome = ENDED_BEFORE,
+                    (State::Waiting | State::Settling | State::Halting, Step::MainEnded) => {
+                        self.run.outcome = ENDED_BEFORE;
+                    }
                     _ => {}
                 }
                 self.kill(time);
             }
-            Action::Finish if matches!(before, State::Waiting | State::Settling) => self.run.outcome = ENDED_BEFORE,
+            Action::Finish if matches!(before, State::Waiting | State::Settling | State::Halting) => {
+                self.run.outcome = ENDED_BEFORE;
+            }
             Action::Finish => {}
         }
     }

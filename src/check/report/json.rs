@@ -10,7 +10,7 @@ use super::super::judge::{Times, handling, took};
 use super::super::record::{
     AtDeadline, Ended, EndedBy, Event, Facility, Listener, Notify, Orphan, Outcome, Output, Process, Run, What,
 };
-use super::super::scenario::{OkExit, Order};
+use super::super::scenario::{OkExit, Order, Way};
 use super::{Report, since_signal};
 use crate::json::Value;
 
@@ -41,6 +41,7 @@ fn order(order: &Order) -> Value {
         ("grace_ms", Value::Milliseconds(order.grace)),
         ("ready_timeout_ms", Value::Milliseconds(order.ready_timeout)),
         ("repeat", Value::Number(order.repeat.into())),
+        ("also", Value::list(&order.also, |way| Value::text(way.name()))),
         ("ok_exit", Value::list(&order.ok_exit, ok_exit)),
         ("strict", Value::Bool(order.is_strict)),
     ])
@@ -48,7 +49,7 @@ fn order(order: &Order) -> Value {
 
 fn group(judged: &Judged) -> Value {
     let scenario = super::scenario(judged);
-    let times = Times::of(judged.runs.iter().filter(|run| !run.stopped_first));
+    let times = Times::of(judged.runs.iter().filter(|run| run.scenario.way == Way::Usual));
     Value::Object(vec![
         ("mode", Value::or_null(scenario, |scenario| Value::text(scenario.mode.name()))),
         ("signal", Value::or_null(scenario, |scenario| Value::Text(scenario.signal.to_string()))),
@@ -87,7 +88,8 @@ fn run(run: &Run) -> Value {
         |all: &Option<Vec<String>>| Value::or_null(all.as_ref(), |all| Value::list(all, |path| Value::text(path)));
     Value::Object(vec![
         ("repetition", Value::Number(run.repetition.into())),
-        ("stopped_first", Value::Bool(run.stopped_first)),
+        ("stopped_first", Value::Bool(run.scenario.way == Way::StoppedFirst)),
+        ("way", Value::text(run.scenario.way.name())),
         ("outcome", outcome(&run.outcome)),
         ("ready_ms", Value::or_null(run.ready_at, Value::Milliseconds)),
         ("signal_ms", Value::or_null(run.signal_at, Value::Milliseconds)),
@@ -255,6 +257,8 @@ fn event(event: &Event) -> Value {
             ("sent", vec![("signal", Value::Text(signal.to_string())), ("target", Value::text(target))])
         }
         What::PutIn => ("put-in", Vec::new()),
+        What::Halted => ("halted", Vec::new()),
+        What::Continued => ("continued", Vec::new()),
         What::Wrote { bytes, line } => (
             "wrote",
             vec![("bytes", Value::Number(i64::try_from(*bytes).unwrap_or(i64::MAX))), ("line", Value::text(line))],

@@ -3,7 +3,7 @@
 use super::{Id, Row, Topic};
 
 /// In the order of its help text.
-pub(crate) const CHECK: [Row; 12] = [
+pub(crate) const CHECK: [Row; 13] = [
     Row {
         id: Id::As,
         topic: Topic::Run,
@@ -67,6 +67,14 @@ pub(crate) const CHECK: [Row; 12] = [
         long: "repeat",
         value: Some("NUMBER"),
         help: "Run it so often for each mode and signal\nThe worst counts. Default: 1.",
+    },
+    Row {
+        id: Id::Also,
+        topic: Topic::Run,
+        short: None,
+        long: "also",
+        value: Some("WHAT,..."),
+        help: "Further runs for each mode and signal: stopped\nBehind the usual ones, where those ended in time. stopped: it is stopped by SIGSTOP before the signal, and continued by SIGCONT behind it. Or none. Default: stopped.",
     },
     Row {
         id: Id::OkExitOfCheck,

@@ -107,6 +107,7 @@ pub(crate) enum Id {
     Profile,
     Ready,
     ReadyTimeout,
+    Also,
     Repeat,
     OkExitOfCheck,
     Strict,
