@@ -132,8 +132,9 @@ fn of_the_tree(check: Check) -> Explanation {
     match check {
         Check::ChildrenStatus => Explanation {
             means: "The other processes of the command end well too.",
-            observed: "exit statuses by PIDFD_GET_INFO, also of processes that are not our children (Linux 6.15).",
-            levels: "warn for SIGKILL, a crash or another signal; info for codes, which are their parent's business; skip where the kernel does not tell.",
+            observed: "exit statuses by PIDFD_GET_INFO, also of processes that are not our children (Linux 6.15); kills for want of \
+                       memory by the count of the run's cgroup.",
+            levels: "fail where the kernel killed one for want of memory; warn for SIGKILL, a crash or another signal; info for codes, which are their parent's business; skip where the kernel does not tell.",
             causes: &[
                 "The main process kills its workers instead of waiting for them.",
                 "A worker crashes when it is told to end.",
@@ -230,12 +231,20 @@ fn of_the_rest(check: Check) -> Explanation {
             cures: &["Remove such files at the end or the start.", "SO_REUSEADDR.", "See S06."],
         },
         Check::Files => Explanation {
-            means: "No file is left half written.",
-            observed: "files open for writing in what is killed. Pid, lock and socket files that are left are not looked for \
-                       yet; that they are in the way of the next start shows in S15.",
+            means: "No file is left half written, or in the way of the next start.",
+            observed: "files open for writing in what is killed; and when all is over the sockets that it listened at, pid, lock \
+                       and temporary files that it had open, pid files in /run, /var/run and /tmp that hold the number of a \
+                       process of it, and what --state-dir names.",
             levels: "warn for any; skip where no run was told to stop.",
-            causes: &["It is killed while it writes."],
-            cures: &["Let it end by itself (S01, S06).", "Write to another name and rename it."],
+            causes: &[
+                "It is killed while it writes.",
+                "It makes such files and does not remove them when it is told to stop.",
+            ],
+            cures: &[
+                "Let it end by itself (S01, S06).",
+                "Write to another name and rename it.",
+                "Remove them at the end, or do not mind old ones; see S15.",
+            ],
         },
         Check::Output => Explanation {
             means: "Its output ends with it, whole.",

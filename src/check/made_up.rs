@@ -34,6 +34,7 @@ pub(super) fn order() -> Order {
         ready_timeout: Duration::from_secs(30),
         repeat: 1,
         also: vec![Way::StoppedFirst],
+        state_dirs: Vec::new(),
         ok_exit: Vec::new(),
         format: Format::Text,
         is_strict: false,
@@ -69,6 +70,7 @@ pub(super) fn run(mode: Mode, processes: Vec<Process>) -> Run {
         events: Vec::new(),
         injected_orphan: None,
         is_out_of_memory: None,
+        cgroup: None,
     };
     run.output.closed_at = run.processes.iter().filter_map(|process| Some(process.ended?.at)).max();
     run.events = events(&run);

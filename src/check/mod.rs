@@ -18,6 +18,7 @@ pub(crate) mod scenario;
 use std::ffi::{CStr, CString};
 use std::fs::File;
 use std::io::{IsTerminal as _, Read as _, stdout};
+use std::path::Path;
 
 use log::error;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
@@ -43,6 +44,11 @@ pub(crate) fn run(
         error!("{why}; without it no process can be watched");
         return exit::FAILURE;
     }
+    if let Some(why) = order.state_dirs.iter().find_map(|path| not_a_directory(path)) {
+        error!("{why}");
+        return exit::FAILURE;
+    }
+    observe::remove_left_behind();
     let inherited = inherited(entry);
     let notify = (order.ready == Ready::SdNotify).then(name_of_socket);
     let program = Program {
@@ -64,6 +70,7 @@ pub(crate) fn run(
         ourselves: ourselves(),
         notify,
         descriptors: raise_descriptors(),
+        state_dirs: order.state_dirs.iter().map(|path| (*path).to_owned()).collect(),
         inherited,
     };
     match make_runs(order, &payload) {
@@ -136,6 +143,19 @@ fn conclude(order: &Order, command: &[&CStr], runs: Vec<Run>) -> u8 {
         Err(error) => {
             error!("cannot write to stdout: {error}");
             exit::FAILURE
+        }
+    }
+}
+
+/// What is wrong with a directory of `--state-dir`.
+fn not_a_directory(path: &Path) -> Option<String> {
+    let shown = path.display();
+    match std::fs::metadata(path) {
+        Ok(file) if file.is_dir() => None,
+        Ok(_) => Some(format!("--state-dir {shown}: it is no directory")),
+        Err(error) => {
+            let errno = supervise_init::sys::Errno(error.raw_os_error().unwrap_or(libc::EIO));
+            Some(format!("--state-dir {shown}: {errno}; name one that is there before the command starts"))
         }
     }
 }

@@ -5,12 +5,14 @@
 //! 2. Pids are those that we see; `inside` has the number in the namespace of the run.
 //! 3. What could not be looked at is `None`, or stands in `missing`: it is never taken as "not so".
 
+use std::fmt;
 use std::time::Duration;
 
 use supervise_init::core::{Signal, Status};
 use supervise_init::sys::SigSet;
 
 use super::scenario::Scenario;
+use crate::report::Seconds;
 
 /// One run.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -39,8 +41,10 @@ pub(crate) struct Run {
     pub(crate) most_processes: usize,
     /// What came of the orphan that was put into the namespace as a health check would leave one.
     pub(crate) injected_orphan: Option<Orphan>,
-    /// Whether a process of the run was killed for memory, as its cgroup counts.
+    /// Whether a process of the run was killed for memory, as its cgroup counts, or else ours.
     pub(crate) is_out_of_memory: Option<bool>,
+    /// The cgroup that it had for itself.
+    pub(crate) cgroup: Option<Cgroup>,
 }
 
 /// How far the run came.
@@ -56,6 +60,43 @@ pub(crate) enum Outcome {
     NotStarted { code: u8, why: String },
     /// The mode cannot be had here, and why (no PID namespaces, say).
     NotPossible(String),
+    /// Nothing could be seen of it.
+    Hindered(Hindrance),
+}
+
+/// What stands in the way of a run.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) enum Hindrance {
+    /// Where it is to show that it is ready, somebody else answers before it was started; who, where that is known.
+    AnswersAlready { target: String, by: Option<String> },
+    /// Within this time the kernel had not executed it: a file system hangs.
+    NotExecuted(Duration),
+}
+
+impl Hindrance {
+    /// As the reports call it.
+    pub(crate) fn name(&self) -> &'static str {
+        match self {
+            Hindrance::AnswersAlready { .. } => "answers-already",
+            Hindrance::NotExecuted(_) => "not-executed",
+        }
+    }
+}
+
+impl fmt::Display for Hindrance {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Hindrance::AnswersAlready { target, by: Some(by) } => {
+                write!(f, "{by} answers at {target} before the command was started")
+            }
+            Hindrance::AnswersAlready { target, by: None } => {
+                write!(f, "something answers at {target} before the command was started")
+            }
+            Hindrance::NotExecuted(limit) => {
+                write!(f, "the command was not executed within {} s: its file system does not answer", Seconds(*limit))
+            }
+        }
+    }
 }
 
 /// A process of the run.
@@ -223,6 +264,12 @@ pub(crate) enum Facility {
     PidNamespace,
     /// /proc/PID/fd and /proc/PID/net.
     Sockets,
+    /// A cgroup of version 2 for the run.
+    Cgroup,
+    /// A /proc of the run's own namespace.
+    Proc,
+    /// A descriptor for each process.
+    Descriptors,
     /// Forks and exits as they happen (the proc connector), instead of looks at /proc.
     ProcessEvents,
 }
@@ -233,6 +280,13 @@ pub(crate) enum Orphan {
     ReapedAfter(Duration),
     /// Still a zombie after two seconds.
     NotReaped,
+}
+
+/// The cgroup of a run.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Cgroup {
+    /// How many processes were in it when the run was over.
+    pub(crate) left: usize,
 }
 
 /// Something that happened.

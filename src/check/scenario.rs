@@ -1,6 +1,7 @@
 //! What is to be run and looked at: the checked words of `supervise check`.
 
 use std::ffi::CStr;
+use std::path::Path;
 use std::time::Duration;
 
 use supervise_init::core::Signal;
@@ -130,6 +131,8 @@ pub(crate) struct Order {
     pub(crate) repeat: u32,
     /// One more run of each, where the usual ones ended in time.
     pub(crate) also: Vec<Way>,
+    /// Where it keeps what the next start finds.
+    pub(crate) state_dirs: Vec<&'static Path>,
     pub(crate) ok_exit: Vec<OkExit>,
     pub(crate) format: Format,
     /// Whether a warning fails the check.

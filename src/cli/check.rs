@@ -2,7 +2,9 @@
 
 mod wrong;
 
-use std::ffi::CStr;
+use std::ffi::{CStr, OsStr};
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::Path;
 use std::time::Duration;
 
 use log::LevelFilter;
@@ -105,6 +107,7 @@ impl Default for Said {
             ready_timeout: Duration::from_secs(30),
             repeat: 1,
             also: vec![Way::StoppedFirst],
+            state_dirs: Vec::new(),
             ok_exit: Vec::new(),
             format: Format::Text,
             is_strict: false,
@@ -129,6 +132,7 @@ impl Said {
             Id::ReadyTimeout => order.ready_timeout = some_time(given, text()?)?,
             Id::Repeat => order.repeat = number(given, text()?)?,
             Id::Also => order.also = also(given, text()?)?,
+            Id::StateDir => order.state_dirs.push(Path::new(OsStr::from_bytes(word.to_bytes()))),
             Id::OkExitOfCheck => order.ok_exit = list(text()?, |part| ok_exit(given, text()?, part))?,
             Id::Strict => order.is_strict = true,
             Id::FormatOfCheck => order.format = choice(given, text()?, format_named)?,

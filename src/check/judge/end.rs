@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use supervise_init::core::{Signal, Status};
 
-use super::super::record::{Ended, EndedBy, Outcome, Process, Run, State, What};
+use super::super::record::{Ended, EndedBy, Hindrance, Outcome, Process, Run, State, What};
 use super::super::scenario::{Mode, Target, Way};
 use super::handling::{Handling, handling};
+use super::memory;
 use super::scene::{Scene, main, main_status, others, took};
 use super::sentences::sentences;
 use super::tree::is_wrapper;
@@ -114,6 +115,10 @@ fn not_judged(run: &Run) -> (String, String) {
                     .to_owned(),
             )
         }
+        Outcome::EndedBefore(Status::Signaled(Signal::KILL)) if run.is_out_of_memory == Some(true) => (
+            "the kernel killed the command for want of memory before it was told to stop".to_owned(),
+            memory::CURE.to_owned(),
+        ),
         Outcome::EndedBefore(status) => {
             let has_orphan = run.events.iter().any(|event| event.what == What::PutIn);
             let after = if has_orphan { ", after an orphan was put in, as a health check leaves one" } else { "" };
@@ -129,6 +134,7 @@ fn not_judged(run: &Run) -> (String, String) {
         Outcome::NotStarted { why, .. } => {
             (format!("the command was not started: {why}"), "name a program that can be executed".to_owned())
         }
+        Outcome::Hindered(hindrance) => hindered(hindrance),
         Outcome::NotPossible(why) => (
             format!("it cannot be run {} here: {why}", as_what(run.scenario.mode)),
             "run the check where it can be (as root, or with user namespaces), or leave that mode out by --as"
@@ -147,6 +153,16 @@ fn left_before(run: &Run) -> Vec<&Process> {
         process.state != State::Zombie && process.ended.is_none_or(is_later)
     };
     others(run).filter(outlived).collect()
+}
+
+fn hindered(hindrance: &Hindrance) -> (String, String) {
+    let cure = match hindrance {
+        Hindrance::AnswersAlready { .. } => {
+            "end that first, or let the command listen elsewhere: what answers there does not show that the command is ready"
+        }
+        Hindrance::NotExecuted(_) => "see to the device or network file system that its program is on",
+    };
+    (hindrance.to_string(), cure.to_owned())
 }
 
 fn last_words(run: &Run) -> Option<String> {
@@ -231,7 +247,7 @@ fn death_by_the_signal(scene: &Scene<'_>, main: &Process) -> (Level, String, Str
 fn death_by_another(run: &Run, by: Signal) -> (Level, String, String) {
     let (cause, cure) = match (by, run.is_out_of_memory) {
         (Signal::KILL, Some(true)) => {
-            ("the kernel killed it for want of memory while it stopped".to_owned(), "give it more memory".to_owned())
+            ("the kernel killed it for want of memory while it stopped".to_owned(), memory::CURE.to_owned())
         }
         (Signal::KILL, _) => (
             "it was killed while it stopped, by another process or by itself".to_owned(),

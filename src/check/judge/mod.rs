@@ -8,6 +8,7 @@
 
 mod end;
 mod handling;
+mod memory;
 mod outside;
 mod reaction;
 mod scene;
@@ -154,7 +155,11 @@ pub(crate) fn verdict(judged: &[Judged], is_strict: bool) -> Verdict {
     let outcomes = || judged.iter().flat_map(|judged| &judged.runs).map(|run| &run.outcome);
     let code = |outcome: &Outcome| match outcome {
         Outcome::NotStarted { code, .. } => Some(*code),
-        Outcome::Stopped | Outcome::EndedBefore(_) | Outcome::NeverReady | Outcome::NotPossible(_) => None,
+        Outcome::Stopped
+        | Outcome::EndedBefore(_)
+        | Outcome::NeverReady
+        | Outcome::NotPossible(_)
+        | Outcome::Hindered(_) => None,
     };
     if let Some(code) = outcomes().find_map(code) {
         return Verdict::NotStarted(code);

@@ -91,7 +91,9 @@ pub(super) fn restart(scene: &Scene<'_>) -> Option<Word> {
     let how = match &after.outcome {
         Outcome::EndedBefore(_) => "ended by itself",
         Outcome::NeverReady => "was not ready",
-        Outcome::Stopped | Outcome::NotStarted { .. } | Outcome::NotPossible(_) => "did not start",
+        Outcome::Stopped | Outcome::NotStarted { .. } | Outcome::NotPossible(_) | Outcome::Hindered(_) => {
+            "did not start"
+        }
     };
     let mut evidence = vec![format!("start {} {how}", after.repetition)];
     evidence.extend(after.output.tail.iter().rev().take(3).rev().map(|line| format!("it wrote: {line}")));

@@ -14,6 +14,8 @@ use supervise_init::sys::now;
 
 use super::course::{self, Action, Event as Step, State};
 use super::halting::Halting;
+use super::held::Held;
+use super::leftovers::Leftovers;
 use super::listeners::Listeners;
 use super::notify::Hearing;
 use super::orphan::Orphan;
@@ -21,7 +23,7 @@ use super::output::{Output, Sees};
 use super::picture::{at_deadline, unlooked};
 use super::progress::Progress;
 use super::settling::Settling;
-use super::stage::Stage;
+use super::stage::{DEATH, Stage};
 use super::tree::{FIRST_TOKEN, Life, MOST_PICTURES, Tree};
 use super::{Interrupted, descriptors};
 use crate::check::ready::{By, Readiness, Stir};
@@ -44,9 +46,6 @@ const ORPHAN: u64 = 7;
 /// What main leaves behind has so long to go away.
 const LINGER: Duration = Duration::from_secs(1);
 
-/// What was killed has so long to go away.
-const DEATH: Duration = Duration::from_secs(30);
-
 /// So many things are taken in one turn.
 const TURN: usize = 64;
 
@@ -60,6 +59,9 @@ pub(super) struct Watch<'a> {
     began: Time,
     run: Run,
     stage: Stage,
+    /// Behind the stage, which is to be gone first.
+    held: Held,
+    leftovers: Leftovers,
     tree: Tree,
     output: Output,
     ready: Readiness,
@@ -88,7 +90,8 @@ impl<'a> Watch<'a> {
         epoll: Epoll,
         began: Time,
         run: Run,
-        (stage, tree, output, ready): (Stage, Tree, Output, Readiness),
+        (stage, held, leftovers): (Stage, Held, Leftovers),
+        (tree, output, ready): (Tree, Output, Readiness),
     ) -> Watch<'a> {
         let mut watch = Watch {
             scenario,
@@ -96,6 +99,8 @@ impl<'a> Watch<'a> {
             began,
             run,
             stage,
+            held,
+            leftovers,
             tree,
             output,
             ready,
@@ -445,6 +450,7 @@ impl<'a> Watch<'a> {
         let time = now();
         self.killed_at = Some(self.at(time));
         self.tree.note_zombies(self.at(time));
+        self.held.kill();
         self.stage.kill();
         self.note(time, What::Killed { count });
         self.deadline = Some(time.after(DEATH));

@@ -42,6 +42,7 @@ fn order(order: &Order) -> Value {
         ("ready_timeout_ms", Value::Milliseconds(order.ready_timeout)),
         ("repeat", Value::Number(order.repeat.into())),
         ("also", Value::list(&order.also, |way| Value::text(way.name()))),
+        ("state_dirs", Value::list(&order.state_dirs, |path| Value::Text(super::printable(&path.to_string_lossy())))),
         ("ok_exit", Value::list(&order.ok_exit, ok_exit)),
         ("strict", Value::Bool(order.is_strict)),
     ])
@@ -115,6 +116,7 @@ fn run(run: &Run) -> Value {
             ]),
         ),
         ("out_of_memory", Value::or_null(run.is_out_of_memory, Value::Bool)),
+        ("cgroup", Value::or_null(run.cgroup, |cgroup| Value::Object(vec![("left", Value::count(cgroup.left))]))),
         ("missing", Value::list(&run.missing, missing)),
         ("events", Value::list(&run.events, event)),
     ])
@@ -125,14 +127,15 @@ fn outcome(outcome: &Outcome) -> Value {
         Outcome::Stopped => ("stopped", None, None, None),
         Outcome::EndedBefore(status) => ("ended-before", Some(*status), None, None),
         Outcome::NeverReady => ("never-ready", None, None, None),
-        Outcome::NotStarted { code, why } => ("not-started", None, Some(*code), Some(why)),
-        Outcome::NotPossible(why) => ("not-possible", None, None, Some(why)),
+        Outcome::NotStarted { code, why } => ("not-started", None, Some(*code), Some(why.clone())),
+        Outcome::NotPossible(why) => ("not-possible", None, None, Some(why.clone())),
+        Outcome::Hindered(hindrance) => (hindrance.name(), None, None, Some(hindrance.to_string())),
     };
     Value::Object(vec![
         ("kind", Value::text(kind)),
         ("status", self::status(status)),
         ("exit_code", Value::or_null(code, |code| Value::Number(code.into()))),
-        ("why", Value::or_null(why, |why| Value::text(why))),
+        ("why", Value::or_null(why, Value::Text)),
     ])
 }
 
@@ -242,6 +245,9 @@ fn facility(facility: Facility) -> &'static str {
         Facility::GrandchildStatus => "grandchild-status",
         Facility::PidNamespace => "pid-namespace",
         Facility::Sockets => "sockets",
+        Facility::Cgroup => "cgroup",
+        Facility::Proc => "proc",
+        Facility::Descriptors => "descriptors",
         Facility::ProcessEvents => "process-events",
     }
 }

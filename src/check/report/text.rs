@@ -143,6 +143,7 @@ fn outcome(outcome: &Outcome) -> String {
         Outcome::NeverReady => "never ready".to_owned(),
         Outcome::NotStarted { why, .. } => format!("not started: {why}"),
         Outcome::NotPossible(why) => format!("not possible here: {why}"),
+        Outcome::Hindered(hindrance) => hindrance.to_string(),
     }
 }
 

@@ -3,7 +3,7 @@
 use super::{Id, Row, Topic};
 
 /// In the order of its help text.
-pub(crate) const CHECK: [Row; 13] = [
+pub(crate) const CHECK: [Row; 14] = [
     Row {
         id: Id::As,
         topic: Topic::Run,
@@ -75,6 +75,14 @@ pub(crate) const CHECK: [Row; 13] = [
         long: "also",
         value: Some("WHAT,..."),
         help: "Further runs for each mode and signal: stopped\nBehind the usual ones, where those ended in time. stopped: it is stopped by SIGSTOP before the signal, and continued by SIGCONT behind it. Or none. Default: stopped.",
+    },
+    Row {
+        id: Id::StateDir,
+        topic: Topic::Run,
+        short: None,
+        long: "state-dir",
+        value: Some("DIR"),
+        help: "Look in DIR for what it leaves behind\nMay be repeated. Pid, lock, socket and temporary files, also in the directories in it, that were not there before.",
     },
     Row {
         id: Id::OkExitOfCheck,

@@ -108,6 +108,7 @@ pub(crate) enum Id {
     Ready,
     ReadyTimeout,
     Also,
+    StateDir,
     Repeat,
     OkExitOfCheck,
     Strict,
