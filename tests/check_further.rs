@@ -94,3 +94,75 @@ while True: signal.pause()
     assert_eq!(ways(&report, "child"), ["usual"]);
     scene.nothing_is_left();
 }
+
+/// Listens at both kinds of sockets, and when it is told to stop does one of the things that servers do.
+const SERVES: &str = "
+import os, select, signal, socket, struct, sys, time
+how, path = sys.argv[1:]
+tcp = socket.socket()
+tcp.bind(('127.0.0.1', 0))
+unix = socket.socket(socket.AF_UNIX)
+unix.bind(path)
+both = [tcp, unix]
+for server in both: server.listen()
+told = os.pipe()
+signal.signal(signal.SIGTERM, lambda *_: os.write(told[1], b'x'))
+os.write(1, b'ready\\n')
+os.read(told[0], 1)
+long = 3.5 if how == 'serves' else 0.7
+end = time.monotonic() + long
+if how == 'closes':
+    for server in both: server.close()
+    time.sleep(long)
+elif how == 'leaves':
+    time.sleep(long)
+else:
+    while (left := end - time.monotonic()) > 0:
+        for server in select.select(both, [], [], left)[0]:
+            client, _ = server.accept()
+            if how == 'resets':
+                client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack('ii', 1, 0))
+            else:
+                client.recv(512)
+                client.sendall(b'HTTP/1.0 200 OK\\r\\n\\r\\n')
+            client.close()
+os.unlink(path)
+";
+
+#[test]
+fn clients_that_come_after_the_signal_tell_how_it_stops_listening() {
+    for (how, outcomes, level) in [
+        ("closes", &["refused"][..], "pass"),
+        ("leaves", &["reset", "closed"], "fail"),
+        ("resets", &["reset"], "fail"),
+        ("serves", &["answered"], "warn"),
+    ] {
+        let scene = Scene::new();
+        let path = scene.folder().join("socket");
+        let path = path.to_str().expect("ours");
+        let options = ["--as", "child", "--also", "connections", "--ready", "log:^ready$"];
+        let report = report(&scene, &options, &[python(), "-c", SERVES, how, path]);
+        assert_eq!(ways(&report, "child"), ["usual", "connections"]);
+        let [usual, visited] = [0, 1].map(|at| report.group("child")["runs"][at]["connections"].as_array());
+        assert_eq!(usual.map(Vec::len), Some(0), "{how}");
+        let visited = visited.expect("a list");
+        for kind in ["tcp 127.0.0.1:", &format!("unix {path}")] {
+            let of_kind =
+                visited.iter().filter(|visit| visit["address"].as_str().is_some_and(|it| it.starts_with(kind)));
+            let seen: Vec<&str> = of_kind.filter_map(|visit| visit["outcome"].as_str()).collect();
+            let is_so = seen.iter().all(|outcome| outcomes.contains(outcome));
+            assert!(!seen.is_empty() && is_so, "{how} {kind}: {visited:#?}");
+        }
+        report.says("child", &[("S01", "pass"), ("S11", level), ("S20", "skip")]);
+        scene.nothing_is_left();
+    }
+}
+
+#[test]
+fn where_nothing_listens_nobody_comes() {
+    let scene = Scene::new();
+    let report = check(&scene, &["--as", "child", "--also", "connections,stopped"], WITH_WORKER);
+    assert_eq!(ways(&report, "child"), ["usual", "stopped"]);
+    report.says("child", &[("S11", "pass"), ("S20", "pass")]);
+    scene.nothing_is_left();
+}

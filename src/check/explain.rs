@@ -218,9 +218,14 @@ fn of_the_rest(check: Check) -> Explanation {
         },
         Check::Listener => Explanation {
             means: "It stops taking connections before it ends.",
-            observed: "listening sockets in /proc/PID/net and whose they are; when each closes.",
-            levels: "warn where one is open to the end of a stop of more than three seconds; skip where they cannot be seen.",
-            causes: &["Connections under way are finished, but new ones still come in and are cut off at the end."],
+            observed: "listening sockets in /proc/PID/net and whose they are; when each closes. With --also connections, in a run \
+                       of its own: what becomes of clients that come after the signal.",
+            levels: "fail where a client that came after the signal was taken and cut off without an answer; warn where one is open \
+                     to the end of a stop of more than three seconds; skip where they cannot be seen.",
+            causes: &[
+                "Connections under way are finished, but new ones still come in and are cut off at the end.",
+                "It ends while clients are in its queue (listen(2)), which the kernel then resets.",
+            ],
             cures: &["Close what listens first."],
         },
         Check::Restart => Explanation {

@@ -62,6 +62,7 @@ pub(super) fn run(mode: Mode, processes: Vec<Process>) -> Run {
         most_processes: processes.len(),
         processes,
         listeners: Vec::new(),
+        connections: Vec::new(),
         output: Output::default(),
         files: Files::default(),
         notify: Notify::default(),

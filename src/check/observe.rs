@@ -21,6 +21,7 @@ mod settling;
 mod stage;
 mod taken;
 mod tree;
+mod visits;
 mod watch;
 
 use std::ffi::OsStr;
@@ -214,6 +215,7 @@ fn empty(scenario: &Scenario, repetition: u32, payload: &Payload) -> Run {
         signal_at: None,
         processes: Vec::new(),
         listeners: Vec::new(),
+        connections: Vec::new(),
         output: super::record::Output::default(),
         files: Files::default(),
         notify: Notify::default(),

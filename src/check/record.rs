@@ -28,6 +28,8 @@ pub(crate) struct Run {
     /// Main first. A process that was seen only dead has no picture.
     pub(crate) processes: Vec<Process>,
     pub(crate) listeners: Vec<Listener>,
+    /// Clients of ours that came after the signal, in a run of its own.
+    pub(crate) connections: Vec<Connection>,
     pub(crate) output: Output,
     pub(crate) files: Files,
     pub(crate) notify: Notify,
@@ -202,6 +204,48 @@ pub(crate) struct Listener {
     pub(crate) address: String,
     /// `None`: open to the end of main.
     pub(crate) closed_at: Option<Duration>,
+}
+
+/// A client that came after the signal.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Connection {
+    /// As that of the [`Listener`].
+    pub(crate) address: String,
+    pub(crate) at: Duration,
+    /// `None`: not before all had ended.
+    pub(crate) ended_at: Option<Duration>,
+    pub(crate) served: Served,
+}
+
+/// What became of a client.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Served {
+    /// It could not connect.
+    Refused = 1,
+    /// Something was sent to it.
+    Answered = 2,
+    /// Its connection was ended without an answer.
+    Closed = 3,
+    /// Its connection was taken and then reset.
+    Reset = 4,
+    /// It waited to the end.
+    Unanswered = 5,
+}
+
+impl Served {
+    pub(crate) const ALL: [Served; 5] =
+        [Served::Refused, Served::Answered, Served::Closed, Served::Reset, Served::Unanswered];
+
+    /// As the reports call it.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Served::Refused => "refused",
+            Served::Answered => "answered",
+            Served::Closed => "closed",
+            Served::Reset => "reset",
+            Served::Unanswered => "unanswered",
+        }
+    }
 }
 
 /// What it wrote.

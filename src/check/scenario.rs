@@ -74,6 +74,8 @@ pub(crate) enum Way {
     Usual,
     /// It is stopped (SIGSTOP) before it is told, and continued (SIGCONT) behind that.
     StoppedFirst,
+    /// Clients come after the signal, where something listens.
+    Visited,
 }
 
 impl Way {
@@ -82,6 +84,7 @@ impl Way {
         match self {
             Way::Usual => "usual",
             Way::StoppedFirst => "stopped",
+            Way::Visited => "connections",
         }
     }
 }

@@ -176,7 +176,7 @@ fn also(given: Given, whole: &'static str) -> Result<Vec<Way>, Wrong> {
         return Ok(Vec::new());
     }
     list(whole, |part| {
-        let found = [Way::StoppedFirst].into_iter().find(|way| way.name() == part);
+        let found = [Way::StoppedFirst, Way::Visited].into_iter().find(|way| way.name() == part);
         found.ok_or_else(|| WrongCheck::NotAWay(given, whole, part).into())
     })
 }

@@ -96,7 +96,7 @@ fn facts(scene: &Scene<'_>, run: &Run) -> Option<String> {
 const QUOTED: usize = 120;
 
 /// Why a run that was not told to stop says nothing.
-fn not_judged(run: &Run) -> (String, String) {
+pub(super) fn not_judged(run: &Run) -> (String, String) {
     match &run.outcome {
         Outcome::Stopped => ("it was told to stop".to_owned(), String::new()),
         Outcome::EndedBefore(Status::Exited(0)) if !left_before(run).is_empty() => {

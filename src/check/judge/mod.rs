@@ -6,6 +6,7 @@
 //! 3. Exit code 143 and a death by SIGTERM are two things, also in every text.
 //! 4. What could not be looked at is a skip, with what is missing.
 
+mod connections;
 mod end;
 mod handling;
 mod memory;

@@ -131,6 +131,11 @@ impl Listeners {
         self.is_over = true;
     }
 
+    /// Of all, also those that have closed.
+    pub(super) fn addresses(&self) -> impl Iterator<Item = String> {
+        self.found.iter().map(|(_, _, listener)| listener.address.clone())
+    }
+
     /// Where those of unix(7) are in the file system.
     pub(super) fn paths(&self) -> impl Iterator<Item = &Path> {
         let all = self.found.iter().filter_map(|(_, _, listener)| listener.address.strip_prefix("unix "));

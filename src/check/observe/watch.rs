@@ -25,6 +25,7 @@ use super::progress::Progress;
 use super::settling::Settling;
 use super::stage::{DEATH, Stage};
 use super::tree::{FIRST_TOKEN, Life, MOST_PICTURES, Tree};
+use super::visits::{self, Visits};
 use super::{Interrupted, descriptors};
 use crate::check::ready::{By, Readiness, Stir};
 use crate::check::record::{Event, Outcome, Run, What};
@@ -79,6 +80,7 @@ pub(super) struct Watch<'a> {
     orphan: Option<Orphan>,
     settling: Option<Settling>,
     halting: Option<Halting>,
+    visits: Option<Visits>,
     killed_at: Option<Duration>,
     is_asked: Option<Signal>,
     stage_has_ended: bool,
@@ -117,6 +119,7 @@ impl<'a> Watch<'a> {
             orphan: None,
             settling: None,
             halting: None,
+            visits: None,
             killed_at: None,
             is_asked: None,
             stage_has_ended: false,
@@ -154,7 +157,9 @@ impl<'a> Watch<'a> {
             };
             progress.iter_mut().for_each(|progress| progress.show(self.state, now()));
             let told = progress.as_ref().map(Progress::next);
-            let next = [self.deadline, ready, self.next_listen, self.next_look, told].into_iter().flatten().min();
+            let visit = self.visits.as_ref().and_then(Visits::next);
+            let next =
+                [self.deadline, ready, self.next_listen, self.next_look, told, visit].into_iter().flatten().min();
             let count = match self.epoll.wait(&mut events, timeout(next)) {
                 Ok(count) => count,
                 Err(Errno::EINTR) => 0,
@@ -231,6 +236,7 @@ impl<'a> Watch<'a> {
         if place == 0 {
             self.look(time);
             self.listeners.end();
+            self.visits.iter_mut().for_each(Visits::end);
             self.turn(Step::MainEnded, time);
         }
     }
@@ -255,6 +261,10 @@ impl<'a> Watch<'a> {
             }
             NOTIFY => self.hear_notification(time),
             ORPHAN => self.see_orphan(flags, time),
+            visits::FIRST.. => {
+                let at = self.at(time);
+                self.visits.iter_mut().for_each(|visits| visits.hear(token, at, &self.epoll));
+            }
             _ => {}
         }
         Ok(())
@@ -272,6 +282,9 @@ impl<'a> Watch<'a> {
         }
         if self.state == State::Halting {
             self.see_halted(time);
+        }
+        if let Some(visits) = self.visits.as_mut().filter(|visits| visits.next().is_some_and(|next| time >= next)) {
+            visits.come(time.since(self.began), &self.epoll);
         }
         if self.deadline.is_some_and(|deadline| time >= deadline) {
             self.turn(Step::Deadline, time);

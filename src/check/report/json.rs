@@ -8,7 +8,8 @@ use supervise_init::sys::SigSet;
 use super::super::finding::{Finding, Judged};
 use super::super::judge::{Times, handling, took};
 use super::super::record::{
-    AtDeadline, Ended, EndedBy, Event, Facility, Listener, Notify, Orphan, Outcome, Output, Process, Run, What,
+    AtDeadline, Connection, Ended, EndedBy, Event, Facility, Listener, Notify, Orphan, Outcome, Output, Process, Run,
+    What,
 };
 use super::super::scenario::{OkExit, Order, Way};
 use super::{Report, since_signal};
@@ -98,6 +99,7 @@ fn run(run: &Run) -> Value {
         ("most_processes", Value::count(run.most_processes)),
         ("processes", Value::list(&run.processes, |process| self::process(run, process))),
         ("listeners", Value::list(&run.listeners, |listener| self::listener(run, listener))),
+        ("connections", Value::list(&run.connections, |connection| self::connection(run, connection))),
         ("output", output(&run.output)),
         (
             "files",
@@ -203,6 +205,17 @@ fn listener(run: &Run, listener: &Listener) -> Value {
         ("address", Value::text(&listener.address)),
         ("closed_ms", Value::or_null(closed, Value::Milliseconds)),
         ("closed_after_signal_ms", Value::or_null(closed, |at| after_signal(run, at))),
+    ])
+}
+
+fn connection(run: &Run, connection: &Connection) -> Value {
+    let ended = connection.ended_at;
+    Value::Object(vec![
+        ("address", Value::text(&connection.address)),
+        ("ms", Value::Milliseconds(connection.at)),
+        ("after_signal_ms", after_signal(run, connection.at)),
+        ("ended_ms", Value::or_null(ended, Value::Milliseconds)),
+        ("outcome", Value::text(connection.served.name())),
     ])
 }
 

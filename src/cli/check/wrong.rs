@@ -40,7 +40,7 @@ impl fmt::Display for WrongCheck {
                 write!(f, "{given}{whole}: {word:?} is no mode; those are pid1, child and init")
             }
             WrongCheck::NotAWay(given, whole, word) => {
-                write!(f, "{given}{whole}: there is no further run {word:?}; say stopped, or none")
+                write!(f, "{given}{whole}: there is no further run {word:?}; say stopped, connections, or none")
             }
             WrongCheck::NotANumber(given, word) => write!(f, "{given}{word}: it is a number from 1 to 1000"),
             WrongCheck::NotReady(given, word, why) => write!(f, "{given}{}: {why}", word.to_string_lossy()),

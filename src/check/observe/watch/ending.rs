@@ -79,6 +79,8 @@ impl Watch<'_> {
                 .to_owned();
             run.missing.push(Missing { facility: Facility::Descriptors, why });
         }
+        let at = now().since(self.began);
+        run.connections = self.visits.map(|visits| visits.finish(at)).unwrap_or_default();
         self.held.finish(&mut run);
         run.files.open_when_killed = Some(self.tree.written_when_killed());
         run.files.left = Some(self.leftovers.find(&self.tree, &self.listeners));

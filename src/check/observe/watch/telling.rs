@@ -13,6 +13,7 @@ use super::super::listeners::Listeners;
 use super::super::orphan::Orphan;
 use super::super::settling::Settling;
 use super::super::tree::{Life, Seen};
+use super::super::visits::Visits;
 use super::{ORPHAN, State, Step, Watch};
 use crate::check::record::{Facility, Missing, What};
 use crate::check::scenario::{Mode, Target, Way};
@@ -106,6 +107,9 @@ impl Watch<'_> {
         }
         self.run.signal_at = Some(self.at(time));
         self.deadline = Some(time.after(self.scenario.grace));
+        if self.scenario.way == Way::Visited {
+            self.visits = Some(Visits::begin(self.listeners.addresses(), time));
+        }
         self.next_listen = self.listeners.pause(self.at(time)).map(|pause| time.after(pause));
         self.note(time, What::Sent { signal, target: self.scenario.target.name().to_owned() });
         if self.scenario.way == Way::StoppedFirst {
