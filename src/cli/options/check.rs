@@ -74,7 +74,7 @@ pub(crate) const CHECK: [Row; 14] = [
         short: None,
         long: "also",
         value: Some("WHAT,..."),
-        help: "Further runs for each mode and signal: stopped,connections\nBehind the usual ones, where those ended in time. stopped: it is stopped by SIGSTOP before the signal, and continued by SIGCONT behind it. connections: where it listens, clients come after the signal and send a request of HTTP. Or none. Default: stopped.",
+        help: "Further runs of each: stopped,connections\nFor each mode and signal one more, behind the usual ones and where those ended in time. stopped: it is stopped by SIGSTOP before the signal, and continued by SIGCONT behind it. connections: where it listens, clients come after the signal and send a request of HTTP. Or none. Default: stopped.",
     },
     Row {
         id: Id::StateDir,
