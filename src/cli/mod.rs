@@ -232,7 +232,8 @@ impl Options {
             Id::Net | Id::Hostname | Id::UserNs | Id::NewPrivs | Id::CapAdd | Id::Seccomp | Id::DryRun => {}
             Id::Memory | Id::Cpus | Id::Pids => {}
             Id::As | Id::SignalToSend | Id::Target | Id::GraceOfCheck | Id::Profile | Id::Ready | Id::ReadyTimeout => {}
-            Id::Repeat | Id::OkExitOfCheck | Id::Strict | Id::FormatOfCheck | Id::Explain => {}
+            Id::Also | Id::StateDir | Id::Repeat | Id::OkExitOfCheck | Id::Strict | Id::FormatOfCheck | Id::Explain => {
+            }
             Id::Halt
             | Id::Poweroff
             | Id::Reboot
