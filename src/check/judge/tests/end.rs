@@ -155,6 +155,11 @@ fn what_puts_itself_in_the_background_is_told_so() {
     assert!(found.cure.contains("in the foreground"), "{found:?}");
     let found = with(Mode::Pid1, child(1, "daemon").cut_off(0));
     assert!(found.cause.contains("which the kernel kills with process 1"), "{found:?}");
+    // Told in one turn, they have one time: what an init ends is left all the same.
+    let mut run = not_told(Mode::Init, Outcome::EndedBefore(Status::Exited(0)));
+    run.processes[0] = process("app").ends(0, Status::Exited(0));
+    run.processes.push(child(1, "daemon").ends_by(0, DIED_OF_TERM, EndedBy::Signal));
+    assert!(one(run, Check::ExitsInGrace).cause.contains("in the background"));
     // Its helper was done before.
     let found = with(Mode::Child, child(1, "helper").ends(0, Status::Exited(0)));
     assert!(!found.cause.contains("background"), "{found:?}");
