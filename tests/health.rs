@@ -543,13 +543,16 @@ fn short_lives_with_checks_leave_nothing() {
         let scene = Scene::new();
         let options = ["--restart", "always", "--restart-delay", "0", "--health-interval", "1ms"];
         let main = ["sh", "-c", "[ -e hold ] && { echo held; read line; }; sleep 0.01"];
-        let check = "sleep 0.005";
+        let check = "echo x >>begun; sleep 0.005";
         let mut init = checked(&scene, place, check, &options).argv(&main).spawn();
         let mut open = Vec::new();
         for restart in [20, 300] {
             init.wait_until_said(&[&format!("(restart {restart})")]);
             touch(&scene, "hold");
             init.expect("held");
+            // What comes after it has begun shows that its start is over.
+            let count = fs::read_to_string(scene.folder().join("begun")).unwrap_or_default().lines().count();
+            begun(&scene, count + 2);
             open.push(proc::descriptors(init.pid()));
             // Main, and at most one check.
             scene.deadline.until("the end of others", || (proc::children(init.pid()).len() <= 2).then_some(()));

@@ -289,6 +289,8 @@ fn ten_thousand_restarts_leave_nothing() {
         init.wait_until_said(&[&format!("(restart {restart})")]);
         fs::write(&hold, "").expect("it is ours");
         init.expect("held");
+        // It may not have seen yet that the shell was executed.
+        scene.deadline.until("sleep", || (proc::state(init.pid()) == Some('S')).then_some(()));
         all.push(possessions(&init));
         fs::remove_file(&hold).expect("it is there");
         if restart == 100 {
