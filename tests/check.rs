@@ -291,6 +291,7 @@ fn wrong_words_start_nothing() {
         (&["--ready", "https://x/", "x"], "speaks no TLS"),
         (&["--ready", "delay:x", "x"], "--ready delay:x: \"x\" is no time"),
         (&["--repeat", "0", "x"], "a number from 1 to 1000"),
+        (&["--also", "none,stopped", "x"], "there is no further run \"none\""),
         (&["--repeat", "+1", "x"], "a number from 1 to 1000"),
         (&["--ok-exit", "256", "x"], "is no exit code"),
         (&["--ok-exit", "TREM", "x"], "neither an exit code"),

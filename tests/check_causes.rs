@@ -181,7 +181,8 @@ fn who_leaves_for_the_background_is_told_so() {
     let report = report(&scene, &options, &["dash", "-c", script]);
     for mode in ["pid1", "child", "init"] {
         let told = tells(&report, mode, "S01", "it puts itself in the background", "in the foreground");
-        assert!(told.0.contains("`sleep 1000`"), "{told:?}");
+        // Looked at just when it was executed, it may have no words yet, or still those of before.
+        assert!(told.0.contains("sleep"), "{told:?}");
     }
     report.exits(2);
     scene.nothing_is_left();

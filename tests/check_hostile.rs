@@ -58,7 +58,7 @@ fn five_thousand_children_are_all_seen() {
         "exec 3<>{}; trap 'exit 0' TERM; i=0; while [ $i -lt 5000 ]; do read x <&3 & i=$((i+1)); done; echo ready; wait",
         fifo.display()
     );
-    let options = ["--as", "child", "--ready-timeout", "100s", "--ready", "log:ready"];
+    let options = ["--as", "child", "--also", "none", "--ready-timeout", "100s", "--ready", "log:ready"];
     let report = report(&scene, &options, &["sh", "-c", &script]);
     report.says("child", &[("S01", "pass"), ("S02", "pass"), ("S06", "fail")]);
     let run = report.run("child");

@@ -4,66 +4,12 @@
 mod harness;
 
 use std::fs;
-use std::io;
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
 
 use harness::launch::{Launch, Place};
+use harness::memory::Group;
 use harness::slow::{Slow, killed, python, says, warnings};
 use harness::{Exit, Scene, skip};
-
-/// A memory cgroup of the test's own, removed with it.
-struct Group {
-    folder: PathBuf,
-    limit: &'static str,
-}
-
-impl Group {
-    /// Directly below the root, whose processes do not stand in the way of a controller.
-    fn make(name: &str) -> Result<Group, String> {
-        let name = format!("supervise-explain-{}-{name}", std::process::id());
-        let (v1, v2) = (Path::new("/sys/fs/cgroup/memory"), Path::new("/sys/fs/cgroup"));
-        let is_v1 = v1.join("memory.limit_in_bytes").exists();
-        if !is_v1 && !v2.join("cgroup.controllers").exists() {
-            return Err("no memory cgroup is mounted".into());
-        }
-        let said = |error: io::Error| error.to_string();
-        if !is_v1 {
-            // It may be so already, and then it may be refused.
-            let _ = fs::write(v2.join("cgroup.subtree_control"), "+memory");
-        }
-        let group = Group {
-            folder: if is_v1 { v1 } else { v2 }.join(name),
-            limit: if is_v1 { "memory.limit_in_bytes" } else { "memory.max" },
-        };
-        fs::create_dir(&group.folder).map_err(said)?;
-        group.allow(LIMIT).map_err(said)?;
-        if !is_v1 {
-            // What is put on the disk instead counts for itself, if at all.
-            let _ = fs::write(group.folder.join("memory.swap.max"), "0");
-        }
-        Ok(group)
-    }
-
-    fn allow(&self, bytes: u64) -> io::Result<()> {
-        fs::write(self.folder.join(self.limit), bytes.to_string())
-    }
-
-    /// A command that puts itself there and becomes its operand.
-    fn enter(&self) -> [String; 4] {
-        let procs = self.folder.join("cgroup.procs");
-        ["sh".into(), "-c".into(), format!("echo 0 >{} && exec \"$@\"", procs.display()), "sh".into()]
-    }
-}
-
-impl Drop for Group {
-    fn drop(&mut self) {
-        // The last process may be on its way out.
-        let end = Instant::now() + Duration::from_secs(5);
-        while fs::remove_dir(&self.folder).is_err() && Instant::now() < end {}
-    }
-}
 
 const LIMIT: u64 = 32 << 20;
 const ENOUGH: u64 = 512 << 20;
@@ -84,7 +30,7 @@ fn a_kill_for_want_of_memory_is_said_to_be_one_and_more_memory_helps() {
         return skip("only root has cgroups");
     }
     for place in [Place::Child, Place::Pid1] {
-        let group = match Group::make(&format!("{place:?}")) {
+        let group = match Group::make(&format!("explain-{place:?}"), LIMIT) {
             Ok(group) => group,
             Err(why) => return skip(&format!("no memory cgroup can be made here: {why}")),
         };

@@ -37,6 +37,10 @@ fn waits() -> [String; 3] {
     shell("exec sleep 1000")
 }
 
+/// A check that fails as soon as this life of a shell that counts has got so far as to say so.
+const ILL_WHEN_UP: &str = "test \"$(cat lives)\" != \"$(cat up)\"";
+const UP: &str = "echo x >>up; ";
+
 fn touch(scene: &Scene, name: &str) {
     fs::write(scene.folder().join(name), "").expect("the folder is ours");
 }
@@ -140,8 +144,8 @@ fn what_is_to_follow_is_what_the_option_says_and_the_code_is_the_truth() {
         for (does, as_child, as_pid_1) in cases {
             let scene = Scene::new();
             let options = ["--health-action", "stop", "--health-retries", "1", "--restart", "always"];
-            let main = shell(&format!("{does}; while :; do sleep 1000 & wait; done"));
-            let ended = checked(&scene, place, "false", &options).argv(&main).end();
+            let main = shell(&format!("{does}; {UP} while :; do sleep 1000 & wait; done"));
+            let ended = checked(&scene, place, ILL_WHEN_UP, &options).argv(&main).end();
             let exit = if place == Place::Child { as_child } else { as_pid_1 };
             assert_eq!((ended.exit, ended.stdout.len()), (exit, 1), "{place:?} {does} {ended:?}");
             scene.nothing_is_left();
@@ -194,7 +198,8 @@ fn without_restarts_it_is_started_again_where_it_is_not_healthy_and_only_there()
 fn the_limit_of_restarts_holds_for_these_too() {
     let scene = Scene::new();
     let options = ["--health-retries", "1", "--restart-limit", "2/1h"];
-    let ended = checked(&scene, Place::Child, "false", &options).argv(&waits()).end();
+    let main = shell(&format!("{UP} exec sleep 1000"));
+    let ended = checked(&scene, Place::Child, ILL_WHEN_UP, &options).argv(&main).end();
     assert_eq!((ended.exit, ended.stdout.len()), (Exit::Signal(SIGTERM), 3), "{ended:?}");
     assert!(ended.stderr.last().is_some_and(|line| line.contains("was not healthy, after 2 restarts")), "{ended:?}");
 }
@@ -373,8 +378,10 @@ fn a_poweroff_and_a_reboot_take_the_place_of_a_stop_for_bad_health() {
 /// Ill, stopped for it, and to be started again later.
 fn resting<'s>(launch: Launch<'s>) -> Running<'s> {
     let options = ["--health-retries", "1", "--restart-delay", "1h"];
-    let mut init =
-        launch.options(&options).argv(&shell("trap 'exit 7' TERM; while :; do sleep 1000 & wait; done")).spawn();
+    let mut init = launch
+        .options(&options)
+        .argv(&shell("trap 'exit 7' TERM; echo x >>up; while :; do sleep 1000 & wait; done"))
+        .spawn();
     init.expect("life 1");
     init.wait_until_said(&["the command was not healthy; starting it again in"]);
     init
@@ -384,14 +391,14 @@ fn resting<'s>(launch: Launch<'s>) -> Running<'s> {
 fn a_stop_in_the_delay_of_a_restart_ends_all_at_once() {
     for place in EVERYWHERE {
         let scene = Scene::new();
-        let mut init = resting(checked(&scene, place, "false", &[]));
+        let mut init = resting(checked(&scene, place, ILL_WHEN_UP, &[]));
         init.signal(SIGTERM);
         assert_eq!(init.wait(), Exit::Code(7), "{place:?}");
         scene.nothing_is_left();
     }
     for (signal, code) in ASKED {
         let scene = Scene::new();
-        let mut init = resting(asked(checked(&scene, Place::Pid1, "false", &[])));
+        let mut init = resting(asked(checked(&scene, Place::Pid1, ILL_WHEN_UP, &[])));
         init.signal(signal);
         if code.is_none() {
             init.expect("life 2");
@@ -527,6 +534,34 @@ fn many_checks_leave_nothing() {
         init.signal(SIGTERM);
         init.wait();
         scene.nothing_is_left();
+    }
+}
+
+#[test]
+fn short_lives_with_checks_leave_nothing() {
+    for place in [Place::Child, Place::Pid1] {
+        let scene = Scene::new();
+        let options = ["--restart", "always", "--restart-delay", "0", "--health-interval", "1ms"];
+        let main = ["sh", "-c", "[ -e hold ] && { echo held; read line; }; sleep 0.01"];
+        let check = "sleep 0.005";
+        let mut init = checked(&scene, place, check, &options).argv(&main).spawn();
+        let mut open = Vec::new();
+        for restart in [20, 300] {
+            init.wait_until_said(&[&format!("(restart {restart})")]);
+            touch(&scene, "hold");
+            init.expect("held");
+            open.push(proc::descriptors(init.pid()));
+            // Main, and at most one check.
+            scene.deadline.until("the end of others", || (proc::children(init.pid()).len() <= 2).then_some(()));
+            remove(&scene, "hold");
+            if restart == 20 {
+                init.go();
+            }
+        }
+        assert_eq!(open[0], open[1], "{place:?}");
+        init.signal(SIGTERM);
+        init.wait();
+        all_is_killed(&scene);
     }
 }
 

@@ -265,23 +265,47 @@ fn delays_are_doubled_up_to_the_longest() {
     }
 }
 
+/// What may grow: descriptors, memory in kB, children.
+fn possessions(init: &Running<'_>) -> (Vec<(i32, std::path::PathBuf)>, [u64; 3], usize) {
+    let kilobytes = |name| {
+        let text = proc::status(init.pid(), name).expect("it lives");
+        text.split(' ').next().and_then(|number| number.parse().ok()).expect("a number")
+    };
+    let memory = ["VmSize", "VmData", "RssAnon"].map(kilobytes);
+    (proc::descriptors(init.pid()), memory, proc::children(init.pid()).len())
+}
+
 #[test]
-fn thousands_of_restarts_leave_nothing() {
+fn ten_thousand_restarts_leave_nothing() {
     let scene = Scene::new();
-    let mut init =
-        counting(&scene, Place::Child, &on_failure(&[]), "[ $run -lt 2000 ] && exit 1; read line; exit 0").spawn();
-    let mut open = Vec::new();
-    for run in 1..=2000 {
-        init.expect(&format!("run {run}"));
-        if run == 10 || run == 2000 {
-            open.push(proc::descriptors(init.pid()));
+    let hold = scene.folder().join("hold");
+    let folder = scene.folder().to_str().expect("UTF-8");
+    let options = on_failure(&["--workdir"]);
+    let script = "[ -e hold ] && { echo held; read line; }; exit 1";
+    let launch = scene.supervise().options(&options).options(&[folder]).argv(&["sh", "-c", script]);
+    let mut init = launch.spawn();
+    let mut all = Vec::new();
+    for restart in [100, 10_000] {
+        init.wait_until_said(&[&format!("(restart {restart})")]);
+        fs::write(&hold, "").expect("it is ours");
+        init.expect("held");
+        all.push(possessions(&init));
+        fs::remove_file(&hold).expect("it is there");
+        if restart == 100 {
+            init.go();
         }
     }
-    assert_eq!(open[0], open[1]);
-    assert_eq!(proc::children(init.pid()).len(), 1);
-    init.go();
-    let ended = init.end();
-    assert_eq!(ended.exit, Exit::Code(0), "{:?}", ended.stderr.last());
+    let [(descriptors, memory, children), (later_descriptors, later_memory, later_children)] = &all[..] else {
+        panic!()
+    };
+    assert_eq!((descriptors, children), (later_descriptors, later_children));
+    assert_eq!(*children, 1);
+    // The stack may have been used a page further.
+    let grown: Vec<u64> =
+        memory.iter().zip(later_memory).map(|(before, after)| after.saturating_sub(*before)).collect();
+    assert!(grown[0] == 0 && grown[1] == 0 && grown[2] <= 8, "{memory:?} {later_memory:?}");
+    init.signal(SIGTERM);
+    assert_eq!(init.wait(), Exit::Signal(SIGTERM));
     scene.nothing_is_left();
 }
 

@@ -29,7 +29,7 @@ const RESTARTS: &[&str] = &["--restart", "always", "--restart-delay", "0", "--re
 const TIMES: f64 = 2.0;
 
 /// Restarts at hand, and a check ten times a second.
-const LOOKED_AFTER: &[&str] = &["--restart", "always", "--health", "tcp:127.0.0.1:1", "--health-action", "ignore"];
+const LOOKED_AFTER: &[&str] = &["--restart", "always", "--health", "exec:true"];
 const INTERVAL: &[&str] = &["--health-interval", "100ms"];
 /// So often process 1 has slept when some checks are over.
 const SLEPT: u64 = 40;

@@ -97,8 +97,8 @@ fn of_the_end(check: Check) -> Explanation {
         },
         Check::Stopped => Explanation {
             means: "A command that was stopped (SIGSTOP) still ends when it is told to and continued.",
-            observed: "not looked at yet, and always skipped. It is to be a run of its own: SIGSTOP, the signal, SIGCONT.",
-            levels: "warn where it does not end; skip where there was no such run.",
+            observed: "in a run of its own behind the usual ones: SIGSTOP, then, when it is stopped, the signal and SIGCONT.",
+            levels: "warn where it does not end; skip where there was no such run: it did not end in time without that, or --also none.",
             causes: &["It blocks the signal, or takes a stop that it has missed for none."],
             cures: &["Let it look for the request to stop when it goes on."],
         },
@@ -132,8 +132,9 @@ fn of_the_tree(check: Check) -> Explanation {
     match check {
         Check::ChildrenStatus => Explanation {
             means: "The other processes of the command end well too.",
-            observed: "exit statuses by PIDFD_GET_INFO, also of processes that are not our children (Linux 6.15).",
-            levels: "warn for SIGKILL, a crash or another signal; info for codes, which are their parent's business; skip where the kernel does not tell.",
+            observed: "exit statuses by PIDFD_GET_INFO, also of processes that are not our children (Linux 6.15); kills for want of \
+                       memory by the count of the run's cgroup.",
+            levels: "fail where the kernel killed one for want of memory; warn for SIGKILL, a crash or another signal; info for codes, which are their parent's business; skip where the kernel does not tell.",
             causes: &[
                 "The main process kills its workers instead of waiting for them.",
                 "A worker crashes when it is told to end.",
@@ -217,9 +218,14 @@ fn of_the_rest(check: Check) -> Explanation {
         },
         Check::Listener => Explanation {
             means: "It stops taking connections before it ends.",
-            observed: "listening sockets in /proc/PID/net and whose they are; when each closes.",
-            levels: "warn where one is open to the end of a stop of more than three seconds; skip where they cannot be seen.",
-            causes: &["Connections under way are finished, but new ones still come in and are cut off at the end."],
+            observed: "listening sockets in /proc/PID/net and whose they are; when each closes. With --also connections, in a run \
+                       of its own: what becomes of clients that come after the signal.",
+            levels: "fail where a client that came after the signal was taken and cut off without an answer; warn where one is open \
+                     to the end of a stop of more than three seconds; skip where they cannot be seen.",
+            causes: &[
+                "Connections under way are finished, but new ones still come in and are cut off at the end.",
+                "It ends while clients are in its queue (listen(2)), which the kernel then resets.",
+            ],
             cures: &["Close what listens first."],
         },
         Check::Restart => Explanation {
@@ -230,12 +236,20 @@ fn of_the_rest(check: Check) -> Explanation {
             cures: &["Remove such files at the end or the start.", "SO_REUSEADDR.", "See S06."],
         },
         Check::Files => Explanation {
-            means: "No file is left half written.",
-            observed: "files open for writing in what is killed. Pid, lock and socket files that are left are not looked for \
-                       yet; that they are in the way of the next start shows in S15.",
+            means: "No file is left half written, or in the way of the next start.",
+            observed: "files open for writing in what is killed; and when all is over the sockets that it listened at, pid, lock \
+                       and temporary files that it had open, pid files in /run, /var/run and /tmp that hold the number of a \
+                       process of it, and what --state-dir names.",
             levels: "warn for any; skip where no run was told to stop.",
-            causes: &["It is killed while it writes."],
-            cures: &["Let it end by itself (S01, S06).", "Write to another name and rename it."],
+            causes: &[
+                "It is killed while it writes.",
+                "It makes such files and does not remove them when it is told to stop.",
+            ],
+            cures: &[
+                "Let it end by itself (S01, S06).",
+                "Write to another name and rename it.",
+                "Remove them at the end, or do not mind old ones; see S15.",
+            ],
         },
         Check::Output => Explanation {
             means: "Its output ends with it, whole.",

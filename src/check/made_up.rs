@@ -12,7 +12,7 @@ use super::record::{
     AtDeadline, Dispositions, Ended, EndedBy, Event, Files, Inherited, Notify, Outcome, Output, Process, Run, State,
     What,
 };
-use super::scenario::{Format, Mode, Order, Ready, Scenario, Target};
+use super::scenario::{Format, Mode, Order, Ready, Scenario, Target, Way};
 
 pub(super) const SIGNAL_AT: Duration = Duration::from_secs(1);
 pub(super) const GRACE: Duration = Duration::from_secs(10);
@@ -33,6 +33,8 @@ pub(super) fn order() -> Order {
         ready: Ready::Delay(Duration::ZERO),
         ready_timeout: Duration::from_secs(30),
         repeat: 1,
+        also: vec![Way::StoppedFirst],
+        state_dirs: Vec::new(),
         ok_exit: Vec::new(),
         format: Format::Text,
         is_strict: false,
@@ -46,6 +48,7 @@ pub(super) fn run(mode: Mode, processes: Vec<Process>) -> Run {
     let mut run = Run {
         scenario: Scenario {
             mode,
+            way: Way::Usual,
             signal: Signal::TERM,
             target: order.target,
             grace: order.grace,
@@ -59,6 +62,7 @@ pub(super) fn run(mode: Mode, processes: Vec<Process>) -> Run {
         most_processes: processes.len(),
         processes,
         listeners: Vec::new(),
+        connections: Vec::new(),
         output: Output::default(),
         files: Files::default(),
         notify: Notify::default(),
@@ -66,8 +70,8 @@ pub(super) fn run(mode: Mode, processes: Vec<Process>) -> Run {
         missing: Vec::new(),
         events: Vec::new(),
         injected_orphan: None,
-        stopped_first: false,
         is_out_of_memory: None,
+        cgroup: None,
     };
     run.output.closed_at = run.processes.iter().filter_map(|process| Some(process.ended?.at)).max();
     run.events = events(&run);

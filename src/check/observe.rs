@@ -8,6 +8,9 @@
 mod course;
 mod descriptors;
 mod full;
+mod halting;
+mod held;
+mod leftovers;
 mod listeners;
 mod notify;
 mod orphan;
@@ -16,7 +19,9 @@ mod picture;
 mod progress;
 mod settling;
 mod stage;
+mod taken;
 mod tree;
+mod visits;
 mod watch;
 
 use std::ffi::OsStr;
@@ -32,22 +37,26 @@ use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags};
 use nix::sys::signal::{SigSet, Signal as NixSignal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 use nix::unistd::{AccessFlags, access, geteuid};
-use supervise_init::core::{Signal, StartError, Step};
-use supervise_init::sys::is_ignored;
+use supervise_init::core::{Signal, StartError, Status, Step};
+use supervise_init::sys::{is_ignored, send};
 
+use self::held::Held;
+pub(crate) use self::held::remove_left_behind;
+use self::leftovers::Leftovers;
 use self::notify::Hearing;
 use self::output::Output;
 pub(crate) use self::stage::Payload;
-use self::stage::{Kind, NotSet, Stage};
+use self::stage::{Kind, NotReleased, NotSet, Stage, Woken, wait_for};
 use self::tree::Tree;
 use self::watch::{ASKED, EVENTS, NOTIFY, READY, STAGE, STDERR, STDOUT, Watch};
 use super::ready::Readiness;
-use super::record::{Facility, Files, Missing, Notify, Outcome, Run};
+use super::record::{Facility, Files, Hindrance, Missing, Notify, Outcome, Run};
 use super::scenario::{Mode, Ready, Scenario};
 use crate::diagnose;
 use crate::runtime::unfit::users::check_user_namespaces;
 use crate::sys::events::Connector;
-use crate::sys::pipe;
+use crate::sys::processes::pidfd;
+use crate::sys::{Waiting, find_end, pipe, reap, start_copy};
 
 /// Why there is no record.
 #[derive(Debug)]
@@ -70,10 +79,15 @@ impl From<Errno> for Interrupted {
 /// We were asked to stop, or failed ourselves; nothing is left of the run.
 pub(crate) fn run(scenario: &Scenario, repetition: u32, payload: &Payload) -> Result<Run, Interrupted> {
     let mut run = empty(scenario, repetition, payload);
+    let asked = signals_of_ours()?;
     if scenario.mode == Mode::Init
-        && let Err(why) = look_for_command(payload)
+        && let Some(outcome) = look_for_command(payload, scenario, &asked)?
     {
-        run.outcome = not_started(payload, why);
+        run.outcome = outcome;
+        return Ok(run);
+    }
+    if let Some(hindrance) = taken::answers_already(&scenario.ready) {
+        run.outcome = Outcome::Hindered(hindrance);
         return Ok(run);
     }
     let (fd, given) = match scenario.ready {
@@ -84,14 +98,7 @@ pub(crate) fn run(scenario: &Scenario, repetition: u32, payload: &Payload) -> Re
         _ => (None, None),
     };
     let ends: Option<(&PipeWriter, RawFd)> = given.as_ref().map(|(end, number)| (end, *number));
-    let set = Stage::set(Kind::Namespace, scenario.mode, payload, ends).or_else(|not_set| {
-        if scenario.mode != Mode::Child {
-            return Err(not_set);
-        }
-        run.missing.push(Missing { facility: Facility::PidNamespace, why: why_not_set(not_set) });
-        Stage::set(Kind::Subreaper, scenario.mode, payload, ends)
-    });
-    let mut stage = match set {
+    let stage = match set(scenario, payload, ends, &mut run) {
         Ok(stage) => stage,
         Err(not_set) => {
             run.outcome = Outcome::NotPossible(why_not_set(not_set));
@@ -99,8 +106,33 @@ pub(crate) fn run(scenario: &Scenario, repetition: u32, payload: &Payload) -> Re
         }
     };
     drop(given);
+    watch(scenario, payload, (stage, fd, asked), run)
+}
+
+/// Sets the stage, or for a child one without namespaces where there are none.
+fn set(
+    scenario: &Scenario,
+    payload: &Payload,
+    ends: Option<(&PipeWriter, RawFd)>,
+    run: &mut Run,
+) -> Result<Stage, NotSet> {
+    Stage::set(Kind::Namespace, scenario.mode, payload, ends).or_else(|not_set| {
+        if scenario.mode != Mode::Child {
+            return Err(not_set);
+        }
+        run.missing.push(Missing { facility: Facility::PidNamespace, why: why_not_set(not_set) });
+        Stage::set(Kind::Subreaper, scenario.mode, payload, ends)
+    })
+}
+
+/// Lets the command begin, and watches it to its end. `fd` is our end of what it was given to show that it is ready.
+fn watch(
+    scenario: &Scenario,
+    payload: &Payload,
+    (mut stage, fd, asked): (Stage, Option<PipeReader>, SignalFd),
+    mut run: Run,
+) -> Result<Run, Interrupted> {
     let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?;
-    let asked = signals_of_ours()?;
     let output = Output::new([unblocked(&stage.stdout)?, unblocked(&stage.stderr)?]);
     let hearing = listen(scenario, payload)?;
     let connector = listen_to_kernel(&mut run);
@@ -110,21 +142,44 @@ pub(crate) fn run(scenario: &Scenario, repetition: u32, payload: &Payload) -> Re
     for (fd, token) in all {
         epoll.add(fd, EpollEvent::new(EpollFlags::EPOLLIN, token))?;
     }
+    if let Some(errno) = stage.without_proc {
+        let errno = supervise_init::sys::Errno(errno as i32);
+        let why = format!("the command has no /proc of its own namespace: {errno}");
+        run.missing.push(Missing { facility: Facility::Proc, why });
+    }
+    let leftovers = Leftovers::look(&payload.state_dirs);
+    let held = Held::make(stage.root, &mut run);
     let mut tree = Tree::new(stage.pid);
     tree.add(stage.root.number(), Duration::ZERO, &epoll);
-    let began = match stage.release() {
+    let began = match stage.release(scenario.ready_timeout, asked.as_fd()) {
         Ok(began) => began,
+        Err(NotReleased::Asked) => return Err(asked_by(&asked)),
         Err(why) => {
-            run.outcome = not_started(payload, why);
+            // The cgroup is removed when nothing is in it.
+            drop(stage);
+            run.outcome = match why {
+                NotReleased::Failed(why) => not_started(payload, why),
+                NotReleased::Late | NotReleased::Asked => not_executed(scenario),
+            };
             return Ok(run);
         }
     };
     tree.exec(stage.root.number());
     let ready = Readiness::new(&scenario.ready, began, fd, &epoll, READY);
-    let mut watch = Watch::new(scenario, epoll, began, run, (stage, tree, output, ready));
+    let mut watch = Watch::new(scenario, epoll, began, run, (stage, held, leftovers), (tree, output, ready));
     watch.listen(asked, hearing, connector);
     watch.go_on()?;
     watch.finish()
+}
+
+/// The signal that has asked us to stop.
+fn asked_by(asked: &SignalFd) -> Interrupted {
+    let signal = asked.read_signal().ok().flatten().and_then(|info| Signal::new(info.ssi_signo.cast_signed()));
+    Interrupted::Asked(signal.unwrap_or(Signal::TERM))
+}
+
+fn not_executed(scenario: &Scenario) -> Outcome {
+    Outcome::Hindered(Hindrance::NotExecuted(scenario.ready_timeout))
 }
 
 /// Where the command is to say that it is ready.
@@ -160,6 +215,7 @@ fn empty(scenario: &Scenario, repetition: u32, payload: &Payload) -> Run {
         signal_at: None,
         processes: Vec::new(),
         listeners: Vec::new(),
+        connections: Vec::new(),
         output: super::record::Output::default(),
         files: Files::default(),
         notify: Notify::default(),
@@ -168,8 +224,8 @@ fn empty(scenario: &Scenario, repetition: u32, payload: &Payload) -> Run {
         events: Vec::new(),
         most_processes: 0,
         injected_orphan: None,
-        stopped_first: false,
         is_out_of_memory: None,
+        cgroup: None,
     }
 }
 
@@ -186,13 +242,38 @@ fn why_not_set(not_set: NotSet) -> String {
     }
 }
 
-/// What an init could not start it would end without, and that would be its own end.
-fn look_for_command(payload: &Payload) -> Result<(), StartError> {
+/// What an init could not start it would end without, and that would be its own end. In a copy of ourselves, because a file
+/// system may never answer.
+fn look_for_command(payload: &Payload, scenario: &Scenario, asked: &SignalFd) -> Result<Option<Outcome>, Interrupted> {
+    let copy = start_copy(|| match find_command(payload) {
+        Ok(()) => 0,
+        // The numbers of these errors are small.
+        Err(errno) => errno as u8,
+    })?;
+    let woken = pidfd(copy).map(|fd| wait_for(fd.as_fd(), asked.as_fd(), scenario.ready_timeout));
+    if !matches!(woken, Ok(Woken::Fd)) {
+        let _ = send(copy, Signal::KILL);
+    }
+    match woken? {
+        Woken::Fd => {}
+        // What does not even end of that is left behind.
+        Woken::Asked => return Err(asked_by(asked)),
+        Woken::Late => return Ok(Some(not_executed(scenario))),
+    }
+    let status = find_end(copy, Waiting::Look);
+    reap(copy);
+    Ok(match status {
+        Some(Status::Exited(0)) | None => None,
+        Some(Status::Exited(errno)) => Some(not_started(payload, StartError { step: Step::Exec, errno: errno.into() })),
+        Some(Status::Signaled(_)) => None,
+    })
+}
+
+fn find_command(payload: &Payload) -> Result<(), Errno> {
     let name = Path::new(OsStr::from_bytes(payload.program.name().to_bytes()));
-    let refused = |errno| Err(StartError { step: Step::Exec, errno });
     match diagnose::start::find(name, payload.program.search_path(), libc::EACCES) {
-        None => refused(libc::ENOENT),
-        Some(file) if file.is_dir() || access(&file, AccessFlags::X_OK).is_err() => refused(libc::EACCES),
+        None => Err(Errno::ENOENT),
+        Some(file) if file.is_dir() || access(&file, AccessFlags::X_OK).is_err() => Err(Errno::EACCES),
         Some(_) => Ok(()),
     }
 }

@@ -5,12 +5,14 @@
 //! 2. Pids are those that we see; `inside` has the number in the namespace of the run.
 //! 3. What could not be looked at is `None`, or stands in `missing`: it is never taken as "not so".
 
+use std::fmt;
 use std::time::Duration;
 
 use supervise_init::core::{Signal, Status};
 use supervise_init::sys::SigSet;
 
 use super::scenario::Scenario;
+use crate::report::Seconds;
 
 /// One run.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -26,6 +28,8 @@ pub(crate) struct Run {
     /// Main first. A process that was seen only dead has no picture.
     pub(crate) processes: Vec<Process>,
     pub(crate) listeners: Vec<Listener>,
+    /// Clients of ours that came after the signal, in a run of its own.
+    pub(crate) connections: Vec<Connection>,
     pub(crate) output: Output,
     pub(crate) files: Files,
     pub(crate) notify: Notify,
@@ -39,10 +43,10 @@ pub(crate) struct Run {
     pub(crate) most_processes: usize,
     /// What came of the orphan that was put into the namespace as a health check would leave one.
     pub(crate) injected_orphan: Option<Orphan>,
-    /// How the run went on where the command was stopped (SIGSTOP) before it was told to end; in a run of its own.
-    pub(crate) stopped_first: bool,
-    /// Whether a process of the run was killed for memory, as its cgroup counts.
+    /// Whether a process of the run was killed for memory, as its cgroup counts, or else ours.
     pub(crate) is_out_of_memory: Option<bool>,
+    /// The cgroup that it had for itself.
+    pub(crate) cgroup: Option<Cgroup>,
 }
 
 /// How far the run came.
@@ -58,6 +62,43 @@ pub(crate) enum Outcome {
     NotStarted { code: u8, why: String },
     /// The mode cannot be had here, and why (no PID namespaces, say).
     NotPossible(String),
+    /// Nothing could be seen of it.
+    Hindered(Hindrance),
+}
+
+/// What stands in the way of a run.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) enum Hindrance {
+    /// Where it is to show that it is ready, somebody else answers before it was started; who, where that is known.
+    AnswersAlready { target: String, by: Option<String> },
+    /// Within this time the kernel had not executed it: a file system hangs.
+    NotExecuted(Duration),
+}
+
+impl Hindrance {
+    /// As the reports call it.
+    pub(crate) fn name(&self) -> &'static str {
+        match self {
+            Hindrance::AnswersAlready { .. } => "answers-already",
+            Hindrance::NotExecuted(_) => "not-executed",
+        }
+    }
+}
+
+impl fmt::Display for Hindrance {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Hindrance::AnswersAlready { target, by: Some(by) } => {
+                write!(f, "{by} answers at {target} before the command was started")
+            }
+            Hindrance::AnswersAlready { target, by: None } => {
+                write!(f, "something answers at {target} before the command was started")
+            }
+            Hindrance::NotExecuted(limit) => {
+                write!(f, "the command was not executed within {} s: its file system does not answer", Seconds(*limit))
+            }
+        }
+    }
 }
 
 /// A process of the run.
@@ -165,6 +206,48 @@ pub(crate) struct Listener {
     pub(crate) closed_at: Option<Duration>,
 }
 
+/// A client that came after the signal.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Connection {
+    /// As that of the [`Listener`].
+    pub(crate) address: String,
+    pub(crate) at: Duration,
+    /// `None`: not before all had ended.
+    pub(crate) ended_at: Option<Duration>,
+    pub(crate) served: Served,
+}
+
+/// What became of a client.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Served {
+    /// It could not connect.
+    Refused = 1,
+    /// Something was sent to it.
+    Answered = 2,
+    /// Its connection was ended without an answer.
+    Closed = 3,
+    /// Its connection was taken and then reset.
+    Reset = 4,
+    /// It waited to the end.
+    Unanswered = 5,
+}
+
+impl Served {
+    pub(crate) const ALL: [Served; 5] =
+        [Served::Refused, Served::Answered, Served::Closed, Served::Reset, Served::Unanswered];
+
+    /// As the reports call it.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Served::Refused => "refused",
+            Served::Answered => "answered",
+            Served::Closed => "closed",
+            Served::Reset => "reset",
+            Served::Unanswered => "unanswered",
+        }
+    }
+}
+
 /// What it wrote.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub(crate) struct Output {
@@ -225,6 +308,12 @@ pub(crate) enum Facility {
     PidNamespace,
     /// /proc/PID/fd and /proc/PID/net.
     Sockets,
+    /// A cgroup of version 2 for the run.
+    Cgroup,
+    /// A /proc of the run's own namespace.
+    Proc,
+    /// A descriptor for each process.
+    Descriptors,
     /// Forks and exits as they happen (the proc connector), instead of looks at /proc.
     ProcessEvents,
 }
@@ -235,6 +324,13 @@ pub(crate) enum Orphan {
     ReapedAfter(Duration),
     /// Still a zombie after two seconds.
     NotReaped,
+}
+
+/// The cgroup of a run.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Cgroup {
+    /// How many processes were in it when the run was over.
+    pub(crate) left: usize,
 }
 
 /// Something that happened.
@@ -258,6 +354,10 @@ pub(crate) enum What {
     },
     /// An orphan of ours, as a health check that is cut off leaves one.
     PutIn,
+    /// It is stopped: SIGSTOP has done what it was sent for.
+    Halted,
+    /// SIGCONT was sent behind the signal.
+    Continued,
     Sent {
         signal: Signal,
         target: String,

@@ -1,6 +1,7 @@
 //! What is to be run and looked at: the checked words of `supervise check`.
 
 use std::ffi::CStr;
+use std::path::Path;
 use std::time::Duration;
 
 use supervise_init::core::Signal;
@@ -66,10 +67,33 @@ pub(crate) enum Ready {
     Quiet,
 }
 
+/// How a run goes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Way {
+    /// It is told to stop, and looked at.
+    Usual,
+    /// It is stopped (SIGSTOP) before it is told, and continued (SIGCONT) behind that.
+    StoppedFirst,
+    /// Clients come after the signal, where something listens.
+    Visited,
+}
+
+impl Way {
+    /// As `--also` and the reports call it.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Way::Usual => "usual",
+            Way::StoppedFirst => "stopped",
+            Way::Visited => "connections",
+        }
+    }
+}
+
 /// One run of the command.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct Scenario {
     pub(crate) mode: Mode,
+    pub(crate) way: Way,
     pub(crate) signal: Signal,
     pub(crate) target: Target,
     /// How long the command may take from the signal on, before it is killed.
@@ -108,6 +132,10 @@ pub(crate) struct Order {
     pub(crate) ready_timeout: Duration,
     /// How often each mode and signal is run; at least 1.
     pub(crate) repeat: u32,
+    /// One more run of each, where the usual ones ended in time.
+    pub(crate) also: Vec<Way>,
+    /// Where it keeps what the next start finds.
+    pub(crate) state_dirs: Vec<&'static Path>,
     pub(crate) ok_exit: Vec<OkExit>,
     pub(crate) format: Format,
     /// Whether a warning fails the check.

@@ -2,7 +2,9 @@
 
 mod wrong;
 
-use std::ffi::CStr;
+use std::ffi::{CStr, OsStr};
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::Path;
 use std::time::Duration;
 
 use log::LevelFilter;
@@ -14,7 +16,7 @@ use super::options::{self, Id};
 use super::subcommands::Row;
 use super::wrong::{Given, Wrong};
 use super::{Request, choice, maps, named, stop, value};
-use crate::check::scenario::{Format, Mode, OkExit, Order, Ready, Target};
+use crate::check::scenario::{Format, Mode, OkExit, Order, Ready, Target, Way};
 use crate::wait_for;
 pub(crate) use wrong::WrongCheck;
 
@@ -104,6 +106,8 @@ impl Default for Said {
             ready: Ready::Quiet,
             ready_timeout: Duration::from_secs(30),
             repeat: 1,
+            also: vec![Way::StoppedFirst],
+            state_dirs: Vec::new(),
             ok_exit: Vec::new(),
             format: Format::Text,
             is_strict: false,
@@ -127,6 +131,8 @@ impl Said {
             Id::Ready => order.ready = ready(given, word)?,
             Id::ReadyTimeout => order.ready_timeout = some_time(given, text()?)?,
             Id::Repeat => order.repeat = number(given, text()?)?,
+            Id::Also => order.also = also(given, text()?)?,
+            Id::StateDir => order.state_dirs.push(Path::new(OsStr::from_bytes(word.to_bytes()))),
             Id::OkExitOfCheck => order.ok_exit = list(text()?, |part| ok_exit(given, text()?, part))?,
             Id::Strict => order.is_strict = true,
             Id::FormatOfCheck => order.format = choice(given, text()?, format_named)?,
@@ -162,6 +168,17 @@ fn list<T: PartialEq>(whole: &'static str, read: impl Fn(&'static str) -> Result
 fn mode(given: Given, whole: &'static CStr, word: &'static str) -> Result<Mode, Wrong> {
     let found = [Mode::Pid1, Mode::Child, Mode::Init].into_iter().find(|mode| mode.name() == word);
     found.ok_or_else(|| WrongCheck::NotAMode(given, whole.to_str().unwrap_or_default(), word).into())
+}
+
+/// `none` stands alone.
+fn also(given: Given, whole: &'static str) -> Result<Vec<Way>, Wrong> {
+    if whole == "none" {
+        return Ok(Vec::new());
+    }
+    list(whole, |part| {
+        let found = [Way::StoppedFirst, Way::Visited].into_iter().find(|way| way.name() == part);
+        found.ok_or_else(|| WrongCheck::NotAWay(given, whole, part).into())
+    })
 }
 
 fn signal(given: Given, whole: &'static str, word: &'static str) -> Result<Signal, Wrong> {

@@ -3,6 +3,7 @@
 
 pub(crate) mod amounts;
 pub(crate) mod check;
+mod choices;
 mod completions;
 mod ctl;
 pub(crate) mod exit;
@@ -27,10 +28,11 @@ use std::ffi::CStr;
 use std::time::Duration;
 
 use log::LevelFilter;
-use supervise_init::core::{ExitMap, Forwarding, KillMode, Ladder, Leftovers, OnReboot, Restarting, Signal, When};
+use supervise_init::core::{ExitMap, Forwarding, KillMode, Ladder, OnReboot, Restarting, Signal, When};
 use supervise_init::driver::ForwardTo;
 use supervise_init::sys::{Static, Words, set_log_format};
 
+use choices::{choice, forward_to_named, kill_mode_named, leftovers_named, on_or_off, on_reboot_named};
 use help::Print;
 use hooks::{Before, Hooks};
 use options::{Id, Row, TABLE};
@@ -230,7 +232,8 @@ impl Options {
             Id::Net | Id::Hostname | Id::UserNs | Id::NewPrivs | Id::CapAdd | Id::Seccomp | Id::DryRun => {}
             Id::Memory | Id::Cpus | Id::Pids => {}
             Id::As | Id::SignalToSend | Id::Target | Id::GraceOfCheck | Id::Profile | Id::Ready | Id::ReadyTimeout => {}
-            Id::Repeat | Id::OkExitOfCheck | Id::Strict | Id::FormatOfCheck | Id::Explain => {}
+            Id::Also | Id::StateDir | Id::Repeat | Id::OkExitOfCheck | Id::Strict | Id::FormatOfCheck | Id::Explain => {
+            }
             Id::Halt
             | Id::Poweroff
             | Id::Reboot
@@ -471,51 +474,4 @@ fn short(word: &'static CStr, own: &'static [Row], options: &mut Options) -> Res
 fn next_word(words: &Words, at: &mut usize) -> Option<&'static CStr> {
     *at += 1;
     words.get(*at)
-}
-
-fn forward_to_named(word: &str) -> Option<ForwardTo> {
-    match word {
-        "main" => Some(ForwardTo::Main),
-        "group" => Some(ForwardTo::Group),
-        _ => None,
-    }
-}
-
-fn kill_mode_named(word: &str) -> Option<KillMode> {
-    match word {
-        "main" => Some(KillMode::Main),
-        "group" => Some(KillMode::Group),
-        "tree" => Some(KillMode::Tree),
-        _ => None,
-    }
-}
-
-fn on_reboot_named(word: &str) -> Option<OnReboot> {
-    match word {
-        "restart" => Some(OnReboot::Restart),
-        "exit" => Some(OnReboot::Exit),
-        "system" => Some(OnReboot::System),
-        _ => None,
-    }
-}
-
-fn on_or_off(word: &str) -> Option<bool> {
-    match word {
-        "on" => Some(true),
-        "off" => Some(false),
-        _ => None,
-    }
-}
-
-fn leftovers_named(word: &str) -> Option<Leftovers> {
-    match word {
-        "stop" => Some(Leftovers::Stop),
-        "wait" => Some(Leftovers::Wait),
-        "leave" => Some(Leftovers::Leave),
-        _ => None,
-    }
-}
-
-fn choice<T>(given: Given, word: &'static str, named: fn(&str) -> Option<T>) -> Result<T, Wrong> {
-    named(word).ok_or(Wrong::NotAChoice(given, word))
 }

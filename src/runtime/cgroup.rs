@@ -22,8 +22,9 @@ use supervise_init::sys::Pid;
 
 pub(crate) use self::limits::Limits;
 use self::limits::{File, Need, Wanted};
+use self::place::oom_kills;
 pub(super) use self::place::unescaped;
-pub(crate) use self::place::{Host, Layout, Version, oom_kills};
+pub(crate) use self::place::{Host, Layout, Version};
 use self::trouble::errno;
 pub(crate) use self::trouble::{Error, NotEnforced, Why};
 use self::two::Moved;
@@ -81,6 +82,27 @@ impl Group {
         (group, troubles)
     }
 
+    /// Makes it below our own groups, by this name, without limits: in v2, to hold its processes together, and where the
+    /// kernel counts what it kills for want of memory. And why there is none in v2.
+    pub(crate) fn make_without_limits(host: &Host, name: &str) -> (Group, Option<Why>) {
+        let mut group = Group::default();
+        let two = host.directory(Version::Two, "").ok_or(Why::NotMounted);
+        let two = two.and_then(|place| {
+            let directory = place.directory.join(name);
+            make_directory(&directory)?;
+            // Ours may give the controller on, to groups in it.
+            let counts = oom_kills(Version::Two, &directory).is_some();
+            let controllers = if counts { vec!["memory"] } else { Vec::new() };
+            group.parts.push(Part { version: Version::Two, directory, controllers });
+            Ok(())
+        });
+        let directory = host.directory(Version::One, "memory").map(|place| place.directory.join(name));
+        if let Some(directory) = directory.filter(|directory| make_directory(directory).is_ok()) {
+            group.parts.push(Part { version: Version::One, directory, controllers: vec!["memory"] });
+        }
+        (group, two.err())
+    }
+
     /// One limit in one hierarchy.
     fn add(&mut self, version: Version, directory: &Path, wanted: &Wanted) -> Result<(), Why> {
         let at = self.parts.iter().position(|part| part.directory == *directory);
@@ -109,10 +131,27 @@ impl Group {
         })
     }
 
-    /// How many of its processes the kernel has killed because its memory was used up. 0 where it has no such limit.
-    pub(crate) fn oom_kills(&self) -> u64 {
-        let memory = self.parts.iter().find(|part| part.controllers.contains(&"memory"));
-        memory.and_then(|part| oom_kills(part.version, &part.directory)).unwrap_or(0)
+    /// How many of its processes the kernel has killed because its memory was used up. `None`: it does not count that.
+    pub(crate) fn oom_kills(&self) -> Option<u64> {
+        let memory = self.parts.iter().find(|part| part.controllers.contains(&"memory"))?;
+        oom_kills(memory.version, &memory.directory)
+    }
+
+    /// Whether there is nothing of it.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.parts.is_empty()
+    }
+
+    /// How many processes are in it.
+    pub(crate) fn count(&self) -> usize {
+        self.parts.iter().map(|part| ending::count(&part.directory)).max().unwrap_or(0)
+    }
+
+    /// Kills all that is in it, where the kernel does so at once (`cgroup.kill`, Linux 5.14).
+    pub(crate) fn kill_at_once(&self) {
+        for part in self.parts.iter().filter(|part| part.version == Version::Two) {
+            ending::kill_at_once(&part.directory);
+        }
     }
 
     /// Its directories, for who removes them when we cannot. Empty: no limit holds, and there is no group.

@@ -4,17 +4,16 @@
 use std::ffi::OsStr;
 use std::fs::{self, DirBuilder, File};
 use std::io;
-use std::os::unix::ffi::OsStrExt as _;
-use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use log::{debug, warn};
 use nix::fcntl::{Flock, FlockArg};
-use nix::unistd::geteuid;
-use supervise_init::sys::{Errno, Pid, this_process};
+use supervise_init::sys::{Errno, Pid};
 
 use super::cgroup::{self, Group, Limits};
+use super::left_behind::{self, name};
 use super::monitor::Unserved;
 use super::network::{self, Running};
 
@@ -22,9 +21,6 @@ use super::network::{self, Running};
 const PATIENCE: Duration = Duration::from_secs(2);
 /// How long a helper of a network may take to begin.
 const CONNECTION: Duration = Duration::from_secs(10);
-
-/// What the names of our cgroups begin with; the number of the monitor follows.
-const NAME: &str = "supervise-";
 
 /// What there is, as long as it is there.
 #[derive(Debug, Default)]
@@ -70,22 +66,12 @@ impl OnHost {
     /// Removes what containers have left whose monitor was killed: they have died with it. What is still dying is tried
     /// again at our own end.
     pub(super) fn remove_left_behind(&mut self, host: &cgroup::Host) {
-        // Without /proc nobody can be told to be gone.
-        if start_time(this_process()).is_none() {
-            return;
-        }
         let homes = ["memory", "cpu", "pids"].iter().filter_map(|controller| Some(host.home(controller)?.1.directory));
         // In v2 a group may be beside ours.
         let mut places: Vec<PathBuf> =
             homes.flat_map(|home| [home.parent().map(Path::to_owned), Some(home)]).flatten().collect();
         places.push(std::env::temp_dir());
-        places.sort();
-        places.dedup();
-        let entries = places.iter().flat_map(|place| fs::read_dir(place).into_iter().flatten().flatten());
-        // Most are somebody else's, and are not looked at any further.
-        let ours = entries.filter(|entry| entry.file_name().as_bytes().starts_with(NAME.as_bytes()));
-        let left: Vec<PathBuf> = ours.map(|entry| entry.path()).filter(|path| is_left_behind(path)).collect();
-        self.left = left.into_iter().filter(|path| !remove_one(path)).collect();
+        self.left = left_behind::remove(places);
     }
 
     /// When all of its processes have ended: says whether the kernel has killed some of them, and removes it all.
@@ -94,9 +80,9 @@ impl OnHost {
             running.stop(PATIENCE);
         }
         // What stays is for the next one.
-        self.left.retain(|path| !remove_one(path));
+        left_behind::remove_more(&mut self.left);
         let Some(group) = self.group.take() else { return };
-        match group.oom_kills() {
+        match group.oom_kills().unwrap_or(0) {
             0 => {}
             1 => warn!("a process of the container was killed by the kernel: it had used up the memory of --memory"),
             count => warn!(
@@ -113,12 +99,6 @@ impl Drop for OnHost {
     fn drop(&mut self) {
         self.remove();
     }
-}
-
-/// What we make is called so: our number, and when we began, because a number is given again.
-fn name(id: &str) -> String {
-    let ourselves = this_process();
-    format!("{NAME}{ourselves}-{}-{id}", start_time(ourselves).unwrap_or(0))
 }
 
 /// A directory of ours alone, locked as long as we are there: who shares it may see other numbers of processes than we do.
@@ -147,50 +127,4 @@ impl Drop for Folder {
     fn drop(&mut self) {
         let _ = fs::remove_dir_all(&self.path);
     }
-}
-
-/// Whether who has made it is there.
-fn is_locked(path: &Path) -> bool {
-    let lock = File::open(path).map(|directory| Flock::lock(directory, FlockArg::LockExclusiveNonblock));
-    matches!(lock, Ok(Err((_, nix::errno::Errno::EWOULDBLOCK))))
-}
-
-/// Whether it is gone.
-fn remove_one(path: &Path) -> bool {
-    debug!(event = "left behind"; "{} is left of a supervise that was killed; removing it", path.display());
-    match path.join("cgroup.procs").exists() {
-        true => Group::left_behind([path.to_owned()]).remove(Duration::ZERO).is_ok(),
-        false => fs::remove_dir_all(path).is_ok(),
-    }
-}
-
-/// Whether its name is of a process that is gone. In a directory for everybody others may give such names, too.
-fn is_left_behind(path: &Path) -> bool {
-    let is_our_own = fs::symlink_metadata(path).is_ok_and(|file| file.is_dir() && file.uid() == geteuid().as_raw());
-    let name = path.file_name().map(OsStr::to_string_lossy).unwrap_or_default();
-    is_our_own
-        && maker(&name).is_some_and(|(pid, start)| match start {
-            Some(start) => start_time(pid) != Some(start),
-            // The group that a monitor has gone to itself.
-            None => start_time(pid).is_none() && path.join("cgroup.procs").exists(),
-        })
-        && !is_locked(path)
-}
-
-/// The number and the start of the supervise that has given this name.
-fn maker(name: &str) -> Option<(Pid, Option<u64>)> {
-    let mut parts = name.strip_prefix(NAME)?.split('-');
-    let pid = Pid::new(parts.next()?.parse().ok()?)?;
-    match (parts.next(), parts.next()) {
-        (None, _) => Some((pid, None)),
-        (Some(start), Some(_id)) => Some((pid, Some(start.parse().ok()?))),
-        (Some(_), None) => None,
-    }
-}
-
-/// When that process began, in the kernel's ticks (proc(5), /proc/PID/stat, field 22). The name before may have spaces
-/// and brackets in it.
-fn start_time(pid: Pid) -> Option<u64> {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    stat.rsplit_once(") ")?.1.split(' ').nth(19)?.parse().ok()
 }

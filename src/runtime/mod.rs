@@ -22,6 +22,7 @@ mod host;
 mod ids;
 mod job;
 mod kept;
+pub(crate) mod left_behind;
 mod monitor;
 pub(crate) mod network;
 mod plan;

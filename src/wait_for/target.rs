@@ -2,7 +2,7 @@
 
 use std::ffi::{CStr, OsStr};
 use std::fmt;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 
@@ -98,6 +98,38 @@ impl Target {
             _ => return Err(NotATarget::UnknownKind),
         };
         Ok(Target { word, kind })
+    }
+}
+
+impl Target {
+    /// The same place, where no more is asked for than a connection. `None`: it is no place at which somebody listens.
+    pub(crate) fn connection(&self) -> Option<Target> {
+        let kind = match self.kind {
+            Kind::Tcp(_) | Kind::Unix(_) => self.kind,
+            Kind::Http { endpoint, .. } => Kind::Tcp(endpoint),
+            Kind::File(_) | Kind::Exec(_) => return None,
+        };
+        Some(Target { word: self.word, kind })
+    }
+
+    /// Whether who listens at this address of our own machine is meant: `tcp 127.0.0.1:80`, `unix /run/x`. Names other than
+    /// `localhost` are not looked up.
+    pub(crate) fn is_at(&self, address: &str) -> bool {
+        match (self.kind, address.split_once(' ')) {
+            (Kind::Unix(path), Some(("unix", other))) => path == Path::new(other),
+            (
+                Kind::Tcp(Endpoint { host, port }) | Kind::Http { endpoint: Endpoint { host, port }, .. },
+                Some(("tcp", other)),
+            ) => {
+                let Ok(other) = other.parse::<SocketAddr>() else { return false };
+                let is_host = match host.parse::<IpAddr>() {
+                    Ok(own) => other.ip() == own || other.ip().is_unspecified(),
+                    Err(_) => host == "localhost" && (other.ip().is_loopback() || other.ip().is_unspecified()),
+                };
+                other.port() == port && is_host
+            }
+            _ => false,
+        }
     }
 }
 
@@ -243,6 +275,30 @@ mod tests {
         ];
         for (word, kind) in cases {
             assert_eq!(Target::parse(word).map(|target| target.kind), Ok(kind), "{word:?}");
+        }
+    }
+
+    #[test]
+    fn who_listens_is_known_by_its_address() {
+        let is_at = |word, address| Target::parse(word).is_ok_and(|target| target.is_at(address));
+        for (word, address) in [
+            (c"tcp:127.0.0.1:80", "tcp 127.0.0.1:80"),
+            (c"tcp:127.0.0.1:80", "tcp 0.0.0.0:80"),
+            (c"tcp:127.0.0.1:80", "tcp [::]:80"),
+            (c"tcp:[::1]:80", "tcp [::1]:80"),
+            (c"http://localhost:8080/x", "tcp 127.0.0.1:8080"),
+            (c"unix:/run/x", "unix /run/x"),
+        ] {
+            assert!(is_at(word, address), "{word:?} {address}");
+        }
+        for (word, address) in [
+            (c"tcp:127.0.0.1:80", "tcp 127.0.0.1:81"),
+            (c"tcp:127.0.0.1:80", "tcp 127.0.0.2:80"),
+            (c"tcp:db:80", "tcp 127.0.0.1:80"),
+            (c"unix:/run/x", "unix /run/y"),
+            (c"file:/run/x", "unix /run/x"),
+        ] {
+            assert!(!is_at(word, address), "{word:?} {address}");
         }
     }
 

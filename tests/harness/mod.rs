@@ -12,6 +12,7 @@ pub(crate) mod compat_facts;
 pub(crate) mod contained;
 pub(crate) mod launch;
 pub(crate) mod lines;
+pub(crate) mod memory;
 pub(crate) mod proc;
 pub(crate) mod running;
 pub(crate) mod slow;

@@ -141,7 +141,11 @@ impl World<'_, '_, '_> {
     pub(super) fn look_after(&mut self, machine: &mut impl Machine) {
         let Some(care) = &mut self.setting.care else { return };
         if let Some(sight) = care.has_changed(machine.standing()) {
+            let is_checked = sight == Sight::Started && care.core.health().is_some();
             self.attend(machine, sight);
+            if is_checked {
+                self.publish(News::Health(Health::Starting));
+            }
         }
         self.say_end_above(machine);
     }
@@ -150,6 +154,8 @@ impl World<'_, '_, '_> {
     pub(super) fn reap_prober(&mut self, machine: &mut impl Machine) {
         let Some(care) = &mut self.setting.care else { return };
         if let Some(finding) = care.prober.reap() {
+            // What all of it has brought back into memory is not needed until the next one.
+            self.sleep.give_back(Pages::of_the_program());
             self.attend(machine, Sight::Probed(finding));
         }
         self.note_prober();
@@ -196,8 +202,6 @@ impl World<'_, '_, '_> {
         let Some(care) = &mut self.setting.care else { return false };
         let is_started = care.prober.start(probe);
         self.note_prober();
-        // What the start of it has brought back into memory is not needed until the next one.
-        self.sleep.give_back(Pages::of_the_program());
         is_started
     }
 

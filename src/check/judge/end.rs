@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use supervise_init::core::{Signal, Status};
 
-use super::super::record::{Ended, EndedBy, Outcome, Process, Run, State, What};
-use super::super::scenario::{Mode, Target};
+use super::super::record::{Ended, EndedBy, Hindrance, Outcome, Process, Run, State, What};
+use super::super::scenario::{Mode, Target, Way};
 use super::handling::{Handling, handling};
+use super::memory;
 use super::scene::{Scene, main, main_status, others, took};
 use super::sentences::sentences;
 use super::tree::is_wrapper;
@@ -95,7 +96,7 @@ fn facts(scene: &Scene<'_>, run: &Run) -> Option<String> {
 const QUOTED: usize = 120;
 
 /// Why a run that was not told to stop says nothing.
-fn not_judged(run: &Run) -> (String, String) {
+pub(super) fn not_judged(run: &Run) -> (String, String) {
     match &run.outcome {
         Outcome::Stopped => ("it was told to stop".to_owned(), String::new()),
         Outcome::EndedBefore(Status::Exited(0)) if !left_before(run).is_empty() => {
@@ -114,6 +115,10 @@ fn not_judged(run: &Run) -> (String, String) {
                     .to_owned(),
             )
         }
+        Outcome::EndedBefore(Status::Signaled(Signal::KILL)) if run.is_out_of_memory == Some(true) => (
+            "the kernel killed the command for want of memory before it was told to stop".to_owned(),
+            memory::CURE.to_owned(),
+        ),
         Outcome::EndedBefore(status) => {
             let has_orphan = run.events.iter().any(|event| event.what == What::PutIn);
             let after = if has_orphan { ", after an orphan was put in, as a health check leaves one" } else { "" };
@@ -129,6 +134,7 @@ fn not_judged(run: &Run) -> (String, String) {
         Outcome::NotStarted { why, .. } => {
             (format!("the command was not started: {why}"), "name a program that can be executed".to_owned())
         }
+        Outcome::Hindered(hindrance) => hindered(hindrance),
         Outcome::NotPossible(why) => (
             format!("it cannot be run {} here: {why}", as_what(run.scenario.mode)),
             "run the check where it can be (as root, or with user namespaces), or leave that mode out by --as"
@@ -142,11 +148,24 @@ fn left_before(run: &Run) -> Vec<&Process> {
     let end = main(run).and_then(|main| main.ended);
     let outlived = |process: &&Process| {
         let is_later = |ended: Ended| {
-            matches!(ended.by, EndedBy::Kernel | EndedBy::Us) || end.is_some_and(|end| ended.at > end.at)
+            // Ends that are told in one turn have one time; a signal that ended it came from who ended what was left.
+            let is_by_signal = matches!(ended.status, Some(Status::Signaled(_)));
+            let is_behind = |end: Ended| ended.at > end.at || (is_by_signal && ended.at == end.at);
+            matches!(ended.by, EndedBy::Kernel | EndedBy::Us) || end.is_some_and(is_behind)
         };
         process.state != State::Zombie && process.ended.is_none_or(is_later)
     };
     others(run).filter(outlived).collect()
+}
+
+fn hindered(hindrance: &Hindrance) -> (String, String) {
+    let cure = match hindrance {
+        Hindrance::AnswersAlready { .. } => {
+            "end that first, or let the command listen elsewhere: what answers there does not show that the command is ready"
+        }
+        Hindrance::NotExecuted(_) => "see to the device or network file system that its program is on",
+    };
+    (hindrance.to_string(), cure.to_owned())
 }
 
 fn last_words(run: &Run) -> Option<String> {
@@ -231,7 +250,7 @@ fn death_by_the_signal(scene: &Scene<'_>, main: &Process) -> (Level, String, Str
 fn death_by_another(run: &Run, by: Signal) -> (Level, String, String) {
     let (cause, cure) = match (by, run.is_out_of_memory) {
         (Signal::KILL, Some(true)) => {
-            ("the kernel killed it for want of memory while it stopped".to_owned(), "give it more memory".to_owned())
+            ("the kernel killed it for want of memory while it stopped".to_owned(), memory::CURE.to_owned())
         }
         (Signal::KILL, _) => (
             "it was killed while it stopped, by another process or by itself".to_owned(),
@@ -396,20 +415,31 @@ pub(super) fn margin(scene: &Scene<'_>) -> Option<Word> {
 /// S20.
 pub(super) fn stopped_before(scene: &Scene<'_>) -> Option<Word> {
     let signal = scene.signal;
-    let Some(run) = scene.stopped_first().next() else {
-        return Some(Word::skip("no run in which it was stopped (SIGSTOP) first"));
+    let Some(run) = scene.further(Way::StoppedFirst) else {
+        return Some(Word::skip(match scene.order.also.contains(&Way::StoppedFirst) {
+            true => "it did not end in time without that",
+            false => "a run in which it is stopped (SIGSTOP) first was not asked for: say --also stopped",
+        }));
     };
     if run.outcome != Outcome::Stopped {
         let (cause, cure) = not_judged(run);
         return Some(Word::new(Level::Inconclusive, Vec::new()).because(cause, cure));
     }
+    if !run.events.iter().any(|event| event.what == What::Halted) {
+        return Some(Word::skip("SIGSTOP did not stop it"));
+    }
     let main = main(run)?;
-    let evidence = |how: String| vec![format!("{}, stopped by SIGSTOP and then sent {signal} {how}", Name(main))];
+    let evidence =
+        |how: String| format!("{}, stopped by SIGSTOP and then sent {signal} and SIGCONT, {how}", Name(main));
     Some(match took(run).filter(|took| *took <= scene.grace()) {
-        Some(took) => Word::pass(evidence(format!("and SIGCONT, ended in {}", seconds(took)))),
-        None => Word::new(Level::Warn, evidence("and SIGCONT, did not end".to_owned())).because(
-            format!("it does not act on {signal} that came while it was stopped"),
-            "let it be continued (SIGCONT) before it is told to stop",
-        ),
+        Some(took) => Word::pass(vec![evidence(format!("ended in {}", seconds(took)))]),
+        None => {
+            let mut evidence = vec![evidence(format!("did not end within {}", seconds(scene.grace())))];
+            evidence.extend(facts(scene, run));
+            evidence.extend(company(run));
+            let (cause, cure) = sentences(scene, main, &why(scene, run, main));
+            Word::new(Level::Warn, evidence)
+                .because(format!("it ends when it is told, but not when it was stopped before: {cause}"), cure)
+        }
     })
 }

@@ -6,8 +6,10 @@
 //! 3. Exit code 143 and a death by SIGTERM are two things, also in every text.
 //! 4. What could not be looked at is a skip, with what is missing.
 
+mod connections;
 mod end;
 mod handling;
+mod memory;
 mod outside;
 mod reaction;
 mod scene;
@@ -29,6 +31,11 @@ pub(super) use end::Times;
 pub(super) use handling::{Handling, handling};
 pub(super) use scene::{main, took};
 pub(super) use words::{Name, cut, ended_with};
+
+/// Whether main ended by itself within its time, where it was told to stop.
+pub(super) fn ended_in_time(run: &Run) -> bool {
+    run.outcome == Outcome::Stopped && scene::is_in_time(run, run.scenario.grace)
+}
 
 /// What one check has to say.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -149,7 +156,11 @@ pub(crate) fn verdict(judged: &[Judged], is_strict: bool) -> Verdict {
     let outcomes = || judged.iter().flat_map(|judged| &judged.runs).map(|run| &run.outcome);
     let code = |outcome: &Outcome| match outcome {
         Outcome::NotStarted { code, .. } => Some(*code),
-        Outcome::Stopped | Outcome::EndedBefore(_) | Outcome::NeverReady | Outcome::NotPossible(_) => None,
+        Outcome::Stopped
+        | Outcome::EndedBefore(_)
+        | Outcome::NeverReady
+        | Outcome::NotPossible(_)
+        | Outcome::Hindered(_) => None,
     };
     if let Some(code) = outcomes().find_map(code) {
         return Verdict::NotStarted(code);

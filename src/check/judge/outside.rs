@@ -7,6 +7,7 @@ use supervise_init::sys::SigSet;
 
 use super::super::record::{Facility, Listener, Outcome, Process, Run};
 use super::super::scenario::Ready;
+use super::connections;
 use super::reaction::reaction as first_reaction;
 use super::scene::{Scene, killed_at, main, missing, survivors, took, waits_for_all};
 use super::words::{names, seconds, signals};
@@ -31,6 +32,9 @@ pub(super) fn listener(scene: &Scene<'_>) -> Option<Word> {
     /// A client that comes in so short a time may as well have come a moment later.
     const MOMENT: Duration = Duration::from_secs(3);
     let Some(run) = scene.worst() else { return Some(Word::skip("no run was told to stop")) };
+    if let Some(word) = connections::after_the_signal(scene, MOMENT) {
+        return Some(word);
+    }
     if let Some(why) = missing(run, Facility::Sockets) {
         return Some(Word::skip(format!("its sockets cannot be seen: {why}")));
     }
@@ -91,7 +95,9 @@ pub(super) fn restart(scene: &Scene<'_>) -> Option<Word> {
     let how = match &after.outcome {
         Outcome::EndedBefore(_) => "ended by itself",
         Outcome::NeverReady => "was not ready",
-        Outcome::Stopped | Outcome::NotStarted { .. } | Outcome::NotPossible(_) => "did not start",
+        Outcome::Stopped | Outcome::NotStarted { .. } | Outcome::NotPossible(_) | Outcome::Hindered(_) => {
+            "did not start"
+        }
     };
     let mut evidence = vec![format!("start {} {how}", after.repetition)];
     evidence.extend(after.output.tail.iter().rev().take(3).rev().map(|line| format!("it wrote: {line}")));

@@ -78,6 +78,8 @@ fn seen(run: &Run, main: &Process, usual: &Usual<'_>, what: &What) -> Option<(St
         | What::Appeared { .. }
         | What::Ready { .. }
         | What::PutIn
+        | What::Halted
+        | What::Continued
         | What::Sent { .. }
         | What::OutputClosed
         | What::Killed { .. } => None,

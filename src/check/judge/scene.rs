@@ -5,7 +5,7 @@ use std::time::Duration;
 use supervise_init::core::{Signal, Status};
 
 use super::super::record::{EndedBy, Facility, Outcome, Process, Run, State, What};
-use super::super::scenario::{Mode, OkExit, Order, Target};
+use super::super::scenario::{Mode, OkExit, Order, Target, Way};
 
 /// One group of runs.
 pub(super) struct Scene<'a> {
@@ -30,12 +30,12 @@ impl<'a> Scene<'a> {
 
     /// Those that began as usual.
     pub(super) fn runs(&self) -> impl Iterator<Item = &'a Run> + use<'a> {
-        self.runs.iter().filter(|run| !run.stopped_first)
+        self.runs.iter().filter(|run| run.scenario.way == Way::Usual)
     }
 
-    /// Those in which the command was stopped (SIGSTOP) first.
-    pub(super) fn stopped_first(&self) -> impl Iterator<Item = &'a Run> + use<'a> {
-        self.runs.iter().filter(|run| run.stopped_first)
+    /// The one that went this way, beside the usual ones.
+    pub(super) fn further(&self, way: Way) -> Option<&'a Run> {
+        self.runs.iter().find(|run| run.scenario.way == way)
     }
 
     /// Those that were told to stop: nothing else can be judged.

@@ -3,5 +3,6 @@
 mod end;
 mod outside;
 mod property;
+mod surroundings;
 mod tree;
 mod why;

@@ -7,6 +7,7 @@ use supervise_init::core::{Signal, Status};
 use super::super::record::{EndedBy, Facility, Orphan, Process, Run, State};
 use super::super::scenario::{Mode, Target};
 use super::handling::{Handling, handling};
+use super::memory;
 use super::scene::{Scene, killed_at, lived_at, main, missing, others, survivors, took, waits_for_all};
 use super::shell::left_by_shell;
 use super::words::{Name, called, count, ended_with, names, seconds};
@@ -84,7 +85,9 @@ pub(super) fn gone(scene: &Scene<'_>) -> Option<Word> {
     let first = left.alive.first().or(left.cut_off.first()).copied();
     Some(match (first, left.later.first()) {
         (Some(process), _) => {
-            let (cause, cure) = left_behind(scene, run, main, process, !left.alive.is_empty());
+            let for_memory = memory::left_behind(run, process);
+            let (cause, cure) =
+                for_memory.unwrap_or_else(|| left_behind(scene, run, main, process, !left.alive.is_empty()));
             Word::new(Level::Fail, evidence).because(cause, cure)
         }
         (None, Some(_)) if waits_for_all(run) => Word::pass(evidence),
@@ -198,6 +201,9 @@ fn is_named(path: &str, programs: &[&str]) -> bool {
 pub(super) fn children_status(scene: &Scene<'_>) -> Option<Word> {
     if scene.told().next().is_none() {
         return Some(Word::skip("no run was told to stop"));
+    }
+    if let Some(word) = memory::killed_beside(scene) {
+        return Some(word);
     }
     let signal = scene.signal;
     let (mut bad, mut codes) = (Vec::new(), Vec::new());

@@ -2,8 +2,9 @@
 
 use std::fs;
 use std::os::unix::ffi::OsStrExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
+use super::leftovers::is_telling;
 use crate::check::safe;
 use crate::proc::read_text;
 
@@ -14,6 +15,8 @@ pub(super) struct Descriptors {
     pub(super) sockets: Vec<u64>,
     /// Made safe to print.
     pub(super) written: Vec<String>,
+    /// Files that by their names are in the way of the next start.
+    pub(super) named: Vec<PathBuf>,
 }
 
 /// `None`: we may not look.
@@ -24,8 +27,13 @@ pub(super) fn of(pid: i32) -> Option<Descriptors> {
         let name = target.as_os_str().as_bytes();
         if let Some(inode) = name.strip_prefix(b"socket:[").and_then(|rest| rest.strip_suffix(b"]")) {
             found.sockets.extend(std::str::from_utf8(inode).ok().and_then(|inode| inode.parse::<u64>().ok()));
-        } else if is_kept(&target, &entry.path()) && is_overwritten(pid, &entry.file_name().to_string_lossy()) {
-            found.written.push(safe::line(name));
+        } else if is_kept(&target, &entry.path()) {
+            if is_overwritten(pid, &entry.file_name().to_string_lossy()) {
+                found.written.push(safe::line(name));
+            }
+            if target.file_name().is_some_and(is_telling) {
+                found.named.push(target);
+            }
         }
     }
     Some(found)

@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 use std::net::{Ipv4Addr, Ipv6Addr};
+use std::path::Path;
 use std::time::Duration;
 
 use crate::check::record::Listener;
@@ -73,6 +74,11 @@ fn address_of(text: &str) -> Option<String> {
     }
 }
 
+/// All that listens where we are: the inodes of the sockets, and their addresses.
+pub(super) fn listening() -> Vec<(u64, String)> {
+    TABLES.into_iter().flat_map(Table::read).collect()
+}
+
 /// Those of a run.
 #[derive(Default)]
 pub(super) struct Listeners {
@@ -123,6 +129,17 @@ impl Listeners {
     /// Main has ended: what closes now was open to its end.
     pub(super) fn end(&mut self) {
         self.is_over = true;
+    }
+
+    /// Of all, also those that have closed.
+    pub(super) fn addresses(&self) -> impl Iterator<Item = String> {
+        self.found.iter().map(|(_, _, listener)| listener.address.clone())
+    }
+
+    /// Where those of unix(7) are in the file system.
+    pub(super) fn paths(&self) -> impl Iterator<Item = &Path> {
+        let all = self.found.iter().filter_map(|(_, _, listener)| listener.address.strip_prefix("unix "));
+        all.filter(|path| !path.starts_with(['@', '('])).map(Path::new)
     }
 
     pub(super) fn finish(self) -> Vec<Listener> {

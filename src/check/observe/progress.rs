@@ -50,6 +50,7 @@ impl Progress {
         let what = match state {
             State::Waiting => "until it is ready",
             State::Settling => "until it is at rest",
+            State::Halting => "until it is stopped",
             State::Told => "for its end",
             State::Left => "for what it has left",
             State::Killing => "for the end of what was killed",

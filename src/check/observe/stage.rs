@@ -8,12 +8,15 @@
 use std::fs;
 use std::io::{self, PipeReader, PipeWriter, Read as _, Write as _};
 use std::os::fd::{AsFd as _, AsRawFd as _, BorrowedFd, OwnedFd, RawFd};
+use std::path::PathBuf;
+use std::time::Duration;
 
 use nix::errno::Errno;
 use nix::mount::{MsFlags, mount};
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::resource::{Resource, setrlimit};
 use nix::unistd::{dup2_stderr, dup2_stdin, dup2_stdout, getegid, geteuid, setsid};
-use supervise_init::core::{Left, Scope, Signal, StartError, Status, Step};
+use supervise_init::core::{Left, Scope, Signal, StartError, Status, Step, Time};
 use supervise_init::sys::{
     self, Change, Pid, Program, Reaped, Rest, SigSet, Sleep, Wake, become_program, close_from_3, forget_dispositions,
     has_capability, now, send_parent_death_signal, set_subreaper, this_process,
@@ -24,6 +27,9 @@ use crate::check::scenario::Mode;
 use crate::proc::{numbers, read_file};
 use crate::sys::processes::pidfd;
 use crate::sys::{execute, give_as, pipe, reap, start_contained, start_copy};
+
+/// What was killed has so long to go away.
+pub(super) const DEATH: Duration = Duration::from_secs(30);
 
 /// What is run in every mode.
 pub(crate) struct Payload {
@@ -36,6 +42,8 @@ pub(crate) struct Payload {
     pub(crate) notify: Option<String>,
     /// How many descriptors it may have, as we were given it.
     pub(crate) descriptors: Option<(u64, u64)>,
+    /// Where it keeps what the next start finds: directories to look at before and after.
+    pub(crate) state_dirs: Vec<PathBuf>,
     /// What we were given and the command is not.
     pub(crate) inherited: Inherited,
 }
@@ -49,8 +57,8 @@ pub(super) struct Stage {
     pub(super) news: PipeReader,
     pub(super) stdout: PipeReader,
     pub(super) stderr: PipeReader,
-    /// Whether it sees a /proc of its own.
-    pub(super) has_proc: bool,
+    /// Why it sees no /proc of its own.
+    pub(super) without_proc: Option<Errno>,
     kind: Kind,
     go: PipeWriter,
     trouble: PipeReader,
@@ -77,6 +85,37 @@ pub(super) enum NotSet {
     Ended,
     /// /proc does not show it.
     NoProc,
+}
+
+/// Why the command was not executed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum NotReleased {
+    Failed(StartError),
+    /// The time was over.
+    Late,
+    /// We are to stop.
+    Asked,
+}
+
+/// What a wait has ended with.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Woken {
+    Fd,
+    Asked,
+    Late,
+}
+
+/// Sleeps until there is something to read, or we are asked to stop, but no longer than that.
+pub(super) fn wait_for(fd: BorrowedFd<'_>, asked: BorrowedFd<'_>, limit: Duration) -> Woken {
+    let mut polled = [fd, asked].map(|fd| PollFd::new(fd, PollFlags::POLLIN));
+    // Longer than 24 days is no time that anybody waits.
+    let limit = PollTimeout::try_from(limit).unwrap_or(PollTimeout::MAX);
+    let count = poll(&mut polled, limit).unwrap_or(0);
+    match polled.iter().map(PollFd::any).collect::<Vec<_>>()[..] {
+        [Some(true), _] => Woken::Fd,
+        _ if count == 0 => Woken::Late,
+        _ => Woken::Asked,
+    }
 }
 
 /// What the stage tells, with a number.
@@ -147,7 +186,7 @@ impl Stage {
             pid,
             pidfd,
             root: pid,
-            has_proc: true,
+            without_proc: None,
             kind,
             stdout,
             stderr,
@@ -162,7 +201,7 @@ impl Stage {
         go.write_all(b"1").map_err(|_| NotSet::Ended)?;
         loop {
             match read_news(&mut news).ok_or(NotSet::Ended)? {
-                (News::NoProc, _) => stage.has_proc = false,
+                (News::NoProc, errno) => stage.without_proc = Some(Errno::from_raw(errno)),
                 (News::Made, 0) => break,
                 (_, errno) => return Err(NotSet::Namespace(Errno::from_raw(errno))),
             }
@@ -171,10 +210,16 @@ impl Stage {
         Ok(stage)
     }
 
-    /// Lets the command be executed. When that was, or why it was not.
-    pub(super) fn release(&mut self) -> Result<supervise_init::core::Time, StartError> {
+    /// Lets the command be executed. When that was, or why it was not: within this time, and as long as nobody asks us to
+    /// stop.
+    pub(super) fn release(&mut self, limit: Duration, asked: BorrowedFd<'_>) -> Result<Time, NotReleased> {
         // It is there as long as it waits.
         let _ = self.go.write_all(b"1");
+        match wait_for(self.trouble.as_fd(), asked, limit) {
+            Woken::Fd => {}
+            Woken::Asked => return Err(NotReleased::Asked),
+            Woken::Late => return Err(NotReleased::Late),
+        }
         let mut report = [0; 5];
         match self.trouble.read_exact(&mut report) {
             Err(_) => Ok(now()),
@@ -185,7 +230,7 @@ impl Stage {
                     2 => Step::ExecShell,
                     _ => Step::Exec,
                 };
-                Err(StartError { step, errno: i32::from_ne_bytes(errno) })
+                Err(NotReleased::Failed(StartError { step, errno: i32::from_ne_bytes(errno) }))
             }
         }
     }
@@ -224,9 +269,14 @@ impl Stage {
 
 impl Drop for Stage {
     fn drop(&mut self) {
-        if !self.is_reaped {
-            self.kill();
-            self.reap();
+        if self.is_reaped {
+            return;
+        }
+        self.kill();
+        let mut polled = [PollFd::new(self.pidfd.as_fd(), PollFlags::POLLIN)];
+        match poll(&mut polled, PollTimeout::try_from(DEATH).unwrap_or(PollTimeout::NONE)) {
+            Ok(0) => self.leave(),
+            _ => self.reap(),
         }
     }
 }

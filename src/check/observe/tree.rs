@@ -6,6 +6,7 @@ use std::os::fd::{AsFd as _, OwnedFd};
 use std::time::Duration;
 
 use nix::sys::epoll::{Epoll, EpollEvent, EpollFlags};
+use nix::sys::resource::{Resource, getrlimit};
 use supervise_init::core::{Signal, Status};
 use supervise_init::sys::Pid;
 
@@ -69,9 +70,20 @@ pub(super) struct Tree {
     /// Those that are ours.
     pub(super) excluded: HashSet<i32>,
     living: usize,
+    /// How many more may be followed by a descriptor.
+    room: usize,
+    /// Whether that was not enough.
+    pub(super) is_crowded: bool,
     pub(super) most: usize,
     /// Whether one could not be looked into.
     pub(super) is_closed: bool,
+}
+
+/// As many as may be open, but for what we need ourselves.
+fn room() -> usize {
+    const OURS: u64 = 64;
+    let (limit, _) = getrlimit(Resource::RLIMIT_NOFILE).unwrap_or((u64::MAX, 0));
+    usize::try_from(limit.saturating_sub(OURS)).unwrap_or(usize::MAX)
 }
 
 impl Tree {
@@ -82,6 +94,8 @@ impl Tree {
             by_pid: HashMap::new(),
             excluded: HashSet::new(),
             living: 0,
+            room: room(),
+            is_crowded: false,
             most: 0,
             is_closed: false,
         }
@@ -97,10 +111,12 @@ impl Tree {
             return None;
         }
         // Before it is looked at: what is read is then of the process that is followed.
-        let fd = pidfd(Pid::new(pid)?).ok();
+        let fd = Pid::new(pid).filter(|_| self.room > 0).and_then(|pid| pidfd(pid).ok());
         let process = look_at(pid, at)?;
         let token = FIRST_TOKEN + self.seen.len() as u64;
+        self.is_crowded |= self.room == 0;
         if let Some(fd) = &fd {
+            self.room -= 1;
             let _ = epoll.add(fd, EpollEvent::new(EpollFlags::EPOLLIN, token));
         }
         Some(self.push(process, fd))
@@ -234,6 +250,7 @@ impl Tree {
             seen.told = processes::end_of(fd.as_fd()).ok().flatten().or(seen.told);
             let _ = epoll.delete(fd);
             seen.pidfd = None;
+            self.room += 1;
             if seen.process.ended.is_some_and(|ended| at.saturating_sub(ended.at) >= UNREAPED) {
                 seen.process.state = State::Zombie;
             } else if seen.process.state == State::Zombie {

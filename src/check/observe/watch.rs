@@ -13,6 +13,9 @@ use supervise_init::core::{Signal, Status, Time};
 use supervise_init::sys::now;
 
 use super::course::{self, Action, Event as Step, State};
+use super::halting::Halting;
+use super::held::Held;
+use super::leftovers::Leftovers;
 use super::listeners::Listeners;
 use super::notify::Hearing;
 use super::orphan::Orphan;
@@ -20,8 +23,9 @@ use super::output::{Output, Sees};
 use super::picture::{at_deadline, unlooked};
 use super::progress::Progress;
 use super::settling::Settling;
-use super::stage::Stage;
+use super::stage::{DEATH, Stage};
 use super::tree::{FIRST_TOKEN, Life, MOST_PICTURES, Tree};
+use super::visits::{self, Visits};
 use super::{Interrupted, descriptors};
 use crate::check::ready::{By, Readiness, Stir};
 use crate::check::record::{Event, Outcome, Run, What};
@@ -43,9 +47,6 @@ const ORPHAN: u64 = 7;
 /// What main leaves behind has so long to go away.
 const LINGER: Duration = Duration::from_secs(1);
 
-/// What was killed has so long to go away.
-const DEATH: Duration = Duration::from_secs(30);
-
 /// So many things are taken in one turn.
 const TURN: usize = 64;
 
@@ -59,6 +60,9 @@ pub(super) struct Watch<'a> {
     began: Time,
     run: Run,
     stage: Stage,
+    /// Behind the stage, which is to be gone first.
+    held: Held,
+    leftovers: Leftovers,
     tree: Tree,
     output: Output,
     ready: Readiness,
@@ -75,6 +79,8 @@ pub(super) struct Watch<'a> {
     has_lost: bool,
     orphan: Option<Orphan>,
     settling: Option<Settling>,
+    halting: Option<Halting>,
+    visits: Option<Visits>,
     killed_at: Option<Duration>,
     is_asked: Option<Signal>,
     stage_has_ended: bool,
@@ -86,7 +92,8 @@ impl<'a> Watch<'a> {
         epoll: Epoll,
         began: Time,
         run: Run,
-        (stage, tree, output, ready): (Stage, Tree, Output, Readiness),
+        (stage, held, leftovers): (Stage, Held, Leftovers),
+        (tree, output, ready): (Tree, Output, Readiness),
     ) -> Watch<'a> {
         let mut watch = Watch {
             scenario,
@@ -94,6 +101,8 @@ impl<'a> Watch<'a> {
             began,
             run,
             stage,
+            held,
+            leftovers,
             tree,
             output,
             ready,
@@ -109,6 +118,8 @@ impl<'a> Watch<'a> {
             has_lost: false,
             orphan: None,
             settling: None,
+            halting: None,
+            visits: None,
             killed_at: None,
             is_asked: None,
             stage_has_ended: false,
@@ -141,11 +152,14 @@ impl<'a> Watch<'a> {
             let ready = match self.state {
                 State::Waiting => self.ready.next(),
                 State::Settling => self.settling.as_ref().map(Settling::next),
+                State::Halting => self.halting.as_ref().map(Halting::next),
                 _ => None,
             };
             progress.iter_mut().for_each(|progress| progress.show(self.state, now()));
             let told = progress.as_ref().map(Progress::next);
-            let next = [self.deadline, ready, self.next_listen, self.next_look, told].into_iter().flatten().min();
+            let visit = self.visits.as_ref().and_then(Visits::next);
+            let next =
+                [self.deadline, ready, self.next_listen, self.next_look, told, visit].into_iter().flatten().min();
             let count = match self.epoll.wait(&mut events, timeout(next)) {
                 Ok(count) => count,
                 Err(Errno::EINTR) => 0,
@@ -222,6 +236,7 @@ impl<'a> Watch<'a> {
         if place == 0 {
             self.look(time);
             self.listeners.end();
+            self.visits.iter_mut().for_each(Visits::end);
             self.turn(Step::MainEnded, time);
         }
     }
@@ -246,6 +261,10 @@ impl<'a> Watch<'a> {
             }
             NOTIFY => self.hear_notification(time),
             ORPHAN => self.see_orphan(flags, time),
+            visits::FIRST.. => {
+                let at = self.at(time);
+                self.visits.iter_mut().for_each(|visits| visits.hear(token, at, &self.epoll));
+            }
             _ => {}
         }
         Ok(())
@@ -260,6 +279,12 @@ impl<'a> Watch<'a> {
         }
         if [State::Waiting, State::Settling].contains(&self.state) {
             self.see_rest(time);
+        }
+        if self.state == State::Halting {
+            self.see_halted(time);
+        }
+        if let Some(visits) = self.visits.as_mut().filter(|visits| visits.next().is_some_and(|next| time >= next)) {
+            visits.come(time.since(self.began), &self.epoll);
         }
         if self.deadline.is_some_and(|deadline| time >= deadline) {
             self.turn(Step::Deadline, time);
@@ -393,17 +418,22 @@ impl<'a> Watch<'a> {
         match action {
             Action::Nothing => {}
             Action::Settle => self.settle(time),
+            Action::Halt => self.halt(time),
             Action::Tell => self.tell(),
             Action::Linger => self.deadline = Some(self.end_of_linger(time)),
             Action::Kill => {
                 match (before, event) {
                     (State::Waiting, Step::Deadline) => self.run.outcome = Outcome::NeverReady,
-                    (State::Waiting | State::Settling, Step::MainEnded) => self.run.outcome = ENDED_BEFORE,
+                    (State::Waiting | State::Settling | State::Halting, Step::MainEnded) => {
+                        self.run.outcome = ENDED_BEFORE;
+                    }
                     _ => {}
                 }
                 self.kill(time);
             }
-            Action::Finish if matches!(before, State::Waiting | State::Settling) => self.run.outcome = ENDED_BEFORE,
+            Action::Finish if matches!(before, State::Waiting | State::Settling | State::Halting) => {
+                self.run.outcome = ENDED_BEFORE;
+            }
             Action::Finish => {}
         }
     }
@@ -433,6 +463,7 @@ impl<'a> Watch<'a> {
         let time = now();
         self.killed_at = Some(self.at(time));
         self.tree.note_zombies(self.at(time));
+        self.held.kill();
         self.stage.kill();
         self.note(time, What::Killed { count });
         self.deadline = Some(time.after(DEATH));

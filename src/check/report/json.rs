@@ -8,9 +8,10 @@ use supervise_init::sys::SigSet;
 use super::super::finding::{Finding, Judged};
 use super::super::judge::{Times, handling, took};
 use super::super::record::{
-    AtDeadline, Ended, EndedBy, Event, Facility, Listener, Notify, Orphan, Outcome, Output, Process, Run, What,
+    AtDeadline, Connection, Ended, EndedBy, Event, Facility, Listener, Notify, Orphan, Outcome, Output, Process, Run,
+    What,
 };
-use super::super::scenario::{OkExit, Order};
+use super::super::scenario::{OkExit, Order, Way};
 use super::{Report, since_signal};
 use crate::json::Value;
 
@@ -41,6 +42,8 @@ fn order(order: &Order) -> Value {
         ("grace_ms", Value::Milliseconds(order.grace)),
         ("ready_timeout_ms", Value::Milliseconds(order.ready_timeout)),
         ("repeat", Value::Number(order.repeat.into())),
+        ("also", Value::list(&order.also, |way| Value::text(way.name()))),
+        ("state_dirs", Value::list(&order.state_dirs, |path| Value::Text(super::printable(&path.to_string_lossy())))),
         ("ok_exit", Value::list(&order.ok_exit, ok_exit)),
         ("strict", Value::Bool(order.is_strict)),
     ])
@@ -48,7 +51,7 @@ fn order(order: &Order) -> Value {
 
 fn group(judged: &Judged) -> Value {
     let scenario = super::scenario(judged);
-    let times = Times::of(judged.runs.iter().filter(|run| !run.stopped_first));
+    let times = Times::of(judged.runs.iter().filter(|run| run.scenario.way == Way::Usual));
     Value::Object(vec![
         ("mode", Value::or_null(scenario, |scenario| Value::text(scenario.mode.name()))),
         ("signal", Value::or_null(scenario, |scenario| Value::Text(scenario.signal.to_string()))),
@@ -87,7 +90,8 @@ fn run(run: &Run) -> Value {
         |all: &Option<Vec<String>>| Value::or_null(all.as_ref(), |all| Value::list(all, |path| Value::text(path)));
     Value::Object(vec![
         ("repetition", Value::Number(run.repetition.into())),
-        ("stopped_first", Value::Bool(run.stopped_first)),
+        ("stopped_first", Value::Bool(run.scenario.way == Way::StoppedFirst)),
+        ("way", Value::text(run.scenario.way.name())),
         ("outcome", outcome(&run.outcome)),
         ("ready_ms", Value::or_null(run.ready_at, Value::Milliseconds)),
         ("signal_ms", Value::or_null(run.signal_at, Value::Milliseconds)),
@@ -95,6 +99,7 @@ fn run(run: &Run) -> Value {
         ("most_processes", Value::count(run.most_processes)),
         ("processes", Value::list(&run.processes, |process| self::process(run, process))),
         ("listeners", Value::list(&run.listeners, |listener| self::listener(run, listener))),
+        ("connections", Value::list(&run.connections, |connection| self::connection(run, connection))),
         ("output", output(&run.output)),
         (
             "files",
@@ -113,6 +118,7 @@ fn run(run: &Run) -> Value {
             ]),
         ),
         ("out_of_memory", Value::or_null(run.is_out_of_memory, Value::Bool)),
+        ("cgroup", Value::or_null(run.cgroup, |cgroup| Value::Object(vec![("left", Value::count(cgroup.left))]))),
         ("missing", Value::list(&run.missing, missing)),
         ("events", Value::list(&run.events, event)),
     ])
@@ -123,14 +129,15 @@ fn outcome(outcome: &Outcome) -> Value {
         Outcome::Stopped => ("stopped", None, None, None),
         Outcome::EndedBefore(status) => ("ended-before", Some(*status), None, None),
         Outcome::NeverReady => ("never-ready", None, None, None),
-        Outcome::NotStarted { code, why } => ("not-started", None, Some(*code), Some(why)),
-        Outcome::NotPossible(why) => ("not-possible", None, None, Some(why)),
+        Outcome::NotStarted { code, why } => ("not-started", None, Some(*code), Some(why.clone())),
+        Outcome::NotPossible(why) => ("not-possible", None, None, Some(why.clone())),
+        Outcome::Hindered(hindrance) => (hindrance.name(), None, None, Some(hindrance.to_string())),
     };
     Value::Object(vec![
         ("kind", Value::text(kind)),
         ("status", self::status(status)),
         ("exit_code", Value::or_null(code, |code| Value::Number(code.into()))),
-        ("why", Value::or_null(why, |why| Value::text(why))),
+        ("why", Value::or_null(why, Value::Text)),
     ])
 }
 
@@ -201,6 +208,17 @@ fn listener(run: &Run, listener: &Listener) -> Value {
     ])
 }
 
+fn connection(run: &Run, connection: &Connection) -> Value {
+    let ended = connection.ended_at;
+    Value::Object(vec![
+        ("address", Value::text(&connection.address)),
+        ("ms", Value::Milliseconds(connection.at)),
+        ("after_signal_ms", after_signal(run, connection.at)),
+        ("ended_ms", Value::or_null(ended, Value::Milliseconds)),
+        ("outcome", Value::text(connection.served.name())),
+    ])
+}
+
 fn output(output: &Output) -> Value {
     let bytes = |bytes: u64| Value::Number(i64::try_from(bytes).unwrap_or(i64::MAX));
     Value::Object(vec![
@@ -240,6 +258,9 @@ fn facility(facility: Facility) -> &'static str {
         Facility::GrandchildStatus => "grandchild-status",
         Facility::PidNamespace => "pid-namespace",
         Facility::Sockets => "sockets",
+        Facility::Cgroup => "cgroup",
+        Facility::Proc => "proc",
+        Facility::Descriptors => "descriptors",
         Facility::ProcessEvents => "process-events",
     }
 }
@@ -255,6 +276,8 @@ fn event(event: &Event) -> Value {
             ("sent", vec![("signal", Value::Text(signal.to_string())), ("target", Value::text(target))])
         }
         What::PutIn => ("put-in", Vec::new()),
+        What::Halted => ("halted", Vec::new()),
+        What::Continued => ("continued", Vec::new()),
         What::Wrote { bytes, line } => (
             "wrote",
             vec![("bytes", Value::Number(i64::try_from(*bytes).unwrap_or(i64::MAX))), ("line", Value::text(line))],

@@ -10,7 +10,8 @@ use super::super::finding::{Judged, Level};
 use super::super::judge::judge;
 use super::super::made_up::{DIED_OF_TERM, MAIN, SIGNAL_AT, child, milliseconds, not_told, order, process, run};
 use super::super::record::{
-    Event, Facility, Files, Listener, Missing, Notify, Orphan, Outcome, Output, Process, Run, What,
+    Cgroup, Connection, Event, Facility, Files, Listener, Missing, Notify, Orphan, Outcome, Output, Process, Run,
+    Served, What,
 };
 use super::super::scenario::{Format, Mode, OkExit, Order};
 use super::write;
@@ -36,6 +37,12 @@ fn rich() -> Run {
     );
     run.listeners
         .push(Listener { address: "tcp 127.0.0.1:80".to_owned(), closed_at: Some(SIGNAL_AT + milliseconds(2)) });
+    run.connections.push(Connection {
+        address: "tcp 127.0.0.1:80".to_owned(),
+        at: SIGNAL_AT,
+        ended_at: Some(SIGNAL_AT),
+        served: Served::Answered,
+    });
     run.output = Output {
         bytes: 9,
         bytes_after_signal: 4,
@@ -56,6 +63,7 @@ fn rich() -> Run {
     run.missing.push(Missing { facility: Facility::Sockets, why: "read-only".to_owned() });
     run.injected_orphan = Some(Orphan::ReapedAfter(milliseconds(3)));
     run.is_out_of_memory = Some(false);
+    run.cgroup = Some(Cgroup { left: 0 });
     let more = [
         What::Wrote { bytes: 4, line: "bye".to_owned() },
         What::Closed { address: "tcp 127.0.0.1:80".to_owned() },

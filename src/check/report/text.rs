@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::super::finding::{Finding, Judged, Level};
 use super::super::judge::{Name, Times, as_what, cut, ended_with, handling, main, took};
 use super::super::record::{EndedBy, Event, Outcome, Run, What};
+use super::super::scenario::Way;
 use super::{Report, Verdict, printable, scenario};
 use crate::report::Seconds;
 
@@ -40,7 +41,7 @@ fn group(out: &mut String, report: &Report<'_>, judged: &Judged, paint: Paint) {
     if let Some(run) = judged.runs.first() {
         timeline(out, run);
     }
-    let repeated = || judged.runs.iter().filter(|run| !run.stopped_first);
+    let repeated = || judged.runs.iter().filter(|run| run.scenario.way == Way::Usual);
     if repeated().count() > 1 {
         let times = Times::of(repeated());
         let _ = write!(out, "  {} runs in all", repeated().count());
@@ -89,6 +90,8 @@ fn is_small(run: &Run, what: &What) -> bool {
         What::Executed { .. }
         | What::Ready { .. }
         | What::PutIn
+        | What::Halted
+        | What::Continued
         | What::Sent { .. }
         | What::OutputClosed
         | What::Killed { .. } => false,
@@ -104,6 +107,8 @@ fn what(run: &Run, event: &Event) -> String {
         What::Appeared { pid } => format!("started {}", name(pid)),
         What::Ready { by } => format!("ready: {by}"),
         What::PutIn => "an orphan was put in, as a health check leaves one".to_owned(),
+        What::Halted => "stopped, by SIGSTOP".to_owned(),
+        What::Continued => "-> SIGCONT".to_owned(),
         What::Sent { signal, target } => {
             let found = main(run).and_then(|main| handling(main, *signal));
             let hint = found.map(|found| format!("   ({} there)", found.name())).unwrap_or_default();
@@ -138,6 +143,7 @@ fn outcome(outcome: &Outcome) -> String {
         Outcome::NeverReady => "never ready".to_owned(),
         Outcome::NotStarted { why, .. } => format!("not started: {why}"),
         Outcome::NotPossible(why) => format!("not possible here: {why}"),
+        Outcome::Hindered(hindrance) => hindrance.to_string(),
     }
 }
 

@@ -13,6 +13,7 @@ use crate::wait_for::NotATarget;
 pub(crate) enum WrongCheck {
     NoCommand,
     NotAMode(Given, &'static str, &'static str),
+    NotAWay(Given, &'static str, &'static str),
     NotANumber(Given, &'static str),
     NotReady(Given, &'static CStr, NotATarget),
     NotAReady(Given, &'static CStr),
@@ -37,6 +38,9 @@ impl fmt::Display for WrongCheck {
             ),
             WrongCheck::NotAMode(given, whole, word) => {
                 write!(f, "{given}{whole}: {word:?} is no mode; those are pid1, child and init")
+            }
+            WrongCheck::NotAWay(given, whole, word) => {
+                write!(f, "{given}{whole}: there is no further run {word:?}; say stopped, connections, or none")
             }
             WrongCheck::NotANumber(given, word) => write!(f, "{given}{word}: it is a number from 1 to 1000"),
             WrongCheck::NotReady(given, word, why) => write!(f, "{given}{}: {why}", word.to_string_lossy()),

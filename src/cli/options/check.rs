@@ -3,7 +3,7 @@
 use super::{Id, Row, Topic};
 
 /// In the order of its help text.
-pub(crate) const CHECK: [Row; 12] = [
+pub(crate) const CHECK: [Row; 14] = [
     Row {
         id: Id::As,
         topic: Topic::Run,
@@ -67,6 +67,22 @@ pub(crate) const CHECK: [Row; 12] = [
         long: "repeat",
         value: Some("NUMBER"),
         help: "Run it so often for each mode and signal\nThe worst counts. Default: 1.",
+    },
+    Row {
+        id: Id::Also,
+        topic: Topic::Run,
+        short: None,
+        long: "also",
+        value: Some("WHAT,..."),
+        help: "Further runs of each: stopped,connections\nFor each mode and signal one more, behind the usual ones and where those ended in time. stopped: it is stopped by SIGSTOP before the signal, and continued by SIGCONT behind it. connections: where it listens, clients come after the signal and send a request of HTTP. Or none. Default: stopped.",
+    },
+    Row {
+        id: Id::StateDir,
+        topic: Topic::Run,
+        short: None,
+        long: "state-dir",
+        value: Some("DIR"),
+        help: "Look in DIR for what it leaves behind\nMay be repeated. Pid, lock, socket and temporary files, also in the directories in it, that were not there before.",
     },
     Row {
         id: Id::OkExitOfCheck,

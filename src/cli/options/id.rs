@@ -107,6 +107,8 @@ pub(crate) enum Id {
     Profile,
     Ready,
     ReadyTimeout,
+    Also,
+    StateDir,
     Repeat,
     OkExitOfCheck,
     Strict,

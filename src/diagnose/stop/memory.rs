@@ -5,7 +5,7 @@ use std::fmt;
 use std::fs;
 use std::path::Path;
 
-use crate::runtime::cgroup::{Host, Version, oom_kills};
+use crate::runtime::cgroup::{Host, Version};
 
 /// What a memory cgroup counts.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -17,20 +17,16 @@ pub(super) struct Kills {
 
 /// The kills in our cgroup, if its files can be read.
 pub(super) fn kills() -> Option<Kills> {
-    let host = Host::ours();
-    // On a hybrid machine the memory controller is in one of the two.
-    [Version::Two, Version::One]
-        .into_iter()
-        .find_map(|version| read(version, &host.directory(version, "memory")?.directory))
+    let (version, directory, count) = Host::ours().memory()?;
+    Some(Kills { count, limit: limit(version, &directory) })
 }
 
-fn read(version: Version, directory: &Path) -> Option<Kills> {
-    let limit = match version {
+fn limit(version: Version, directory: &Path) -> Option<u64> {
+    let file = match version {
         Version::One => "memory.limit_in_bytes",
         Version::Two => "memory.max",
     };
-    let limit = fs::read_to_string(directory.join(limit)).unwrap_or_default();
-    Some(Kills { count: oom_kills(version, directory)?, limit: parse_limit(&limit) })
+    parse_limit(&fs::read_to_string(directory.join(file)).unwrap_or_default())
 }
 
 /// `max` in v2; in v1 a number that no machine has.

@@ -17,12 +17,7 @@ use crate::sys::processes;
 /// Kills what is in the group and below it, and waits until nothing is.
 pub(super) fn kill(directory: &Path, limit: Duration) -> Result<(), Error> {
     let end = Instant::now() + limit;
-    // Linux 5.14, v2.
-    let all_at_once = fs::OpenOptions::new()
-        .write(true)
-        .open(directory.join("cgroup.kill"))
-        .and_then(|mut file| io::Write::write_all(&mut file, b"1"))
-        .is_ok();
+    let all_at_once = kill_at_once(directory);
     loop {
         let processes = processes(directory);
         if processes.is_empty() {
@@ -44,6 +39,17 @@ pub(super) fn kill(directory: &Path, limit: Duration) -> Result<(), Error> {
         }
         wait_for_ends(&waited_for, end);
     }
+}
+
+/// Kills what is in the group and below it by one write (Linux 5.14, v2). Whether that can be done.
+pub(super) fn kill_at_once(directory: &Path) -> bool {
+    let file = fs::OpenOptions::new().write(true).open(directory.join("cgroup.kill"));
+    file.and_then(|mut file| io::Write::write_all(&mut file, b"1")).is_ok()
+}
+
+/// How many processes are in the group and below it.
+pub(super) fn count(directory: &Path) -> usize {
+    processes(directory).len()
 }
 
 /// Removes the group and those in it, innermost first. The kernel refuses that (EBUSY) as long as a process is in one.

@@ -64,6 +64,11 @@ impl Host {
         }
     }
 
+    /// Where something is mounted.
+    pub(crate) fn mount_points(&self) -> impl Iterator<Item = PathBuf> {
+        self.mounts.lines().filter_map(Mount::parse).map(|mount| unescaped(mount.point))
+    }
+
     /// The directory of our own cgroup in the v2 hierarchy, or in the v1 hierarchy of this controller, and where that
     /// hierarchy is mounted.
     pub(crate) fn directory(&self, version: Version, controller: &str) -> Option<Place> {
@@ -88,6 +93,16 @@ impl Host {
             let below = below.trim_start_matches('/');
             // Without a slash at its end, because it is shown.
             fits.then(|| Place { directory: if below.is_empty() { top.clone() } else { top.join(below) }, top })
+        })
+    }
+
+    /// The cgroup of ours whose kills for want of memory are counted, and how many there were.
+    pub(crate) fn memory(&self) -> Option<(Version, PathBuf, u64)> {
+        // On a hybrid machine the memory controller is in one of the two.
+        [Version::Two, Version::One].into_iter().find_map(|version| {
+            let directory = self.directory(version, "memory")?.directory;
+            let kills = oom_kills(version, &directory)?;
+            Some((version, directory, kills))
         })
     }
 
@@ -154,7 +169,7 @@ pub(super) fn words(file: &Path) -> Vec<String> {
 
 /// How many processes the kernel has killed in a memory cgroup for want of memory, and those below it in v2
 /// (`memory.events`; `memory.oom_control`, Linux 4.13).
-pub(crate) fn oom_kills(version: Version, directory: &Path) -> Option<u64> {
+pub(super) fn oom_kills(version: Version, directory: &Path) -> Option<u64> {
     let file = match version {
         Version::One => "memory.oom_control",
         Version::Two => "memory.events",

@@ -18,6 +18,8 @@ pub(crate) struct NotEnforced {
 /// Why a limit cannot be had.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) enum Why {
+    /// There is no v2 hierarchy here for us.
+    NotMounted,
     /// No hierarchy that is mounted here has the controller for us.
     NoController(&'static str),
     /// The v2 group that we are in has other processes too, and so cannot give its controllers to groups in it.
@@ -32,8 +34,14 @@ pub(crate) enum Why {
 
 impl fmt::Display for NotEnforced {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} is not enforced: ", self.limit)?;
-        match &self.why {
+        write!(f, "{} is not enforced: {}", self.limit, self.why)
+    }
+}
+
+impl fmt::Display for Why {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Why::NotMounted => f.write_str("cgroups of version 2 are not mounted for us"),
             Why::NoController(name) => write!(
                 f,
                 "the {name} controller of cgroups is not here for us; mount it, or start supervise where it is delegated \

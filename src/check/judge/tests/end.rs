@@ -5,7 +5,7 @@ use supervise_init::core::{Signal, Status};
 use super::super::super::finding::{Check, Finding, Level};
 use super::super::super::made_up::*;
 use super::super::super::record::{EndedBy, Event, Outcome, Process, Run, What};
-use super::super::super::scenario::{Mode, OkExit, Order};
+use super::super::super::scenario::{Mode, OkExit, Order, Way};
 
 fn app(mode: Mode, after: u64, status: Status) -> Run {
     run(mode, vec![process("app").catches(Signal::TERM).ends(after, status)])
@@ -155,6 +155,11 @@ fn what_puts_itself_in_the_background_is_told_so() {
     assert!(found.cure.contains("in the foreground"), "{found:?}");
     let found = with(Mode::Pid1, child(1, "daemon").cut_off(0));
     assert!(found.cause.contains("which the kernel kills with process 1"), "{found:?}");
+    // Told in one turn, they have one time: what an init ends is left all the same.
+    let mut run = not_told(Mode::Init, Outcome::EndedBefore(Status::Exited(0)));
+    run.processes[0] = process("app").ends(0, Status::Exited(0));
+    run.processes.push(child(1, "daemon").ends_by(0, DIED_OF_TERM, EndedBy::Signal));
+    assert!(one(run, Check::ExitsInGrace).cause.contains("in the background"));
     // Its helper was done before.
     let found = with(Mode::Child, child(1, "helper").ends(0, Status::Exited(0)));
     assert!(!found.cause.contains("background"), "{found:?}");
@@ -207,18 +212,26 @@ fn the_slowest_repetition_is_held_against_the_time() {
     assert_eq!(one(run(Mode::Child, vec![process("app").stays()]), Check::GraceMargin).level, Level::Skip);
 }
 
+/// The same run, in which the command was stopped first.
+fn stopped_first(mut run: Run) -> Run {
+    run.scenario.way = Way::StoppedFirst;
+    run.events.push(Event { at: SIGNAL_AT, what: What::Halted });
+    run
+}
+
 #[test]
 fn a_run_that_was_stopped_first_is_judged_for_itself() {
-    let stopped = |process| Run { stopped_first: true, ..run(Mode::Child, vec![process]) };
     let good = || app(Mode::Child, 5, Status::Exited(0));
     assert_eq!(one(good(), Check::Stopped).level, Level::Skip);
-    let ends = stopped(process("app").catches(Signal::TERM).ends(9, Status::Exited(0)));
-    assert_eq!(word(&order(), vec![good(), ends], Check::Stopped).level, Level::Pass);
-    let hangs = vec![good(), stopped(process("app").stays())];
+    let ends = stopped_first(run(Mode::Child, vec![process("app").catches(Signal::TERM).ends(9, Status::Exited(0))]));
+    assert_eq!(word(&order(), vec![good(), ends.clone()], Check::Stopped).level, Level::Pass);
+    let hangs = vec![good(), stopped_first(run(Mode::Child, vec![process("app").stays()]))];
     assert_eq!(word(&order(), hangs.clone(), Check::Stopped).level, Level::Warn);
     assert_eq!(word(&order(), hangs, Check::ExitsInGrace).level, Level::Pass);
-    let never = Run { stopped_first: true, ..not_told(Mode::Child, Outcome::NeverReady) };
+    let never = stopped_first(not_told(Mode::Child, Outcome::NeverReady));
     assert_eq!(word(&order(), vec![good(), never], Check::Stopped).level, Level::Inconclusive);
+    let unmoved = Run { events: Vec::new(), ..ends };
+    assert_eq!(word(&order(), vec![good(), unmoved], Check::Stopped).level, Level::Skip);
 }
 
 #[test]

@@ -73,7 +73,17 @@ impl Watch<'_> {
             let why = "this kernel does not tell how processes of others end (Linux 6.15 does)".to_owned();
             run.missing.push(Missing { facility: Facility::GrandchildStatus, why });
         }
+        if self.tree.is_crowded {
+            let why = "not so many descriptors may be open as there were processes (ulimit -Hn): some were looked for \
+                       from time to time"
+                .to_owned();
+            run.missing.push(Missing { facility: Facility::Descriptors, why });
+        }
+        let at = now().since(self.began);
+        run.connections = self.visits.map(|visits| visits.finish(at)).unwrap_or_default();
+        self.held.finish(&mut run);
         run.files.open_when_killed = Some(self.tree.written_when_killed());
+        run.files.left = Some(self.leftovers.find(&self.tree, &self.listeners));
         run.most_processes = self.tree.most;
         run.injected_orphan = self.orphan.and_then(|orphan| orphan.found());
         run.notify = self.hearing.map(|hearing| hearing.found).unwrap_or_default();

@@ -1,21 +1,26 @@
 //! From the sign that the command is ready to the signal.
 
 use std::collections::HashSet;
-use std::os::fd::AsFd as _;
+use std::os::fd::{AsFd as _, BorrowedFd};
 
 use nix::errno::Errno;
 use nix::sys::epoll::{EpollEvent, EpollFlags};
-use supervise_init::core::Time;
+use supervise_init::core::{Signal, Time};
 use supervise_init::sys::now;
 
+use super::super::halting::{self, Halting};
 use super::super::listeners::Listeners;
 use super::super::orphan::Orphan;
 use super::super::settling::Settling;
-use super::super::tree::Seen;
+use super::super::tree::{Life, Seen};
+use super::super::visits::Visits;
 use super::{ORPHAN, State, Step, Watch};
 use crate::check::record::{Facility, Missing, What};
-use crate::check::scenario::{Mode, Target};
+use crate::check::scenario::{Mode, Target, Way};
 use crate::sys::processes;
+
+/// How a process, or its group, is sent a signal.
+type Send = fn(BorrowedFd<'_>, Signal) -> Result<(), Errno>;
 
 impl Watch<'_> {
     /// Puts an orphan in, where there is a process 1 that has to reap it.
@@ -38,13 +43,47 @@ impl Watch<'_> {
         self.settling = Some(Settling::begin(&self.scenario.ready, time, self.orphan.is_some()));
     }
 
+    /// Stops the command, where that is asked for: as a terminal, a debugger or an administrator may have done.
+    pub(super) fn halt(&mut self, time: Time) {
+        if self.scenario.way != Way::StoppedFirst {
+            return self.turn(Step::Halted, time);
+        }
+        self.look(now());
+        let inits = usize::from(self.scenario.mode == Mode::Init);
+        let first = |count| (inits..self.tree.seen.len()).filter(|place| self.lives(*place)).take(count).collect();
+        let (send, places): (Send, Vec<usize>) = match self.scenario.target {
+            Target::Main => (processes::signal, first(1)),
+            Target::Group => (processes::signal_group, first(1)),
+            Target::Tree => (processes::signal, first(usize::MAX)),
+        };
+        for fd in places.iter().filter_map(|place| self.tree.seen.get(*place)?.pidfd.as_ref()) {
+            // Who has ended will be told of.
+            let _ = send(fd.as_fd(), Signal::STOP);
+        }
+        let time = now();
+        self.deadline = Some(time.after(halting::LONGEST));
+        self.halting = Some(Halting::begin(places, time));
+    }
+
+    fn lives(&self, place: usize) -> bool {
+        self.tree.seen.get(place).is_some_and(|seen| seen.life == Life::Lives)
+    }
+
+    pub(super) fn see_halted(&mut self, time: Time) {
+        let tree = &self.tree;
+        if self.halting.as_mut().is_some_and(|halting| halting.is_over(time, tree)) {
+            self.note(time, What::Halted);
+            self.turn(Step::Halted, time);
+        }
+    }
+
     pub(super) fn tell(&mut self) {
         self.look(now());
         let sockets = self.tree.look_again();
         self.find_listeners(&sockets);
         let signal = self.scenario.signal;
         let fds: Vec<_> = self.tree.living().filter_map(|seen| seen.pidfd.as_ref()).collect();
-        let (send, count): (fn(_, _) -> _, _) = match self.scenario.target {
+        let (send, count): (Send, _) = match self.scenario.target {
             Target::Main => (processes::signal, 1),
             Target::Group => (processes::signal_group, 1),
             Target::Tree => (processes::signal, fds.len()),
@@ -61,10 +100,21 @@ impl Watch<'_> {
             self.state = State::Settling;
             return self.turn(Step::MainEnded, time);
         }
+        if self.scenario.way == Way::StoppedFirst {
+            for fd in fds.iter().take(count) {
+                let _ = send(fd.as_fd(), Signal::CONT);
+            }
+        }
         self.run.signal_at = Some(self.at(time));
         self.deadline = Some(time.after(self.scenario.grace));
+        if self.scenario.way == Way::Visited {
+            self.visits = Some(Visits::begin(self.listeners.addresses(), time));
+        }
         self.next_listen = self.listeners.pause(self.at(time)).map(|pause| time.after(pause));
         self.note(time, What::Sent { signal, target: self.scenario.target.name().to_owned() });
+        if self.scenario.way == Way::StoppedFirst {
+            self.note(time, What::Continued);
+        }
     }
 
     fn find_listeners(&mut self, sockets: &HashSet<u64>) {

@@ -1,0 +1,177 @@
+//! Files that are left of a run and are in the way of the next start: pid, lock and socket files, and those that were being
+//! made. What was there before and has not changed is not of this run.
+//!
+//! Known without being told: sockets that its processes listened at, such files that they had open, and pid files in the
+//! usual places that hold the number of one of them. All else needs the directory to be named (`--state-dir`).
+
+use std::collections::{HashMap, HashSet};
+use std::ffi::OsStr;
+use std::fs::{self, Metadata};
+use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use super::listeners::Listeners;
+use super::tree::Tree;
+use crate::check::safe;
+use crate::runtime::cgroup::Host;
+
+/// Where programs put their pid files, unless they are told otherwise (FHS 3.0, hier(7)).
+const USUAL: [&str; 3] = ["/run", "/var/run", "/tmp"];
+
+/// So deep the usual places are looked at, and a directory of state.
+const USUAL_DEPTH: usize = 2;
+const DEPTH: usize = 16;
+
+/// More entries of a directory and those in it are not looked at.
+const MOST: usize = 20_000;
+
+/// More are not told of.
+const TOLD: usize = 20;
+
+/// The times of files are those of the kernel's last tick (CONFIG_HZ is 100 at least).
+const TICK: Duration = Duration::from_millis(10);
+
+/// Which file it is, and what state of it.
+type Id = (u64, u64, i64, i64);
+
+/// What there was before.
+pub(super) struct Leftovers {
+    began: SystemTime,
+    state_dirs: Vec<PathBuf>,
+    before: HashMap<PathBuf, Id>,
+}
+
+impl Leftovers {
+    /// Before the command is executed.
+    pub(super) fn look(state_dirs: &[PathBuf]) -> Leftovers {
+        let mut leftovers = Leftovers {
+            began: SystemTime::now().checked_sub(TICK).unwrap_or(SystemTime::UNIX_EPOCH),
+            state_dirs: state_dirs.to_vec(),
+            before: HashMap::new(),
+        };
+        let all = in_all(state_dirs, DEPTH, is_left_over).into_iter().chain(pid_files());
+        leftovers.before = all.map(|(path, file)| (path, id(&file))).collect();
+        leftovers
+    }
+
+    /// When nothing of it lives: what is left, made safe to print.
+    pub(super) fn find(&self, tree: &Tree, listeners: &Listeners) -> Vec<String> {
+        let mut found: Vec<PathBuf> = Vec::new();
+        let is_new = |(path, file): &(PathBuf, Metadata)| self.before.get(path) != Some(&id(file));
+        found.extend(in_all(&self.state_dirs, DEPTH, is_left_over).into_iter().filter(is_new).map(|(path, _)| path));
+        found.extend(listeners.paths().filter(|path| is_socket(path)).map(Path::to_owned));
+        let named = tree.seen.iter().flat_map(|seen| &seen.open.named);
+        found.extend(named.filter(|path| self.is_of_this_run(path)).cloned());
+        let numbers: HashSet<i32> =
+            tree.seen.iter().flat_map(|seen| [Some(seen.process.pid), seen.process.inside]).flatten().collect();
+        let holds = |path: &Path| number_in(path).is_some_and(|number| numbers.contains(&number));
+        found.extend(pid_files().into_iter().filter(is_new).map(|(path, _)| path).filter(|path| holds(path)));
+        let found: HashSet<PathBuf> = found.into_iter().map(canonical).collect();
+        let mut found: Vec<String> = found.iter().map(|path| safe::line(path.as_os_str().as_bytes())).collect();
+        found.sort();
+        found.truncate(TOLD);
+        found
+    }
+
+    /// Whether it is there, and was made since, or changed.
+    fn is_of_this_run(&self, path: &Path) -> bool {
+        let changed = |file: &Metadata| {
+            let [seconds, rest] = [file.ctime(), file.ctime_nsec()].map(|number| u64::try_from(number).unwrap_or(0));
+            SystemTime::UNIX_EPOCH + Duration::from_secs(seconds) + Duration::from_nanos(rest)
+        };
+        fs::symlink_metadata(path).is_ok_and(|file| changed(&file) >= self.began)
+    }
+}
+
+/// A name that says what the file is for: `x.pid`, `x.lock`, `.x.tmp.17`, `x.part`.
+pub(super) fn is_telling(name: &OsStr) -> bool {
+    const KINDS: [&[u8]; 9] = [b"pid", b"lock", b"lck", b"sock", b"socket", b"tmp", b"temp", b"part", b"partial"];
+    let name = name.as_bytes();
+    name.starts_with(b"temp-") || name.split(|byte| *byte == b'.').any(|part| KINDS.contains(&part))
+}
+
+/// Of a directory of state.
+fn is_left_over(name: &OsStr, file: &Metadata) -> bool {
+    file.file_type().is_socket() || (file.is_file() && is_telling(name))
+}
+
+fn is_socket(path: &Path) -> bool {
+    fs::symlink_metadata(path).is_ok_and(|file| file.file_type().is_socket())
+}
+
+fn pid_files() -> Vec<(PathBuf, Metadata)> {
+    let is_pid_file = |name: &OsStr, file: &Metadata| {
+        file.is_file() && name.as_bytes().split(|byte| *byte == b'.').any(|part| part == b"pid")
+    };
+    in_all(&USUAL.map(PathBuf::from), USUAL_DEPTH, is_pid_file)
+}
+
+/// The number that it begins with, as all pid files do.
+fn number_in(path: &Path) -> Option<i32> {
+    /// More is no pid file.
+    const LONGEST: u64 = 4096;
+    let is_short = fs::symlink_metadata(path).is_ok_and(|file| file.len() <= LONGEST);
+    let text = is_short.then(|| fs::read_to_string(path).ok()).flatten()?;
+    text.split_whitespace().next()?.parse().ok()
+}
+
+fn id(file: &Metadata) -> Id {
+    (file.dev(), file.ino(), file.mtime(), file.mtime_nsec())
+}
+
+/// /var/run is /run in most places.
+fn canonical(path: PathBuf) -> PathBuf {
+    let parent = path.parent().and_then(|parent| parent.canonicalize().ok());
+    parent.zip(path.file_name()).map_or_else(|| path.clone(), |(parent, name)| parent.join(name))
+}
+
+/// What of these directories and those in them is of that kind. No link is followed but to a directory that was named, and
+/// nothing is looked at that is mounted in one: its file system may never answer.
+fn in_all(places: &[PathBuf], depth: usize, is_it: impl Fn(&OsStr, &Metadata) -> bool) -> Vec<(PathBuf, Metadata)> {
+    let mut found = Vec::new();
+    let mut left = MOST;
+    let mounted: HashSet<PathBuf> = Host::ours().mount_points().collect();
+    let mut todo: Vec<(PathBuf, usize)> = places.iter().map(|place| (canonical_directory(place), depth)).collect();
+    todo.sort();
+    todo.dedup();
+    while let Some((directory, depth)) = todo.pop() {
+        for entry in fs::read_dir(&directory).into_iter().flatten().flatten().take(left) {
+            left = left.saturating_sub(1);
+            let Ok(kind) = entry.file_type() else { continue };
+            if mounted.contains(&entry.path()) {
+                continue;
+            }
+            if kind.is_dir() && depth > 1 {
+                todo.push((entry.path(), depth - 1));
+            } else if let Some(file) = entry.metadata().ok().filter(|file| is_it(&entry.file_name(), file)) {
+                found.push((entry.path(), file));
+            }
+        }
+    }
+    found
+}
+
+fn canonical_directory(path: &Path) -> PathBuf {
+    path.canonicalize().unwrap_or_else(|_| path.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::ffi::OsStr;
+
+    use super::is_telling;
+
+    #[test]
+    fn a_name_says_that_a_file_is_in_the_way() {
+        for name in
+            ["nginx.pid", "postmaster.pid", ".s.PGSQL.5432.lock", "lock", "x.tmp.17", "tmp.Ab1", "a.part", "temp-7.rdb"]
+        {
+            assert!(is_telling(OsStr::new(name)), "{name}");
+        }
+        for name in ["pidgin", "clock.rs", "data", "template.html", "LOCK", "x.socks", "party"] {
+            assert!(!is_telling(OsStr::new(name)), "{name}");
+        }
+    }
+}

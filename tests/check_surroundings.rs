@@ -1,0 +1,234 @@
+//! `supervise check`: what it sees of the surroundings of a command, and what in them keeps it from seeing.
+
+#[expect(dead_code, reason = "each test file uses its part of the harness")]
+mod harness;
+
+use std::fs;
+use std::net::TcpListener;
+use std::os::unix::net::UnixListener;
+use std::path::Path;
+
+use nix::unistd::geteuid;
+
+use harness::checked::{Report, behind, report, report_of};
+use harness::contained::NOBODY;
+use harness::running::refused;
+use harness::slow::python;
+use harness::{Scene, probe, skip};
+
+/// The cause and the evidence of a check, as one text.
+#[track_caller]
+fn said(report: &Report, mode: &str, check: &str) -> String {
+    let findings = report.group(mode)["findings"].as_array().expect("a list");
+    findings.iter().find(|finding| finding["id"] == check).expect("it was found").to_string()
+}
+
+/// Leaves what programs leave: in the directory of its state, in the usual place, and a lock that it has open. With
+/// `clean` it takes them away when it is told to stop.
+const LEAVES: &str = "
+import os, signal, socket, sys
+state, usual, other, clean = sys.argv[1:]
+files = [state + '/app.pid', state + '/deep/half.part', state + '/x.sock', usual, other + '/app.lock']
+server = socket.socket(socket.AF_UNIX)
+server.bind(files[2])
+server.listen()
+os.mkdir(state + '/deep')
+open(files[0], 'w').write(str(os.getpid()))
+open(files[1], 'w')
+open(files[3], 'w').write('%d\\n' % os.getpid())
+lock = open(files[4], 'w')
+open(state + '/kept', 'w')
+def stop(*_):
+    if clean == 'clean':
+        for file in files: os.unlink(file)
+    os._exit(0)
+signal.signal(signal.SIGTERM, stop)
+os.write(1, b'ready\\n')
+while True: signal.pause()
+";
+
+fn leaves(scene: &Scene, mode: &str, options: &[&str], clean: &str) -> (Report, Vec<String>) {
+    let folder = scene.folder().canonicalize().expect("it was made");
+    let (state, other) = (folder.join("state"), folder.join("other"));
+    // In /tmp, where pid files are looked for.
+    let usual = std::env::temp_dir().join(format!("supervise-check-{mode}-{}.pid", std::process::id()));
+    for directory in [&state, &other] {
+        fs::create_dir(directory).expect("it is new");
+    }
+    fs::write(state.join("old.pid"), "1").expect("the folder is writable");
+    let [state_text, usual_text, other_text] = [&state, &usual, &other].map(|path| path.display().to_string());
+    let mut all = vec!["--as", mode, "--also", "none", "--ready", "log:^ready$"];
+    all.extend(options);
+    let option = if options.is_empty() { Vec::new() } else { vec![state_text.as_str()] };
+    all.extend(option);
+    let report = report(scene, &all, &[python(), "-c", LEAVES, &state_text, &usual_text, &other_text, clean]);
+    let left = report.run(mode)["files"]["left"].as_array().expect("it was looked at").clone();
+    let prefix = format!("{}/", folder.display());
+    let short = |path: &serde_json::Value| {
+        let path = path.as_str().expect("a text");
+        path.strip_prefix(&prefix)
+            .map_or_else(|| if path == usual_text { "usual" } else { path }.to_owned(), str::to_owned)
+    };
+    let left = left.iter().map(short).collect();
+    for directory in [state, other] {
+        fs::remove_dir_all(directory).expect("it is ours");
+    }
+    let _ = fs::remove_file(usual);
+    (report, left)
+}
+
+#[test]
+fn files_that_are_left_in_the_way_of_the_next_start_are_named() {
+    let scene = Scene::new();
+    for mode in ["pid1", "child", "init"] {
+        let (report, left) = leaves(&scene, mode, &["--state-dir"], "");
+        assert_eq!(left, ["usual", "other/app.lock", "state/app.pid", "state/deep/half.part", "state/x.sock"]);
+        report.says(mode, &[("S01", "pass"), ("S16", "warn")]);
+        // Without the directory what nobody has to tell.
+        let (report, left) = leaves(&scene, mode, &[], "");
+        assert_eq!(left, ["usual", "other/app.lock", "state/x.sock"]);
+        report.says(mode, &[("S16", "warn")]);
+        let (report, left) = leaves(&scene, mode, &["--state-dir"], "clean");
+        assert!(left.is_empty(), "{left:?}");
+        report.says(mode, &[("S16", "pass")]);
+    }
+    scene.nothing_is_left();
+}
+
+#[test]
+fn a_directory_of_state_must_be_there() {
+    let scene = Scene::new();
+    let marker = scene.folder().join("started");
+    for (path, why) in [("/no/such/directory", "no such file"), ("/etc/passwd", "it is no directory")] {
+        let words = ["--state-dir", path, "--", "touch", marker.to_str().expect("ours")];
+        refused(&harness::checked::start(&scene, &words).end(), &["--state-dir", path, why]);
+    }
+    assert!(!marker.exists());
+}
+
+#[test]
+fn who_answers_already_is_named_and_nothing_is_started() {
+    let scene = Scene::new();
+    let tcp = TcpListener::bind("127.0.0.1:0").expect("there is a free port");
+    let port = tcp.local_addr().expect("it is bound").port();
+    let path = scene.folder().join("taken");
+    let _unix = UnixListener::bind(&path).expect("the name is new");
+    let marker = scene.folder().join("started");
+    let ours = format!("pid {} ", std::process::id());
+    for target in
+        [format!("tcp:127.0.0.1:{port}"), format!("http://localhost:{port}/"), format!("unix:{}", path.display())]
+    {
+        let report =
+            report(&scene, &["--as", "child,init", "--ready", &target], &["touch", marker.to_str().expect("ours")]);
+        for mode in ["child", "init"] {
+            report.says(mode, &[("S01", "inconclusive")]);
+            let outcome = &report.run(mode)["outcome"];
+            assert_eq!(outcome["kind"], "answers-already", "{outcome}");
+            let said = said(&report, mode, "S01");
+            assert!(said.contains(&ours) && said.contains(&target), "{said}");
+        }
+        report.exits(2);
+    }
+    assert!(!marker.exists());
+    // What the command itself makes is no trouble.
+    drop(tcp);
+    let program = format!(
+        "
+import os, signal, socket
+signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
+server = socket.socket()
+server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+server.bind(('127.0.0.1', {port}))
+server.listen()
+while True: signal.pause()
+"
+    );
+    let target = format!("tcp:127.0.0.1:{port}");
+    let options = ["--as", "child", "--repeat", "2", "--ready", &target];
+    report(&scene, &options, &[python(), "-c", &program])
+        .says("child", &[("S01", "pass"), ("S15", "pass"), ("S20", "pass")]);
+    scene.nothing_is_left();
+}
+
+/// Mounts a file system in the folder that never answers, and becomes the words behind that.
+const HANGS: &str = "
+import ctypes, os, sys
+libc = ctypes.CDLL(None, use_errno=True)
+fuse = os.open('/dev/fuse', os.O_RDWR)
+data = b'fd=%d,rootmode=40000,user_id=0,group_id=0' % fuse
+if libc.mount(b'none', sys.argv[1].encode(), b'fuse', 0, data):
+    sys.exit(os.strerror(ctypes.get_errno()))
+os.set_inheritable(fuse, True)
+os.execvp(sys.argv[2], sys.argv[2:])
+";
+
+#[test]
+fn a_command_on_a_file_system_that_hangs_is_given_up() {
+    if !geteuid().is_root() || !Path::new("/dev/fuse").exists() {
+        return skip("a file system that hangs needs root and /dev/fuse");
+    }
+    let scene = Scene::new();
+    let place = scene.folder().join("hangs");
+    fs::create_dir(&place).expect("it is new");
+    let place = place.to_str().expect("ours");
+    let app = format!("{place}/app");
+    let wrapper = ["unshare", "--mount", python(), "-c", HANGS, place];
+    for mode in ["pid1", "child", "init"] {
+        let words = ["--format", "json", "--as", mode, "--ready-timeout", "300ms", "--", &app];
+        let report = report_of(behind(&scene, &wrapper, &words));
+        assert_eq!(report.run(mode)["outcome"]["kind"], "not-executed");
+        report.says(mode, &[("S01", "inconclusive")]);
+        report.exits(2);
+    }
+    scene.nothing_is_left();
+}
+
+/// The facilities that a run lacks.
+fn missing(report: &Report, mode: &str) -> Vec<String> {
+    let all = report.run(mode)["missing"].as_array().expect("a list");
+    all.iter().filter_map(|missing| missing["facility"].as_str().map(str::to_owned)).collect()
+}
+
+#[test]
+fn more_processes_than_descriptors_are_seen_all_the_same() {
+    let scene = Scene::new();
+    let script = "i=0; while [ $i -lt 100 ]; do sleep 1000 & i=$((i+1)); done; echo ready; wait";
+    for (limit, is_crowded) in [("100:100", true), ("100:400", false)] {
+        let nofile = format!("--nofile={limit}");
+        let words =
+            ["--format", "json", "--as", "child", "--also", "none", "--ready", "log:ready", "--", "sh", "-c", script];
+        let report = report_of(behind(&scene, &["prlimit", &nofile], &words));
+        assert_eq!(missing(&report, "child").contains(&"descriptors".to_owned()), is_crowded, "{limit}");
+        report.says("child", &[("S01", "pass"), ("S06", "fail")]);
+        let processes = report.run("child")["processes"].as_array().expect("a list");
+        assert!(processes.len() == 101 && processes.iter().all(|process| process["ended"].is_object()), "{limit}");
+        scene.nothing_is_left();
+    }
+}
+
+#[test]
+fn that_there_is_no_proc_to_be_had_is_said() {
+    if !geteuid().is_root() {
+        return skip("only root can cover what is in /proc");
+    }
+    let scene = Scene::new();
+    let probe = scene.for_everybody(&probe());
+    // The kernel mounts no /proc for who sees only a part of one.
+    let cover = "mount --bind /dev/null /proc/uptime && exec \"$@\"";
+    let wrapper = [&["unshare", "--mount", "sh", "-c", cover, "-"], &NOBODY[..]].concat();
+    let command = [probe.to_str().expect("ours"), "block", "TERM", "ready", "await", "TERM", "exit", "0"];
+    for (wrapper, is_missing) in [(&wrapper[..], true), (&NOBODY[..], false)] {
+        let words = [&["--format", "json", "--as", "pid1,child", "--ready", "log:ready", "--"], &command[..]].concat();
+        let report = report_of(behind(&scene, wrapper, &words));
+        for mode in ["pid1", "child"] {
+            assert_eq!(
+                missing(&report, mode).contains(&"proc".to_owned()),
+                is_missing,
+                "{mode}: {:#}",
+                report.run(mode)
+            );
+            report.says(mode, &[("S01", "pass")]);
+        }
+    }
+    scene.nothing_is_left();
+}
