@@ -84,6 +84,19 @@ fn who_writes_a_newline_to_its_descriptor_is_ready() {
 }
 
 #[test]
+fn what_the_kernel_tells_us_of_the_pipe_is_no_signal_for_the_command() {
+    for _ in 0..40 {
+        let scene = Scene::new();
+        // SIGIO of the end of file may come when the pipe is dealt with.
+        let script = "echo >&7; exec 7>&-; read line; exit 3";
+        let mut init = shell(&scene, Place::Child, &["--ready", "fd:7"], script).spawn();
+        init.wait_until_said(&[READY]);
+        init.go();
+        assert_eq!(init.end().exit, Exit::Code(3));
+    }
+}
+
+#[test]
 fn every_descriptor_can_be_the_one_and_nothing_else_is_given() {
     for number in (3..14).chain([100, 1000]) {
         let scene = Scene::new();
