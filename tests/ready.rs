@@ -84,6 +84,19 @@ fn who_writes_a_newline_to_its_descriptor_is_ready() {
 }
 
 #[test]
+fn what_the_kernel_tells_us_of_the_pipe_is_no_signal_for_the_command() {
+    for _ in 0..40 {
+        let scene = Scene::new();
+        // SIGIO of the end of file may come when the pipe is dealt with.
+        let script = "echo >&7; exec 7>&-; read line; exit 3";
+        let mut init = shell(&scene, Place::Child, &["--ready", "fd:7"], script).spawn();
+        init.wait_until_said(&[READY]);
+        init.go();
+        assert_eq!(init.end().exit, Exit::Code(3));
+    }
+}
+
+#[test]
 fn every_descriptor_can_be_the_one_and_nothing_else_is_given() {
     for number in (3..14).chain([100, 1000]) {
         let scene = Scene::new();
@@ -187,7 +200,8 @@ fn who_is_not_ready_in_time_is_stopped_and_that_is_a_failure() {
     for place in EVERYWHERE {
         let scene = Scene::new();
         let options = ["--ready", "sd_notify", "--ready-timeout", "50ms"];
-        let ended = shell(&scene, place, &options, "trap 'exit 0' TERM; while :; do sleep 1000 & wait; done").end();
+        let launch = scene.supervise().place(place).options(&options);
+        let ended = launch.probe("block TERM, await TERM, exit 0").end();
         assert_eq!(ended.exit, Exit::Code(1), "{place:?} {ended:?}");
         assert!(ended.stderr[0].ends_with("the command is not ready in time; stopping it"), "{ended:?}");
     }
@@ -297,9 +311,9 @@ fn a_stop_before_it_is_ready_is_a_stop() {
         for what in ["sd_notify", "fd:9", "file:/nowhere", "exec:sleep 1000"] {
             let scene = Scene::new();
             let options = ["--ready", what, "--ready-timeout", "1h", "--restart", "always"];
-            let script = "trap 'exit 7' TERM; echo started; while :; do sleep 1000 & wait; done";
-            let mut init = shell(&scene, place, &options, script).spawn();
-            init.expect("started");
+            let launch = scene.supervise().place(place).options(&options);
+            let mut init = launch.probe("block TERM, ready, await TERM, exit 7").spawn();
+            init.expect("ready");
             init.signal(SIGTERM);
             let ended = init.end();
             assert_eq!((ended.exit, &ended.stderr), (Exit::Code(7), &vec![]), "{place:?} {what} {ended:?}");
