@@ -5,7 +5,8 @@ use serde_json::Value;
 use crate::container::{Container, ROOT, is_root};
 use crate::harness::{Exit, Scene};
 
-const SLEEPS: &str = "echo up; while :; do sleep 1000 & wait $!; done";
+/// Each life says that it leaves something.
+const SLEEPS: &str = "while :; do sleep 1000 & echo up; wait $!; done";
 
 /// The names of events, without the times and pids of each.
 fn names(events: &[Value]) -> Vec<&str> {
@@ -36,9 +37,11 @@ fn a_life_is_told_from_its_start_to_the_end_of_all() {
     assert_eq!((&events[2]["step"], &events[2]["by"]), (&"leftovers".into(), &Value::Null));
     assert!(events[3]["milliseconds"].as_u64().is_some_and(|wait| (1..=2).contains(&wait)), "{events:?}");
     assert_eq!((&events[4]["restarts"], &events[4]["pid"]), (&1.into(), &container.status()["main"]));
+    container.init.expect("up");
     container.asks(&["restart"]);
     events.extend(std::iter::repeat_with(|| reader.next()).take(5));
     assert_eq!(names(&events[5..]), ["request", "stopping", "ended", "stopping", "started"], "{events:?}");
+    container.init.expect("up");
     let request = &events[5];
     assert_eq!((&request["what"], &request["result"]), (&"restart".into(), &"begun".into()));
     let told = &events[6];

@@ -57,7 +57,7 @@ fn the_options_are_about_those_too() {
     // A group has two of them.
     for (options, count) in [(&[][..], 1), (&["--forward-to", "group"], 2)] {
         let scene = Scene::new();
-        let told = "trap 'echo usr1' USR1; trap 'exit 0' USR2";
+        let told = "trap 'echo usr1' USR1; trap 'exit 0' TERM";
         let loops = "while :; do sleep 1000 & wait $!; done";
         let script = format!("({told}; echo up; {loops}) & {told}; echo up; {loops}");
         let mut container = Container::new(&scene, options, &script);
@@ -67,7 +67,8 @@ fn the_options_are_about_those_too() {
         for _ in 0..count {
             container.init.expect("usr1");
         }
-        container.asks(&["signal", "USR2"]);
+        // Who asks for an end is waited for.
+        container.asks(&["stop"]);
         let ended = container.init.end();
         assert_eq!((ended.exit, ended.stdout.len()), (Exit::Code(0), 0), "{options:?} {ended:?}");
     }

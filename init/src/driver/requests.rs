@@ -440,8 +440,9 @@ impl World<'_, '_, '_> {
         self.dropped = None;
         self.deliver(machine, Event::Signalled(Received { signal, sender }));
         let standing = machine.standing();
-        // Main may end by it, and we then.
-        if let (Some(listener), Sender::Client { pid, .. }) = (&mut self.setting.listener, sender) {
+        if let (Some(listener), Standing::Stopping, Sender::Client { pid, .. }) =
+            (&mut self.setting.listener, standing, sender)
+        {
             listener.ender = Fd::of_process(pid).ok();
         }
         let answer = self.dropped.take().map_or(Answer::Accepted, Answer::Dropped);
