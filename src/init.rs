@@ -94,10 +94,10 @@ pub(crate) fn run(
 /// Before the first start: what nobody asks for is not told.
 #[inline(never)]
 fn note_what_is_asked(listener: &mut Listener<'_>, options: &Options) {
-    if options.ready.is_some() {
+    if options.ready.as_ref().is_some_and(|ready| ready.how.is_some()) {
         listener.publish(News::Readiness(Readiness::NotReady));
     }
-    if options.health.is_some() {
+    if options.health.as_ref().is_some_and(|health| health.target.is_some()) {
         listener.publish(News::Health(Health::Starting));
     }
 }

@@ -68,7 +68,15 @@ pub(crate) fn of(surroundings: &Surroundings, options: &Options) -> Result<Optio
         bus: (options.systemd_compat && owner == 0).then_some(&SYSTEMD),
         nologin: (NOLOGIN, CLOSED),
         owner,
+        is_missed: is_supervised(options) || options.ctl_group.is_some(),
     }))
+}
+
+/// Whether more is asked for than an init.
+fn is_supervised(options: &Options) -> bool {
+    options.restart.as_ref().is_some_and(|restart| restart.policy().is_some())
+        || options.health.as_ref().is_some_and(|health| health.target.is_some())
+        || options.ready.as_ref().is_some_and(|ready| ready.how.is_some())
 }
 
 /// Of a process 1 that is not root's.

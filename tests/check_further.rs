@@ -166,3 +166,39 @@ fn where_nothing_listens_nobody_comes() {
     report.says("child", &[("S11", "pass"), ("S20", "pass")]);
     scene.nothing_is_left();
 }
+
+#[test]
+fn a_file_that_shows_readiness_is_new_in_each_run() {
+    let scene = Scene::new();
+    let file = scene.folder().join("up");
+    let (ready, path) = (format!("file:{}", file.display()), file.display());
+    // Told before its file is there it has no trap yet.
+    let script = format!("sleep 0.3; trap 'exit 0' TERM; : >{path}; while :; do sleep 0.05; done");
+    let words = ["--as", "child,pid1", "--ready", &ready];
+    let told = report(&scene, &words, &["sh", "-c", &script]);
+    for mode in ["child", "pid1"] {
+        told.says(mode, &[("S01", "pass"), ("S02", "pass"), ("S20", "pass")]);
+    }
+    told.exits(0);
+    // It is somebody else's now.
+    let told = report(&scene, &words, &["sh", "-c", &script]);
+    told.exits(2);
+    assert!(file.exists(), "it is not ours to remove");
+    scene.nothing_is_left();
+}
+
+#[test]
+fn those_that_have_just_died_are_waited_for_until_they_are_zombies() {
+    let scene = Scene::new();
+    let program = "
+import os, signal
+signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
+for _ in range(12):
+    if os.fork() == 0: os._exit(0)
+while True: signal.pause()
+";
+    let told = report(&scene, &["--as", "child", "--also", "none"], &[python(), "-c", program]);
+    told.says("child", &[("S01", "pass"), ("S09", "fail")]);
+    told.exits(1);
+    scene.nothing_is_left();
+}

@@ -69,7 +69,7 @@ pub(crate) enum Outcome {
 /// What stands in the way of a run.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) enum Hindrance {
-    /// Where it is to show that it is ready, somebody else answers before it was started; who, where that is known.
+    /// What is to show that it is ready is there before it was started; who answers, where that is known.
     AnswersAlready { target: String, by: Option<String> },
     /// Within this time the kernel had not executed it: a file system hangs.
     NotExecuted(Duration),
@@ -92,7 +92,7 @@ impl fmt::Display for Hindrance {
                 write!(f, "{by} answers at {target} before the command was started")
             }
             Hindrance::AnswersAlready { target, by: None } => {
-                write!(f, "something answers at {target} before the command was started")
+                write!(f, "{target} is ready before the command was started")
             }
             Hindrance::NotExecuted(limit) => {
                 write!(f, "the command was not executed within {} s: its file system does not answer", Seconds(*limit))

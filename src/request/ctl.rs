@@ -7,7 +7,9 @@ use std::time::{Duration, Instant};
 
 use log::error;
 use supervise_init::core::Signal;
-use supervise_init::core::request::{Answer, Dispatch, Message, News, Readiness, Reply, Request, Text, Verb, Wish};
+use supervise_init::core::request::{
+    Answer, Dispatch, Message, News, Readiness, Reply, Request, Standing, Text, Verb, Wish,
+};
 use supervise_init::sys::{Environment, SigSet, set_mask};
 
 use super::act::{UNDER_WAY, outlast_the_stop};
@@ -164,6 +166,10 @@ fn end(wish: Wish, patience: Patience, environment: &Environment) -> Result<u8, 
         return Err(Failure::OneOfTheCommand);
     }
     judge(wish, &line.ask(&request)?)?;
+    if wish == Wish::Restart && before.standing == Standing::Pausing {
+        // There is no command to be waited for.
+        return Ok(exit::SUCCESS);
+    }
     let mut wanted = Wanted { wish, is_started: false, waits_for_ready: before.facts.readiness.is_some() };
     loop {
         let left = limit.map(|limit| limit.saturating_sub(begun.elapsed()));

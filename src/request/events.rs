@@ -138,8 +138,8 @@ pub(super) fn print(form: Form, reply: &Reply, mut reader: Reader) -> u8 {
             Read::News(dispatch) => {
                 is_over = matches!(dispatch.news, News::Exit(_));
                 stops = match dispatch.news {
-                    News::Stopping { .. } | News::Exit(_) => true,
-                    News::Started { .. } => false,
+                    News::Stopping { .. } | News::Ended { .. } | News::Exit(_) => true,
+                    News::Started { .. } | News::Restarting(_) => false,
                     _ => stops,
                 };
                 lines_of(form, &dispatch)

@@ -102,14 +102,21 @@ impl Target {
 }
 
 impl Target {
-    /// The same place, where no more is asked for than a connection. `None`: it is no place at which somebody listens.
-    pub(crate) fn connection(&self) -> Option<Target> {
+    /// The same, where no more is asked of who listens there than a connection.
+    pub(crate) fn connection(&self) -> Target {
         let kind = match self.kind {
-            Kind::Tcp(_) | Kind::Unix(_) => self.kind,
+            Kind::Tcp(_) | Kind::Unix(_) | Kind::File(_) | Kind::Exec(_) => self.kind,
             Kind::Http { endpoint, .. } => Kind::Tcp(endpoint),
-            Kind::File(_) | Kind::Exec(_) => return None,
         };
-        Some(Target { word: self.word, kind })
+        Target { word: self.word, kind }
+    }
+
+    /// The file, if it is one.
+    pub(crate) fn file(&self) -> Option<&'static Path> {
+        match self.kind {
+            Kind::File(path) => Some(path),
+            Kind::Tcp(_) | Kind::Unix(_) | Kind::Http { .. } | Kind::Exec(_) => None,
+        }
     }
 
     /// Whether who listens at this address of our own machine is meant: `tcp 127.0.0.1:80`, `unix /run/x`. Names other than

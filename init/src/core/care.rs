@@ -183,7 +183,12 @@ impl Care {
         let heard = readiness.hear(now, message);
         let says = heard.change.map(Order::SayPhase);
         let is_new = readiness.was_ready() && !was_ready;
-        let checks = if is_new { self.tell_health(now, Input::Ready) } else { Orders::NONE };
+        let checks = match heard.change {
+            _ if is_new => self.tell_health(now, Input::Ready),
+            // What it does no more is no failure.
+            Some(Phase::Stopping) => self.tell_health(now, Input::Over),
+            _ => Orders::NONE,
+        };
         Orders::NONE.then(says).then(checks).then(heard.failure.map(Order::Fail))
     }
 

@@ -135,7 +135,8 @@ impl Readiness {
 
     /// The try has ended. Whether main has become ready by it.
     pub(super) fn tried(&mut self, now: Time, finding: Finding) -> bool {
-        self.tries = Try::Next(now.after(Readiness::INTERVAL));
+        let goes_on = self.phase == Phase::Starting;
+        self.tries = if goes_on { Try::Next(now.after(Readiness::INTERVAL)) } else { Try::No };
         finding == Finding::Good && self.find_ready(now)
     }
 

@@ -14,7 +14,7 @@ use log::{debug, info, warn};
 use super::World;
 use super::notify::{Hearing, say_failure};
 use super::stop::send_group;
-use crate::core::request::{News, Standing};
+use crate::core::request::{News, Readiness, Standing};
 use crate::core::{Care as Core, Event, Finding, Health, Machine, Order, Probe, Sight, Signal, Status, Time};
 use crate::sys::{self, Helper, Pages, Pid};
 
@@ -54,8 +54,9 @@ impl<'a> Care<'a> {
         self.hearing.begin();
     }
 
-    /// Nothing begins again: takes back what was offered.
-    pub fn close(&self) {
+    /// Nothing begins again: those above us are told, if they were not, and what was offered is taken back.
+    pub fn close(&mut self) {
+        self.hearing.say_end();
         if let Some(socket) = &self.hearing.socket {
             socket.remove();
         }
@@ -141,7 +142,12 @@ impl World<'_, '_, '_> {
     pub(super) fn look_after(&mut self, machine: &mut impl Machine) {
         let Some(care) = &mut self.setting.care else { return };
         if let Some(sight) = care.has_changed(machine.standing()) {
-            let is_checked = sight == Sight::Started && care.core.health().is_some();
+            let is_start = sight == Sight::Started;
+            let (is_asked, is_checked) =
+                (is_start && care.core.phase().is_some(), is_start && care.core.health().is_some());
+            if is_asked {
+                self.publish(News::Readiness(Readiness::NotReady));
+            }
             self.attend(machine, sight);
             if is_checked {
                 self.publish(News::Health(Health::Starting));

@@ -112,6 +112,14 @@ impl Hearing {
         }
     }
 
+    /// Says above us that all ends, once.
+    pub(super) fn say_end(&mut self) {
+        if !self.is_over {
+            self.is_over = true;
+            self.say_above(b"STOPPING=1\n");
+        }
+    }
+
     fn complain(&mut self, subject: Subject, who: Option<Pid>, what: &str) {
         let Some(left_out) = self.limiter.admit(subject, Way::Control, sys::now()) else { return };
         complain(who, what, left_out);
@@ -284,13 +292,10 @@ impl World<'_, '_, '_> {
 
     /// Those above us are told once that all ends.
     pub(super) fn say_end_above(&mut self, machine: &impl Machine) {
-        if let Some(hearing) = self.hearing()
-            && !hearing.is_over
-            && hearing.above.is_some()
-            && machine.ends_for_good()
+        if machine.ends_for_good()
+            && let Some(hearing) = self.hearing()
         {
-            hearing.is_over = true;
-            hearing.say_above(b"STOPPING=1\n");
+            hearing.say_end();
         }
     }
 }

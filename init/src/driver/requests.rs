@@ -44,6 +44,8 @@ pub struct Offer {
     pub nologin: (&'static CStr, &'static str),
     /// The user whose word counts as root's.
     pub owner: u32,
+    /// Somebody is likely to look for the control socket: that there is none is to be said.
+    pub is_missed: bool,
 }
 
 /// What process 1 listens to.
@@ -152,7 +154,7 @@ impl<'a> Listener<'a> {
         if let Some((directory, path)) = offer.control {
             match Control::offer(directory, path, offer.door, ourselves) {
                 Ok(control) => listener.control = Some(control),
-                Err(errno) => no_control(path, errno, LeftOut::NONE),
+                Err(errno) => no_control(path, errno, offer.is_missed, LeftOut::NONE),
             }
         }
         listener.bus = match (offer.bus, &listener.control) {
@@ -176,7 +178,7 @@ impl<'a> Listener<'a> {
             && let Err(errno) = control.offer_again(directory, self.offer.door, self.ourselves)
             && let Some(left_out) = self.admit(Subject::Unavailable, Way::Control)
         {
-            no_control(path, errno, left_out);
+            no_control(path, errno, self.offer.is_missed, left_out);
         }
         if let Some(places) = self.offer.bus
             && let Some(bus) = self.bus.take_if(|bus| !bus.is_there())

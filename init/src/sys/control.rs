@@ -50,6 +50,7 @@ impl Control {
         let is_made = make_directory(directory, 0o755)?;
         let kind = libc::SOCK_DGRAM | libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK;
         let fd = Fd::socket(libc::AF_UNIX, kind)?;
+        refuse_descriptors(&fd);
         bind(&fd, path, libc::SOCK_DGRAM)?;
         let mode = match door {
             Door::Everybody => 0o666,
@@ -162,6 +163,17 @@ impl Control {
     pub fn raw(&self) -> i32 {
         self.fd.raw()
     }
+}
+
+/// Has senders told that no descriptor is taken here (since Linux 6.16): the last close of somebody's socket may wait for
+/// as long as that one has asked for (SO_LINGER in socket(7)).
+fn refuse_descriptors(fd: &Fd) {
+    /// asm-generic/socket.h.
+    const SO_PASSRIGHTS: libc::c_int = 83;
+    let off: libc::c_int = 0;
+    let size = size_of::<libc::c_int>() as libc::socklen_t;
+    // SAFETY: the kernel reads one integer from `off`. An older one refuses it, and drops what comes with a datagram.
+    unsafe { libc::setsockopt(fd.raw(), libc::SOL_SOCKET, SO_PASSRIGHTS, (&raw const off).cast(), size) };
 }
 
 /// One control message with credentials in it, as the kernel lays it out (cmsg(3)).

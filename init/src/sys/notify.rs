@@ -3,7 +3,8 @@
 //!
 //! Datagrams, each with its sender's number by the kernel's word, which only who has CAP_SYS_ADMIN may change, and only to
 //! that of a process that is there (SCM_CREDENTIALS in unix(7)). What comes with one as a descriptor is closed when the
-//! datagram is dropped; beyond two the kernel closes them itself.
+//! datagram is dropped, and by us alone: the last close of a socket may wait for as long as whoever has made it wants
+//! (SO_LINGER in socket(7)), also where the kernel closes what there is no room for.
 
 use core::ffi::CStr;
 use core::mem::{MaybeUninit, size_of};
@@ -34,7 +35,33 @@ pub struct Datagram {
     /// Who has sent it, in our PID namespace; `None`: somebody outside.
     pub sender: Option<Pid>,
     /// What came with it.
-    _given: [Option<Fd>; 2],
+    _given: Given,
+}
+
+/// Descriptors that came with a datagram.
+#[derive(Debug)]
+struct Given {
+    numbers: [i32; Given::MOST],
+    count: usize,
+}
+
+impl Given {
+    /// SCM_MAX_FD: no datagram has more.
+    const MOST: usize = 253;
+}
+
+impl Drop for Given {
+    fn drop(&mut self) {
+        let never = libc::linger { l_onoff: 0, l_linger: 0 };
+        let size = size_of::<libc::linger>() as libc::socklen_t;
+        for number in self.numbers.iter().take(self.count) {
+            // SAFETY: the kernel reads one structure from `never`; what is no socket refuses it.
+            unsafe {
+                libc::setsockopt(*number, libc::SOL_SOCKET, libc::SO_LINGER, (&raw const never).cast(), size);
+            }
+            drop(Fd::received(*number));
+        }
+    }
 }
 
 /// Which socket an address means: a name that begins with `@` is in no file system (unix(7)).
@@ -205,11 +232,11 @@ pub fn read_notification(pipe: &Fd) -> Notified {
     Notified::Closed
 }
 
-/// Room for control messages (cmsg(3)): the credentials, and one message of up to two descriptors.
+/// Room for control messages (cmsg(3)): the credentials, and one message of as many descriptors as there can be.
 #[repr(C)]
 #[derive(Clone, Copy)]
 struct Words {
-    words: [u64; 7],
+    words: [u64; 4 + 2 + Given::MOST.div_ceil(2)],
 }
 
 impl Words {
@@ -217,8 +244,8 @@ impl Words {
     const HEADER: usize = 16;
 
     /// Who has sent it, and what came with it. `length` is how much the kernel has filled in.
-    fn read(&self, length: usize) -> (Option<Pid>, [Option<Fd>; 2]) {
-        let (mut sender, mut given) = (None, [const { None }; 2]);
+    fn read(&self, length: usize) -> (Option<Pid>, Given) {
+        let (mut sender, mut given) = (None, Given { numbers: [0; Given::MOST], count: 0 });
         let mut at = 0_usize;
         let end = length.min(size_of::<Words>());
         while let Some((size, level, kind)) = self.header(at).filter(|_| at < end) {
@@ -229,11 +256,11 @@ impl Words {
                     sender = self.number(content).and_then(Pid::new);
                 }
                 (libc::SOL_SOCKET, libc::SCM_RIGHTS) => {
-                    for (place, number) in given.iter_mut().zip(0_usize..) {
-                        let at = content.saturating_add(number.saturating_mul(4));
-                        if at.saturating_add(4) <= next.min(end) {
-                            *place = self.number(at).map(Fd::received);
-                        }
+                    let places = given.numbers.iter_mut().skip(given.count);
+                    let numbers = (content..next.min(end).saturating_sub(3)).step_by(4);
+                    for (place, number) in places.zip(numbers.filter_map(|at| self.number(at))) {
+                        *place = number;
+                        given.count = given.count.saturating_add(1);
                     }
                 }
                 _ => {}

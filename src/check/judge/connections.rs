@@ -35,7 +35,13 @@ pub(super) fn after_the_signal(scene: &Scene<'_>, moment: Duration) -> Option<Wo
         let cause =
             format!("{} took a client {} after {signal}, and cut it off without an answer", cut.address, after(cut));
         let cure = "close what listens first of all, then answer those that were taken, then end";
-        return Some(Word::new(Level::Fail, evidence).because(cause, cure));
+        let answers = |other: &Connection| other.address == cut.address && other.served == Served::Answered;
+        if cut.served == Served::Reset || run.connections.iter().any(answers) {
+            return Some(Word::new(Level::Fail, evidence).because(cause, cure));
+        }
+        // Nobody was answered at all.
+        let cause = format!("{cause}; or it answers nobody who says GET / to it");
+        return Some(Word::new(Level::Warn, evidence).because(cause, cure));
     }
     let served = run.listeners.iter().find(|listener| is_served_to_the_end(run, listener));
     Some(match (served, took(run).filter(|took| *took > moment)) {

@@ -108,7 +108,9 @@ fn cause(scene: &Scene<'_>, main: &Process, why: &Why<'_>) -> String {
             "the shell {name} goes on after {signal}: it has a trap that does not exit, or its command in the foreground \
              ended without dying of {signal}"
         ),
-        Why::TrapGoesOn => format!("the shell {name} has a trap for {signal}, and goes on when that has run"),
+        Why::TrapGoesOn => {
+            format!("the shell {name} has a trap for {signal}, which is still at work, or does not end it")
+        }
         Why::Reraised(by) if *by == signal => format!(
             "the handler of {name} only raises {signal} again to die of it, as it does as a child, and the kernel drops \
              that for process 1"
@@ -220,7 +222,7 @@ fn cure(scene: &Scene<'_>, main: &Process, why: &Why<'_>) -> String {
         Why::Background(child, Heard::Ignores) => format!("let `{}` handle {signal}", called(child)),
         Why::Background(child, Heard::Stopped) => format!("let nothing stop `{}`", called(child)),
         Why::Background(..) | Why::TrapGoesOn => {
-            "let the trap pass the signal on (kill), wait for what was started, and exit".to_owned()
+            "let the trap pass the signal on (kill), wait for what was started, and exit, all within the grace time".to_owned()
         }
         Why::Reraised(_) | Why::NotDying => format!(
             "let it end by itself on {signal} (exit), or start it under an init: supervise -- {}",

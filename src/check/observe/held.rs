@@ -5,9 +5,10 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use log::warn;
+use supervise_init::core::{Signal, Status};
 use supervise_init::sys::Pid;
 
-use crate::check::record::{Cgroup, Facility, Missing, Run};
+use crate::check::record::{Cgroup, EndedBy, Facility, Missing, Process, Run};
 use crate::runtime::cgroup::{Group, Host, Version};
 use crate::runtime::left_behind;
 
@@ -60,6 +61,23 @@ impl Drop for Held {
         if let Err(error) = group.kill(PATIENCE).and_then(|()| group.remove(PATIENCE)) {
             warn!("{error}; it stays, and the next check removes it");
         }
+    }
+}
+
+/// Who was killed for memory just before process 1 ended looks as if it had ended with that.
+pub(super) fn tell_memory_from_process_1(run: &mut Run) {
+    if run.is_out_of_memory != Some(true) {
+        return;
+    }
+    let by = |process: &Process, by| {
+        process.ended.is_some_and(|ended| ended.status == Some(Status::Signaled(Signal::KILL)) && ended.by == by)
+    };
+    if run.processes.iter().any(|process| by(process, EndedBy::Itself)) {
+        return;
+    }
+    let with_process_1 = run.processes.iter_mut().filter(|process| by(process, EndedBy::Kernel));
+    if let Some(ended) = with_process_1.filter_map(|process| process.ended.as_mut()).min_by_key(|ended| ended.at) {
+        ended.by = EndedBy::Itself;
     }
 }
 

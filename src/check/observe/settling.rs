@@ -21,6 +21,9 @@ pub(super) struct Settling {
     is_calm: bool,
     /// The orphan that was put in has so long.
     orphan_until: Option<Time>,
+    /// Who is dead and not reaped has so long.
+    dead_until: Option<Time>,
+    has_waited_for_dead: bool,
     until: Time,
     began: Time,
 }
@@ -32,6 +35,8 @@ impl Settling {
             // The one was quiet for longer; the other says its own time.
             is_calm: matches!(ready, Ready::Quiet | Ready::Delay(_)),
             orphan_until: has_orphan.then(|| now.after(orphan::TIME)),
+            dead_until: None,
+            has_waited_for_dead: false,
             until: now.after(LONGEST),
             began: now,
         }
@@ -41,7 +46,7 @@ impl Settling {
     /// else may ever happen.
     pub(super) fn next(&self) -> Time {
         let calm = Some(self.calm.next()).filter(|_| !self.is_calm);
-        [calm, self.orphan_until].into_iter().flatten().min().unwrap_or(self.began)
+        [calm, self.orphan_until, self.dead_until].into_iter().flatten().min().unwrap_or(self.began)
     }
 
     /// The orphan is gone. Who ends because a child has ended does so now, and not of the signal: it has to rest again.
@@ -52,11 +57,21 @@ impl Settling {
         self.until = now.after(LONGEST);
     }
 
+    /// Somebody is dead and not reaped, and until then that is no zombie. Whether that is waited for: once.
+    pub(super) fn wait_for_dead(&mut self, until: Time) -> bool {
+        let waits = !self.has_waited_for_dead;
+        if waits {
+            (self.has_waited_for_dead, self.dead_until) = (true, Some(until));
+        }
+        waits
+    }
+
     /// Whether it is over.
     pub(super) fn is_over(&mut self, now: Time, stir: impl FnOnce() -> Stir) -> bool {
         self.is_calm = self.is_calm || now >= self.until || self.calm.see(now, stir);
         self.orphan_until = self.orphan_until.filter(|until| now < *until);
-        self.is_calm && self.orphan_until.is_none()
+        self.dead_until = self.dead_until.filter(|until| now < *until);
+        self.is_calm && self.orphan_until.is_none() && self.dead_until.is_none()
     }
 }
 

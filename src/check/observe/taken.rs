@@ -1,6 +1,8 @@
-//! Whether somebody else answers where the command is to show that it is ready, before it was started.
+//! Whether what is to show that the command is ready is there before it was started: somebody else answers, or a file is left.
 
+use std::fs;
 use std::os::fd::AsFd as _;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -16,13 +18,25 @@ use crate::proc::numbers;
 use crate::sys::processes::pidfd;
 use crate::wait_for::{Started, Target};
 
+/// The file of `--ready` was not there before the first run.
+static IS_OURS: AtomicBool = AtomicBool::new(false);
+
 /// Who takes longer would not have counted as ready at once.
 const TRY: Duration = Duration::from_secs(2);
 
 /// Tries once.
 pub(super) fn answers_already(ready: &Ready) -> Option<Hindrance> {
     let Ready::Probe(word) = ready else { return None };
-    let target = Target::parse(word).ok()?.connection()?;
+    let target = Target::parse(word).ok()?.connection();
+    if let Some(file) = target.file() {
+        // One that was not there before our first run is of the run before this one.
+        match fs::symlink_metadata(file) {
+            Ok(_) if IS_OURS.load(Ordering::Relaxed) => drop(fs::remove_file(file)),
+            Ok(_) => return Some(Hindrance::AnswersAlready { target: target.to_string(), by: None }),
+            Err(_) => IS_OURS.store(true, Ordering::Relaxed),
+        }
+        return None;
+    }
     let started = Started::begin(&target, TRY, SigSet::NONE).ok()?;
     let fd = pidfd(started.pid()).ok()?;
     let mut polled = [PollFd::new(fd.as_fd(), PollFlags::POLLIN)];

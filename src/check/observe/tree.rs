@@ -261,6 +261,13 @@ impl Tree {
         ends
     }
 
+    /// How long it takes until all that are dead and not reaped have been so for long, if any has not.
+    pub(super) fn until_zombies(&self, at: Duration) -> Option<Duration> {
+        let dead = self.seen.iter().skip(1).filter(|seen| seen.life == Life::Dead);
+        let age = |seen: &Seen| seen.process.ended.map(|ended| at.saturating_sub(ended.at));
+        dead.filter_map(age).min().filter(|age| *age < UNREAPED).map(|age| UNREAPED.saturating_sub(age))
+    }
+
     /// Who has been dead for long and is not reaped.
     pub(super) fn note_zombies(&mut self, at: Duration) {
         for seen in self.seen.iter_mut().filter(|seen| seen.life == Life::Dead) {

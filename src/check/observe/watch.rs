@@ -311,7 +311,13 @@ impl<'a> Watch<'a> {
             self.see_ready(by, time);
         // Output alone, such as a log of what it does, is no sign of a beginning.
         } else if self.settling.as_mut().is_none_or(|settling| settling.is_over(time, || stir(0))) {
-            self.turn(Step::Settled, time);
+            let young = self.tree.until_zombies(at);
+            let waits =
+                young.zip(self.settling.as_mut()).map(|(rest, settling)| settling.wait_for_dead(time.after(rest)));
+            if waits != Some(true) {
+                self.tree.note_zombies(at);
+                self.turn(Step::Settled, time);
+            }
         }
     }
 

@@ -3,7 +3,8 @@
 use super::{Input, MAIN};
 use crate::core::actions::Actions;
 use crate::core::exit::Status;
-use crate::core::machine::{Action, Failure, Rung, Time};
+use crate::core::machine::{Action, Failure, Heard, Rung, Time};
+use crate::core::request::Ask;
 use crate::core::restart::{Death, Life};
 use crate::core::signal::Signal;
 
@@ -37,7 +38,12 @@ impl Course {
         match input {
             Input::MainEnded(status) => self.ended = self.ended.or(Some(status)),
             Input::NotStarted(_) => (self.is_not_started, self.started) = (true, None),
-            Input::Stop(_) | Input::End(_) | Input::Hurry => self.is_asked = true,
+            Input::Stop(_) | Input::Hurry => self.is_asked = true,
+            // A new beginning that is not begun changes nothing.
+            Input::End(request) => {
+                let is_begun = actions.contains(Action::Answer(Ask::End(request), Heard::Begun));
+                self.is_asked |= is_begun || !request.wish.is_a_beginning();
+            }
             Input::Fail(failure) if !actions.is_empty() => self.failure = Some(failure),
             _ => {}
         }

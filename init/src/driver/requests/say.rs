@@ -60,7 +60,10 @@ pub(super) fn unavailable(path: &CStr, errno: Errno, left_out: LeftOut) {
 }
 
 /// The control socket cannot be offered. Nothing else tells why `supervise ctl` finds nobody.
-pub(super) fn no_control(path: &CStr, errno: Errno, left_out: LeftOut) {
+pub(super) fn no_control(path: &CStr, errno: Errno, is_missed: bool, left_out: LeftOut) {
+    if !is_missed {
+        return unavailable(path, errno, left_out);
+    }
     let path = path.to_str().unwrap_or_default();
     info!(event = "unavailable"; "cannot offer the control socket {path}: {errno}; going on without, so that `supervise ctl` finds nobody{left_out}");
 }

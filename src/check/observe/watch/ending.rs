@@ -7,6 +7,7 @@ use supervise_init::core::Status;
 use supervise_init::sys::now;
 
 use super::super::Interrupted;
+use super::super::held::tell_memory_from_process_1;
 use super::super::tree::{FIRST_TOKEN, Life, Seen};
 use super::{STDERR, STDOUT, TURN, Watch};
 use crate::check::judge::{Handling, handling};
@@ -90,6 +91,7 @@ impl Watch<'_> {
         run.output = self.output.finish();
         run.listeners = self.listeners.finish();
         run.processes = self.tree.seen.into_iter().map(|seen| seen.process).collect();
+        tell_memory_from_process_1(&mut run);
         let main = usize::from(run.scenario.mode == Mode::Init).min(run.processes.len().saturating_sub(1));
         if let Some(main) = run.processes.get_mut(main) {
             main.is_main = true;
