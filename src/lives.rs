@@ -60,7 +60,7 @@ impl Lives<'_> {
             if let Some(restarts) = restarts.as_deref_mut().filter(|_| is_reboot) {
                 restarts.forget();
             }
-            begin_again(slots, record.as_deref_mut(), listener.as_deref_mut(), &self.home);
+            begin_again(slots, record.as_deref_mut(), listener.as_deref_mut(), &self.home, is_reboot);
         }
     }
 
@@ -212,13 +212,19 @@ impl Home {
 
 /// All is as it was before the first start.
 #[inline(never)]
-fn begin_again(slots: &mut [Slot<'_>], record: Option<&mut Record>, listener: Option<&mut Listener<'_>>, home: &Home) {
+fn begin_again(
+    slots: &mut [Slot<'_>],
+    record: Option<&mut Record>,
+    listener: Option<&mut Listener<'_>>,
+    home: &Home,
+    is_asked: bool,
+) {
     slots.iter_mut().for_each(Slot::rewind);
     if let Some(record) = record {
         *record = Record::EMPTY;
     }
     if let Some(listener) = listener {
-        listener.count_restart();
+        listener.count_restart(is_asked);
     }
     let back = home.path.map(sys::change_directory);
     if let (Some(path), Some(Err(errno))) = (home.path, back) {

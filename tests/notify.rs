@@ -349,26 +349,33 @@ fn those_who_run_us_hear_of_readiness_by_whatever_it_is_known_and_not_from_the_c
 }
 
 #[test]
-fn a_restart_is_no_end_to_those_who_run_us() {
-    let scene = Scene::new();
-    let above = Above::new(&scene);
-    let options = ["--restart", "on-failure", "--restart-delay", "0"];
+fn a_restart_is_no_end_to_those_who_run_us_and_the_last_end_is() {
     let program = "
 say(b'READY=1'); barrier()
 if not os.path.exists(os.environ['FLAG']):
     open(os.environ['FLAG'], 'w')
     say(b'STOPPING=1'); barrier()
     sys.exit(1)
-time.sleep(1000)
+sys.stdin.readline()
 ";
-    let flag = scene.folder().join("flag");
-    let launch = python(&scene, Place::Child, &options, program).env("NOTIFY_SOCKET", &above.1);
-    let mut init = launch.env("FLAG", flag.to_str().expect("UTF-8")).spawn();
-    above.expect(&scene, "READY=1");
-    above.expect(&scene, "READY=1");
-    init.signal(SIGTERM);
-    above.expect(&scene, "STOPPING=1");
-    init.wait();
+    let options = ["--restart", "on-failure", "--restart-delay", "0"];
+    for (is_told, exit) in [(true, Exit::Signal(SIGTERM)), (false, Exit::Code(0))] {
+        let scene = Scene::new();
+        let above = Above::new(&scene);
+        let flag = scene.folder().join("flag");
+        let launch = python(&scene, Place::Child, &options, program).env("NOTIFY_SOCKET", &above.1);
+        let mut init = launch.env("FLAG", flag.to_str().expect("UTF-8")).spawn();
+        above.expect(&scene, "READY=1");
+        above.expect(&scene, "READY=1");
+        if is_told {
+            init.signal(SIGTERM);
+        } else {
+            init.go();
+        }
+        above.expect(&scene, "STOPPING=1");
+        assert_eq!(init.wait(), exit);
+        assert_eq!(above.next(), None);
+    }
 }
 
 #[test]

@@ -113,7 +113,7 @@ except PermissionError:
     let scene = Scene::new();
     let mut container = Container::new(&scene, &[], SLEEPS);
     container.init.expect("up");
-    let said = container.command(USER, &["python3", "-c", SENDS]).output().expect("it runs");
+    let said = container.command(USER, &["/usr/bin/python3", "-c", SENDS]).output().expect("it runs");
     let release = std::fs::read_to_string("/proc/sys/kernel/osrelease").expect("there is a /proc");
     let mut numbers = release.split(['.', '-']).map_while(|number| number.parse::<u32>().ok());
     let version = (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0));

@@ -170,3 +170,22 @@ fn only_root_and_the_user_of_process_1_may() {
     container.init.signal(Signal::SIGTERM as i32);
     assert_eq!(container.init.wait(), Exit::Code(143));
 }
+
+#[test]
+fn what_is_scheduled_outlasts_a_restart_that_nobody_has_asked_for() {
+    if !is_root() {
+        return;
+    }
+    let scene = Scene::new();
+    let mut container = Container::new(&scene, &["--restart", "always", "--restart-delay", "0"], SLEEPS);
+    container.init.expect("run 1");
+    let shutdown = scene.folder().join("supervise");
+    let typed = container.command(ROOT, &[shutdown.to_str().expect("UTF-8"), "shutdown", "+60"]);
+    assert!({ typed }.status().expect("it runs").success());
+    container.asks(&["signal", "KILL"]);
+    container.init.expect("run 2");
+    assert!(container.status()["scheduled"].is_object(), "{}", container.status());
+    container.asks(&["restart"]);
+    container.init.expect("run 3");
+    assert!(container.status()["scheduled"].is_null(), "{}", container.status());
+}

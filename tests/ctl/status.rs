@@ -12,8 +12,7 @@ fn it_tells_of_orphans_zombies_restarts_and_the_last_end() {
     }
     let scene = Scene::new();
     // A zombie, whose parent has become a program that does not reap; and orphans, whose parent is gone before they end.
-    let script = "mkfifo gate 2>/dev/null
-        for i in 1 2; do (sh -c 'read line <gate' &); echo x >gate; done
+    let script = "for i in 1 2; do mkfifo gate$i 2>/dev/null; (sh -c \"read line <gate$i\" &); echo x >gate$i; done
         (until [ $(cat /proc/$$/comm) = sleep ]; do :; done) & echo up; exec sleep 1000";
     let mut container = Container::new(&scene, &["--restart", "on-failure", "--restart-delay", "1ms"], script);
     container.init.expect("up");

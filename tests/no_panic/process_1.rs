@@ -13,13 +13,14 @@ use core::time::Duration;
 
 use supervise_init::core::request::Manager;
 use supervise_init::core::{
-    ExitMap, Forwarding, Group, Hurry, JobControl, KillMode, Ladder, Leftovers, OnReboot, OnSignalDeath, Outcome,
-    Policy, Record, Scope, Signal, Single, StopSignal,
+    Care as Core, Checks, ExitMap, Forwarding, Group, Hurry, JobControl, KillMode, Ladder, Leftovers, OnReboot,
+    OnSignalDeath, Outcome, Policy, Probe, Record, Scope, Signal, Single, StopSignal, Terms,
 };
-use supervise_init::driver::{ForwardTo, Kept, Listener, Offer, Purpose, Setting, Slot, run};
+use supervise_init::driver::{Care, ForwardTo, Hearing, Kept, Listener, Offer, Purpose, Setting, Slot, run};
 use supervise_init::sys::{
-    Alteration, Alterations, Capabilities, Door, Environment, Fd, Format, Placement, Program, Static, Words, block_all,
-    controlling_tty, forget_dispositions, install_log, is_subreaper, leave_terminal, set_subreaper, this_process,
+    Alteration, Alterations, Capabilities, Door, Environment, Fd, Format, Notify, Placement, Program, Static, Words,
+    block_all, controlling_tty, forget_dispositions, install_log, is_subreaper, leave_terminal, set_subreaper,
+    this_process,
 };
 
 /// What systemd's clients look for.
@@ -100,6 +101,7 @@ extern "C" fn main(count: c_int, words: *mut *mut c_char, environment: *mut *mut
         path: words.get(7),
         pid_entries: [words.get(8); 2],
         named: None,
+        given: None,
         entry,
         placement,
         alterations: if many { Some(&ALTERATIONS) } else { None },
@@ -144,10 +146,19 @@ extern "C" fn main(count: c_int, words: *mut *mut c_char, environment: *mut *mut
         bus: if many { Some(&SYSTEMD) } else { None },
         nologin: (c"/run/nologin", "closed"),
         owner: 0,
+        is_missed: many,
     };
     let known = |notice: &_| log::warn!("{}", core::mem::size_of_val(notice));
     let speaks = |sockets: [Option<i32>; 2]| if sockets[0].is_some() { 0 } else { 1 };
     let mut listener = Listener::open(offer, this_process(), &known, &speaks);
+    let time = Duration::from_secs(u64::from(count.unsigned_abs()));
+    let terms = Terms { timeout: Some(time), watchdog: many.then_some(time), by_message: many, by_tries: !many };
+    let checks = Checks { interval: time, ..Checks::DEFAULT };
+    let mut hearing = Hearing::default();
+    hearing.socket = words.get(3).and_then(|path| Notify::offer(path, Some(c"/run/supervise"), this_process()).ok());
+    (hearing.number, hearing.above, hearing.is_watched) = (many.then_some(count), words.get(4), many);
+    let looks = |probe| if matches!(probe, Probe::Readiness { .. }) { 0 } else { 1 };
+    let mut care = Care::new(Core::new(Some(terms), many.then_some(checks)), &looks, hearing);
     let setting = Setting {
         scope,
         ourselves: this_process(),
@@ -156,11 +167,13 @@ extern "C" fn main(count: c_int, words: *mut *mut c_char, environment: *mut *mut
         spared: report.as_ref(),
         kept: Kept { descriptors: many, directory: many },
         listener: Some(&mut listener),
-        care: None,
+        care: Some(&mut care),
+        may_restart: many,
     };
     let slots = if count > 4 { &mut slots[..] } else { &mut [] };
     let outcome = run(&mut machine, slots, setting);
-    listener.count_restart();
+    listener.count_restart(many);
+    care.close();
     slots.iter_mut().for_each(Slot::rewind);
     listener.close();
     match outcome {

@@ -219,7 +219,9 @@ impl World<'_, '_, '_> {
             self.publish(News::Said(text));
         }
         if let Some(time) = message.extension {
-            debug!(event = "extended"; "the command asks for {time:?} from now on");
+            // In whole: what a Duration says of itself could panic.
+            let (seconds, rest) = (time.as_secs(), time.subsec_millis());
+            debug!(event = "extended"; "the command asks for {seconds}.{rest:03} s from now on");
             self.deliver(machine, Event::Extended(time));
         }
         self.attend(machine, Sight::Heard(message));

@@ -210,11 +210,13 @@ impl<'a> Listener<'a> {
         self.open_logins();
     }
 
-    /// The command begins again.
-    pub fn count_restart(&mut self) {
+    /// The command begins again. By a reboot, or when somebody has asked for that, what was scheduled is over.
+    pub fn count_restart(&mut self, is_asked: bool) {
         self.restarts = self.restarts.saturating_add(1);
-        self.desk.close();
-        self.open_logins();
+        if is_asked {
+            self.desk.close();
+            self.open_logins();
+        }
     }
 
     /// The descriptors that stay open.

@@ -71,3 +71,14 @@ fn what_is_wished_for_takes_the_place_of_a_failure() {
     // As that option says.
     assert!(ends(&actions, Outcome::Code(129)), "{actions:?}");
 }
+
+#[test]
+fn a_new_beginning_that_comes_too_late_is_not_the_end() {
+    for wish in [Wish::Restart, Wish::Reboot] {
+        let mut run = Run::new(Options::NONE);
+        run.on(S, Event::Ended(MAIN, Status::Exited(3)));
+        run.on(S, Event::Reaped(Left::Some));
+        run.on(2 * S, Event::Asked(Ask::End(Request::orderly(wish)), Way::Control));
+        assert_eq!(run.life().death, Death::Ended(Status::Exited(3)));
+    }
+}
