@@ -5,6 +5,7 @@ use core::ffi::CStr;
 use core::mem::{MaybeUninit, size_of};
 use core::ptr;
 
+use super::ancillary::Words;
 use super::errno::{Errno, cerr};
 use super::fds::Fd;
 use super::files::{Identity, announce, make_directory, remove_directory, unlink};
@@ -50,7 +51,6 @@ impl Control {
         let is_made = make_directory(directory, 0o755)?;
         let kind = libc::SOCK_DGRAM | libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK;
         let fd = Fd::socket(libc::AF_UNIX, kind)?;
-        refuse_descriptors(&fd);
         bind(&fd, path, libc::SOCK_DGRAM)?;
         let mode = match door {
             Door::Everybody => 0o666,
@@ -106,8 +106,10 @@ impl Control {
         peer.length = header.msg_namelen;
         // SAFETY: the kernel has filled in as much of it as the header says; the rest is zero.
         let words = unsafe { words.assume_init() };
-        if (header.msg_controllen as usize) >= size_of::<Words>() && words.is_credentials() {
-            (peer.pid, peer.uid) = (words.credentials.pid, words.credentials.uid);
+        let (sender, given) = words.read(header.msg_controllen as usize);
+        drop(given);
+        if let Some((pid, uid)) = sender {
+            (peer.pid, peer.uid) = (pid, uid);
         }
         Some((count, peer))
     }
@@ -165,28 +167,6 @@ impl Control {
     }
 }
 
-/// Has senders told that no descriptor is taken here (since Linux 6.16): the last close of somebody's socket may wait for
-/// as long as that one has asked for (SO_LINGER in socket(7)).
-fn refuse_descriptors(fd: &Fd) {
-    /// asm-generic/socket.h.
-    const SO_PASSRIGHTS: libc::c_int = 83;
-    let off: libc::c_int = 0;
-    let size = size_of::<libc::c_int>() as libc::socklen_t;
-    // SAFETY: the kernel reads one integer from `off`. An older one refuses it, and drops what comes with a datagram.
-    unsafe { libc::setsockopt(fd.raw(), libc::SOL_SOCKET, SO_PASSRIGHTS, (&raw const off).cast(), size) };
-}
-
-/// One control message with credentials in it, as the kernel lays it out (cmsg(3)).
-#[repr(C)]
-#[derive(Clone, Copy)]
-struct Words {
-    length: usize,
-    level: libc::c_int,
-    kind: libc::c_int,
-    credentials: libc::ucred,
-    padding: u32,
-}
-
 /// One control message with a descriptor in it.
 #[repr(C)]
 struct Gift {
@@ -199,12 +179,6 @@ struct Gift {
 
 /// How long it is by its own word: without what is behind the descriptor (CMSG_LEN in cmsg(3)).
 const GIFT: usize = size_of::<Gift>() - size_of::<u32>();
-
-impl Words {
-    fn is_credentials(&self) -> bool {
-        self.level == libc::SOL_SOCKET && self.kind == libc::SCM_CREDENTIALS
-    }
-}
 
 /// Gives a socket of that kind its name. What an earlier run has left there is replaced, unless somebody listens, such as
 /// another process 1 whose files we share.

@@ -6,6 +6,7 @@
 
 mod alarm;
 mod alter;
+mod ancillary;
 mod capabilities;
 mod clock;
 mod control;

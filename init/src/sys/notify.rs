@@ -9,6 +9,7 @@
 use core::ffi::CStr;
 use core::mem::{MaybeUninit, size_of};
 
+use super::ancillary::{Given, Words};
 use super::control::bind_to;
 use super::errno::{Errno, cerr};
 use super::fds::Fd;
@@ -36,32 +37,6 @@ pub struct Datagram {
     pub sender: Option<Pid>,
     /// What came with it.
     _given: Given,
-}
-
-/// Descriptors that came with a datagram.
-#[derive(Debug)]
-struct Given {
-    numbers: [i32; Given::MOST],
-    count: usize,
-}
-
-impl Given {
-    /// SCM_MAX_FD: no datagram has more.
-    const MOST: usize = 253;
-}
-
-impl Drop for Given {
-    fn drop(&mut self) {
-        let never = libc::linger { l_onoff: 0, l_linger: 0 };
-        let size = size_of::<libc::linger>() as libc::socklen_t;
-        for number in self.numbers.iter().take(self.count) {
-            // SAFETY: the kernel reads one structure from `never`; what is no socket refuses it.
-            unsafe {
-                libc::setsockopt(*number, libc::SOL_SOCKET, libc::SO_LINGER, (&raw const never).cast(), size);
-            }
-            drop(Fd::received(*number));
-        }
-    }
 }
 
 /// Which socket an address means: a name that begins with `@` is in no file system (unix(7)).
@@ -159,6 +134,7 @@ impl Notify {
         // SAFETY: all zeros are valid, and the kernel has filled in as much of it as the header says.
         let words = unsafe { words.assume_init() };
         let (sender, given) = words.read(header.msg_controllen as usize);
+        let sender = sender.and_then(|(pid, _)| Pid::new(pid));
         Some(Datagram { length, is_cut: header.msg_flags & libc::MSG_TRUNC != 0, sender, _given: given })
     }
 
@@ -230,57 +206,4 @@ pub fn read_notification(pipe: &Fd) -> Notified {
     }
     // The rest is not read: what is so long is no notification.
     Notified::Closed
-}
-
-/// Room for control messages (cmsg(3)): the credentials, and one message of as many descriptors as there can be.
-#[repr(C)]
-#[derive(Clone, Copy)]
-struct Words {
-    words: [u64; 4 + 2 + Given::MOST.div_ceil(2)],
-}
-
-impl Words {
-    /// `struct cmsghdr`.
-    const HEADER: usize = 16;
-
-    /// Who has sent it, and what came with it. `length` is how much the kernel has filled in.
-    fn read(&self, length: usize) -> (Option<Pid>, Given) {
-        let (mut sender, mut given) = (None, Given { numbers: [0; Given::MOST], count: 0 });
-        let mut at = 0_usize;
-        let end = length.min(size_of::<Words>());
-        while let Some((size, level, kind)) = self.header(at).filter(|_| at < end) {
-            let content = at.saturating_add(Words::HEADER);
-            let next = at.saturating_add(size);
-            match (level, kind) {
-                (libc::SOL_SOCKET, libc::SCM_CREDENTIALS) => {
-                    sender = self.number(content).and_then(Pid::new);
-                }
-                (libc::SOL_SOCKET, libc::SCM_RIGHTS) => {
-                    let places = given.numbers.iter_mut().skip(given.count);
-                    let numbers = (content..next.min(end).saturating_sub(3)).step_by(4);
-                    for (place, number) in places.zip(numbers.filter_map(|at| self.number(at))) {
-                        *place = number;
-                        given.count = given.count.saturating_add(1);
-                    }
-                }
-                _ => {}
-            }
-            // They begin at multiples of a word.
-            at = next.saturating_add(7) & !7;
-        }
-        (sender, given)
-    }
-
-    /// The message that begins there: how long it is with its header, and what it is.
-    fn header(&self, at: usize) -> Option<(usize, i32, i32)> {
-        let size = usize::try_from(*self.words.get(at / 8)?).ok().filter(|size| *size >= Words::HEADER)?;
-        Some((size, self.number(at.saturating_add(8))?, self.number(at.saturating_add(12))?))
-    }
-
-    /// The integer that stands there.
-    fn number(&self, at: usize) -> Option<i32> {
-        let word = self.words.get(at / 8)?.to_ne_bytes();
-        let bytes = word.get(at % 8..)?.first_chunk::<4>()?;
-        Some(i32::from_ne_bytes(*bytes))
-    }
 }
