@@ -39,7 +39,7 @@ static CARE: Static<Care<'static>> = Static::new();
 
 /// What looks after the command, if anything is to. Not in our caller's frame, which stays in memory.
 #[inline(never)]
-pub(crate) fn care(options: &Options, around: Around, hearing: Option<Hearing>) -> Option<&'static mut Care<'static>> {
+pub(crate) fn care(options: &Options, around: Around, hearing: Option<Box<Hearing>>) -> Option<&'static mut Care<'static>> {
     let health = options.health.as_deref().filter(|health| health.target.is_some());
     let terms = options.ready.as_deref().and_then(ready::Asked::terms);
     if health.is_none() && terms.is_none() {
@@ -59,7 +59,7 @@ pub(crate) fn care(options: &Options, around: Around, hearing: Option<Hearing>) 
         environment: entries.leak(),
     };
     let look = Box::leak(Box::new(move |probe| check.look(probe)));
-    CARE.put(Care::new(core::Care::new(terms, checks), look, hearing.unwrap_or_default()))
+    CARE.put(Care::new(core::Care::new(terms, checks), look, hearing.map_or_else(Hearing::default, |hearing| *hearing)))
 }
 
 impl Check {

@@ -28,7 +28,8 @@ const WATCHDOG_PID: &CStr = c"WATCHDOG_PID=";
 
 /// How the command is heard.
 pub(crate) struct Heard {
-    pub(crate) hearing: Hearing,
+    /// It is large, and would stay in our caller's frame.
+    pub(crate) hearing: Box<Hearing>,
     /// The entry of its environment that is to name its pid, beside what we were given.
     pub(crate) watchdog_pid: Option<&'static CStr>,
 }
@@ -42,7 +43,7 @@ pub(crate) fn open(options: &Options, surroundings: &Surroundings, ready: &mut R
     };
     let above = surroundings.notify_socket().filter(|address| !address.is_empty());
     let number = if let How::Descriptor(number) = how { Some(number) } else { None };
-    let mut hearing = Hearing::default();
+    let mut hearing = Box::<Hearing>::default();
     (hearing.number, hearing.above) = (number, above);
     // Who runs us and wants to hear whether the command is alive hears it by us.
     let is_heard = matches!(how, How::SdNotify) || above.is_some();
