@@ -39,7 +39,11 @@ static CARE: Static<Care<'static>> = Static::new();
 
 /// What looks after the command, if anything is to. Not in our caller's frame, which stays in memory.
 #[inline(never)]
-pub(crate) fn care(options: &Options, around: Around, hearing: Option<Box<Hearing>>) -> Option<&'static mut Care<'static>> {
+pub(crate) fn care(
+    options: &Options,
+    around: Around,
+    hearing: Option<Box<Hearing>>,
+) -> Option<&'static mut Care<'static>> {
     let health = options.health.as_deref().filter(|health| health.target.is_some());
     let terms = options.ready.as_deref().and_then(ready::Asked::terms);
     if health.is_none() && terms.is_none() {
