@@ -241,7 +241,7 @@ fn who_asks_for_more_time_to_become_ready_has_it() {
     let script =
         "systemd-notify EXTEND_TIMEOUT_USEC=100000000; echo asked; read line; systemd-notify --ready; exec sleep 1000";
     let mut init = shell(&scene, Place::Child, &options, script).spawn();
-    init.wait_until_said(&["the command asks for 100s from now on"]);
+    init.wait_until_said(&["the command asks for 100.000 s from now on"]);
     init.expect("asked");
     // Longer than it had.
     let mut other = scene.supervise().options(&["--max-time", "6s"]).argv(&["sleep", "1000"]).spawn();
