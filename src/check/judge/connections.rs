@@ -36,10 +36,11 @@ pub(super) fn after_the_signal(scene: &Scene<'_>, moment: Duration) -> Option<Wo
             format!("{} took a client {} after {signal}, and cut it off without an answer", cut.address, after(cut));
         let cure = "close what listens first of all, then answer those that were taken, then end";
         let answers = |other: &Connection| other.address == cut.address && other.served == Served::Answered;
-        if cut.served == Served::Reset || run.connections.iter().any(answers) {
+        let is_sent_away = cut.ended_at.is_some_and(|ended| ended.saturating_sub(cut.at) < LAG);
+        if cut.served != Served::Closed || !is_sent_away || run.connections.iter().any(answers) {
             return Some(Word::new(Level::Fail, evidence).because(cause, cure));
         }
-        // Nobody was answered at all.
+        // At once, and nobody was answered at all.
         let cause = format!("{cause}; or it answers nobody who says GET / to it");
         return Some(Word::new(Level::Warn, evidence).because(cause, cure));
     }

@@ -54,7 +54,7 @@ fn a_trap_waits_for_the_command_in_the_foreground() {
     says(&told, "waits for pid 101 (`sleep 60`), which never got SIGTERM", "and exit");
     // What it has started since shows that the trap has run.
     let newer = Process { first_seen_at: SIGNAL_AT + milliseconds(9_500), ..child(1, "sleep 1").stays() };
-    says(&of(Mode::Child, vec![shell, newer]), "has a trap for SIGTERM, and goes on", "and exit");
+    says(&of(Mode::Child, vec![shell, newer]), "has a trap for SIGTERM, which is still at work", "and exit");
 }
 
 #[test]
