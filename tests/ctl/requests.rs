@@ -120,12 +120,10 @@ fn a_restart_that_does_not_come_is_said() {
         return;
     }
     let scene = Scene::new();
-    let program = scene.executable("program", b"#!/bin/sh\necho up; exec sleep 1000\n");
-    let folder = scene.folder().to_str().expect("UTF-8").to_owned();
-    let mut container = Container::new(&scene, &["--pre-start", "cat state"], "exec ./program");
+    scene.executable("program", b"#!/bin/sh\necho up; exec sleep 1000\n");
     std::fs::write(scene.folder().join("state"), "ready\n").expect("it is ours");
-    drop((program, folder));
-    let _ = container.init.line();
+    let mut container = Container::new(&scene, &["--pre-start", "cat state"], "exec ./program");
+    container.init.expect("ready");
     container.init.expect("up");
     std::fs::remove_file(scene.folder().join("state")).expect("it is ours");
     container.is_refused(ROOT, &["restart", "--wait"], 1, "ctl restart: process 1 ends instead");

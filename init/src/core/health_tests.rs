@@ -5,44 +5,21 @@ use std::vec::Vec;
 
 use super::{Checking, Checks, Finding, Health, Input};
 use crate::core::care::{Care, Order, Probe, Sight};
+use crate::core::dice::{Dice, at, ms};
 use crate::core::machine::{Failure, Then, Time};
 
-fn at(milliseconds: u64) -> Time {
-    Time::from_start(Duration::from_millis(milliseconds))
-}
-
-fn ms(milliseconds: u64) -> Duration {
-    Duration::from_millis(milliseconds)
-}
-
-/// Numbers that look as if nobody had chosen them, the same in every run (xorshift64).
-struct Dice(u64);
-
-impl Dice {
-    fn roll(&mut self, sides: u64) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0 % sides
-    }
-}
-
 const POLICIES: [Checks; 4] = [
-    Checks { interval: ms_of(100), timeout: ms_of(50), ..Checks::DEFAULT },
-    Checks { interval: ms_of(100), timeout: ms_of(50), retries: 1, then: Some(Then::Stop), ..Checks::DEFAULT },
+    Checks { interval: ms(100), timeout: ms(50), ..Checks::DEFAULT },
+    Checks { interval: ms(100), timeout: ms(50), retries: 1, then: Some(Then::Stop), ..Checks::DEFAULT },
     Checks {
-        interval: ms_of(10),
-        timeout: ms_of(400),
+        interval: ms(10),
+        timeout: ms(400),
         retries: 2,
         start_period: Duration::from_secs(5),
         then: Some(Then::Restart),
     },
-    Checks { interval: ms_of(70), timeout: ms_of(70), retries: 4, start_period: ms_of(900), then: None },
+    Checks { interval: ms(70), timeout: ms(70), retries: 4, start_period: ms(900), then: None },
 ];
-
-const fn ms_of(milliseconds: u64) -> Duration {
-    Duration::from_millis(milliseconds)
-}
 
 /// One main: what has happened to it.
 #[derive(Default)]

@@ -5,6 +5,8 @@
 
 mod actions;
 mod care;
+#[cfg(test)]
+mod dice;
 mod exit;
 mod forwarding;
 mod health;

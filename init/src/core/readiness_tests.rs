@@ -5,29 +5,10 @@ use std::vec::Vec;
 
 use super::{Heard, Phase, Readiness, Terms};
 use crate::core::care::{Order, Orders, Probe};
+use crate::core::dice::{Dice, at, ms};
 use crate::core::health::Finding;
-use crate::core::machine::{Failure, Time};
+use crate::core::machine::Failure;
 use crate::core::notify::{Bark, Message, Said};
-
-fn at(milliseconds: u64) -> Time {
-    Time::from_start(Duration::from_millis(milliseconds))
-}
-
-fn ms(milliseconds: u64) -> Duration {
-    Duration::from_millis(milliseconds)
-}
-
-/// Numbers that look as if nobody had chosen them, the same in every run (xorshift64).
-struct Dice(u64);
-
-impl Dice {
-    fn roll(&mut self, sides: u64) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0 % sides
-    }
-}
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum What {

@@ -4,33 +4,10 @@ use core::time::Duration;
 use std::vec::Vec;
 
 use super::{Death, Life, Limit, Next, Restarting, Restarts, Successes, When};
+use crate::core::dice::{Dice, at, ms};
 use crate::core::exit::Status;
-use crate::core::machine::{Failure, Then, Time};
+use crate::core::machine::{Failure, Then};
 use crate::core::signal::Signal;
-
-fn at(milliseconds: u64) -> Time {
-    Time::from_start(Duration::from_millis(milliseconds))
-}
-
-fn ms(milliseconds: u64) -> Duration {
-    Duration::from_millis(milliseconds)
-}
-
-/// Numbers that look as if nobody had chosen them, the same in every run (xorshift64).
-struct Dice(u64);
-
-impl Dice {
-    fn roll(&mut self, sides: u64) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0 % sides
-    }
-
-    fn one_of<T: Copy>(&mut self, all: &[T]) -> T {
-        all[usize::try_from(self.roll(all.len() as u64)).expect("it is small")]
-    }
-}
 
 const POLICIES: [Restarting; 5] = [
     Restarting::new(When::OnRequest),
