@@ -124,3 +124,36 @@ fn people_get_a_line_each_and_whoever_is_told_to_end_does() {
     assert_eq!(reader.wait(), Exit::Code(143));
     assert_eq!(container.status()["state"], "running");
 }
+
+#[test]
+fn each_life_is_told_to_be_not_ready_before_it_is_ready() {
+    if !is_root() {
+        return;
+    }
+    let scene = Scene::new();
+    let mut container = Container::new(&scene, &["--ready", "fd:5"], "echo up; echo >&5; exec sleep 1000");
+    container.init.expect("up");
+    container.wait_until("the readiness", |status| status["readiness"] == "ready");
+    let mut reader = container.reads_from_outside();
+    container.asks(&["restart"]);
+    reader.until("started");
+    let (_, before) = reader.until("ready");
+    assert_eq!(before, ["not-ready"]);
+}
+
+#[test]
+fn a_reader_inside_sees_the_end_of_a_command_that_ends_by_itself() {
+    if !is_root() {
+        return;
+    }
+    // It comes as a signal, which nobody forwards to readers, and which they are told of as what is left.
+    for _ in 0..5 {
+        let scene = Scene::new();
+        let mut container = Container::new(&scene, &[], SLEEPS);
+        container.init.expect("up");
+        let mut reader = container.reads(ROOT);
+        container.asks(&["signal", "KILL"]);
+        assert_eq!(reader.until("exit").0["code"], 137);
+        assert_eq!(container.init.wait(), Exit::Code(137));
+    }
+}

@@ -34,3 +34,17 @@ fn it_tells_of_orphans_zombies_restarts_and_the_last_end() {
     assert!(ended.stdout.iter().any(|line| line.starts_with("last exit: SIGKILL, on ")), "{ended:?}");
     assert_eq!(container.ctl(ROOT, &["status", "--check"]).exit, Exit::Code(0));
 }
+
+#[test]
+fn a_variable_that_says_how_asks_for_nothing() {
+    if !is_root() {
+        return;
+    }
+    let scene = Scene::new();
+    let before = ["env", "SUPERVISE_READY_TIMEOUT=30s", "SUPERVISE_HEALTH_INTERVAL=5s"];
+    let mut container = Container::behind(&scene, &before, &[], "echo up; exec sleep 1000");
+    container.init.expect("up");
+    let status = container.status();
+    assert_eq!((&status["readiness"], &status["health"]), (&Value::Null, &Value::Null), "{status}");
+    assert_eq!(container.ctl(ROOT, &["status", "--check"]).exit, Exit::Code(0));
+}

@@ -7,6 +7,8 @@ use super::{Checking, Checks, Finding, Health, Input};
 use crate::core::care::{Care, Order, Probe, Sight};
 use crate::core::dice::{Dice, at, ms};
 use crate::core::machine::{Failure, Then, Time};
+use crate::core::notify::Message;
+use crate::core::readiness::Terms;
 
 const POLICIES: [Checks; 4] = [
     Checks { interval: ms(100), timeout: ms(50), ..Checks::DEFAULT },
@@ -199,4 +201,16 @@ fn where_nobody_looks_there_is_nothing_to_do() {
         assert_eq!(care.on(at(1), sight).into_iter().count(), 0);
         assert_eq!((care.wake(), care.health()), (None, None));
     }
+}
+
+/// A command that says that it ends does its work no more, and that is no failure.
+#[test]
+fn who_says_that_it_stops_is_not_checked_any_more() {
+    let terms = Terms { timeout: None, watchdog: None, by_message: true, by_tries: false };
+    let mut care = Care::new(Some(terms), Some(Checks::DEFAULT));
+    care.on(at(1), Sight::Started);
+    care.on(at(2), Sight::Heard(Message::parse(b"READY=1")));
+    assert_eq!(care.wake(), Some(at(2).after(Checks::DEFAULT.interval)));
+    care.on(at(3), Sight::Heard(Message::parse(b"STOPPING=1")));
+    assert_eq!(care.wake(), None);
 }
