@@ -72,6 +72,7 @@ mod hearing;
 mod hooks;
 mod job;
 mod state;
+mod turn;
 
 use core::mem::Discriminant;
 use core::time::Duration;
@@ -82,10 +83,10 @@ use self::state::{Climb, Hook, Request as Stopping};
 use super::actions::Actions;
 use super::exit::{Status, Verdict};
 use super::machine::{
-    Action, Child, Event, Failure, Fault, Heard, Left, Machine, Note, Pause, Sender, Slow, StartError, Terminal, Time,
+    Action, Child, Failure, Fault, Heard, Left, Note, Pause, Sender, Slow, StartError, Terminal, Time,
 };
 use super::policy::Policy;
-use super::request::{Ask, Haste, Request, Standing, Wish};
+use super::request::{Ask, Haste, Request, Wish};
 use super::signal::Signal;
 
 /// The one program.
@@ -435,72 +436,6 @@ impl<'a> Single<'a> {
     /// Whether the longest time is over.
     fn is_over_time(&self, now: Time) -> bool {
         self.limit.is_some_and(|limit| now >= limit)
-    }
-}
-
-impl Machine for Single<'_> {
-    fn on(&mut self, now: Time, event: Event) -> Actions {
-        let input = match self.input(now, event) {
-            Ok(input) => input,
-            Err(answer) => return answer,
-        };
-        // When main is killed depends on it.
-        let wish = self.wish;
-        if let Input::End(request) = input {
-            self.wish.get_or_insert(request.wish);
-        }
-        match input {
-            Input::Fail(failure) if self.state == State::Running => self.failure = Some(failure),
-            Input::Extend(until) => self.remember_extension(until),
-            // Whoever asks holds the clock, and does not want it back.
-            Input::Stop(_) | Input::Hurry => self.failure = None,
-            _ => {}
-        }
-        let (next, actions) = self.next(now, input);
-        if let Input::End(request) = input
-            && self.state != State::Done
-        {
-            if !actions.contains(Action::Answer(Ask::End(request), Heard::Begun)) {
-                // A failure is nobody's wish: the first one takes its place.
-                self.wish = wish.or(self.failure.map(|_| request.wish));
-            }
-            self.failure = None;
-        }
-        // An end is not taken for a new beginning.
-        let end = match input {
-            Input::Stop(_) => Some(Wish::Poweroff),
-            Input::End(request) => Some(request.wish),
-            _ => None,
-        };
-        if self.wish.is_some_and(Wish::is_a_beginning) {
-            self.wish = end.or(self.wish);
-        }
-        self.state = next;
-        self.remember(now, input, actions);
-        actions
-    }
-
-    fn ends_for_good(&self) -> bool {
-        self.standing() == Standing::Stopping && !self.may_begin_again()
-    }
-
-    fn standing(&self) -> Standing {
-        match self.state {
-            State::New | State::PreStarting(_) => Standing::Starting,
-            State::Running => Standing::Running,
-            State::Pausing => Standing::Pausing,
-            State::Abandoning { .. }
-            | State::KillingHook { .. }
-            | State::PreStopping(_)
-            | State::Delaying(_)
-            | State::Asking(_)
-            | State::KillingMain { .. }
-            | State::MainEnded { .. }
-            | State::Waiting { .. }
-            | State::Leftovers { .. }
-            | State::Killing { .. }
-            | State::Done => Standing::Stopping,
-        }
     }
 }
 

@@ -1,7 +1,9 @@
 //! Health checks: of what, how often, what too many failures lead to, and that none is in the way of anything.
 
 #[expect(dead_code, reason = "each test file uses its part of the harness")]
+#[path = "../harness/mod.rs"]
 mod harness;
+mod meanwhile;
 
 use std::fs;
 use std::net::TcpListener;
@@ -222,6 +224,13 @@ fn failures_do_not_count_before_the_first_success_within_the_start_period() {
     scene.nothing_is_left();
 }
 
+/// So many checks have begun.
+fn begun(scene: &Scene, count: usize) {
+    let file = scene.folder().join("begun");
+    let lines = || fs::read_to_string(&file).unwrap_or_default().lines().count();
+    scene.deadline.until("a check", || (lines() >= count).then_some(()));
+}
+
 /// Checks that hang in their own ways. Each says when it has begun.
 const HANGS: [&str; 4] = [
     "echo begun >>begun; exec sleep 1000",
@@ -242,170 +251,6 @@ fn a_check_that_hangs_has_failed_and_is_killed_with_all_that_it_has_started() {
         init.signal(SIGTERM);
         assert_eq!(init.wait(), Exit::Code(128 + SIGTERM));
         scene.nothing_is_left();
-    }
-}
-
-/// A check has begun that does not end.
-fn in_the_middle<'s>(scene: &'s Scene, place: Place, check: &str, options: &[&str], main: &str) -> Running<'s> {
-    let options = [&["--health-timeout", "1h"], options].concat();
-    let mut init = checked(scene, place, check, &options).argv(&shell(main)).spawn();
-    init.expect("life 1");
-    begun(scene, 1);
-    init
-}
-
-/// So many checks have begun.
-fn begun(scene: &Scene, count: usize) {
-    let file = scene.folder().join("begun");
-    let lines = || fs::read_to_string(&file).unwrap_or_default().lines().count();
-    scene.deadline.until("a check", || (lines() >= count).then_some(()));
-}
-
-#[test]
-fn a_stop_in_the_middle_of_a_check_does_not_wait_for_it() {
-    for place in EVERYWHERE {
-        for check in HANGS {
-            let scene = Scene::new();
-            let mut init =
-                in_the_middle(&scene, place, check, &[], "trap 'exit 7' TERM; while :; do sleep 1000 & wait; done");
-            init.signal(SIGTERM);
-            assert_eq!(init.wait(), Exit::Code(7), "{place:?} {check}");
-            scene.nothing_is_left();
-        }
-    }
-}
-
-#[test]
-fn main_may_end_in_the_middle_of_a_check() {
-    for place in EVERYWHERE {
-        let scene = Scene::new();
-        let options = ["--restart", "on-failure"];
-        let mut init = in_the_middle(&scene, place, HANGS[2], &options, "read line; exit $(($(wc -l <lives) - 2))");
-        // It is killed, and the next life has checks of its own.
-        init.go();
-        init.expect("life 2");
-        begun(&scene, 2);
-        is_alone_but_for_a_check(&scene, &init);
-        init.go();
-        assert_eq!(init.wait(), Exit::Code(0), "{place:?}");
-        scene.nothing_is_left();
-    }
-}
-
-/// Of two checks that were begun one is left.
-#[track_caller]
-fn is_alone_but_for_a_check(scene: &Scene, init: &Running<'_>) {
-    scene.deadline.until("the end of the first check", || (proc::children(init.pid()).len() == 2).then_some(()));
-}
-
-/// Halt, power-off and reboot as signals (systemd(1)), with what they end with; `None`: the command begins again.
-const ASKED: [(i32, Option<i32>); 2] = [(34 + 4, Some(0)), (34 + 5, None)];
-
-/// With a /run of its own, because it offers its services there.
-fn asked<'s>(launch: Launch<'s>) -> Launch<'s> {
-    let own_run = "mount -t tmpfs tmpfs /run && exec \"$@\"";
-    launch.options(&["--requests", "on"]).behind(&["sh", "-c", own_run, "sh"])
-}
-
-#[test]
-fn a_poweroff_and_a_reboot_in_the_middle_of_a_check_do_not_wait_for_it() {
-    for (signal, code) in ASKED {
-        let scene = Scene::new();
-        let launch = checked(&scene, Place::Pid1, HANGS[2], &["--health-timeout", "1h"]);
-        let mut init = asked(launch).argv(&waits()).spawn();
-        init.expect("life 1");
-        begun(&scene, 1);
-        init.signal(signal);
-        if code.is_none() {
-            init.expect("life 2");
-            begun(&scene, 2);
-            is_alone_but_for_a_check(&scene, &init);
-            init.signal(34 + 4);
-        }
-        assert_eq!(init.wait(), Exit::Code(code.unwrap_or(0)), "{signal}");
-        scene.nothing_is_left();
-    }
-}
-
-/// Ill, and told to stop for it, which it has heard and does not do yet.
-const RELUCTANT: &str = "trap 'echo told' TERM; trap 'exit 5' USR1; echo ready; while :; do sleep 1000 & wait; done";
-
-fn being_stopped<'s>(scene: &'s Scene, launch: Launch<'s>) -> Running<'s> {
-    touch(scene, "well");
-    let mut init = launch.options(&["--health-retries", "1", "--grace", "1h"]).argv(&shell(RELUCTANT)).spawn();
-    init.expect("life 1");
-    init.expect("ready");
-    remove(scene, "well");
-    init.expect("told");
-    init
-}
-
-#[test]
-fn a_stop_takes_the_place_of_one_for_bad_health() {
-    for place in EVERYWHERE {
-        let scene = Scene::new();
-        let mut init = being_stopped(&scene, checked(&scene, place, "test -e well", &["--restart", "always"]));
-        init.signal(SIGTERM);
-        init.expect("told");
-        send(init.main_pid(), libc::SIGUSR1, 1);
-        let ended = init.end();
-        assert_eq!((ended.exit, ended.stdout.len()), (Exit::Code(5), 0), "{place:?} {ended:?}");
-    }
-}
-
-#[test]
-fn a_poweroff_and_a_reboot_take_the_place_of_a_stop_for_bad_health() {
-    for (signal, code) in ASKED {
-        let scene = Scene::new();
-        let options = ["--health-action", "stop"];
-        let mut init = being_stopped(&scene, asked(checked(&scene, Place::Pid1, "test -e well", &options)));
-        init.signal(signal);
-        init.wait_until_said(&["all are being stopped already"]);
-        touch(&scene, "well");
-        send(init.main_pid(), libc::SIGUSR1, 1);
-        if code.is_none() {
-            init.expect("life 2");
-            init.expect("ready");
-            init.signal(34 + 4);
-            init.expect("told");
-            send(init.main_pid(), libc::SIGUSR1, 1);
-        }
-        // As it ended by itself.
-        assert_eq!(init.wait(), Exit::Code(5), "{signal}");
-    }
-}
-
-/// Ill, stopped for it, and to be started again later.
-fn resting<'s>(launch: Launch<'s>) -> Running<'s> {
-    let options = ["--health-retries", "1", "--restart-delay", "1h"];
-    let mut init = launch
-        .options(&options)
-        .argv(&shell("trap 'exit 7' TERM; echo x >>up; while :; do sleep 1000 & wait; done"))
-        .spawn();
-    init.expect("life 1");
-    init.wait_until_said(&["the command was not healthy; starting it again in"]);
-    init
-}
-
-#[test]
-fn a_stop_in_the_delay_of_a_restart_ends_all_at_once() {
-    for place in EVERYWHERE {
-        let scene = Scene::new();
-        let mut init = resting(checked(&scene, place, ILL_WHEN_UP, &[]));
-        init.signal(SIGTERM);
-        assert_eq!(init.wait(), Exit::Code(7), "{place:?}");
-        scene.nothing_is_left();
-    }
-    for (signal, code) in ASKED {
-        let scene = Scene::new();
-        let mut init = resting(asked(checked(&scene, Place::Pid1, ILL_WHEN_UP, &[])));
-        init.signal(signal);
-        if code.is_none() {
-            init.expect("life 2");
-            init.wait_until_said(&["the command was not healthy; starting it again in"]);
-            init.signal(34 + 4);
-        }
-        assert_eq!(init.wait(), Exit::Code(0), "{signal}");
     }
 }
 
