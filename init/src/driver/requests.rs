@@ -73,8 +73,9 @@ pub struct Listener<'a> {
     speak: &'a (dyn Fn(Sockets) -> u8 + Sync),
     /// Who waits for the machine's answer.
     asker: Option<Asker>,
-    /// Who has asked for an end: it is nobody's child here where it came from outside (`docker exec`).
-    ender: Option<Fd>,
+    /// Who has asked last for what may be our end: it is nobody's child here where it came from outside (`docker exec`). By its
+    /// number, so that nothing is held: if that is another's by then, that one is waited for as briefly.
+    ender: Option<i32>,
     limiter: Limiter,
     /// Who is told what happens.
     audience: Audience,
@@ -106,7 +107,7 @@ const PARTING: Duration = Duration::from_millis(200);
 
 impl Listener<'_> {
     /// How many it may have open.
-    pub(super) const DESCRIPTORS: usize = 7 + Audience::MOST;
+    pub(super) const DESCRIPTORS: usize = 6 + Audience::MOST;
 }
 
 impl<'a> Listener<'a> {
@@ -190,7 +191,7 @@ impl<'a> Listener<'a> {
 
     /// Takes it all back. Whoever has asked for our end gets the time to end with 0 before it.
     pub fn close(&mut self) {
-        if let Some(ender) = self.ender.take() {
+        if let Some(Ok(ender)) = self.ender.take().map(Fd::of_process) {
             ender.wait_readable(PARTING);
         }
         self.audience.wait_gone();
@@ -223,7 +224,6 @@ impl<'a> Listener<'a> {
     pub(super) fn descriptors(&self) -> [Option<i32>; Listener::DESCRIPTORS] {
         let [private, system] = self.bus.as_ref().map_or([None; 2], Bus::sockets);
         let own = [
-            self.ender.as_ref().map(Fd::raw),
             self.fifo.as_ref().map(Fifo::raw),
             self.watch.as_ref().map(Directory::raw),
             self.link_watch.as_ref().map(Directory::raw),
@@ -407,7 +407,7 @@ impl World<'_, '_, '_> {
             refuse(message, way, asker.who(), bar, left_out);
         }
         if may && message.verb == Verb::End {
-            listener.ender = Fd::of_process(pid).ok();
+            listener.ender = Some(pid);
         }
         listener.asker = Some(asker);
         if said.answer == Some(Answer::Accepted) {
@@ -444,10 +444,9 @@ impl World<'_, '_, '_> {
         self.dropped = None;
         self.deliver(machine, Event::Signalled(Received { signal, sender }));
         let standing = machine.standing();
-        if let (Some(listener), Standing::Stopping, Sender::Client { pid, .. }) =
-            (&mut self.setting.listener, standing, sender)
-        {
-            listener.ender = Fd::of_process(pid).ok();
+        // Main may end by it, and we then.
+        if let (Some(listener), Sender::Client { pid, .. }) = (&mut self.setting.listener, sender) {
+            listener.ender = Some(pid);
         }
         let answer = self.dropped.take().map_or(Answer::Accepted, Answer::Dropped);
         self.answer_peer(answer, standing);
