@@ -186,10 +186,11 @@ fn without_restarts_it_is_started_again_where_it_is_not_healthy_and_only_there()
         init.expect("life 1");
         init.wait_until_said(&["the command is healthy"]);
         remove(&scene, "well");
-        init.expect("life 2");
+        init.wait_until_said(&["starting it again"]);
         touch(&scene, "well");
-        // It may have been found ill once more before.
+        // It may have been found ill once more before, and even before it had said a word.
         init.wait_until_said(&["the command is healthy"]);
+        assert!(init.line().starts_with("life "));
         init.go();
         let ended = init.end();
         assert_eq!(ended.exit, Exit::Code(9), "{ended:?}");
