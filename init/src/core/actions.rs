@@ -24,6 +24,12 @@ impl Actions {
         self.items.contains(&Some(action))
     }
 
+    /// The list with `new` in the place of `old`.
+    pub(super) fn with(mut self, old: Action, new: Action) -> Actions {
+        self.items.iter_mut().flatten().filter(|action| **action == old).for_each(|action| *action = new);
+        self
+    }
+
     /// The list with one more at its end.
     pub(super) fn and(mut self, action: Action) -> Actions {
         let place = self.items.iter_mut().find(|place| place.is_none());

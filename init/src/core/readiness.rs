@@ -14,10 +14,10 @@
 //!    has asked for itself.
 //! 3. [`Failure::Watchdog`] comes when it was ready and then not fed in time, or when it asks for it.
 //! 4. There is a time to wake up at exactly while one of the two can come.
+//! 5. That it ends by itself ends the watchdog, but not the time in which it was to become ready.
 //! 6. Where it is found to be ready by tries, there is one at a time, from the start on until one succeeds or main is
 //!    stopped: the next one begins [`Readiness::INTERVAL`] after the end of the one before it. One that has not ended long
 //!    after [`Readiness::TRY`] is cut, and has failed.
-//! 5. That it ends by itself ends the watchdog, but not the time in which it was to become ready.
 
 use core::time::Duration;
 

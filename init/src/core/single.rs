@@ -55,15 +55,16 @@
 //!     It is continued where nobody else can do it or has done it, and handed the terminal where our group has it and it
 //!     stopped for the want of it. A signal by which we are suspended stops us when main has it.
 //! 13. Where there is no main, nothing is started, and a request to stop is the only way to the end, which is 0.
+//! 14. Main's group gets the parting signal once, if there is one, when main has ended: not where all was killed.
 //! 15. A request from inside is answered, before anything else is done about it. The first one decides how we end, but
 //!     for a reboot: an end that is asked for later, from inside or by a stop, wins over a new beginning. It begins
 //!     what a request to stop begins, and main is killed after [`Ladder::own_grace`]. One in haste kills everything. What is
-//!     under way is not begun again.
+//!     under way is not begun again, and the answer says so; but who asks for a restart that comes of it is told that it
+//!     is taken, and so is who takes the place of a failure (16).
 //! 16. A main that runs and has failed is stopped as if somebody inside had asked for it, and the end is no success. A
 //!     stop that is asked for meanwhile, and whatever else somebody wishes for, takes the place of that.
 //! 17. Main may ask for time: the longest that it may run ends that much later, and in a stop its next signal and its kill
 //!     come no sooner, wherever they are due by what somebody here has decided. In haste there is no time to ask for.
-//! 14. Main's group gets the parting signal once, if there is one, when main has ended: not where all was killed.
 
 mod climb;
 mod course;

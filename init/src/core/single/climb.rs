@@ -77,8 +77,7 @@ impl Single<'_> {
     }
 
     /// Halfway to the kill, counted from the first signal, whatever time main asks for: who waits wonders all the same.
-    /// The longest time may be far away still, and says nothing of
-    /// how long a stop may take.
+    /// The longest time may be far away still, and says nothing of how long a stop may take.
     fn explain_at(&self, climb: Climb) -> Time {
         let ladder = self.policy.ladder;
         let is_timed = ladder.grace.is_some() || ladder.signals.until_kill(climb.step).is_some();

@@ -24,13 +24,20 @@ impl Machine for Single<'_> {
             Input::Stop(_) | Input::Hurry => self.failure = None,
             _ => {}
         }
-        let (next, actions) = self.next(now, input);
+        let (next, mut actions) = self.next(now, input);
         if let Input::End(request) = input
             && self.state != State::Done
         {
-            if !actions.contains(Action::Answer(Ask::End(request), Heard::Begun)) {
+            let [begun, under_way] =
+                [Heard::Begun, Heard::UnderWay].map(|heard| Action::Answer(Ask::End(request), heard));
+            if !actions.contains(begun) {
                 // A failure is nobody's wish: the first one takes its place.
                 self.wish = wish.or(self.failure.map(|_| request.wish));
+                // It comes of the stop that is under way: who has asked for it is not told that it does not.
+                let comes_again = (wish, request.wish) == (Some(Wish::Restart), Wish::Restart);
+                if self.failure.is_some() || comes_again {
+                    actions = actions.with(under_way, begun);
+                }
             }
             self.failure = None;
         }

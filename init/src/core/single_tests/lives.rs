@@ -5,7 +5,8 @@ use super::promises::Run;
 use crate::core::request::{Ask, Request, Way, Wish};
 use crate::core::single::MAIN;
 use crate::core::{
-    Action, Child, Death, Event, Failure, Left, Life, Outcome, Received, Sender, Signal, StartError, Status, Step, Then,
+    Action, Child, Death, Event, Failure, Heard, Left, Life, Outcome, Received, Sender, Signal, StartError, Status,
+    Step, Then,
 };
 
 #[test]
@@ -70,6 +71,30 @@ fn what_is_wished_for_takes_the_place_of_a_failure() {
     let (actions, _) = failed(Some(Wish::Reboot));
     // As that option says.
     assert!(ends(&actions, Outcome::Code(129)), "{actions:?}");
+}
+
+#[test]
+fn who_asks_for_what_comes_of_the_stop_that_is_under_way_is_not_refused() {
+    let restart = Ask::End(Request::orderly(Wish::Restart));
+    let asks = |run: &mut Run, time| run.on(time, Event::Asked(restart, Way::Control));
+    let ends = |mut run: Run| {
+        run.ended(4 * S, Status::Signaled(Signal::TERM));
+        run.on(4 * S, Event::Reaped(Left::None))
+    };
+    // A failure has begun it.
+    for failure in [Failure::Unhealthy(Then::Stop), Failure::NotReady, Failure::Watchdog] {
+        let mut run = Run::new(Options::NONE);
+        run.on(S, Event::Failed(failure));
+        assert_eq!(asks(&mut run, 2 * S), [Action::Answer(restart, Heard::Begun)], "{failure:?}");
+        assert_eq!(asks(&mut run, 3 * S), [Action::Answer(restart, Heard::Begun)], "{failure:?}");
+        assert_eq!(ends(run), [Action::Exit(Outcome::Again)], "{failure:?}");
+    }
+    // Somebody has, and it ends all.
+    let mut run = Run::new(Options::NONE);
+    run.on(S, Event::Failed(Failure::NotReady));
+    run.stop(2 * S);
+    assert_eq!(asks(&mut run, 3 * S), [Action::Answer(restart, Heard::UnderWay)]);
+    assert!(!ends(run).contains(&Action::Exit(Outcome::Again)));
 }
 
 #[test]

@@ -23,6 +23,8 @@ impl Observer<'_> {
         }
         let now = self.seen.now;
         let is_known = self.seen.wish;
+        // 15, 16. It comes of what is under way.
+        let comes = self.seen.failure.is_some() || (is_known, request.wish) == (Some(Wish::Restart), Wish::Restart);
         self.seen.wish.get_or_insert(request.wish);
         let orders = self.begin_end(request);
         if orders.is_none() {
@@ -36,6 +38,7 @@ impl Observer<'_> {
         self.end_wins(request.wish);
         match orders {
             Some(orders) => [Action::Answer(ask, Heard::Begun)].into_iter().chain(orders).collect(),
+            None if comes => std::vec![Action::Answer(ask, Heard::Begun)],
             None => std::vec![Action::Answer(ask, Heard::UnderWay)],
         }
     }
