@@ -80,12 +80,16 @@ pub(crate) fn run(
     let settings = if conduct.voice.is_some() { Settings::Variables } else { Settings::Options };
     let lives = Lives { policy, program, surroundings, home, spared: report.as_ref(), settings };
     let outcome = lives.live(slots, record.as_deref_mut(), listener.as_deref_mut(), care.as_deref_mut(), restarts);
-    if let Some(care) = care {
-        care.close();
+    if let Some(care) = &mut care {
+        care.say_end();
     }
     if let Some(listener) = listener {
         listener.publish(News::Exit(code_of(outcome)));
         listener.close();
+    }
+    // Behind the listener, whose socket is in the directory that was made for this one.
+    if let Some(care) = care {
+        care.close();
     }
     let slots = plan.as_ref().map_or(&alone[..], |plan| &plan.slots);
     conclude(outcome, slots, report.as_ref().zip(record.as_deref()), surroundings, options)

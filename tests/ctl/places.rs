@@ -93,3 +93,34 @@ fn who_wants_no_requests_is_not_asked() {
     assert_eq!(container.init.wait(), Exit::Code(143));
     assert!(Init::Supervise.path().is_some());
 }
+
+#[test]
+fn nothing_of_ours_stays_in_run() {
+    if !is_root() {
+        return;
+    }
+    let as_user = [&["env", "XDG_RUNTIME_DIR=/run/user"], ANOTHERS].concat();
+    for (before, place) in [(&[][..], "/run"), (&as_user[..], "/run/user")] {
+        for options in [&[][..], &["--ready", "sd_notify"], &["--ready", "sd_notify", "--ctl-group", "0"]] {
+            let scene = Scene::new();
+            // (A user cannot give a socket to root's group: there is none then.) Somebody who lives in the mount namespace, and not in the PID namespace that ends.
+            let mut container = Container::behind(&scene, before, options, "echo up; read line");
+            let mut other = scene.command("nsenter");
+            let target = container.init.pid().to_string();
+            let look = format!("echo in; read line; ls -A {place}; echo end");
+            other.args(["--target", &target, "--mount", "sh", "-c", &look]);
+            other.stdin(std::process::Stdio::piped()).stdout(std::process::Stdio::piped());
+            let path = Init::Supervise.path().expect("cargo built it");
+            let mut other = crate::harness::running::Running::start(&scene, other, 0, &path);
+            other.expect("in");
+            container.init.expect("up");
+            container.init.go();
+            assert_eq!(container.init.wait(), Exit::Code(0), "{options:?}");
+            other.go();
+            let left: Vec<_> = std::iter::from_fn(|| Some(other.line()).filter(|line| line != "end")).collect();
+            let others: &[&str] = if place == "/run" { &["user"] } else { &[] };
+            assert_eq!(left, others, "{options:?}");
+            assert_eq!(other.wait(), Exit::Code(0));
+        }
+    }
+}

@@ -173,9 +173,10 @@ extern "C" fn main(count: c_int, words: *mut *mut c_char, environment: *mut *mut
     let slots = if count > 4 { &mut slots[..] } else { &mut [] };
     let outcome = run(&mut machine, slots, setting);
     listener.count_restart(many);
-    care.close();
+    care.say_end();
     slots.iter_mut().for_each(Slot::rewind);
     listener.close();
+    care.close();
     match outcome {
         Outcome::Code(code) => c_int::from(code),
         Outcome::Signal(signal) => 128 + c_int::from(signal.number()),

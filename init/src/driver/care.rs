@@ -54,9 +54,13 @@ impl<'a> Care<'a> {
         self.hearing.begin();
     }
 
-    /// Nothing begins again: those above us are told, if they were not, and what was offered is taken back.
-    pub fn close(&mut self) {
+    /// Nothing begins again: those above us are told, if they were not.
+    pub fn say_end(&mut self) {
         self.hearing.say_end();
+    }
+
+    /// What was offered is taken back. What else is in its directory should be gone.
+    pub fn close(&mut self) {
         if let Some(socket) = &self.hearing.socket {
             socket.remove();
         }

@@ -42,6 +42,20 @@ pub enum Door {
     Group(u32),
 }
 
+/// Lets them in.
+fn open_to(path: &CStr, door: Door) -> Result<(), Errno> {
+    let mode = match door {
+        Door::Everybody => 0o666,
+        Door::Group(group) => {
+            // SAFETY: the path ends with a NUL and the kernel only reads it.
+            cerr(i64::from(unsafe { libc::lchown(path.as_ptr(), u32::MAX, group) }))?;
+            0o660
+        }
+    };
+    // SAFETY: as above.
+    cerr(i64::from(unsafe { libc::chmod(path.as_ptr(), mode) })).map(|_| ())
+}
+
 impl Control {
     /// Makes it, in its directory, which is made too.
     ///
@@ -49,21 +63,24 @@ impl Control {
     /// The kernel's: a directory that we may not write to, a name that is too long; EADDRINUSE: somebody else has it.
     pub fn offer(directory: &'static CStr, path: &'static CStr, door: Door, ourselves: Pid) -> Result<Control, Errno> {
         let is_made = make_directory(directory, 0o755)?;
+        let made = Control::make(path, door, ourselves);
+        if made.is_err() && is_made {
+            // Nobody has put anything there yet.
+            let _ = remove_directory(directory);
+        }
+        Ok(Control { fd: made?, path, directory: is_made.then_some(directory), listens: false })
+    }
+
+    fn make(path: &'static CStr, door: Door, ourselves: Pid) -> Result<Fd, Errno> {
         let kind = libc::SOCK_DGRAM | libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK;
         let fd = Fd::socket(libc::AF_UNIX, kind)?;
         bind(&fd, path, libc::SOCK_DGRAM)?;
-        let mode = match door {
-            Door::Everybody => 0o666,
-            Door::Group(group) => {
-                // SAFETY: the path ends with a NUL and the kernel only reads it.
-                cerr(i64::from(unsafe { libc::lchown(path.as_ptr(), u32::MAX, group) }))?;
-                0o660
-            }
-        };
-        // SAFETY: as above.
-        cerr(i64::from(unsafe { libc::chmod(path.as_ptr(), mode) }))?;
-        announce(&fd, ourselves)?;
-        Ok(Control { fd, path, directory: is_made.then_some(directory), listens: false })
+        if let Err(errno) = open_to(path, door).and_then(|()| announce(&fd, ourselves)) {
+            // A name at which nobody answers is worse than none.
+            let _ = unlink(path);
+            return Err(errno);
+        }
+        Ok(fd)
     }
 
     /// Whether a socket still stands where it was made.
