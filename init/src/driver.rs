@@ -135,7 +135,7 @@ pub fn run(machine: &mut impl Machine, slots: &mut [Slot<'_>], setting: Setting<
         settled: false,
     };
     if let Some(care) = &mut world.setting.care {
-        care.begin();
+        care.begin(world.setting.ourselves);
     }
     world.deliver(machine, Event::Begin);
     loop {

@@ -124,3 +124,39 @@ fn nothing_of_ours_stays_in_run() {
         }
     }
 }
+
+#[test]
+fn the_command_is_heard_again_when_run_was_emptied_or_covered() {
+    if !is_root() {
+        return;
+    }
+    let options = ["-v", "--ready", "sd_notify", "--restart", "on-failure", "--restart-delay", "0"];
+    let say = "import os, socket
+socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM).sendto(b'READY=1\\nSTATUS=heard', os.environ['NOTIFY_SOCKET'])";
+    let say = format!("python3 -c \"{say}\"; read line");
+    // The start script itself does it; what is directly in /run is watched.
+    let scene = Scene::new();
+    let script = format!("rm -rf /run/*; until [ -S $NOTIFY_SOCKET ]; do :; done; {say}");
+    let mut container = Container::new(&scene, &options, &script);
+    container.init.wait_until_said(&["/run/supervise/notify was gone, and is offered again"]);
+    container.init.wait_until_said(&["the command is ready"]);
+    assert_eq!(container.status()["status"], "heard");
+    container.init.go();
+    assert_eq!(container.init.wait(), Exit::Code(0));
+    // Nothing tells of a mount: the next life has it.
+    let scene = Scene::new();
+    let script = format!("[ -e covered ] || {{ touch covered; mount -t tmpfs tmpfs /run; exit 7; }}; {say}");
+    let mut container = Container::new(&scene, &options, &script);
+    container.init.wait_until_said(&["/run/supervise/notify was gone, and is offered again"]);
+    container.init.wait_until_said(&["the command is ready"]);
+    container.init.go();
+    assert_eq!(container.init.wait(), Exit::Code(0));
+    // Where there is no room for it any more that is said, and all goes on.
+    let scene = Scene::new();
+    let script = "[ -e covered ] || { touch covered; mount -t tmpfs -o ro tmpfs /run; exit 7; }; echo up; read line";
+    let mut container = Container::new(&scene, &options, script);
+    container.init.expect("up");
+    container.init.wait_until_said(&["cannot offer /run/supervise/notify again, which is gone: read-only file system"]);
+    container.init.go();
+    assert_eq!(container.init.wait(), Exit::Code(0));
+}

@@ -49,9 +49,9 @@ impl<'a> Care<'a> {
     }
 
     /// Another life begins.
-    pub(super) fn begin(&mut self) {
+    pub(super) fn begin(&mut self, ourselves: Pid) {
         self.seen = Standing::Starting;
-        self.hearing.begin();
+        self.hearing.begin(ourselves);
     }
 
     /// Nothing begins again: those above us are told, if they were not.

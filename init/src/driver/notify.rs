@@ -50,13 +50,28 @@ impl Hearing {
     }
 
     /// Another life begins.
-    pub(super) fn begin(&mut self) {
+    pub(super) fn begin(&mut self, ourselves: Pid) {
         (self.pipe, self.named) = (None, None);
         let Some(socket) = &self.socket else { return };
         let mut some = [0; 1];
         for _ in 0..MOST {
             if socket.receive(&mut some).is_none() {
-                return;
+                break;
+            }
+        }
+        self.keep_socket(ourselves);
+    }
+
+    /// Somebody may have emptied its directory, or covered it. What has come should be read before.
+    pub(super) fn keep_socket(&mut self, ourselves: Pid) {
+        let Some(socket) = self.socket.as_mut().filter(|socket| !socket.is_there()) else { return };
+        let address = socket.address().to_str().unwrap_or_default();
+        match socket.offer_again(ourselves) {
+            Ok(()) => debug!(event = "notify-socket"; "{address} was gone, and is offered again"),
+            Err(errno) => {
+                if let Some(left_out) = self.limiter.admit(Subject::Unavailable, Way::Control, sys::now()) {
+                    warn!("cannot offer {address} again, which is gone: {errno}; the command is not heard{left_out}");
+                }
             }
         }
     }
@@ -156,6 +171,14 @@ impl World<'_, '_, '_> {
     pub(super) fn open_notification(&mut self) -> Option<(Fd, i32)> {
         let ourselves = self.setting.ourselves;
         self.hearing()?.open_pipe(ourselves)
+    }
+
+    /// A name has vanished from where ours are.
+    pub(super) fn keep_notify(&mut self) {
+        let ourselves = self.setting.ourselves;
+        if let Some(hearing) = self.hearing() {
+            hearing.keep_socket(ourselves);
+        }
     }
 
     /// Whether SIGIO may be about main: also of what is closed by now.

@@ -171,9 +171,6 @@ impl<'a> Listener<'a> {
 
     /// Somebody may have emptied /run: the watch tells of what is directly in it, which the directories of the sockets are.
     fn keep_sockets(&mut self) {
-        if self.watch.is_none() {
-            return;
-        }
         if let (Some(control), Some((directory, path))) = (&mut self.control, self.offer.control)
             && !control.is_there()
             && let Err(errno) = control.offer_again(directory, self.offer.door, self.ourselves)
@@ -358,7 +355,11 @@ impl World<'_, '_, '_> {
         self.read_initctl(machine);
         self.read_control(machine);
         let Some(listener) = &mut self.setting.listener else { return };
-        listener.keep_sockets();
+        if listener.watch.is_some() {
+            listener.keep_sockets();
+            self.keep_notify();
+        }
+        let Some(listener) = &mut self.setting.listener else { return };
         if let Some(bus) = &mut listener.bus {
             bus.look(listener.speak);
             self.rest.set_others(listener.helpers());

@@ -13,7 +13,7 @@ use super::ancillary::{Given, Words};
 use super::control::bind_to;
 use super::errno::{Errno, cerr};
 use super::fds::Fd;
-use super::files::{announce, make_directory, remove_directory, unlink};
+use super::files::{Identity, announce, make_directory, remove_directory, unlink};
 use super::process::Pid;
 
 /// The socket that main is told of.
@@ -22,8 +22,10 @@ pub struct Notify {
     fd: Fd,
     /// As in `NOTIFY_SOCKET`.
     address: &'static CStr,
-    /// Its directory, if that is of our making.
+    /// The directory that a path is in.
     directory: Option<&'static CStr>,
+    /// That is of our making.
+    is_made: bool,
 }
 
 /// A datagram.
@@ -80,18 +82,35 @@ impl Notify {
     /// EINVAL: neither a path nor a name.
     pub fn offer(address: &'static CStr, directory: Option<&'static CStr>, ourselves: Pid) -> Result<Notify, Errno> {
         let place = Address::of(address)?;
-        let is_made = match directory.filter(|_| place.is_path) {
+        let directory = directory.filter(|_| place.is_path);
+        let is_made = match directory {
             Some(directory) => make_directory(directory, 0o755)?,
             None => false,
         };
-        let directory = directory.filter(|_| is_made);
         let made = Notify::make(&place, address, ourselves);
         if made.is_err()
+            && is_made
             && let Some(directory) = directory
         {
             let _ = remove_directory(directory);
         }
-        Ok(Notify { fd: made?, address, directory })
+        Ok(Notify { fd: made?, address, directory, is_made })
+    }
+
+    /// Whether who has its address finds a socket there. A name that is in no file system cannot vanish.
+    pub fn is_there(&self) -> bool {
+        self.directory.is_none() || Identity::of(self.address).is_ok_and(|there| there.is_socket())
+    }
+
+    /// Makes it once more where its name is gone. What was sent to the former one should be read before.
+    ///
+    /// # Errors
+    /// As of the first time; the former one stays.
+    pub fn offer_again(&mut self, ourselves: Pid) -> Result<(), Errno> {
+        let again = Notify::offer(self.address, self.directory, ourselves)?;
+        // Whoever has made the directory again does not need it longer than we do.
+        *self = Notify { is_made: self.is_made || again.is_made, ..again };
+        Ok(())
     }
 
     fn make(place: &Address, path: &CStr, ourselves: Pid) -> Result<Fd, Errno> {
@@ -105,11 +124,19 @@ impl Notify {
             unsafe { libc::setsockopt(fd.raw(), libc::SOL_SOCKET, libc::SO_PASSCRED, (&raw const on).cast(), size) };
         cerr(i64::from(asked))?;
         bind_to(&fd, &place.address, place.length, path, libc::SOCK_DGRAM)?;
-        if place.is_path {
-            // SAFETY: the path ends with a NUL and the kernel only reads it.
-            cerr(i64::from(unsafe { libc::chmod(path.as_ptr(), 0o666) }))?;
+        let open = || {
+            if place.is_path {
+                // SAFETY: the path ends with a NUL and the kernel only reads it.
+                cerr(i64::from(unsafe { libc::chmod(path.as_ptr(), 0o666) }))?;
+            }
+            announce(&fd, ourselves)
+        };
+        if let Err(errno) = open() {
+            if place.is_path {
+                let _ = unlink(path);
+            }
+            return Err(errno);
         }
-        announce(&fd, ourselves)?;
         Ok(fd)
     }
 
@@ -144,7 +171,9 @@ impl Notify {
             // Nobody else will miss it.
             let _ = unlink(self.address);
         }
-        if let Some(directory) = self.directory {
+        if let Some(directory) = self.directory
+            && self.is_made
+        {
             let _ = remove_directory(directory);
         }
     }
