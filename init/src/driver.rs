@@ -28,7 +28,7 @@ use self::stop::{name_of, send_group};
 use crate::core::request::Standing;
 use crate::core::{
     Action, Child, Event, Ladder, Left, Machine, Note, Outcome, Pace, Pause, Received, Record, Scope, Sender, Signal,
-    Slow, StartError, Time,
+    Slow, StartError, Status, Time,
 };
 use crate::sys::{self, Change, Errno, Fd, Given, Helper, Pages, Pid, Pipe, Reaped, Rest, SigSet, Sleep, Wake};
 
@@ -241,6 +241,9 @@ impl World<'_, '_, '_> {
             // What main has said before its end is a word of main's.
             self.hear_main(machine);
         }
+        if self.setting.care.is_some() {
+            self.reap_left_by_prober(machine);
+        }
         let mut count = 0_u32;
         let left = loop {
             match sys::reap() {
@@ -288,13 +291,10 @@ impl World<'_, '_, '_> {
 
     fn child_changed(&mut self, machine: &mut impl Machine, pid: Pid, change: Change) {
         if let Change::Ended(status) = change {
-            self.rest.forget(pid);
             if self.is_main(pid) && machine.standing() == Standing::Running {
                 self.follow_main();
             }
-            if let Some(record) = &mut self.setting.record {
-                record.note_end(sys::now(), pid.number(), status);
-            }
+            self.forget_child(pid, status);
         }
         let child = self.slots.iter_mut().zip(0..).find(|(slot, _)| slot.pid == Some(pid));
         match (child, change) {
@@ -319,7 +319,6 @@ impl World<'_, '_, '_> {
                 self.deliver(machine, Event::Stopped(Child(index), by, terminal));
             }
             (None, Change::Ended(status)) => {
-                self.forget_named(pid);
                 log_end(None, pid, status);
                 if let Some(listener) = &mut self.setting.listener {
                     listener.count_orphan();
@@ -327,6 +326,15 @@ impl World<'_, '_, '_> {
             }
             // Whoever stopped it, or its own shell, continues it.
             (None, Change::Stopped(_)) => {}
+        }
+    }
+
+    /// A child has ended, whatever it was.
+    fn forget_child(&mut self, pid: Pid, status: Status) {
+        self.rest.forget(pid);
+        self.forget_named(pid);
+        if let Some(record) = &mut self.setting.record {
+            record.note_end(sys::now(), pid.number(), status);
         }
     }
 

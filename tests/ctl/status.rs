@@ -48,3 +48,31 @@ fn a_variable_that_says_how_asks_for_nothing() {
     assert_eq!((&status["readiness"], &status["health"]), (&Value::Null, &Value::Null), "{status}");
     assert_eq!(container.ctl(ROOT, &["status", "--check"]).exit, Exit::Code(0));
 }
+
+#[test]
+fn what_checks_have_left_are_no_orphans_of_the_commands() {
+    if !is_root() {
+        return;
+    }
+    let scene = Scene::new();
+    // Three that outlive it and are killed, one that has ended before, and in the middle of all an orphan of the command's.
+    let check = "echo x >>checks; (sleep 1000 &); (sh -c 'sleep 1000 & sleep 1000' &); (true &); exit 0";
+    let options = ["--health", check, "--health-interval", "10ms"];
+    let script = "echo up; read line; (sh -c 'echo orphan; exec sleep 0' &); exec sleep 1000";
+    let mut container = Container::new(&scene, &options, script);
+    container.init.expect("up");
+    let count = || std::fs::read_to_string(scene.folder().join("checks")).map_or(0, |text| text.lines().count());
+    let checks = |more: usize| {
+        let wanted = count() + more;
+        scene.deadline.until("checks", || (count() >= wanted).then_some(()));
+    };
+    checks(5);
+    assert_eq!(container.status()["orphans"], 0);
+    container.init.go();
+    container.init.expect("orphan");
+    container.wait_until("the orphan", |status| status["orphans"] == 1);
+    checks(5);
+    assert_eq!(container.status()["orphans"], 1);
+    container.asks(&["stop"]);
+    assert_eq!(container.init.wait(), Exit::Code(143));
+}

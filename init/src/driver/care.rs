@@ -13,10 +13,11 @@ use log::{debug, info, warn};
 
 use super::World;
 use super::notify::{Hearing, say_failure};
+use super::say::log_end_of_check;
 use super::stop::send_group;
 use crate::core::request::{News, Readiness, Standing};
 use crate::core::{Care as Core, Event, Finding, Health, Machine, Order, Probe, Sight, Signal, Status, Time};
-use crate::sys::{self, Helper, Pages, Pid};
+use crate::sys::{self, Change, Helper, Pages, Pid, Reaped};
 
 /// What looks after main.
 pub struct Care<'a> {
@@ -32,6 +33,8 @@ pub struct Care<'a> {
 struct Prober<'a> {
     look: &'a (dyn Fn(Probe) -> u8 + Sync),
     runs: Option<Helper>,
+    /// The process group of the last one, as long as anybody may be in it.
+    group: Option<Pid>,
     /// It was killed: what it has found is not asked for.
     is_cut: bool,
 }
@@ -40,7 +43,12 @@ impl<'a> Care<'a> {
     /// Before the first main. `look` does what is wanted in a process of its own, says why it fails, and returns 0 if it
     /// does not.
     pub const fn new(core: Core, look: &'a (dyn Fn(Probe) -> u8 + Sync), hearing: Hearing) -> Care<'a> {
-        Care { core, prober: Prober { look, runs: None, is_cut: false }, hearing, seen: Standing::Starting }
+        Care {
+            core,
+            prober: Prober { look, runs: None, group: None, is_cut: false },
+            hearing,
+            seen: Standing::Starting,
+        }
     }
 
     /// What is known.
@@ -111,6 +119,7 @@ impl Prober<'_> {
         match Helper::start_with_code(work) {
             Ok(helper) => {
                 debug!(event = "check", pid = helper.pid().number(); "checking the command, by pid {}", helper.pid());
+                self.group = Some(helper.pid());
                 (self.runs, self.is_cut) = (Some(helper), false);
                 true
             }
@@ -130,6 +139,18 @@ impl Prober<'_> {
         self.runs = None;
         let found = if status == Status::Exited(0) { Finding::Good } else { Finding::Bad };
         (!self.is_cut).then_some(found)
+    }
+
+    /// A change of something that it has started, and that has become our child.
+    fn reap_left(&mut self) -> Option<(Pid, Change)> {
+        let group = self.group?;
+        match sys::reap_in_group(group) {
+            Reaped::Child(pid, change) => Some((pid, change)),
+            Reaped::Nothing(_) => {
+                self.group.take_if(|group| self.runs.is_none() && !sys::is_group(*group));
+                None
+            }
+        }
     }
 
     /// Kills it with all that it has started. Its end is told of as any other.
@@ -169,6 +190,22 @@ impl World<'_, '_, '_> {
             self.attend(machine, Sight::Probed(finding));
         }
         self.note_prober();
+    }
+
+    /// What a check has left in its group is none of what the command has: those are the orphans that are counted.
+    #[inline(never)]
+    pub(super) fn reap_left_by_prober(&mut self, machine: &mut impl Machine) {
+        while let Some(care) = &mut self.setting.care
+            && let Some((pid, change)) = care.prober.reap_left()
+        {
+            // Who likes can join any group of its session.
+            if self.slots.iter().any(|slot| slot.pid == Some(pid)) {
+                self.child_changed(machine, pid, change);
+            } else if let Change::Ended(status) = change {
+                self.forget_child(pid, status);
+                log_end_of_check(pid, status);
+            }
+        }
     }
 
     /// What has ended in time has done so, also where nothing has told of it.

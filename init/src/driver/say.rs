@@ -93,6 +93,11 @@ pub(super) fn log_end(who: Option<Purpose>, pid: Pid, status: Status) {
     log_end_of(who.field(), &who, pid, status);
 }
 
+/// Of what a check has started and left.
+pub(super) fn log_end_of_check(pid: Pid, status: Status) {
+    log_end_of("check", &"what a check has left", pid, status);
+}
+
 fn log_end_of(field: &str, words: &dyn fmt::Display, pid: Pid, status: Status) {
     match status {
         Status::Exited(code) => {

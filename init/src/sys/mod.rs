@@ -54,11 +54,11 @@ pub use self::session::{
     session_of, talks_to_terminal, terminal,
 };
 pub use self::signals::{
-    Entry, SigSet, Sleep, Wake, block_all, die_of, forget_dispositions, is_ignored, send, send_from_parent, send_group,
-    set_mask, stop_ourselves,
+    Entry, SigSet, Sleep, Wake, block_all, die_of, forget_dispositions, is_group, is_ignored, send, send_from_parent,
+    send_group, set_mask, stop_ourselves,
 };
 pub use self::spawn::{DEFAULT_PATH, Given, Pipe, Placement, Program, Started, become_program, spawn, spawn_copy};
 pub use self::stream::Stream;
 pub use self::tree::{Kin, Rest, Told, TreeError};
-pub use self::wait::{Change, Reaped, has_children, is_child, reap, wait_child, was_continued};
+pub use self::wait::{Change, Reaped, has_children, is_child, reap, reap_in_group, wait_child, was_continued};
 pub use self::words::{Environment, Words};

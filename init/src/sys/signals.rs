@@ -279,6 +279,12 @@ pub fn send_group(leader: Pid, signal: Signal) -> Result<(), Errno> {
     kill(-leader.number(), signal)
 }
 
+/// Whether anybody is in the process group of that number, alive or to be reaped.
+pub fn is_group(leader: Pid) -> bool {
+    // SAFETY: takes integers and touches no memory of ours. Without a signal kill(2) only looks.
+    cerr(i64::from(unsafe { libc::kill(-leader.number(), 0) })) != Err(Errno(libc::ESRCH))
+}
+
 /// kill(2) of every process of our PID namespace but us. Only for PID 1: elsewhere that is every process of the user.
 pub(super) fn send_namespace(signal: Signal) -> Result<(), Errno> {
     kill(-1, signal)

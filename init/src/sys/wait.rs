@@ -25,12 +25,22 @@ pub enum Reaped {
     Nothing(Left),
 }
 
-/// Takes one change of any child, without waiting for it. The only place that reaps.
+/// Takes one change of any child, without waiting for it.
 pub fn reap() -> Reaped {
+    reap_of(-1)
+}
+
+/// The same of a child in the process group of that number.
+pub fn reap_in_group(leader: Pid) -> Reaped {
+    reap_of(-leader.number())
+}
+
+/// The only place that reaps, but for helpers.
+fn reap_of(whom: i32) -> Reaped {
     loop {
         let mut raw = 0;
         // SAFETY: the kernel writes one integer to `raw`; no usage is asked for.
-        let result = unsafe { libc::waitpid(-1, &raw mut raw, libc::WNOHANG | libc::WUNTRACED) };
+        let result = unsafe { libc::waitpid(whom, &raw mut raw, libc::WNOHANG | libc::WUNTRACED) };
         match cerr(i64::from(result)) {
             Err(Errno(libc::EINTR)) => {}
             Err(_) => return Reaped::Nothing(Left::None),
