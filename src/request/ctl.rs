@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use log::error;
 use supervise_init::core::Signal;
 use supervise_init::core::request::{
-    Answer, Dispatch, Message, News, Readiness, Reply, Request, Standing, Text, Verb, Wish,
+    Answer, By, Dispatch, Message, News, Origin, Readiness, Reply, Request, Standing, Text, Verb, Wish,
 };
 use supervise_init::sys::{Environment, SigSet, set_mask};
 
@@ -170,7 +170,8 @@ fn end(wish: Wish, patience: Patience, environment: &Environment) -> Result<u8, 
         // There is no command to be waited for.
         return Ok(exit::SUCCESS);
     }
-    let mut wanted = Wanted { wish, is_started: false, waits_for_ready: before.facts.readiness.is_some() };
+    let waits_for_ready = before.facts.readiness.is_some();
+    let mut wanted = Wanted { wish, asker: std::process::id(), is_heard: false, is_started: false, waits_for_ready };
     loop {
         let left = limit.map(|limit| limit.saturating_sub(begun.elapsed()));
         match reader.next(left) {
@@ -192,6 +193,10 @@ fn end(wish: Wish, patience: Patience, environment: &Environment) -> Result<u8, 
 /// What is waited for.
 struct Wanted {
     wish: Wish,
+    /// Who has asked for it.
+    asker: u32,
+    /// What came before process 1 had heard of that has happened by itself.
+    is_heard: bool,
     is_started: bool,
     /// Whether a start is only the half of it.
     waits_for_ready: bool,
@@ -200,16 +205,32 @@ struct Wanted {
 impl Wanted {
     /// Whether it has happened, or will not; `None`: it may come.
     fn judge(&mut self, dispatch: &Dispatch) -> Option<bool> {
+        // It may be what was lost.
+        self.is_heard |= dispatch.lost > 0 || self.is_ours(&dispatch.news);
         match (self.wish, dispatch.news) {
-            (Wish::Stop, News::Ended { .. } | News::Exit(_)) => Some(true),
-            (Wish::Stop, _) => None,
+            (Wish::Stop, News::Exit(_)) => Some(true),
             (_, News::Exit(_)) => Some(false),
+            _ if !self.is_heard => None,
+            (Wish::Stop, News::Ended { .. }) => Some(true),
+            (Wish::Stop, _) => None,
             (_, News::Started { .. }) => {
                 self.is_started = true;
                 (!self.waits_for_ready).then_some(true)
             }
             (_, News::Readiness(Readiness::Ready)) if self.is_started => Some(true),
             _ => None,
+        }
+    }
+}
+
+impl Wanted {
+    /// Whether that is what we have asked for.
+    fn is_ours(&self, news: &News) -> bool {
+        match news {
+            News::Requested { by: By { origin: Origin::Process { pid, .. }, .. }, .. } => {
+                pid.cast_unsigned() == self.asker
+            }
+            _ => false,
         }
     }
 }
@@ -239,29 +260,44 @@ fn is_below_process_1() -> bool {
 
 #[cfg(test)]
 mod tests {
-    use supervise_init::core::request::{By, Dispatch, News, Readiness, Wish};
-    use supervise_init::core::{Signal, Status};
+    use supervise_init::core::request::{Asked, By, Dispatch, Motive, News, Origin, Readiness, Request, Way, Wish};
+    use supervise_init::core::{Heard, Signal, Status};
 
     use super::Wanted;
 
     const ENDED: News = News::Ended { pid: 7, status: Status::Signaled(Signal::TERM), by: By::NOBODY };
     const STARTED: News = News::Started { pid: 8, restarts: 1 };
     const READY: News = News::Readiness(Readiness::Ready);
+    /// What we have asked for is heard, and what another has.
+    const ASKED: News = asked(9);
+    const OTHER: News = asked(10);
+
+    const fn asked(pid: i32) -> News {
+        let by = By {
+            cause: Motive::Asked(Way::Control),
+            origin: Origin::Process { pid, uid: 0, name: *b"supervise\0\0\0\0\0\0" },
+        };
+        News::Requested { what: Asked::End(Request::orderly(Wish::Restart)), heard: Heard::Begun, by }
+    }
 
     #[test]
     fn what_is_waited_for_has_happened_when_it_has_and_not_before() {
         for (wish, waits_for_ready, news, done) in [
-            (Wish::Stop, false, &[STARTED, ENDED][..], Some(true)),
+            (Wish::Stop, false, &[ASKED, STARTED, ENDED][..], Some(true)),
             (Wish::Stop, false, &[News::Exit(Some(7))], Some(true)),
-            (Wish::Stop, false, &[STARTED], None),
-            (Wish::Restart, false, &[ENDED, News::Restarting(5)], None),
-            (Wish::Restart, false, &[ENDED, STARTED], Some(true)),
-            (Wish::Restart, false, &[ENDED, News::Exit(None)], Some(false)),
-            (Wish::Restart, true, &[READY, ENDED, STARTED], None),
-            (Wish::Restart, true, &[ENDED, STARTED, ENDED, STARTED, READY], Some(true)),
-            (Wish::Restart, true, &[ENDED, STARTED, ENDED, News::GivenUp(3), News::Exit(Some(1))], Some(false)),
+            (Wish::Stop, false, &[ASKED, STARTED], None),
+            (Wish::Restart, false, &[ASKED, ENDED, News::Restarting(5)], None),
+            (Wish::Restart, false, &[ASKED, ENDED, STARTED], Some(true)),
+            (Wish::Restart, false, &[ASKED, ENDED, News::Exit(None)], Some(false)),
+            (Wish::Restart, true, &[ASKED, READY, ENDED, STARTED], None),
+            (Wish::Restart, true, &[ASKED, ENDED, STARTED, ENDED, STARTED, READY], Some(true)),
+            (Wish::Restart, true, &[ASKED, ENDED, STARTED, ENDED, News::GivenUp(3), News::Exit(Some(1))], Some(false)),
+            // By itself, in the moment before it was asked for.
+            (Wish::Stop, false, &[ENDED, News::Restarting(5), ASKED, News::Exit(Some(7))], Some(true)),
+            (Wish::Restart, false, &[STARTED, ASKED], None),
+            (Wish::Restart, true, &[ENDED, STARTED, OTHER, READY, ASKED, ENDED, STARTED, READY], Some(true)),
         ] {
-            let mut wanted = Wanted { wish, is_started: false, waits_for_ready };
+            let mut wanted = Wanted { wish, asker: 9, is_heard: false, is_started: false, waits_for_ready };
             let mut judged = None;
             for news in news {
                 assert_eq!(judged, None, "{wish}: too early in {news:?}");
@@ -269,5 +305,12 @@ mod tests {
             }
             assert_eq!(judged, done, "{wish} {news:?}");
         }
+    }
+
+    #[test]
+    fn who_has_missed_something_does_not_wait_for_it() {
+        let mut wanted =
+            Wanted { wish: Wish::Restart, asker: 9, is_heard: false, is_started: false, waits_for_ready: false };
+        assert_eq!(wanted.judge(&Dispatch { news: STARTED, monotonic: 0, wall: 0, lost: 2 }), Some(true));
     }
 }

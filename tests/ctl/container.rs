@@ -1,6 +1,7 @@
 //! Namespaces of PIDs and mounts with a /run of their own, in which supervise is process 1 and answers; and its clients, who
 //! come from outside, as `docker exec` brings them.
 
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 use nix::unistd::geteuid;
@@ -36,16 +37,33 @@ pub(crate) fn is_root() -> bool {
     geteuid().is_root()
 }
 
+/// A supervise that every user may execute.
+fn supervise(scene: &Scene) -> String {
+    let path = scene.for_everybody(&Init::Supervise.path().expect("cargo built it"));
+    path.to_str().expect("UTF-8").to_owned()
+}
+
 impl<'s> Container<'s> {
     /// With a shell's script as its command, and what is before supervise itself.
     pub(crate) fn behind(scene: &'s Scene, before: &[&str], options: &[&str], script: &str) -> Container<'s> {
-        let path = scene.for_everybody(&Init::Supervise.path().expect("cargo built it"));
+        let path = supervise(scene);
+        let words = [before, &[&path], options, &["--", "bash", "-c", script]].concat();
+        Container::of(scene, &words)
+    }
+
+    /// Without a command, as the pause process of a pod, which catatonit is with `-P`.
+    pub(crate) fn pausing(scene: &'s Scene) -> Container<'s> {
+        Container::of(scene, &["bash", "-c", "exec -a catatonit \"$0\" -P", &supervise(scene)])
+    }
+
+    /// With these words as process 1.
+    fn of(scene: &'s Scene, words: &[&str]) -> Container<'s> {
         let mut command = scene.command("unshare");
         command.args(["--mount", "--pid", "--fork", "--kill-child", "--mount-proc", "sh", "-c", MAKE, "sh"]);
-        command.arg(scene.folder()).args(before).arg(&path).args(options).args(["--", "bash", "-c", script]);
+        command.arg(scene.folder()).args(words);
         command.env_remove("SUPERVISE_REQUESTS");
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let init = Running::start(scene, command, 1, &path);
+        let init = Running::start(scene, command, 1, Path::new(&supervise(scene)));
         Container { scene, init }
     }
 

@@ -187,3 +187,75 @@ fn what_is_scheduled_outlasts_a_restart_that_nobody_has_asked_for() {
     container.init.expect("run 3");
     assert!(container.status()["scheduled"].is_null(), "{}", container.status());
 }
+
+#[test]
+fn a_restart_takes_the_place_of_a_stop_that_a_failure_has_begun_and_is_told_so() {
+    if !is_root() {
+        return;
+    }
+    let reluctant =
+        "echo x >>runs; trap 'echo told' TERM; echo run $(($(wc -l <runs))); [ $(wc -l <runs) = 1 ] || touch well
+        while :; do sleep 1000 & wait $!; done";
+    for wait in [&[][..], &["--wait"]] {
+        let scene = Scene::new();
+        let ill = ["--health", "test -e well", "--health-interval", "10ms", "--health-retries", "1"];
+        let options = [&ill[..], &["--health-action", "stop", "--grace", "1h"]].concat();
+        let mut container = Container::new(&scene, &options, reluctant);
+        container.init.expect("run 1");
+        container.init.expect("told");
+        let mut reader = container.reads(ROOT);
+        let mut asking = container.begin(ROOT, &[&["restart"], wait].concat());
+        assert_eq!(reader.until("request").0["result"], "begun");
+        // The stop goes on, and does not begin anew.
+        container.asks(&["signal", "KILL"]);
+        container.init.expect("run 2");
+        assert_eq!(asking.wait(), Exit::Code(0), "{wait:?}");
+        assert_eq!(container.status()["restarts"], 1);
+        container.asks(&["signal", "KILL"]);
+        assert_eq!(container.init.wait(), Exit::Code(137));
+    }
+}
+
+#[test]
+fn a_second_restart_is_the_first_ones() {
+    if !is_root() {
+        return;
+    }
+    let scene = Scene::new();
+    let script =
+        "echo x >>runs; trap 'echo told' TERM; echo run $(($(wc -l <runs))); while :; do sleep 1000 & wait $!; done";
+    let mut container = Container::new(&scene, &["--grace", "1h"], script);
+    container.init.expect("run 1");
+    let mut first = container.begin(ROOT, &["restart", "--wait"]);
+    container.init.expect("told");
+    let mut reader = container.reads(ROOT);
+    container.asks(&["restart"]);
+    assert_eq!(reader.until("request").0["result"], "begun");
+    let mut second = container.begin(ROOT, &["restart", "--wait"]);
+    assert_eq!(reader.until("request").0["result"], "begun");
+    container.asks(&["signal", "KILL"]);
+    container.init.expect("run 2");
+    assert_eq!(first.wait(), Exit::Code(0));
+    assert_eq!(second.wait(), Exit::Code(0));
+    container.asks(&["signal", "KILL"]);
+    assert_eq!(container.init.wait(), Exit::Code(137));
+}
+
+#[test]
+fn without_a_command_there_is_nothing_to_restart_and_nobody_waits_for_it() {
+    if !is_root() {
+        return;
+    }
+    let scene = Scene::new();
+    let mut container = Container::pausing(&scene);
+    scene.deadline.until("an answer", || (container.ctl(ROOT, &["status"]).exit == Exit::Code(0)).then_some(()));
+    assert_eq!(container.status()["state"], "pausing");
+    for words in [&["restart"][..], &["restart", "--wait"], &["restart", "--wait", "--timeout", "1h"]] {
+        container.asks(words);
+        // It stands as it did.
+        container.wait_until("the pause", |status| status["state"] == "pausing" && status["main"].is_null());
+    }
+    container.is_refused(ROOT, &["signal", "HUP"], 1, "ctl signal: SIGHUP goes nowhere");
+    container.asks(&["stop", "--wait"]);
+    assert_eq!(container.init.wait(), Exit::Code(0));
+}
