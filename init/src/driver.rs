@@ -25,7 +25,7 @@ pub use self::slot::{Purpose, Slot};
 
 use self::say::{log_blame, log_end, log_event, log_outcome, log_sent};
 use self::stop::{name_of, send_group};
-use crate::core::request::Standing;
+use crate::core::request::{News, Standing};
 use crate::core::{
     Action, Child, Event, Ladder, Left, Machine, Note, Outcome, Pace, Pause, Received, Record, Scope, Sender, Signal,
     Slow, StartError, Status, Time,
@@ -291,10 +291,11 @@ impl World<'_, '_, '_> {
 
     fn child_changed(&mut self, machine: &mut impl Machine, pid: Pid, change: Change) {
         if let Change::Ended(status) = change {
-            if self.is_main(pid) && machine.standing() == Standing::Running {
-                self.follow_main();
-            }
+            let is_followed = self.is_main(pid) && machine.standing() == Standing::Running && self.follow_main(pid);
             self.forget_child(pid, status);
+            if is_followed {
+                return log_end(Some(Purpose::Main), pid, status);
+            }
         }
         let child = self.slots.iter_mut().zip(0..).find(|(slot, _)| slot.pid == Some(pid));
         match (child, change) {
@@ -343,8 +344,8 @@ impl World<'_, '_, '_> {
     }
 
     /// Main has ended, and may have said who is main from now on: as a daemon does that goes into the background.
-    fn follow_main(&mut self) {
-        let Some(successor) = self.take_successor() else { return };
+    fn follow_main(&mut self, former: Pid) -> bool {
+        let Some(successor) = self.take_successor() else { return false };
         if let Some(main) = self.slots.first_mut() {
             (main.pid, main.number) = (Some(successor), Some(successor));
         }
@@ -352,6 +353,8 @@ impl World<'_, '_, '_> {
             record.note_successor(successor.number());
         }
         info!(event = "main-followed", pid = successor.number(); "the command goes on as pid {successor}, which it has named");
+        self.publish(News::Followed { pid: successor.number(), former: former.number() });
+        true
     }
 
     /// Tells the machine and obeys it, also in what its orders lead to at once.

@@ -201,6 +201,7 @@ fn head(event: &str, wall: u64, monotonic: u64) -> String {
 fn json(dispatch: &Dispatch) -> String {
     let (event, fields) = match dispatch.news {
         News::Started { pid, restarts } => ("started", format!(",\"pid\":{pid},\"restarts\":{restarts}")),
+        News::Followed { pid, former } => ("followed", format!(",\"pid\":{pid},\"former\":{former}")),
         News::Readiness(readiness) => (readiness_name(readiness), String::new()),
         News::Health(health) => (health_event(health), String::new()),
         News::Said(said) => ("status", format!(",\"text\":{}", quoted(said.as_str()))),
@@ -231,6 +232,7 @@ fn text(news: &News) -> String {
     match *news {
         News::Started { pid, restarts: 0 } => format!("started as pid {pid}"),
         News::Started { pid, restarts } => format!("started as pid {pid} (restart {restarts})"),
+        News::Followed { pid, former } => format!("goes on as pid {pid}; pid {former} has ended"),
         News::Readiness(readiness) => readiness_name(readiness).replace('-', " "),
         News::Health(Health::Starting) => "its health is checked".to_owned(),
         News::Health(health) => health_name(health).to_owned(),

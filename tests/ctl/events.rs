@@ -157,3 +157,31 @@ fn a_reader_inside_sees_the_end_of_a_command_that_ends_by_itself() {
         assert_eq!(container.init.wait(), Exit::Code(137));
     }
 }
+
+#[test]
+fn that_the_command_goes_on_as_another_process_is_told_and_the_former_one_is_no_orphan() {
+    if !is_root() {
+        return;
+    }
+    let scene = Scene::new();
+    let say = "import os, socket, sys
+socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM).sendto(b'READY=1\\nMAINPID=' + sys.argv[1].encode(), os.environ['NOTIFY_SOCKET'])";
+    let script = format!("sleep 1000 & python3 -c \"{say}\" $!; echo up; read line; exit 0");
+    let mut container = Container::new(&scene, &["-v", "--ready", "sd_notify"], &script);
+    container.init.expect("up");
+    container.init.wait_until_said(&["as its main process"]);
+    let before = container.status();
+    let mut reader = container.reads(ROOT);
+    container.init.go();
+    let followed = reader.next();
+    let after = container.status();
+    assert_eq!((&followed["event"], &followed["former"]), (&"followed".into(), &before["main"]));
+    assert_eq!(followed["pid"], after["main"]);
+    assert_ne!(before["main"], after["main"]);
+    assert_eq!((&after["orphans"], &after["state"]), (&0.into(), &"running".into()), "{after}");
+    // Its end is the command's, and no orphan's.
+    container.asks(&["signal", "TERM"]);
+    let (ended, _) = reader.until("ended");
+    assert_eq!((&ended["pid"], &ended["signal"]), (&after["main"], &"SIGTERM".into()));
+    assert_eq!(container.init.wait(), Exit::Code(143));
+}

@@ -25,6 +25,13 @@ pub enum News {
         /// How often it was started again before, that included.
         restarts: u32,
     },
+    /// The process that was the command has ended, and the command goes on as this pid, which it has named itself.
+    Followed {
+        /// Its number.
+        pid: i32,
+        /// The number of the one that has ended.
+        former: i32,
+    },
     /// Whether the command is ready is another now.
     Readiness(Readiness),
     /// Whether it is healthy is another now.
@@ -283,7 +290,7 @@ impl Dispatch {
             News::Forwarded { by, .. } | News::Requested { by, .. } => put_by(&mut bytes, by),
             News::Killed { name, .. } => put(&mut bytes, 52, &name),
             News::Said(text) => text.write(bytes.get_mut(67..).unwrap_or_default()),
-            News::Started { .. } | News::Readiness(_) | News::Health(_) => {}
+            News::Started { .. } | News::Followed { .. } | News::Readiness(_) | News::Health(_) => {}
             News::Restarting(_) | News::GivenUp(_) | News::Exit(_) => {}
         }
         bytes
@@ -311,6 +318,7 @@ fn parts_of(news: &News) -> Parts {
     let signal = |signal: Option<Signal>| signal.map_or(0, |signal| u64::from(signal.number()));
     match *news {
         News::Started { pid, restarts } => Parts { pid, number: u64::from(restarts), ..bare(b's') },
+        News::Followed { pid, former } => Parts { pid, number: u64::from(former.cast_unsigned()), ..bare(b'm') },
         News::Readiness(readiness) => Parts { which: byte_of(&READINESS, &readiness), ..bare(b'r') },
         News::Health(health) => Parts { which: byte_of(&HEALTH, &health), ..bare(b'h') },
         News::Said(_) => bare(b't'),
@@ -340,6 +348,7 @@ fn news_of(parts: Parts, bytes: &[u8]) -> Option<News> {
     let signal = Signal::new(i32::try_from(number).unwrap_or_default());
     Some(match what {
         b's' => News::Started { pid, restarts: u32::try_from(number).ok()? },
+        b'm' => News::Followed { pid, former: u32::try_from(number).ok()?.cast_signed() },
         b'r' => News::Readiness(of_byte(&READINESS, which)?),
         b'h' => News::Health(of_byte(&HEALTH, which)?),
         b't' => News::Said(Text::read(bytes.get(67..)?)?),

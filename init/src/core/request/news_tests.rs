@@ -31,6 +31,7 @@ fn all_that_can_be_asked() -> Vec<Asked> {
 fn all_news() -> Vec<News> {
     let mut all = std::vec![
         News::Started { pid: 7, restarts: u32::MAX },
+        News::Followed { pid: i32::MAX, former: 7 },
         News::Said(Text::new("80 % \u{1f600}")),
         News::Killed { pid: 9, name: *b"sleep\0\0\0\0\0\0\0\0\0\0" },
         News::Restarting(u64::MAX),

@@ -232,7 +232,7 @@ impl Facts {
             News::Health(health) => self.health = Some(health),
             News::Said(text) => self.said = text,
             News::Stopping { .. } | News::Killed { .. } | News::Restarting(_) | News::GivenUp(_) => {}
-            News::Forwarded { .. } | News::Requested { .. } | News::Exit(_) => {}
+            News::Followed { .. } | News::Forwarded { .. } | News::Requested { .. } | News::Exit(_) => {}
         }
     }
 }
