@@ -148,7 +148,7 @@ pub fn run(machine: &mut impl Machine, slots: &mut [Slot<'_>], setting: Setting<
                 helper.end(LAST_WORDS);
             }
             if let Some(care) = &mut world.setting.care {
-                care.end();
+                care.end(&mut world.sleep, world.setting.ourselves);
             }
             return outcome;
         }

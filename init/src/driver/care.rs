@@ -17,7 +17,7 @@ use super::say::log_end_of_check;
 use super::stop::send_group;
 use crate::core::request::{News, Readiness, Standing};
 use crate::core::{Care as Core, Event, Finding, Health, Machine, Order, Probe, Sight, Signal, Status, Time};
-use crate::sys::{self, Change, Helper, Pages, Pid, Reaped};
+use crate::sys::{self, Change, Helper, Pages, Pid, Reaped, SigSet, Sleep, Wake};
 
 /// What looks after main.
 pub struct Care<'a> {
@@ -80,10 +80,14 @@ impl<'a> Care<'a> {
     }
 
     /// The life is over.
-    pub(super) fn end(&mut self) {
+    pub(super) fn end(&mut self, sleep: &mut Sleep, ourselves: Pid) {
         self.prober.cut();
         if let Some(helper) = self.prober.runs.take() {
             helper.end(Duration::ZERO);
+        }
+        if self.prober.wait_left(sleep) {
+            // It may have told of others too, whom the next life reaps.
+            let _ = sys::send(ourselves, Signal::CHLD);
         }
     }
 
@@ -149,6 +153,26 @@ impl Prober<'_> {
             Reaped::Nothing(_) => {
                 self.group.take_if(|group| self.runs.is_none() && !sys::is_group(*group));
                 None
+            }
+        }
+    }
+
+    /// What it has started and was killed dies when it is its turn, on a loaded machine a moment later. What cannot be killed
+    /// must not hold us up. Whether a signal was taken that tells of children.
+    fn wait_left(&mut self, sleep: &mut Sleep) -> bool {
+        const DEATH: Duration = Duration::from_millis(100);
+        let until = sys::now().after(DEATH);
+        let mut is_taken = false;
+        loop {
+            while self.reap_left().is_some() {}
+            let limit = until.since(sys::now());
+            if self.group.is_none() || limit.is_zero() {
+                return is_taken;
+            }
+            match sleep.wait_signal(SigSet::NONE.with(Signal::CHLD), Some(limit)) {
+                Wake::Refused(_) => return is_taken,
+                Wake::Signal(_) => is_taken = true,
+                Wake::Nothing | Wake::Helper => {}
             }
         }
     }
