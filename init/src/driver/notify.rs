@@ -1,7 +1,10 @@
 //! What main says of itself: by sd_notify(3) to a socket of ours, or by a newline on a descriptor (s6); and what of that
 //! is said on to whoever runs us.
 //!
-//! 1. Main is heard, and what it has started; nobody else, whoever that is.
+//! 1. Main is heard, and what it has started; nobody else, whoever that is. As process 1 of a namespace we cannot tell the
+//!    orphans of others from main's, so these are heard too; and of who is gone before its message is read, who could have
+//!    signalled main as well: root, our own user, and main's. `WATCHDOG=trigger`, by which main is stopped, is for main
+//!    and what is below it alone.
 //! 2. What comes as a descriptor is closed when its message is dealt with, and so are all that came before it: that is
 //!    what a `BARRIER=1` waits for.
 //! 3. However much comes, signals and ends of children are dealt with in between.
@@ -12,7 +15,7 @@ use core::ffi::CStr;
 use log::{debug, info, trace, warn};
 
 use super::World;
-use crate::core::notify::{Assignment, LONGEST, Message, Said, assignments, select, status};
+use crate::core::notify::{Assignment, Bark, LONGEST, Message, Said, assignments, select, status};
 use crate::core::request::{LeftOut, Limiter, News, Readiness, Standing, Subject, Way};
 use crate::core::{Event, Failure, Machine, Phase, Scope, Sight, Signal};
 use crate::sys::{self, Datagram, Fd, Kin, Notified, Notify, Pid};
@@ -107,7 +110,7 @@ impl Hearing {
     }
 
     /// What of a message those above us are to know. That main is ready is theirs to hear from us alone, when it is so.
-    fn pass_on(&mut self, bytes: &[u8], phase: Phase, may_begin_again: bool) {
+    fn pass_on(&mut self, bytes: &[u8], phase: Phase, may_trigger: bool, may_begin_again: bool) {
         if self.above.is_none() {
             return;
         }
@@ -117,7 +120,8 @@ impl Hearing {
             Assignment::Status(_) | Assignment::Extend(_) => true,
             Assignment::Reloading | Assignment::Monotonic => phase == Phase::Ready,
             Assignment::Stopping => !may_begin_again,
-            Assignment::Fed | Assignment::Trigger | Assignment::WatchdogTime(_) => is_watched,
+            Assignment::Fed | Assignment::WatchdogTime(_) => is_watched,
+            Assignment::Trigger => is_watched && may_trigger,
             Assignment::Ready | Assignment::MainPid(_) | Assignment::Barrier | Assignment::Other => false,
         });
         let kept = kept.get(..count).unwrap_or_default();
@@ -215,7 +219,7 @@ impl World<'_, '_, '_> {
     }
 
     fn hear_datagram(&mut self, machine: &mut impl Machine, datagram: &Datagram, bytes: &[u8]) {
-        let is_heard = datagram.sender.is_some_and(|sender| self.is_heard(sender));
+        let is_heard = datagram.sender.is_some_and(|sender| self.is_heard(sender, datagram.user));
         let Some(hearing) = self.hearing() else { return };
         if !is_heard {
             let what = "it is none of the command's processes";
@@ -224,9 +228,18 @@ impl World<'_, '_, '_> {
         if datagram.is_cut {
             return hearing.complain(Subject::Garbage, datagram.sender, "it is longer than 4096 bytes");
         }
-        let message = Message::parse(bytes);
+        let mut message = Message::parse(bytes);
         if machine.standing() == Standing::Starting {
             return;
+        }
+        let triggers = assignments(bytes).any(|(_, assignment)| assignment == Assignment::Trigger);
+        let may_trigger = !triggers || datagram.sender.is_some_and(|sender| self.is_of_main(sender));
+        if !may_trigger {
+            message.bark = message.bark.filter(|bark| *bark != Bark::Trigger);
+            if let Some(hearing) = self.hearing() {
+                let what = "WATCHDOG=trigger is for the command itself, and what is below it";
+                hearing.complain(Subject::Refusal, datagram.sender, what);
+            }
         }
         let phase = self.setting.care.as_ref().and_then(|care| care.core().phase()).unwrap_or(Phase::Idle);
         let may_begin_again = !machine.ends_for_good() && self.setting.may_restart;
@@ -235,7 +248,7 @@ impl World<'_, '_, '_> {
         }
         if let Some(hearing) = self.hearing() {
             let is_known = hearing.is_over && message.said == Some(Said::Stopping);
-            hearing.pass_on(bytes, phase, may_begin_again || is_known);
+            hearing.pass_on(bytes, phase, may_trigger, may_begin_again || is_known);
         }
         if let Some(text) = status(bytes) {
             debug!(event = "status", status = text.as_str(); "the command says: {}", text.as_str());
@@ -251,16 +264,31 @@ impl World<'_, '_, '_> {
     }
 
     /// Whether it is main, or one of those that came from it. Who is gone already was in our namespace, where we are its
-    /// process 1 and all in it is ours.
-    fn is_heard(&self, sender: Pid) -> bool {
-        if self.slots.first().and_then(|slot| slot.pid) == Some(sender) {
+    /// process 1: it is heard if it could have stopped main by a signal too. (systemd hears none of these, see sd_notify(3);
+    /// but a shell's `socat` is gone at once.)
+    fn is_heard(&self, sender: Pid, user: Option<u32>) -> bool {
+        let main = self.slots.first().and_then(|slot| slot.pid);
+        if main == Some(sender) {
             return true;
         }
         match self.rest.kin(sender) {
             Kin::Ours => true,
             Kin::Foreign => false,
-            Kin::Gone => self.setting.scope == Scope::Namespace,
+            Kin::Gone => {
+                let may = |user| {
+                    user == 0
+                        || user == sys::effective_user()
+                        || main.is_some_and(|main| sys::is_signalled_by(main, user))
+                };
+                self.setting.scope == Scope::Namespace && user.is_some_and(may)
+            }
         }
+    }
+
+    /// Whether it is main, or below it.
+    fn is_of_main(&self, sender: Pid) -> bool {
+        let main = self.slots.first().and_then(|slot| slot.pid);
+        main.is_some_and(|main| main == sender || self.rest.is_below_of(sender, main))
     }
 
     /// Somebody of ours says who is main. It is so when main has ended while that one lives.

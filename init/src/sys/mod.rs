@@ -59,6 +59,6 @@ pub use self::signals::{
 };
 pub use self::spawn::{DEFAULT_PATH, Given, Pipe, Placement, Program, Started, become_program, spawn, spawn_copy};
 pub use self::stream::Stream;
-pub use self::tree::{Kin, Rest, Told, TreeError};
+pub use self::tree::{Kin, Rest, Told, TreeError, is_signalled_by};
 pub use self::wait::{Change, Reaped, has_children, is_child, reap, reap_in_group, wait_child, was_continued};
 pub use self::words::{Environment, Words};

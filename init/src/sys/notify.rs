@@ -37,6 +37,8 @@ pub struct Datagram {
     pub is_cut: bool,
     /// Who has sent it, in our PID namespace; `None`: somebody outside.
     pub sender: Option<Pid>,
+    /// The user of that one: its real one, if it has not said another that it may say.
+    pub user: Option<u32>,
     /// What came with it.
     _given: Given,
 }
@@ -161,8 +163,9 @@ impl Notify {
         // SAFETY: all zeros are valid, and the kernel has filled in as much of it as the header says.
         let words = unsafe { words.assume_init() };
         let (sender, given) = words.read(header.msg_controllen as usize);
+        let user = sender.map(|(_, user)| user);
         let sender = sender.and_then(|(pid, _)| Pid::new(pid));
-        Some(Datagram { length, is_cut: header.msg_flags & libc::MSG_TRUNC != 0, sender, _given: given })
+        Some(Datagram { length, is_cut: header.msg_flags & libc::MSG_TRUNC != 0, sender, user, _given: given })
     }
 
     /// Removes its name, and its directory if that is of our making and has nothing else in it.

@@ -87,10 +87,8 @@ impl Process {
     /// `SigIgn` in /proc/PID/status (proc_pid_status(5)).
     fn ignores(&self, signal: Signal) -> bool {
         let mut buffer = [0; 2048];
-        let ignored = read_proc(self.pid, "status", &mut buffer).and_then(|status| {
-            let line = status.split(|byte| *byte == b'\n').find_map(|line| line.strip_prefix(b"SigIgn:"))?;
-            u64::from_str_radix(core::str::from_utf8(line.trim_ascii()).ok()?, 16).ok()
-        });
+        let ignored = status_line(self.pid, b"SigIgn:", &mut buffer)
+            .and_then(|line| u64::from_str_radix(core::str::from_utf8(line).ok()?, 16).ok());
         ignored.is_some_and(|ignored| ignored & (1 << (signal.number() - 1)) != 0)
     }
 }
@@ -312,6 +310,11 @@ impl Rest {
         }
     }
 
+    /// Whether that one is below the process `above`, which may be one of many that are ours.
+    pub fn is_below_of(&self, pid: Pid, above: Pid) -> bool {
+        Stat::read(pid).is_some_and(|stat| self.is_below(pid, &stat, Some(above)))
+    }
+
     /// Goes through all living processes of the scope.
     fn for_each(&self, mut found: impl FnMut(&Process)) -> Result<(), TreeError> {
         self.for_each_below(None, |process| found(&process))
@@ -447,6 +450,22 @@ fn read_proc<'a>(pid: Pid, name: &str, buffer: &'a mut [u8]) -> Option<&'a [u8]>
     let file = Fd::open(CStr::from_bytes_until_nul(path.bytes()).ok()?, libc::O_RDONLY).ok()?;
     let count = file.read(buffer).ok()?;
     buffer.get(..count)
+}
+
+/// What stands behind that name in /proc/PID/status (proc_pid_status(5)).
+fn status_line<'a>(pid: Pid, name: &[u8], buffer: &'a mut [u8]) -> Option<&'a [u8]> {
+    let status = read_proc(pid, "status", buffer)?;
+    status.split(|byte| *byte == b'\n').find_map(|line| line.strip_prefix(name)).map(<[u8]>::trim_ascii)
+}
+
+/// Whether somebody of that user may signal the process, having no capability: its real or saved user is the same (kill(2)).
+pub fn is_signalled_by(pid: Pid, user: u32) -> bool {
+    let mut buffer = [0; 2048];
+    // Real, effective, saved, and that of file systems.
+    let users = status_line(pid, b"Uid:", &mut buffer).unwrap_or_default();
+    let mut users = users.split(|byte| *byte == b'\t').map(parse_number);
+    let [real, _, saved] = [users.next(), users.next(), users.next()].map(Option::flatten);
+    [real, saved].into_iter().flatten().any(|of_it| of_it.cast_unsigned() == user)
 }
 
 fn parse_number(digits: &[u8]) -> Option<i32> {

@@ -2,7 +2,9 @@
 //! that speak it.
 
 #[expect(dead_code, reason = "each test file uses its part of the harness")]
+#[path = "../harness/mod.rs"]
 mod harness;
+mod heard;
 
 use std::fs;
 use std::io::{ErrorKind, Read as _, Write as _};
