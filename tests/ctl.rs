@@ -13,6 +13,8 @@ mod places;
 mod readers;
 #[path = "ctl/requests.rs"]
 mod requests;
+#[path = "ctl/services.rs"]
+mod services;
 #[path = "ctl/signals.rs"]
 mod signals;
 #[path = "ctl/status.rs"]
