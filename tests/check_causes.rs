@@ -196,3 +196,37 @@ fn all_are_told_where_the_tree_is() {
     report.says("child", &[("S06", "pass"), ("S08", "skip"), ("S24", "info")]);
     scene.nothing_is_left();
 }
+
+/// A server of Python that closes what listens when it is told, and is not done with that.
+fn closes() -> String {
+    let set_up = "import socket\nsocket = socket.create_server(('127.0.0.1', 0))\n";
+    format!("{set_up}{}", deaf("socket.close()", PAUSE))
+}
+
+#[test]
+fn who_has_closed_a_socket_is_named() {
+    let scene = Scene::new();
+    let server = closes();
+    let pass_on = "import os, signal, subprocess, sys
+child = subprocess.Popen(sys.argv[1:])
+signal.signal(signal.SIGTERM, lambda *_: child.terminate())
+child.wait()";
+    let trap = "trap 'kill $!; wait; exit 0' TERM; \"$@\" & wait";
+    let program = [python(), "-c", server.as_str()];
+    for wrapper in [&[python(), "-c", pass_on][..], &["dash", "-c", trap, "sh"]] {
+        let report = played(&scene, "child", &[], &[wrapper, &program].concat());
+        let run = report.run("child");
+        let server = run["listeners"][0]["pids"][0].as_i64().expect("one has it");
+        assert_ne!(run["processes"][0]["pid"], server, "{run:#}");
+        let events = run["events"].as_array().expect("a list");
+        assert!(events.iter().any(|event| event["kind"] == "closed" && event["pid"] == server), "{events:#?}");
+        let (cause, _) = tells(&report, "child", "S01", "begun to stop (it closed what listens)", "bound how long");
+        assert!(cause.contains("waits for") && !cause.contains("began to stop"), "{cause}");
+        let reaction = &finding(&report, "child", "S05")["evidence"][0];
+        assert!(reaction.as_str().is_some_and(|line| line.contains(&format!("pid {server} ("))), "{reaction}");
+    }
+    let report = played(&scene, "child", &[], &program);
+    let (cause, _) = tells(&report, "child", "S01", "began to stop (it closed tcp", "bound how long");
+    assert!(cause.starts_with(&format!("pid {}", report.run("child")["processes"][0]["pid"])), "{cause}");
+    scene.nothing_is_left();
+}

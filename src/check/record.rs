@@ -202,8 +202,17 @@ pub(crate) enum EndedBy {
 pub(crate) struct Listener {
     /// `tcp 127.0.0.1:80`, `unix /run/x`.
     pub(crate) address: String,
+    /// Who had it when the signal was sent, main first.
+    pub(crate) pids: Vec<i32>,
     /// `None`: open to the end of main.
     pub(crate) closed_at: Option<Duration>,
+}
+
+impl Listener {
+    /// Who has closed it when it is closed: main, where it had it as well.
+    pub(crate) fn closer(&self) -> Option<i32> {
+        self.pids.first().copied()
+    }
 }
 
 /// A client that came after the signal.
@@ -367,6 +376,8 @@ pub(crate) enum What {
         line: String,
     },
     Closed {
+        /// As [`Listener::closer`] has it.
+        pid: Option<i32>,
         address: String,
     },
     Notified {

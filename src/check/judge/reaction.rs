@@ -7,7 +7,7 @@ use supervise_init::core::Status;
 
 use super::super::record::{Ended, EndedBy, Event, Process, Run, State, What};
 use super::super::scenario::Target;
-use super::scene::main;
+use super::scene::{lived_at, main};
 use super::words::{Name, cut};
 
 /// More of a line is not quoted in a sentence.
@@ -62,14 +62,20 @@ fn seen(run: &Run, main: &Process, usual: &Usual<'_>, what: &What) -> Option<(St
         What::Wrote { line, bytes } if line.is_empty() => Some((format!("it wrote {bytes} bytes"), Sort::Answered)),
         What::Wrote { line, .. } if usual.lines.contains(&shape(line)) => None,
         What::Wrote { line, .. } => Some((format!("it wrote {:?}", cut(line, QUOTED)), Sort::Answered)),
-        What::Closed { address } => Some((format!("it closed {address}"), Sort::Began)),
+        What::Closed { pid, address } => Some(match pid.and_then(|pid| find(run, pid)).filter(|by| !by.is_main) {
+            None => (format!("it closed {address}"), Sort::Began),
+            Some(by) => {
+                let sort = if was_told(run, main, by) { Sort::Told } else { Sort::Answered };
+                (format!("{} closed {address}", Name(by)), sort)
+            }
+        }),
         What::Notified { text } if usual.messages.contains(&text.as_str()) => None,
         What::Notified { text } => {
             let is_stop = ["STOPPING=1", "EXTEND_TIMEOUT_USEC="].iter().any(|word| text.contains(word));
             Some((format!("it notified {text}"), if is_stop { Sort::Began } else { Sort::Answered }))
         }
         What::Ended { pid } if *pid != main.pid => {
-            let process = run.processes.iter().find(|process| process.pid == *pid)?;
+            let process = find(run, *pid)?;
             let sort = if was_told(run, main, process) { Sort::Told } else { Sort::Answered };
             usual.ends_of_signal(run, process).then(|| (format!("{} ended", Name(process)), sort))
         }
@@ -84,6 +90,28 @@ fn seen(run: &Run, main: &Process, usual: &Usual<'_>, what: &What) -> Option<(St
         | What::OutputClosed
         | What::Killed { .. } => None,
     }
+}
+
+fn find(run: &Run, pid: i32) -> Option<&Process> {
+    run.processes.iter().find(|process| process.pid == pid)
+}
+
+/// Whether it, or one below it, has begun to stop: it closed what listens, and lived.
+pub(super) fn has_begun(run: &Run, process: &Process) -> bool {
+    let Some(signal_at) = run.signal_at else { return false };
+    let closed = run.events.iter().filter(|event| event.at > signal_at).filter_map(|event| match event.what {
+        What::Closed { pid, .. } => Some((event.at, pid?)),
+        _ => None,
+    });
+    // What has ended has closed all that it had, and begun nothing.
+    let mut closers = closed.filter_map(|(at, pid)| find(run, pid).filter(|closer| lived_at(closer, at)));
+    closers.any(|closer| is_at_or_below(run, closer, process))
+}
+
+fn is_at_or_below(run: &Run, closer: &Process, process: &Process) -> bool {
+    // Of a made-up or broken record, parents may be a circle.
+    let parents = std::iter::successors(Some(closer), |below| find(run, below.parent));
+    parents.take(run.processes.len()).any(|above| above.pid == process.pid)
 }
 
 /// Whether it got the signal with main, and not from it.

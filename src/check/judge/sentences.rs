@@ -18,6 +18,7 @@ impl Heard {
                 format!("which ignores {signal}, as all does that a shell without job control starts by `&`")
             }
             Heard::Stopped => "which is stopped (state T)".to_owned(),
+            Heard::Began => "which has begun to stop (it closed what listens) and is not done".to_owned(),
             Heard::Perhaps => format!("which has not ended: either it did not get {signal}, or it is still at work"),
         }
     }
@@ -160,6 +161,7 @@ fn waits(scene: &Scene<'_>, main: &Process, children: &[&Process], heard: Heard,
         (_, Heard::Never) => format!("of which the first never got {signal}"),
         (_, Heard::Ignores | Heard::Background) => format!("of which the first ignores {signal}"),
         (_, Heard::Stopped) => "of which the first is stopped (state T)".to_owned(),
+        (_, Heard::Began) => "of which the first has begun to stop (it closed what listens) and is not done".to_owned(),
         (_, Heard::Perhaps) => format!("which did not get {signal}, or are still at work"),
     };
     match is_waiting {
@@ -221,6 +223,7 @@ fn cure(scene: &Scene<'_>, main: &Process, why: &Why<'_>) -> String {
         ),
         Why::Background(child, Heard::Ignores) => format!("let `{}` handle {signal}", called(child)),
         Why::Background(child, Heard::Stopped) => format!("let nothing stop `{}`", called(child)),
+        Why::Background(child, Heard::Began) => bounded(child),
         Why::Background(..) | Why::TrapGoesOn => {
             "let the trap pass the signal on (kill), wait for what was started, and exit, all within the grace time".to_owned()
         }
@@ -280,7 +283,8 @@ fn in_front(scene: &Scene<'_>, main: &Process, children: &[&Process], heard: Hea
 
 fn cure_of_children(scene: &Scene<'_>, main: &Process, children: &[&Process], heard: Heard) -> String {
     let signal = scene.signal;
-    let Some(child) = children.first().map(|child| called(child)) else { return String::new() };
+    let Some(first) = children.first() else { return String::new() };
+    let child = called(first);
     match heard {
         Heard::Never => format!(
             "let it pass {signal} on, start `{child}` without it, or tell all: supervise --kill-mode tree -- {}",
@@ -288,8 +292,14 @@ fn cure_of_children(scene: &Scene<'_>, main: &Process, children: &[&Process], he
         ),
         Heard::Ignores | Heard::Background => format!("let the child, `{child}`, handle {signal}"),
         Heard::Stopped => format!("let nothing stop `{child}`"),
+        Heard::Began => bounded(first),
         Heard::Perhaps => format!("see that {signal} reaches `{child}`, and that this ends by it"),
     }
+}
+
+/// What helps where it has begun to stop.
+fn bounded(process: &Process) -> String {
+    format!("bound how long `{}` waits for connections and work under way, or {MORE_TIME}", called(process))
 }
 
 /// Another signal, or a handler. What did work is better advice than what the signal sets promise.

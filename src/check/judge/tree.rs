@@ -8,6 +8,7 @@ use super::super::record::{EndedBy, Facility, Orphan, Process, Run, State};
 use super::super::scenario::{Mode, Target};
 use super::handling::{Handling, handling};
 use super::memory;
+use super::reaction::has_begun;
 use super::scene::{Scene, killed_at, lived_at, main, missing, others, survivors, took, waits_for_all};
 use super::shell::left_by_shell;
 use super::words::{Name, called, count, ended_with, names, seconds};
@@ -318,6 +319,11 @@ pub(super) fn forwarded(scene: &Scene<'_>) -> Option<Word> {
         (
             format!("{signal} is ignored by {}, whether it is passed on or not", names(&deaf)),
             format!("let it handle {signal}"),
+        )
+    } else if let Some(begun) = rest.iter().find(|process| has_begun(run, process)) {
+        (
+            format!("{} has begun to stop (it closed what listens) and was still at work", Name(begun)),
+            "see S01".to_owned(),
         )
     } else {
         (

@@ -8,7 +8,7 @@ use supervise_init::core::{Signal, Status};
 use super::super::record::{AtDeadline, Process, Run, State};
 use super::super::scenario::{Mode, Target};
 use super::handling::{Handling, handling};
-use super::reaction::{Reaction, Sort, answer};
+use super::reaction::{Reaction, Sort, answer, has_begun};
 use super::scene::{Scene, children_that_stayed, is_alive_at_deadline, main_status, others, took};
 use super::words::names;
 
@@ -74,6 +74,8 @@ pub(super) enum Heard {
     /// It ignores it because a shell has started it by `&`.
     Background,
     Stopped,
+    /// It has begun to stop, and is not done.
+    Began,
     /// It may have it, and be at work.
     Perhaps,
 }
@@ -101,7 +103,7 @@ pub(super) fn why<'a>(scene: &Scene<'a>, run: &'a Run, main: &'a Process) -> Why
         Handling::Default if !scene.is_process_1() => Why::Unmoved,
         // What a loop starts anew is no program that the signal is to reach.
         Handling::Default if main.is_shell && stayed.iter().any(|child| is_older(run, child)) => {
-            let heard = stayed.first().map_or(Heard::Perhaps, |child| heard(scene, child));
+            let heard = stayed.first().map_or(Heard::Perhaps, |child| heard(scene, run, child));
             Why::DroppedAtShell(stayed, heard)
         }
         Handling::Default => Why::Dropped,
@@ -131,7 +133,7 @@ fn shell<'a>(scene: &Scene<'_>, run: &Run, main: &Process, stayed: &[&'a Process
     let is_plain = main.exe.as_deref().is_some_and(|exe| exe.ends_with("/dash") || exe.ends_with("/busybox"));
     let sits_in_wait = main.at_deadline.is_some_and(|seen| seen.waits_for_child);
     let is_in_background = (ignores(child) && !ignores(main)) || (is_plain && !sits_in_wait) || answer.is_some();
-    match (is_in_background, heard(scene, child)) {
+    match (is_in_background, heard(scene, run, child)) {
         (true, Heard::Ignores) if ignores(child) && [Signal::INT, Signal::QUIT].contains(&scene.signal) => {
             Why::Background(child, Heard::Background)
         }
@@ -164,7 +166,7 @@ fn at_work<'a>(
         (Some(answer), ..) if answer.sort == Sort::Began => Why::Slow(answer),
         (_, _, Some(newer)) => Why::GoesOn(newer),
         (_, Some(child), None) => {
-            let heard = heard(scene, child);
+            let heard = heard(scene, run, child);
             Why::Waits { children: stayed, heard, is_waiting: at_deadline.waits_for_child }
         }
         (Some(answer), ..) => Why::Answered(answer),
@@ -184,9 +186,10 @@ fn died_as_a_child(scene: &Scene<'_>) -> Option<Signal> {
     child.ended().all(|run| by(run) == Some(first)).then_some(first)
 }
 
-fn heard(scene: &Scene<'_>, child: &Process) -> Heard {
+fn heard(scene: &Scene<'_>, run: &Run, child: &Process) -> Heard {
     match (child.at_deadline.map(|at_deadline| at_deadline.state), handling(child, scene.signal)) {
         (Some(State::Stopped), _) => Heard::Stopped,
+        _ if has_begun(run, child) => Heard::Began,
         (_, Some(Handling::Ignored)) => Heard::Ignores,
         (_, Some(Handling::Default)) if scene.order.target == Target::Main => Heard::Never,
         _ => Heard::Perhaps,

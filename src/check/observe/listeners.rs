@@ -1,11 +1,11 @@
 //! The sockets that take connections when the signal is sent, and when each of them closes.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::path::Path;
 use std::time::Duration;
 
-use crate::check::record::Listener;
+use crate::check::record::{Listener, What};
 use crate::check::safe;
 use crate::proc::read_file;
 
@@ -88,13 +88,16 @@ pub(super) struct Listeners {
 }
 
 impl Listeners {
-    /// Those of these inodes.
-    pub(super) fn find(inodes: &HashSet<u64>, told_at: Duration) -> Listeners {
+    /// Those of these inodes, each with who has it.
+    pub(super) fn find(inodes: &HashMap<u64, Vec<i32>>, told_at: Duration) -> Listeners {
         let mut found = Vec::new();
         if !inodes.is_empty() {
             for table in TABLES {
-                let ours = table.read().into_iter().filter(|(inode, _)| inodes.contains(inode));
-                found.extend(ours.map(|(inode, address)| (table, inode, Listener { address, closed_at: None })));
+                let ours = table.read().into_iter().filter_map(|(inode, address)| {
+                    let pids = inodes.get(&inode)?.clone();
+                    Some((table, inode, Listener { address, pids, closed_at: None }))
+                });
+                found.extend(ours);
             }
         }
         Listeners { found, told_at, is_over: false }
@@ -106,8 +109,8 @@ impl Listeners {
         is_open.then(|| if at.saturating_sub(self.told_at) < Duration::from_secs(1) { SOON } else { LATER })
     }
 
-    /// Looks which have closed. Their addresses.
-    pub(super) fn look(&mut self, at: Duration) -> Vec<String> {
+    /// Looks which have closed.
+    pub(super) fn look(&mut self, at: Duration) -> Vec<What> {
         let mut closed = Vec::new();
         for table in TABLES {
             let ours =
@@ -119,7 +122,7 @@ impl Listeners {
             for (other, inode, listener) in &mut self.found {
                 if *other == table && listener.closed_at.is_none() && !open.contains(inode) {
                     listener.closed_at = Some(at);
-                    closed.push(listener.address.clone());
+                    closed.push(What::Closed { pid: listener.closer(), address: listener.address.clone() });
                 }
             }
         }

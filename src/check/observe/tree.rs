@@ -207,14 +207,16 @@ impl Tree {
         self.seen.iter().filter(|seen| seen.life == Life::Lives)
     }
 
-    /// What all are like now, before the signal; and the sockets that they have.
-    pub(super) fn look_again(&mut self) -> HashSet<u64> {
-        let mut sockets = HashSet::new();
+    /// What all are like now, before the signal; and the sockets that they have, each with who has it.
+    pub(super) fn look_again(&mut self) -> HashMap<u64, Vec<i32>> {
+        let mut sockets: HashMap<u64, Vec<i32>> = HashMap::new();
         for seen in self.seen.iter_mut().filter(|seen| seen.life == Life::Lives).take(MOST_PICTURES) {
             look_anew(seen);
             match descriptors::of(seen.process.pid) {
                 Some(open) => {
-                    sockets.extend(open.sockets.iter().copied());
+                    for inode in &open.sockets {
+                        sockets.entry(*inode).or_default().push(seen.process.pid);
+                    }
                     seen.open = open;
                 }
                 None => self.is_closed |= Stat::read(seen.process.pid).is_some_and(|stat| stat.state != b'Z'),

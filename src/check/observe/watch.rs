@@ -410,8 +410,8 @@ impl<'a> Watch<'a> {
 
     fn look_at_listeners(&mut self, time: Time) {
         let at = self.at(time);
-        for address in self.listeners.look(at) {
-            self.note(time, What::Closed { address });
+        for closed in self.listeners.look(at) {
+            self.note(time, closed);
         }
         self.next_listen = self.listeners.pause(at).map(|pause| time.after(pause));
     }

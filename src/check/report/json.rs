@@ -203,6 +203,7 @@ fn listener(run: &Run, listener: &Listener) -> Value {
     let closed = listener.closed_at;
     Value::Object(vec![
         ("address", Value::text(&listener.address)),
+        ("pids", Value::list(&listener.pids, |pid| Value::Number((*pid).into()))),
         ("closed_ms", Value::or_null(closed, Value::Milliseconds)),
         ("closed_after_signal_ms", Value::or_null(closed, |at| after_signal(run, at))),
     ])
@@ -282,7 +283,10 @@ fn event(event: &Event) -> Value {
             "wrote",
             vec![("bytes", Value::Number(i64::try_from(*bytes).unwrap_or(i64::MAX))), ("line", Value::text(line))],
         ),
-        What::Closed { address } => ("closed", vec![("address", Value::text(address))]),
+        What::Closed { pid: who, address } => {
+            let who = ("pid", Value::or_null(*who, |pid| Value::Number(pid.into())));
+            ("closed", vec![who, ("address", Value::text(address))])
+        }
         What::Notified { text } => ("notified", vec![("text", Value::text(text))]),
         What::Ended { pid: who } => ("ended", vec![pid(who)]),
         What::OutputClosed => ("output-closed", Vec::new()),

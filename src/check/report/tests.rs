@@ -35,8 +35,11 @@ fn rich() -> Run {
             child(2, "work <\"&\">").ends(30, Status::Exited(1)),
         ],
     );
-    run.listeners
-        .push(Listener { address: "tcp 127.0.0.1:80".to_owned(), closed_at: Some(SIGNAL_AT + milliseconds(2)) });
+    run.listeners.push(Listener {
+        address: "tcp 127.0.0.1:80".to_owned(),
+        pids: vec![MAIN],
+        closed_at: Some(SIGNAL_AT + milliseconds(2)),
+    });
     run.connections.push(Connection {
         address: "tcp 127.0.0.1:80".to_owned(),
         at: SIGNAL_AT,
@@ -66,7 +69,7 @@ fn rich() -> Run {
     run.cgroup = Some(Cgroup { left: 0 });
     let more = [
         What::Wrote { bytes: 4, line: "bye".to_owned() },
-        What::Closed { address: "tcp 127.0.0.1:80".to_owned() },
+        What::Closed { pid: None, address: "tcp 127.0.0.1:80".to_owned() },
         What::Notified { text: "STOPPING=1".to_owned() },
         What::OutputClosed,
     ];

@@ -116,7 +116,8 @@ fn what(run: &Run, event: &Event) -> String {
         }
         What::Wrote { line, bytes } if line.is_empty() => format!("wrote {bytes} bytes"),
         What::Wrote { line, .. } => format!("wrote: {}", cut(line, SHOWN_OF_LINE)),
-        What::Closed { address } => format!("closed {address}"),
+        What::Closed { pid: Some(pid), address } if main_pid != Some(*pid) => format!("{} closed {address}", name(pid)),
+        What::Closed { address, .. } => format!("closed {address}"),
         What::Notified { text } => format!("notified {text}"),
         What::Ended { pid } => {
             let ended = find(pid).and_then(|process| process.ended);

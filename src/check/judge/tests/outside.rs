@@ -72,7 +72,7 @@ fn the_reaction_is_the_first_thing_that_is_seen_to_happen() {
 fn a_socket_that_is_open_to_the_end_of_a_long_stop_is_warned_of() {
     let with = |mut run: Run, closed: Option<u64>| {
         let closed_at = closed.map(|after| SIGNAL_AT + milliseconds(after));
-        run.listeners.push(Listener { address: "tcp 0.0.0.0:80".to_owned(), closed_at });
+        run.listeners.push(Listener { address: "tcp 0.0.0.0:80".to_owned(), pids: vec![MAIN], closed_at });
         one(run, Check::Listener)
     };
     assert_eq!(one(app(2_000), Check::Listener).evidence, ["it listened to none"]);

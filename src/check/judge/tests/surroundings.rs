@@ -17,7 +17,7 @@ fn visited(took: u64, served: Served, ended: Option<u64>, closed: Option<u64>) -
     visited.scenario.way = Way::Visited;
     let address = "tcp 127.0.0.1:80".to_owned();
     let at = |after| SIGNAL_AT + milliseconds(after);
-    visited.listeners.push(Listener { address: address.clone(), closed_at: closed.map(at) });
+    visited.listeners.push(Listener { address: address.clone(), pids: vec![MAIN], closed_at: closed.map(at) });
     visited.connections.push(Connection { address, at: at(50), ended_at: ended.map(at), served });
     vec![usual, visited]
 }

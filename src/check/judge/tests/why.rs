@@ -131,7 +131,7 @@ fn a_busy_program_is_told_from_one_that_waits() {
 #[test]
 fn a_stop_that_takes_too_long_is_told_from_none() {
     let mut slow = run(Mode::Child, vec![process("uvicorn app").catches(Signal::TERM).stays()]);
-    let closed = What::Closed { address: "tcp 127.0.0.1:80".to_owned() };
+    let closed = What::Closed { pid: None, address: "tcp 127.0.0.1:80".to_owned() };
     slow.events.push(Event { at: SIGNAL_AT + milliseconds(2), what: closed });
     says(&why(vec![slow]), "began to stop (it closed tcp 127.0.0.1:80, 0.002 s after SIGTERM)", "bound how long");
 }

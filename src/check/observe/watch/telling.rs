@@ -1,6 +1,6 @@
 //! From the sign that the command is ready to the signal.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::os::fd::{AsFd as _, BorrowedFd};
 
 use nix::errno::Errno;
@@ -117,7 +117,7 @@ impl Watch<'_> {
         }
     }
 
-    fn find_listeners(&mut self, sockets: &HashSet<u64>) {
+    fn find_listeners(&mut self, sockets: &HashMap<u64, Vec<i32>>) {
         if self.tree.is_closed {
             let why = "not all of its processes may be looked into: they are another user's".to_owned();
             self.run.missing.push(Missing { facility: Facility::Sockets, why });
