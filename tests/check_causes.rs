@@ -230,3 +230,16 @@ child.wait()";
     assert!(cause.starts_with(&format!("pid {}", report.run("child")["processes"][0]["pid"])), "{cause}");
     scene.nothing_is_left();
 }
+
+#[test]
+fn a_job_that_was_told_before_it_executed_its_program_is_not_told_to_have_got_nothing() {
+    let scene = Scene::new();
+    let fifo = scene.folder().join("go");
+    let script = "mkfifo $0; trap 'kill $p; echo go > $0; wait; exit 0' TERM
+(trap : TERM; echo ready; read x < $0; exec sleep 1000) & p=$!
+wait; wait";
+    let report = played(&scene, "child", &[], &["dash", "-c", script, fifo.to_str().expect("a path of ours")]);
+    let (cause, _) = tells(&report, "child", "S01", "which has executed its program only since", "on again until");
+    assert!(cause.contains("`sleep 1000`"), "{cause}");
+    scene.nothing_is_left();
+}

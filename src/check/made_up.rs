@@ -121,6 +121,7 @@ pub(super) fn process(words: &str) -> Process {
         group: MAIN,
         session: MAIN,
         first_seen_at: Duration::ZERO,
+        executed_at: Some(Duration::ZERO),
         signals: Some(Dispositions {
             caught: SigSet::NONE,
             ignored: SigSet::NONE,
@@ -143,6 +144,7 @@ pub(super) fn child(number: i32, words: &str) -> Process {
         parent: MAIN,
         is_main: false,
         first_seen_at: milliseconds(100),
+        executed_at: Some(milliseconds(101)),
         ..process(words)
     }
 }
@@ -181,8 +183,13 @@ impl Process {
     /// It lived until we killed it.
     pub(super) fn stays(self) -> Process {
         let mut process = self.ends_by(10_001, Status::Signaled(Signal::KILL), EndedBy::Us);
-        process.at_deadline =
-            Some(AtDeadline { state: State::Able, is_pending: false, waits_for_child: false, busy: Duration::ZERO });
+        process.at_deadline = Some(AtDeadline {
+            state: State::Able,
+            is_pending: false,
+            is_handled: false,
+            waits_for_child: false,
+            busy: Duration::ZERO,
+        });
         process
     }
 

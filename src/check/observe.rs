@@ -164,7 +164,7 @@ fn watch(
             return Ok(run);
         }
     };
-    tree.exec(stage.root.number());
+    tree.exec(stage.root.number(), Duration::ZERO);
     let ready = Readiness::new(&scenario.ready, began, fd, &epoll, READY);
     let mut watch = Watch::new(scenario, epoll, began, run, (stage, held, leftovers), (tree, output, ready));
     watch.listen(asked, hearing, connector);

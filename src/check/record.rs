@@ -118,6 +118,8 @@ pub(crate) struct Process {
     pub(crate) group: i32,
     pub(crate) session: i32,
     pub(crate) first_seen_at: Duration,
+    /// When it last executed a program. `None`: it runs what who started it runs, or nobody has told.
+    pub(crate) executed_at: Option<Duration>,
     /// What it was like at the last look before the signal, or the first one after it.
     pub(crate) signals: Option<Dispositions>,
     pub(crate) state: State,
@@ -170,6 +172,8 @@ pub(crate) struct AtDeadline {
     pub(crate) state: State,
     /// Whether the signal is still pending, and so was sent but not taken.
     pub(crate) is_pending: bool,
+    /// Whether it has a handler or a signalfd for it now, whatever it had when that came.
+    pub(crate) is_handled: bool,
     pub(crate) waits_for_child: bool,
     /// CPU time that it used since the signal.
     pub(crate) busy: Duration,

@@ -56,8 +56,13 @@ impl Handling {
 
 /// `None`: its sets were not seen.
 pub(in crate::check) fn handling(process: &Process, signal: Signal) -> Option<Handling> {
-    let Dispositions { caught, ignored, blocked, by_signalfd, waits_for_signals, .. } = process.signals?;
-    Some(match () {
+    process.signals.map(|signals| handling_of(signals, signal))
+}
+
+/// What these sets say of it.
+pub(in crate::check) fn handling_of(signals: Dispositions, signal: Signal) -> Handling {
+    let Dispositions { caught, ignored, blocked, by_signalfd, waits_for_signals, .. } = signals;
+    match () {
         () if by_signalfd.contains(signal) => Handling::Signalfd,
         () if blocked.contains(signal) && waits_for_signals => Handling::Waited,
         () if blocked.contains(signal) => Handling::Blocked,
@@ -66,7 +71,7 @@ pub(in crate::check) fn handling(process: &Process, signal: Signal) -> Option<Ha
         // While a thread waits for signals, its mask shows them as free and their action as the default one.
         () if waits_for_signals => Handling::Waited,
         () => Handling::Default,
-    })
+    }
 }
 
 /// A signal that it handles, and that was not tried in vain. Shells handle SIGINT for themselves, and go on.

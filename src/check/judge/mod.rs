@@ -28,7 +28,7 @@ use super::scenario::{Mode, Order};
 use scene::Scene;
 
 pub(super) use end::Times;
-pub(super) use handling::{Handling, handling};
+pub(super) use handling::{Handling, handling, handling_of};
 pub(super) use scene::{main, took};
 pub(super) use words::{Name, cut, ended_with};
 

@@ -147,6 +147,16 @@ pub(super) fn is_alive_at_deadline(process: &Process) -> bool {
     process.at_deadline.is_some_and(|seen| seen.state != State::Zombie)
 }
 
+/// Whether it lived when the signal was sent.
+pub(super) fn is_older(run: &Run, child: &Process) -> bool {
+    run.signal_at.is_some_and(|signal_at| child.first_seen_at <= signal_at)
+}
+
+/// Whether it was there when the signal was sent, and has executed something since.
+pub(super) fn is_executed_since(run: &Run, child: &Process) -> bool {
+    is_older(run, child) && child.executed_at.zip(run.signal_at).is_some_and(|(at, signal_at)| at > signal_at)
+}
+
 /// The children of `parent` that still lived at the end of the time.
 pub(super) fn children_that_stayed<'a>(run: &'a Run, parent: &Process) -> Vec<&'a Process> {
     let pid = parent.pid;

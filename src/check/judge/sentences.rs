@@ -19,6 +19,9 @@ impl Heard {
             }
             Heard::Stopped => "which is stopped (state T)".to_owned(),
             Heard::Began => "which has begun to stop (it closed what listens) and is not done".to_owned(),
+            Heard::Early => format!(
+                "which has executed its program only since: if it got {signal} before, it did so as a copy of what started it"
+            ),
             Heard::Perhaps => format!("which has not ended: either it did not get {signal}, or it is still at work"),
         }
     }
@@ -146,6 +149,15 @@ fn cause(scene: &Scene<'_>, main: &Process, why: &Why<'_>) -> String {
             seconds(reaction.after)
         ),
         Why::NoReaction => no_reaction(scene, main),
+        Why::TooEarly if scene.is_process_1() => format!(
+            "{name} had no handler for {signal} yet when that came, and has one now: the kernel dropped it, because it is \
+             process 1"
+        ),
+        Why::TooEarly => {
+            format!(
+                "{name} had no handler for {signal} when it was looked at just before, and has one now: it was starting"
+            )
+        }
         Why::Unmoved => format!("{name} runs on, although {signal} should end it by its default action"),
     }
 }
@@ -162,6 +174,7 @@ fn waits(scene: &Scene<'_>, main: &Process, children: &[&Process], heard: Heard,
         (_, Heard::Ignores | Heard::Background) => format!("of which the first ignores {signal}"),
         (_, Heard::Stopped) => "of which the first is stopped (state T)".to_owned(),
         (_, Heard::Began) => "of which the first has begun to stop (it closed what listens) and is not done".to_owned(),
+        (_, Heard::Early) => "of which the first has executed its program only since".to_owned(),
         (_, Heard::Perhaps) => format!("which did not get {signal}, or are still at work"),
     };
     match is_waiting {
@@ -224,6 +237,7 @@ fn cure(scene: &Scene<'_>, main: &Process, why: &Why<'_>) -> String {
         Why::Background(child, Heard::Ignores) => format!("let `{}` handle {signal}", called(child)),
         Why::Background(child, Heard::Stopped) => format!("let nothing stop `{}`", called(child)),
         Why::Background(child, Heard::Began) => bounded(child),
+        Why::Background(child, Heard::Early) => again(scene, child),
         Why::Background(..) | Why::TrapGoesOn => {
             "let the trap pass the signal on (kill), wait for what was started, and exit, all within the grace time".to_owned()
         }
@@ -257,6 +271,14 @@ fn cure(scene: &Scene<'_>, main: &Process, why: &Why<'_>) -> String {
                 format!("let the handler of {signal} end the program in time, from a thread that is never blocked{init}")
             }
         },
+        Why::TooEarly if scene.is_process_1() => format!(
+            "let it install its handler for {signal} first of all, or start it under an init, so that it ends by {signal} \
+             until it has one: supervise -- {}",
+            typed(main, "COMMAND")
+        ),
+        Why::TooEarly => {
+            format!("tell it when it is ready (--ready), or let it install its handler for {signal} first of all")
+        }
         Why::Unmoved => "send it once more, and see what it was doing".to_owned(),
     }
 }
@@ -293,8 +315,18 @@ fn cure_of_children(scene: &Scene<'_>, main: &Process, children: &[&Process], he
         Heard::Ignores | Heard::Background => format!("let the child, `{child}`, handle {signal}"),
         Heard::Stopped => format!("let nothing stop `{child}`"),
         Heard::Began => bounded(first),
+        Heard::Early => again(scene, first),
         Heard::Perhaps => format!("see that {signal} reaches `{child}`, and that this ends by it"),
     }
+}
+
+/// What helps where it was told too early.
+fn again(scene: &Scene<'_>, process: &Process) -> String {
+    format!(
+        "tell it when all is started (--ready), or pass {} on again until `{}` has ended",
+        scene.signal,
+        called(process)
+    )
 }
 
 /// What helps where it has begun to stop.

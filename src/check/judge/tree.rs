@@ -9,7 +9,9 @@ use super::super::scenario::{Mode, Target};
 use super::handling::{Handling, handling};
 use super::memory;
 use super::reaction::has_begun;
-use super::scene::{Scene, killed_at, lived_at, main, missing, others, survivors, took, waits_for_all};
+use super::scene::{
+    Scene, is_executed_since, killed_at, lived_at, main, missing, others, survivors, took, waits_for_all,
+};
 use super::shell::left_by_shell;
 use super::words::{Name, called, count, ended_with, names, seconds};
 use super::{Level, Word};
@@ -130,7 +132,9 @@ fn left_behind(scene: &Scene<'_>, run: &Run, main: &Process, process: &Process, 
     let found = handling(process, signal);
     let fate = match (is_alive, found) {
         // It would have ended it.
-        (true, Some(Handling::Default)) if scene.order.target != Target::Tree => format!("which never got {signal}"),
+        (true, Some(Handling::Default)) if scene.order.target != Target::Tree && !is_executed_since(run, process) => {
+            format!("which never got {signal}")
+        }
         (true, Some(Handling::Ignored)) => format!("which ignores {signal}"),
         (true, _) => "which lived on".to_owned(),
         (false, Some(found)) if found.is_taken() => {
@@ -297,7 +301,9 @@ pub(super) fn forwarded(scene: &Scene<'_>) -> Option<Word> {
     }];
     let is_stopped = |process: &Process| process.at_deadline.is_some_and(|seen| seen.state == State::Stopped);
     let of = |wanted: Handling| -> Vec<&Process> {
-        let is_it = |process: &Process| handling(process, signal) == Some(wanted) && !is_stopped(process);
+        // What a process got before it executed its program it may have dealt with as what it was then.
+        let is_known = |process: &Process| !is_stopped(process) && !is_executed_since(run, process);
+        let is_it = |process: &Process| handling(process, signal) == Some(wanted) && is_known(process);
         rest.iter().copied().filter(|process| is_it(process)).collect()
     };
     // Whom it would have ended, it has not reached.

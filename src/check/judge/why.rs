@@ -9,7 +9,9 @@ use super::super::record::{AtDeadline, Process, Run, State};
 use super::super::scenario::{Mode, Target};
 use super::handling::{Handling, handling};
 use super::reaction::{Reaction, Sort, answer, has_begun};
-use super::scene::{Scene, children_that_stayed, is_alive_at_deadline, main_status, others, took};
+use super::scene::{
+    Scene, children_that_stayed, is_alive_at_deadline, is_executed_since, is_older, main_status, others, took,
+};
 use super::words::names;
 
 /// What keeps it.
@@ -55,6 +57,8 @@ pub(super) enum Why<'a> {
     /// One that has started this since.
     GoesOn(&'a Process),
     Busy(Duration),
+    /// It had no handler yet when it was told, and has one now; whether it has done anything since.
+    TooEarly,
     /// It began to stop, and has not come to the end of it.
     Slow(Reaction),
     /// It did something, and has not ended.
@@ -76,6 +80,8 @@ pub(super) enum Heard {
     Stopped,
     /// It has begun to stop, and is not done.
     Began,
+    /// It has executed its program only since; what was sent to it before was sent to a copy of who started it.
+    Early,
     /// It may have it, and be at work.
     Perhaps,
 }
@@ -100,6 +106,7 @@ pub(super) fn why<'a>(scene: &Scene<'a>, run: &'a Run, main: &'a Process) -> Why
         Handling::Waited if at_deadline.is_pending => Why::NotWaitedFor,
         Handling::Ignored => Why::Ignored,
         _ if at_deadline.is_pending => Why::Pending,
+        Handling::Default if at_deadline.is_handled => Why::TooEarly,
         Handling::Default if !scene.is_process_1() => Why::Unmoved,
         // What a loop starts anew is no program that the signal is to reach.
         Handling::Default if main.is_shell && stayed.iter().any(|child| is_older(run, child)) => {
@@ -112,11 +119,6 @@ pub(super) fn why<'a>(scene: &Scene<'a>, run: &'a Run, main: &'a Process) -> Why
             at_work(scene, run, found, stayed, &at_deadline)
         }
     }
-}
-
-/// Whether it lived when the signal was sent.
-fn is_older(run: &Run, child: &Process) -> bool {
-    run.signal_at.is_some_and(|signal_at| child.first_seen_at <= signal_at)
 }
 
 /// A shell with a trap, or for SIGINT a handler of its own. Without job control, what it starts by `&` ignores SIGINT and
@@ -190,6 +192,7 @@ fn heard(scene: &Scene<'_>, run: &Run, child: &Process) -> Heard {
     match (child.at_deadline.map(|at_deadline| at_deadline.state), handling(child, scene.signal)) {
         (Some(State::Stopped), _) => Heard::Stopped,
         _ if has_begun(run, child) => Heard::Began,
+        _ if is_executed_since(run, child) => Heard::Early,
         (_, Some(Handling::Ignored)) => Heard::Ignores,
         (_, Some(Handling::Default)) if scene.order.target == Target::Main => Heard::Never,
         _ => Heard::Perhaps,

@@ -8,6 +8,7 @@ use supervise_init::core::Signal;
 use supervise_init::sys::SigSet;
 
 use super::tree::{Life, Seen};
+use crate::check::judge::{Handling, handling_of};
 use crate::check::record::{AtDeadline, Dispositions, Process, State};
 use crate::check::safe;
 use crate::proc::{self, Stat, WaitsFor, is_shell, read_by_signalfd, read_file, read_text, threads, waits_for};
@@ -33,6 +34,7 @@ pub(super) fn look_at(pid: i32, at: Duration) -> Option<Process> {
         group: stat.group,
         session: stat.session,
         first_seen_at: at,
+        executed_at: None,
         signals: dispositions(pid),
         state: state_of(stat.state),
         at_deadline: None,
@@ -48,6 +50,7 @@ pub(super) fn unseen(pid: i32, parent: &Process, at: Duration) -> Process {
         parent: parent.pid,
         is_main: false,
         first_seen_at: at,
+        executed_at: None,
         signals: None,
         state: State::Able,
         at_deadline: None,
@@ -74,9 +77,12 @@ pub(super) fn at_deadline(seen: &Seen, signal: Signal) -> AtDeadline {
         Life::Dead | Life::Reaped => State::Zombie,
     };
     let ticks = stat.map_or(0, |stat| stat.ticks.saturating_sub(seen.ticks));
+    let signals = dispositions(pid);
     AtDeadline {
         state,
-        is_pending: dispositions(pid).is_some_and(|now| now.pending.contains(signal)),
+        is_pending: signals.is_some_and(|now| now.pending.contains(signal)),
+        is_handled: signals
+            .is_some_and(|now| matches!(handling_of(now, signal), Handling::Caught | Handling::Signalfd)),
         waits_for_child: waits_for(pid) == WaitsFor::Child,
         busy: Duration::from_millis(ticks.saturating_mul(10)),
     }
@@ -85,7 +91,7 @@ pub(super) fn at_deadline(seen: &Seen, signal: Signal) -> AtDeadline {
 /// The same where there is no time to look: there are thousands.
 pub(super) fn unlooked(seen: &Seen) -> AtDeadline {
     let state = if seen.life == Life::Lives { seen.process.state } else { State::Zombie };
-    AtDeadline { state, is_pending: false, waits_for_child: false, busy: Duration::ZERO }
+    AtDeadline { state, is_pending: false, is_handled: false, waits_for_child: false, busy: Duration::ZERO }
 }
 
 /// Of all its threads together.

@@ -146,9 +146,10 @@ impl Tree {
     }
 
     /// The kernel tells of an execution.
-    pub(super) fn exec(&mut self, pid: i32) {
+    pub(super) fn exec(&mut self, pid: i32, at: Duration) {
         let Some(seen) = self.by_pid.get(&pid).and_then(|place| self.seen.get_mut(*place)) else { return };
         if seen.life == Life::Lives {
+            seen.process.executed_at = Some(at);
             look_anew(seen);
         }
     }
@@ -310,9 +311,19 @@ impl Tree {
     }
 }
 
+/// Looks whether it executes another program than when it was looked at last, where nobody tells.
+pub(super) fn see_executed(seen: &mut Seen, at: Duration) {
+    let exe = look_at(seen.process.pid, at).and_then(|now| now.exe);
+    if seen.life == Life::Lives && exe.is_some() && exe != seen.process.exe {
+        seen.process.executed_at = Some(at);
+        look_anew(seen);
+    }
+}
+
 fn look_anew(seen: &mut Seen) {
     if let Some(now) = look_at(seen.process.pid, seen.process.first_seen_at) {
-        seen.process = Process { is_main: seen.process.is_main, ended: seen.process.ended, ..now };
+        let Process { is_main, ended, executed_at, .. } = seen.process;
+        seen.process = Process { is_main, ended, executed_at, ..now };
         seen.ticks = Stat::read(seen.process.pid).map_or(0, |stat| stat.ticks);
     }
 }

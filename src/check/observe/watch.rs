@@ -24,7 +24,7 @@ use super::picture::{at_deadline, unlooked};
 use super::progress::Progress;
 use super::settling::Settling;
 use super::stage::{DEATH, Stage};
-use super::tree::{FIRST_TOKEN, Life, MOST_PICTURES, Tree};
+use super::tree::{FIRST_TOKEN, Life, MOST_PICTURES, Tree, see_executed};
 use super::visits::{self, Visits};
 use super::{Interrupted, descriptors};
 use crate::check::ready::{By, Readiness, Stir};
@@ -210,7 +210,7 @@ impl<'a> Watch<'a> {
                     self.note(time, What::Appeared { pid: child });
                 }
             }
-            ProcessEvent::Executed { pid } => self.tree.exec(pid),
+            ProcessEvent::Executed { pid } => self.tree.exec(pid, at),
             ProcessEvent::Ended { pid, raw } => {
                 if self.tree.end(pid, raw, at).is_some() {
                     self.note(time, What::Ended { pid });
@@ -452,12 +452,15 @@ impl<'a> Watch<'a> {
 
     fn kill(&mut self, time: Time) {
         self.look(time);
-        let mut count = 0;
+        let (mut count, at) = (0, self.at(time));
         for seen in self.tree.seen.iter_mut().filter(|seen| seen.life != Life::Reaped) {
             count += usize::from(seen.life == Life::Lives);
             if count > MOST_PICTURES {
                 seen.process.at_deadline = Some(unlooked(seen));
                 continue;
+            }
+            if self.connector.is_none() {
+                see_executed(seen, at);
             }
             let found = at_deadline(seen, self.scenario.signal);
             if seen.life == Life::Lives {

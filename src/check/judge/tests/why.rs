@@ -137,6 +137,23 @@ fn a_stop_that_takes_too_long_is_told_from_none() {
 }
 
 #[test]
+fn who_was_told_before_it_was_ready_for_that_is_told_so() {
+    let young = process("app").stays().at_deadline(|seen| seen.is_handled = true);
+    says(&of(Mode::Pid1, vec![young.clone()]), "no handler for SIGTERM yet when that came", "under an init");
+    says(&of(Mode::Child, vec![young]), "looked at just before, and has one now", "--ready");
+    let late = |at| Process { executed_at: Some(at), ..child(1, "sleep 60").ignores(Signal::INT).stays() };
+    for program in ["bash run.sh", "app"] {
+        let told = |at| of(Mode::Child, vec![process(program).catches(Signal::TERM).stays(), late(at)]);
+        says(
+            &told(SIGNAL_AT + milliseconds(1)),
+            "which has executed its program only since",
+            "until `sleep 60` has ended",
+        );
+        says(&told(SIGNAL_AT - milliseconds(1)), "which never got SIGTERM", "");
+    }
+}
+
+#[test]
 fn what_a_program_writes_all_the_time_is_no_reaction() {
     let mut chatty = run(Mode::Child, vec![process("app").catches(Signal::TERM).stays()]);
     let wrote = |at| Event { at, what: What::Wrote { bytes: 5, line: "tick".to_owned() } };
