@@ -243,3 +243,26 @@ wait; wait";
     assert!(cause.contains("`sleep 1000`"), "{cause}");
     scene.nothing_is_left();
 }
+
+#[test]
+fn a_subshell_is_not_to_be_executed_in_the_place_of_its_script() {
+    let scene = Scene::new();
+    let played = |modes: &str, script: &str| played(&scene, modes, &[], &["dash", "-c", script]);
+    let report = played("pid1,child", "echo ready; (sleep 1000; true); true");
+    let (_, cure) = tells(&report, "pid1", "S24", "a shell passes no signals on", "let a trap in the script");
+    assert!(!cure.contains("exec"), "{cure}");
+    let (cause, cure) = tells(&report, "pid1", "S01", "its subshell pid", "what runs in it");
+    assert!(cause.ends_with("never gets it") && !cure.contains("exec"), "{cause} {cure}");
+    let (cause, cure) =
+        tells(&report, "child", "S06", "alone, and it left its subshell pid", "let a trap in the script");
+    assert!(cause.contains("which never got SIGTERM") && !cure.contains("exec"), "{cause} {cure}");
+    let script = "trap 'exit 0' TERM; echo ready; (sleep 1000; true); true";
+    let report = played("child", script);
+    let (_, cure) =
+        tells(&report, "child", "S01", "in its foreground has ended: its subshell pid", "start the subshell");
+    assert!(!cure.contains("exec"), "{cure}");
+    let ours = Init::Supervise.path().expect("cargo built it");
+    let ours = ours.to_str().expect("a path of ours");
+    passes(&scene, "pid1,child", &[], &[ours, "--kill-mode", "tree", "--", "dash", "-c", script]);
+    scene.nothing_is_left();
+}

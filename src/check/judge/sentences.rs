@@ -6,6 +6,7 @@ use super::super::record::Process;
 use super::super::scenario::{Mode, Target};
 use super::handling::{Handling, handled_instead, handling};
 use super::scene::Scene;
+use super::shell::{PASS_ON_BELOW, is_subshell, named_below};
 use super::why::{Heard, Why};
 use super::words::{Name, called, names, seconds, status, typed};
 
@@ -91,10 +92,14 @@ fn cause(scene: &Scene<'_>, main: &Process, why: &Why<'_>) -> String {
         }
         Why::Dropped => format!("{name} is process 1 and has no handler for {signal}, so the kernel drops it"),
         Why::DroppedAtShell(children, heard) => {
+            let who = |children: &[&Process]| match children {
+                [only] => named_below(main, only),
+                several => names(several),
+            };
             let fate = match (scene.order.target, children.as_slice(), heard) {
-                (Target::Main, _, Heard::Ignores) => format!("{} never gets it, and would ignore it", names(children)),
-                (Target::Main, ..) => format!("{} never gets it", names(children)),
-                (_, [only], heard) => format!("it waits for {}, {}", Name(only), heard.words(signal)),
+                (Target::Main, _, Heard::Ignores) => format!("{} never gets it, and would ignore it", who(children)),
+                (Target::Main, ..) => format!("{} never gets it", who(children)),
+                (_, [only], heard) => format!("it waits for {}, {}", named_below(main, only), heard.words(signal)),
                 (_, children, _) => format!("it waits for {}", names(children)),
             };
             format!("the shell {name} is process 1 and has no trap for {signal}, so the kernel drops it, and {fate}")
@@ -102,11 +107,11 @@ fn cause(scene: &Scene<'_>, main: &Process, why: &Why<'_>) -> String {
         Why::Foreground(child, heard) => format!(
             "the shell {name} {} {signal} only when the command in its foreground has ended: {}, {}",
             if signal == Signal::INT { "acts on" } else { "runs its trap for" },
-            Name(child),
+            named_below(main, child),
             heard.words(signal)
         ),
         Why::Background(child, heard) => {
-            format!("the shell {name} waits for {}, {}", Name(child), heard.words(signal))
+            format!("the shell {name} waits for {}, {}", named_below(main, child), heard.words(signal))
         }
         Why::TrapGoesOn if signal == Signal::INT => format!(
             "the shell {name} goes on after {signal}: it has a trap that does not exit, or its command in the foreground \
@@ -213,6 +218,9 @@ fn cure(scene: &Scene<'_>, main: &Process, why: &Why<'_>) -> String {
         Why::Unread => "keep the event loop free: do long work in another thread".to_owned(),
         Why::Pending => "see what keeps it from running (a debugger, a frozen cgroup, vfork)".to_owned(),
         Why::DroppedAtShell(children, heard) => in_front(scene, main, children, *heard),
+        Why::Foreground(child, _) if is_subshell(main, child) => {
+            "start the subshell with `&`, `wait` for it, and let the trap pass the signal on (`kill`) and `wait` again".to_owned()
+        }
         Why::Foreground(child, _) if signal == Signal::INT || signal == Signal::QUIT => format!(
             "end the script with `exec {}`, or start that with `&`, `wait` for it, and let a trap pass the signal on as \
              SIGTERM (`kill -TERM`), as it ignores {signal} then",
@@ -295,10 +303,11 @@ fn in_front(scene: &Scene<'_>, main: &Process, children: &[&Process], heard: Hea
         typed(main, "COMMAND")
     );
     match children {
-        [only] => format!(
+        [only] if !is_subshell(main, only) => format!(
             "start the program in the shell's place (`exec {}`, or the JSON form of CMD), or {init}",
             typed(only, "...")
         ),
+        [_] => format!("{PASS_ON_BELOW}, or start {init}"),
         _ => format!("give the script a trap that passes {signal} on (kill) and waits (`wait`), or start {init}"),
     }
 }

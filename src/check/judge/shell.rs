@@ -10,6 +10,13 @@ use super::tree::leaves_nothing;
 use super::words::{Name, called, names, typed};
 use super::{Level, Word};
 
+/// Where exec has no place.
+pub(super) const PASS_ON: &str = "let a trap in the script pass the signal on (kill) and wait (`wait`)";
+
+/// The same with a subshell, which passes no more on.
+pub(super) const PASS_ON_BELOW: &str =
+    "let a trap in the script tell the subshell and what runs in it (kill), and wait (`wait`)";
+
 /// S24.
 pub(super) fn exec_form(scene: &Scene<'_>) -> Option<Word> {
     let Some(run) = scene.told().next() else { return Some(Word::skip("no run was told to stop")) };
@@ -71,11 +78,13 @@ fn advice(scene: &Scene<'_>, run: &Run, main: &Process, below: &[&Process]) -> S
                 _ => "give the script a trap that ends its loop".to_owned(),
             };
         }
+        [only] if found.is_some_and(Handling::is_taken) && is_subshell(main, only) => PASS_ON_BELOW.to_owned(),
         _ if found.is_some_and(Handling::is_taken) && scene.signal != Signal::INT => format!(
             "begin its last command with exec (`exec {program}`), or start that by `&`, and let a trap pass the signal on \
              (kill) and wait (`wait`)"
         ),
-        [_, _, ..] => "let a trap in the script pass the signal on (kill) and wait (`wait`)".to_owned(),
+        [_, _, ..] => PASS_ON.to_owned(),
+        [only] if is_subshell(main, only) => PASS_ON_BELOW.to_owned(),
         _ => {
             format!("let the last command begin with exec (`exec {program}`), use the JSON form of ENTRYPOINT and CMD")
         }
@@ -112,7 +121,7 @@ pub(super) fn left_by_shell(
     fate: &str,
 ) -> (String, String) {
     let signal = scene.signal;
-    let (main_name, name) = (Name(main), Name(process));
+    let (main_name, name) = (Name(main), named_below(main, process));
     if handling(main, signal).is_some_and(Handling::is_taken) {
         let is_background =
             [Signal::INT, Signal::QUIT].contains(&signal) && handling(process, signal) == Some(Handling::Ignored);
@@ -132,7 +141,8 @@ pub(super) fn left_by_shell(
         _ => String::new(),
     };
     let place = match below(run, main).as_slice() {
-        [_, _, ..] => "let a trap in the script pass the signal on (kill) and wait (`wait`), or start it".to_owned(),
+        [_, _, ..] => PASS_ON.to_owned() + ", or start it",
+        [only] if is_subshell(main, only) => PASS_ON_BELOW.to_owned() + ", or start it",
         _ => format!(
             "start the program in the shell's place (`exec {}`, or the JSON form of CMD), or",
             typed(process, "...")
@@ -142,6 +152,20 @@ pub(super) fn left_by_shell(
         format!("{signal} ended the shell {main_name} alone, and it left {name}, {fate}"),
         format!("{place} under an init that tells and waits for all: supervise -- {}{deaf}", typed(main, "COMMAND")),
     )
+}
+
+/// Whether it is a part of the script of the shell that has started it: it has executed no program.
+pub(super) fn is_subshell(shell: &Process, child: &Process) -> bool {
+    let is_alike = child.exe == shell.exe && child.words == shell.words;
+    shell.is_shell && child.is_shell && is_alike && child.executed_at.is_none()
+}
+
+/// A process below a shell in a sentence: a subshell has the words of its shell.
+pub(super) fn named_below(shell: &Process, child: &Process) -> String {
+    match is_subshell(shell, child) {
+        true => format!("its subshell pid {}", child.pid),
+        false => Name(child).to_string(),
+    }
 }
 
 /// What ran below main when the signal was sent.
