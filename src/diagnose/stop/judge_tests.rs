@@ -238,7 +238,8 @@ fn a_trap_waits_for_the_child_in_the_foreground_and_no_other() {
         of_main(KillMode::Main, &processes),
         [
             "pid 7 (`sh run.sh`) runs its trap for SIGTERM only when its foreground child pid 9 (`app`) has ended, which never \
-          got it: start that child in the background and wait for it (`&`, then `wait`), or use --kill-mode=group"
+          got it: start that child in the background, wait for it (`&`, then `wait`) and let the trap pass SIGTERM on \
+          (kill), or use --kill-mode=group"
         ]
     );
     let processes = [shell(), in_background(process(8, MAIN, "app"))];

@@ -177,7 +177,10 @@ impl Line<'_> {
             Why::Unread => f.write_str("let the loop get to it"),
             Why::Discarded => write!(f, "start it there under an init (supervise -- ...), or let it handle {signal}"),
             Why::InForeground { below, .. } => {
-                f.write_str("start that child in the background and wait for it (`&`, then `wait`)")?;
+                write!(
+                    f,
+                    "start that child in the background, wait for it (`&`, then `wait`) and let the trap pass {signal} on (kill)"
+                )?;
                 self.write_reach(f, below)
             }
             Why::Returned => f.write_str("let the trap end with exit"),
