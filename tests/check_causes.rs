@@ -146,7 +146,9 @@ while True: signal.pause()";
     }
     for shell in ["dash", "bash"] {
         let report = played(shell, "exit 0", "; true");
-        tells(&report, "child", "S01", "only when the command in its foreground has ended", "start that with `&`");
+        let cure =
+            "start that with `&` and `wait` for it, so that the trap runs at once, and let the trap pass the signal on";
+        tells(&report, "child", "S01", "only when the command in its foreground has ended", cure);
     }
     passes(&scene, "pid1,child", &[], &["dash", "-c", &script("kill $!; wait; exit 0", "& wait"), job]);
     scene.nothing_is_left();
@@ -264,5 +266,38 @@ fn a_subshell_is_not_to_be_executed_in_the_place_of_its_script() {
     let ours = Init::Supervise.path().expect("cargo built it");
     let ours = ours.to_str().expect("a path of ours");
     passes(&scene, "pid1,child", &[], &[ours, "--kill-mode", "tree", "--", "dash", "-c", script]);
+    scene.nothing_is_left();
+}
+
+/// The cures of a shell in front, each of which is shown to help.
+#[test]
+fn a_shell_as_process_1_in_front_of_a_program_without_a_handler_is_to_be_started_under_an_init() {
+    let scene = Scene::new();
+    let script = "echo ready; sleep 1000; true";
+    let report = played(&scene, "pid1", &[], &["dash", "-c", script]);
+    for (check, first) in [("S01", "start the shell under an init"), ("S24", "start it under an init")] {
+        let (_, cure) = tells(&report, "pid1", check, "", "--kill-mode tree");
+        assert!(cure.starts_with(first), "{cure}");
+    }
+    // exec alone does not help there.
+    let report = played(&scene, "pid1", &[], &["dash", "-c", "echo ready; exec sleep 1000"]);
+    report.says("pid1", &[("S01", "fail")]);
+    let ours = Init::Supervise.path().expect("cargo built it");
+    let cured = [ours.to_str().expect("a path of ours"), "--kill-mode", "tree", "--", "dash", "-c", script];
+    passes(&scene, "pid1,child", &[], &cured);
+    let trap = "trap 'kill $!; wait; exit 0' TERM; echo ready; sleep 1000 & wait";
+    passes(&scene, "pid1,child", &[], &["dash", "-c", trap]);
+    scene.nothing_is_left();
+}
+
+#[test]
+fn a_trap_that_is_there_is_not_advised() {
+    let scene = Scene::new();
+    let script = "trap 'kill $!; wait; exit 7' TERM; sleep 1000 & until grep -q sleep /proc/$!/comm; do :; done; echo ready; wait";
+    let report = played(&scene, "child", &[], &["dash", "-c", script]);
+    report.says("child", &[("S01", "pass"), ("S02", "fail"), ("S06", "pass"), ("S24", "info")]);
+    let report = played(&scene, "child", &[], &["dash", "-c", &script.replace("kill $!; wait; ", "")]);
+    tells(&report, "child", "S24", "it ended before what runs below it", "see S06");
+    tells(&report, "child", "S06", "ended without waiting for", "let its trap pass the signal on (kill) and wait");
     scene.nothing_is_left();
 }

@@ -172,12 +172,13 @@ fn of_the_tree(check: Check) -> Explanation {
         Check::ExecForm => Explanation {
             means: "No shell stands between who sends signals and the program.",
             observed: "the program file of the command, and what runs below it.",
-            levels: "warn for a shell with a child; info where its trap sees to all that has to be done, and where all are told and \
-                     nothing is left.",
+            levels: "warn for a shell with a child; info where nothing is left, and it ends well, has a trap, or all \
+                     are told.",
             causes: &["The shell form of CMD.", "sh -c \"app; more\".", "An entrypoint script without exec."],
             cures: &[
                 "exec in the last line; the JSON form; supervise --kill-mode tree -- COMMAND.",
-                "In a loop or with several programs: a trap that passes the signal on (as SIGTERM) and waits.",
+                "In a loop or with several programs: a trap that passes the signal on (as SIGTERM) and waits: \
+                 trap 'kill $!; wait; exit 0' TERM; app & wait.",
             ],
         },
         _ => Explanation {

@@ -268,6 +268,7 @@ fn death_by_another(run: &Run, by: Signal) -> (Level, String, String) {
 fn better_code(main: &Process, signal: Signal) -> String {
     match is_wrapper(main) {
         true => format!("start the program itself, not by {}", main.comm),
+        false if main.is_shell => format!("let a trap for {signal} exit with 0"),
         false => format!("let a handler for {signal} exit with 0"),
     }
 }
@@ -296,7 +297,10 @@ fn bad_code(scene: &Scene<'_>, main: &Process, code: u8) -> (Level, String, Stri
                 "the shell {comm} has no trap for {signal} and is process 1, so that the kernel drops that: it ended with \
                  exit code {code} of its own accord"
             ),
-            "let its last command begin with exec, or start it under an init: supervise -- COMMAND".to_owned(),
+            format!(
+                "start it under an init that tells all: supervise --kill-mode tree -- COMMAND; or let its last command begin \
+                 with exec, and handle {signal} itself"
+            ),
         );
     }
     if child == Some(Status::Signaled(signal)) && scene.is_process_1() && found.is_some_and(Handling::is_taken) {

@@ -108,7 +108,10 @@ pub(super) fn disposition(scene: &Scene<'_>) -> Option<Word> {
         (Handling::Blocked | Handling::Ignored, true) => ended_all_the_same(scene, Word::info(evidence)),
         (Handling::Default, _) => Word::new(Level::Warn, evidence).because(
             format!("the kernel drops {signal} for a process 1 that has no handler for it"),
-            format!("install a handler for {signal}, or start it under an init: supervise -- COMMAND"),
+            match process.is_shell {
+                true => "give it a trap, or start it under an init: supervise --kill-mode tree -- COMMAND".to_owned(),
+                false => format!("install a handler for {signal}, or start it under an init: supervise -- COMMAND"),
+            },
         ),
         (Handling::Blocked | Handling::Ignored, false) => Word::new(Level::Warn, evidence)
             .because(format!("{signal} does not reach it"), format!("let it handle {signal}")),

@@ -6,7 +6,7 @@ use super::super::record::Process;
 use super::super::scenario::{Mode, Target};
 use super::handling::{Handling, handled_instead, handling};
 use super::scene::Scene;
-use super::shell::{PASS_ON_BELOW, is_subshell, named_below};
+use super::shell::{PASS_ON_BELOW, ends_in_place, is_subshell, named_below};
 use super::why::{Heard, Why};
 use super::words::{Name, called, names, seconds, status, typed};
 
@@ -222,9 +222,8 @@ fn cure(scene: &Scene<'_>, main: &Process, why: &Why<'_>) -> String {
             "start the subshell with `&`, `wait` for it, and let the trap pass the signal on (`kill`) and `wait` again".to_owned()
         }
         Why::Foreground(child, _) if signal == Signal::INT || signal == Signal::QUIT => format!(
-            "end the script with `exec {}`, or start that with `&`, `wait` for it, and let a trap pass the signal on as \
-             SIGTERM (`kill -TERM`), as it ignores {signal} then",
-            typed(child, "...")
+            "{} pass it on as SIGTERM (`kill -TERM`), as it ignores {signal} then, and `wait` again",
+            in_background(scene, child)
         ),
         Why::Background(child, Heard::Background) => {
             format!(
@@ -233,15 +232,12 @@ fn cure(scene: &Scene<'_>, main: &Process, why: &Why<'_>) -> String {
                 called(child)
             )
         }
-        Why::Foreground(child, Heard::Ignores) => format!(
-            "let `{}` handle {signal}, and end the script with exec, or start that with `&` and `wait` for it",
-            called(child)
-        ),
-        Why::Foreground(child, _) => format!(
-            "end the script with `exec {}`, or start that with `&` and `wait` for it, so that the trap runs at once and \
-             can pass the signal on",
-            typed(child, "...")
-        ),
+        Why::Foreground(child, Heard::Ignores) => {
+            format!("let `{}` handle {signal}, and end the script with exec", called(child))
+        }
+        Why::Foreground(child, _) => {
+            format!("{} pass the signal on (`kill`) and `wait` again", in_background(scene, child))
+        }
         Why::Background(child, Heard::Ignores) => format!("let `{}` handle {signal}", called(child)),
         Why::Background(child, Heard::Stopped) => format!("let nothing stop `{}`", called(child)),
         Why::Background(child, Heard::Began) => bounded(child),
@@ -291,6 +287,15 @@ fn cure(scene: &Scene<'_>, main: &Process, why: &Why<'_>) -> String {
     }
 }
 
+/// What to do about a trap that waits for this; what the trap is to do follows.
+fn in_background(scene: &Scene<'_>, child: &Process) -> String {
+    let exec = match ends_in_place(scene, child) {
+        true => format!("end the script with `exec {}`, or start that", typed(child, "...")),
+        false => format!("start `{}`", called(child)),
+    };
+    format!("{exec} with `&` and `wait` for it, so that the trap runs at once, and let the trap")
+}
+
 /// What to do about a shell that is process 1, in front of these.
 fn in_front(scene: &Scene<'_>, main: &Process, children: &[&Process], heard: Heard) -> String {
     let signal = scene.signal;
@@ -303,11 +308,16 @@ fn in_front(scene: &Scene<'_>, main: &Process, children: &[&Process], heard: Hea
         typed(main, "COMMAND")
     );
     match children {
-        [only] if !is_subshell(main, only) => format!(
+        [only] if is_subshell(main, only) => format!("{PASS_ON_BELOW}, or start {init}"),
+        [only] if !ends_in_place(scene, only) => format!(
+            "start {init}; or start the program in the shell's place (`exec {}`, or the JSON form of CMD) with a handler for \
+             {signal}, which the kernel drops for it too without one",
+            typed(only, "...")
+        ),
+        [only] => format!(
             "start the program in the shell's place (`exec {}`, or the JSON form of CMD), or {init}",
             typed(only, "...")
         ),
-        [_] => format!("{PASS_ON_BELOW}, or start {init}"),
         _ => format!("give the script a trap that passes {signal} on (kill) and waits (`wait`), or start {init}"),
     }
 }

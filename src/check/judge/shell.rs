@@ -1,6 +1,6 @@
 //! A shell in front of the program: whether that does any harm, and what stands in its way.
 
-use supervise_init::core::Signal;
+use supervise_init::core::{Signal, Status};
 
 use super::super::record::{Outcome, Process, Run};
 use super::super::scenario::{Mode, Target};
@@ -48,6 +48,9 @@ pub(super) fn exec_form(scene: &Scene<'_>) -> Option<Word> {
                 .because("all were told, and it is the shell's status that counts, not the program's", ""),
         );
     }
+    if handling(main, scene.signal).is_some_and(Handling::is_taken) {
+        return Some(by_a_trap(scene, evidence, nothing_left));
+    }
     let here = match (scene.order.target, handling(main, scene.signal)) {
         (Target::Main, Some(Handling::Default)) if scene.mode == Mode::Pid1 => {
             "as process 1 it even drops them without a trap"
@@ -64,30 +67,45 @@ pub(super) fn exec_form(scene: &Scene<'_>) -> Option<Word> {
     )
 }
 
-/// What to change in a script that runs `below` when it is told.
+/// One that does something about the signal, and does not end well: what to change is said where that is told.
+fn by_a_trap(scene: &Scene<'_>, evidence: Vec<String>, nothing_left: bool) -> Word {
+    match (scene.told().all(|run| ends_in_time(scene, run)), nothing_left) {
+        (true, true) => {
+            Word::info(evidence).because("nothing is left of what ran below it; what it ends with is told by S02", "")
+        }
+        (true, false) => Word::new(Level::Warn, evidence)
+            .because("a shell passes no signals on but by a trap, and it ended before what runs below it", "see S06"),
+        (false, _) => Word::new(Level::Warn, evidence)
+            .because("a shell passes no signals on but by a trap, and it has not ended in time", "see S01"),
+    }
+}
+
+/// What to change in a script without a trap that runs `below` when it is told.
 fn advice(scene: &Scene<'_>, run: &Run, main: &Process, below: &[&Process]) -> String {
-    let found = handling(main, scene.signal);
     let init = typed(main, "COMMAND");
-    let program = below.first().map_or_else(|| "...".to_owned(), |program| typed(program, "..."));
     let instead = match below {
         [program, ..] if is_a_loop(run, main, program) => {
-            return match found {
+            return match handling(main, scene.signal) {
                 Some(Handling::Default) => {
                     format!("give the script a trap that ends its loop, or start it under an init: supervise -- {init}")
                 }
                 _ => "give the script a trap that ends its loop".to_owned(),
             };
         }
-        [only] if found.is_some_and(Handling::is_taken) && is_subshell(main, only) => PASS_ON_BELOW.to_owned(),
-        _ if found.is_some_and(Handling::is_taken) && scene.signal != Signal::INT => format!(
-            "begin its last command with exec (`exec {program}`), or start that by `&`, and let a trap pass the signal on \
-             (kill) and wait (`wait`)"
-        ),
-        [_, _, ..] => PASS_ON.to_owned(),
         [only] if is_subshell(main, only) => PASS_ON_BELOW.to_owned(),
-        _ => {
-            format!("let the last command begin with exec (`exec {program}`), use the JSON form of ENTRYPOINT and CMD")
+        [only] if !ends_in_place(scene, only) => {
+            return format!(
+                "start it under an init that tells all: supervise --kill-mode tree -- {init}; or let the last command begin \
+                 with exec (`exec {}`), and handle {} itself",
+                typed(only, "..."),
+                scene.signal
+            );
         }
+        [only] => format!(
+            "let the last command begin with exec (`exec {}`), use the JSON form of ENTRYPOINT and CMD",
+            typed(only, "...")
+        ),
+        _ => PASS_ON.to_owned(),
     };
     format!("{instead}, or: supervise --kill-mode tree -- {init}")
 }
@@ -143,13 +161,18 @@ pub(super) fn left_by_shell(
     let place = match below(run, main).as_slice() {
         [_, _, ..] => PASS_ON.to_owned() + ", or start it",
         [only] if is_subshell(main, only) => PASS_ON_BELOW.to_owned() + ", or start it",
+        _ if !ends_in_place(scene, process) => "start it".to_owned(),
         _ => format!(
             "start the program in the shell's place (`exec {}`, or the JSON form of CMD), or",
             typed(process, "...")
         ),
     };
     (
-        format!("{signal} ended the shell {main_name} alone, and it left {name}, {fate}"),
+        match main.ended.is_some_and(|ended| ended.status == Some(Status::Signaled(signal))) {
+            true => format!("{signal} ended the shell {main_name} alone, and it left {name}, {fate}"),
+            // Process 1, or its last command was told besides.
+            false => format!("the shell {main_name} ended without waiting for {name}, {fate}"),
+        },
         format!("{place} under an init that tells and waits for all: supervise -- {}{deaf}", typed(main, "COMMAND")),
     )
 }
@@ -166,6 +189,11 @@ pub(super) fn named_below(shell: &Process, child: &Process) -> String {
         true => format!("its subshell pid {}", child.pid),
         false => Name(child).to_string(),
     }
+}
+
+/// Whether the signal would end it in the place of its shell (exec): as process 1 it does not end what has no handler.
+pub(super) fn ends_in_place(scene: &Scene<'_>, program: &Process) -> bool {
+    !(scene.is_process_1() && handling(program, scene.signal) == Some(Handling::Default))
 }
 
 /// What ran below main when the signal was sent.

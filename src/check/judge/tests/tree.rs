@@ -161,12 +161,15 @@ fn statuses_that_the_kernel_does_not_tell_are_skipped() {
 
 #[test]
 fn a_signal_that_stops_at_the_command_is_told_and_one_that_goes_on_is_not() {
-    let stays = one(
-        Mode::Child,
-        vec![process("sh -c x").catches(Signal::TERM).stays(), child(1, "x").stays()],
-        Check::Forwarded,
-    );
-    assert!(stays.level == Level::Info && stays.cure.contains("exec"), "{stays:?}");
+    let shell = || process("sh -c x").stays();
+    for (mode, shell, cure) in [
+        (Mode::Child, shell().catches(Signal::TERM), "let its trap do it"),
+        (Mode::Child, shell(), "exec"),
+        (Mode::Pid1, shell(), "let a trap do it, or an init"),
+    ] {
+        let stays = one(mode, vec![shell, child(1, "x").stays()], Check::Forwarded);
+        assert!(stays.level == Level::Info && stays.cure.contains(cure), "{stays:?}");
+    }
     let wrapper = one(
         Mode::Child,
         vec![process("wrap x").catches(Signal::TERM).stays(), child(1, "x").stays()],
@@ -250,7 +253,15 @@ fn a_shell_in_front_is_warned_of_unless_its_trap_does_all() {
     assert!(plain.level == Level::Warn && plain.cure.contains("`exec app`"), "{plain:?}");
     let good = process("sh run.sh").catches(Signal::TERM).ends(21, ZERO);
     assert_eq!(check(vec![good.clone(), below()]).level, Level::Info);
-    assert_eq!(check(vec![good, child(1, "app").stays()]).level, Level::Warn);
+    // What its trap lacks is told elsewhere.
+    for (shell, program, level, cure) in [
+        (good, child(1, "app").stays(), Level::Warn, "see S06"),
+        (process("sh run.sh").catches(Signal::TERM).stays(), child(1, "app").stays(), Level::Warn, "see S01"),
+        (process("sh run.sh").catches(Signal::TERM).ends(21, Status::Exited(143)), below(), Level::Info, ""),
+    ] {
+        let word = check(vec![shell, program]);
+        assert!(word.level == level && word.cure == cure && !word.cause.contains("it is told"), "{word:?}");
+    }
 }
 
 #[test]

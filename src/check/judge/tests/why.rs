@@ -36,19 +36,25 @@ fn process_1_without_a_handler_gets_nothing() {
 
 #[test]
 fn a_shell_as_process_1_keeps_the_signal_from_its_program() {
-    let told = of(Mode::Pid1, vec![process("sh -c sleep 300").stays(), child(1, "sleep 300").stays()]);
-    says(
-        &told,
-        "and pid 101 (`sleep 300`) never gets it",
-        "`exec sleep 300`, or the JSON form of CMD), or the shell under an init that tells all: supervise --kill-mode tree -- COMMAND",
-    );
+    let of = |child: Process| of(Mode::Pid1, vec![process("sh -c app").stays(), child.stays()]);
+    let init = "the shell under an init that tells all: supervise --kill-mode tree -- COMMAND";
+    let exec = "the program in the shell's place (`exec app`, or the JSON form of CMD)";
+    let cause = "and pid 101 (`app`) never gets it";
+    says(&of(child(1, "app").catches(Signal::TERM)), cause, &format!("start {exec}, or {init}"));
+    // In the shell's place the kernel drops it for that program.
+    says(&of(child(1, "app")), cause, &format!("start {init}; or start {exec} with a handler for SIGTERM"));
 }
 
 #[test]
 fn a_trap_waits_for_the_command_in_the_foreground() {
     let shell = process("bash run.sh").catches(Signal::TERM).stays();
-    let told = of(Mode::Child, vec![shell.clone(), child(1, "sleep 60").stays()]);
-    says(&told, "only when the command in its foreground has ended: pid 101 (`sleep 60`)", "`wait` for it");
+    let foreground = vec![shell.clone(), child(1, "sleep 60").stays()];
+    let cause = "only when the command in its foreground has ended: pid 101 (`sleep 60`)";
+    let in_background =
+        "`&` and `wait` for it, so that the trap runs at once, and let the trap pass the signal on (`kill`)";
+    let told = of(Mode::Child, foreground.clone());
+    says(&told, cause, &format!("end the script with `exec sleep 60`, or start that with {in_background}"));
+    says(&of(Mode::Pid1, foreground), cause, &format!("start `sleep 60` with {in_background}"));
     // What is in the background ignores SIGINT, and `wait` lets the trap run.
     let told = of(Mode::Child, vec![shell.clone(), child(1, "sleep 60").ignores(Signal::INT).stays()]);
     says(&told, "waits for pid 101 (`sleep 60`), which never got SIGTERM", "and exit");
