@@ -1,6 +1,7 @@
 //! The lives of the command, one after the other: by a reboot, or by a restart when it has ended by itself.
 
 use std::ffi::CStr;
+use std::time::Duration;
 
 use log::{info, warn};
 use supervise_init::core::request::News;
@@ -8,7 +9,7 @@ use supervise_init::core::{
     Course, Death, Failure, Life, Limit, Next, Outcome, Policy, Record, Restarts, Resting, Single, Status,
 };
 use supervise_init::driver::{self, Care, Kept, Listener, Setting, Slot};
-use supervise_init::sys::{self, Line, Program, Static};
+use supervise_init::sys::{self, Helper, Line, Program, Static};
 
 use crate::cli::Options;
 use crate::diagnose;
@@ -50,7 +51,8 @@ impl Lives<'_> {
                 self.live_once(slots, record.as_deref_mut(), listener.as_deref_mut(), care.as_deref_mut());
             let is_reboot = match (outcome, &mut restarts) {
                 (Outcome::Again, _) => true,
-                (outcome, Some(restarts)) => match self.rest(restarts, listener.as_deref_mut(), outcome, course) {
+                (outcome, Some(restarts)) => match self.rest(restarts, slots, listener.as_deref_mut(), outcome, course)
+                {
                     Rested::Restart => false,
                     Rested::Reboot => true,
                     Rested::End(outcome) => return outcome,
@@ -58,7 +60,7 @@ impl Lives<'_> {
                 (outcome, None) => return outcome,
             };
             if let Some(restarts) = restarts.as_deref_mut().filter(|_| is_reboot) {
-                restarts.forget();
+                restarts.forget(course.life());
             }
             begin_again(slots, record.as_deref_mut(), listener.as_deref_mut(), &self.home, is_reboot);
         }
@@ -92,6 +94,7 @@ impl Lives<'_> {
     fn rest<'l>(
         &self,
         restarts: &mut Restarts,
+        slots: &[Slot<'_>],
         mut listener: Option<&mut Listener<'l>>,
         outcome: Outcome,
         course: Course,
@@ -107,6 +110,7 @@ impl Lives<'_> {
                 return Rested::End(outcome);
             }
         };
+        say_why(slots, outcome);
         say_restart(life, delay.as_millis(), restarts.count());
         let milliseconds = u64::try_from(delay.as_millis()).unwrap_or(u64::MAX);
         publish(listener.as_deref_mut(), News::Restarting(milliseconds));
@@ -149,6 +153,17 @@ enum Rested {
     Restart,
     Reboot,
     End(Outcome),
+}
+
+/// Why it could not be started, in a process of its own: that is looked for in many a file, and is not to stay in our memory.
+fn say_why(slots: &[Slot<'_>], outcome: Outcome) {
+    const LOOKING: Duration = Duration::from_secs(1);
+    let Outcome::NotStarted(child, why) = outcome else { return };
+    let Some(slot) = slots.get(usize::from(child.0)) else { return };
+    let say = || warn!(event = "restart"; "{}", diagnose::start::explain(slot.program(), why, |_| None));
+    if let Ok(helper) = Helper::start(say) {
+        helper.end(LOOKING);
+    }
 }
 
 fn say_restart(life: Life, milliseconds: u128, count: u32) {

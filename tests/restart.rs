@@ -7,8 +7,9 @@ mod harness;
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt as _;
 
-use harness::launch::{EVERYWHERE, Launch, Place, WAYS};
+use harness::launch::{EVERYWHERE, Init, Launch, Place, WAYS};
 use harness::running::{Running, refused};
+use harness::terminal::Terminal;
 use harness::{Exit, Scene, proc, send};
 use libc::{SIGINT, SIGKILL, SIGTERM, SIGUSR1};
 
@@ -136,7 +137,8 @@ fn others_in_the_namespace_are_no_business_of_a_restart() {
         .until("sleep", || proc::children(outer).into_iter().find(|pid| proc::name(*pid).as_deref() == Some("sleep")));
     init.go();
     init.expect("run 2");
-    assert!(proc::state(inner) == Some('S'), "it was told to end by a restart");
+    // All that is told to end has ended before.
+    assert!(!matches!(proc::state(inner), None | Some('Z' | 'X')), "it was told to end by a restart");
     init.go();
     assert_eq!(init.wait(), Exit::Code(0));
     // The kernel ends it with the namespace.
@@ -190,6 +192,41 @@ fn a_stop_that_was_asked_for_is_no_failure_to_be_mended() {
 }
 
 #[test]
+fn ctrl_c_at_a_terminal_is_no_failure_to_be_mended() {
+    const CTRL_C: &str = "\x03";
+    let scene = Scene::new();
+    let (supervise, probe) = (Init::Supervise.path().expect("cargo built it"), harness::probe());
+    let (supervise, probe) = (supervise.to_str().expect("UTF-8"), probe.to_str().expect("UTF-8"));
+    let mut terminal = Terminal::open(&scene);
+    let _shell = terminal.shell(&scene);
+    // It dies of the key in our group, or in one of its own; many a server makes a success or a failure of it.
+    let dies = "block USR1 ready await USR1";
+    for (options, verbs, code) in [
+        ("", dies, 130),
+        ("--forward-to group", dies, 130),
+        ("", "block INT ready await INT exit 0", 0),
+        ("", "block INT ready await INT exit 5", 5),
+    ] {
+        terminal.press(&format!("{supervise} --restart always {options} -- {probe} {verbs}\n"));
+        // Not where the shell shows what was typed.
+        terminal.screen.up_to("ready\r\n");
+        terminal.press(CTRL_C);
+        // bash leaves the rest of a line undone when it was ended by a key.
+        terminal.screen.up_to("> ");
+        terminal.press("echo code:$?\n");
+        let seen = terminal.screen.up_to(&format!("code:{code}\r\n"));
+        assert!(!seen.contains("ready"), "{options} {verbs}: {seen}");
+    }
+    // As in `docker run -it`.
+    let mut terminal = Terminal::open(&scene);
+    let words = [&[supervise, "--restart", "always", "--", probe][..], &dies.split(' ').collect::<Vec<_>>()].concat();
+    let mut init = terminal.session(&scene, &words);
+    terminal.screen.up_to("ready");
+    terminal.press(CTRL_C);
+    assert_eq!(init.wait(), Exit::Signal(SIGINT));
+}
+
+#[test]
 fn who_is_killed_comes_back_and_the_killer_is_named_as_ever() {
     for place in EVERYWHERE {
         let scene = Scene::new();
@@ -220,6 +257,7 @@ fn what_cannot_be_started_the_first_time_ends_it_and_later_is_a_failure() {
     init.expect("up");
     fs::remove_file(&program).expect("it is ours");
     init.go();
+    init.wait_until_said(&[&format!("cannot run {}: no such file or directory", program.display())]);
     init.wait_until_said(&["could not be started; starting it again in"]);
     scene.executable("other", b"#!/bin/sh\necho back\n");
     fs::rename(scene.folder().join("other"), &program).expect("it can be renamed");

@@ -143,7 +143,9 @@ pub fn run(machine: &mut impl Machine, slots: &mut [Slot<'_>], setting: Setting<
             world.settle();
         }
         if let Some(outcome) = world.outcome {
-            world.slots.iter_mut().for_each(Slot::take_terminal);
+            for slot in world.slots.iter_mut() {
+                slot.take_terminal();
+            }
             if let Some(helper) = world.helper.take() {
                 helper.end(LAST_WORDS);
             }
@@ -302,7 +304,7 @@ impl World<'_, '_, '_> {
             (Some((slot, index)), Change::Ended(status)) => {
                 slot.pid = None;
                 // From here on the keys are for us: the second Ctrl-C in a row hurries what is left.
-                slot.take_terminal();
+                let was_in_front = slot.take_terminal();
                 // Main may have it, and a hook before the stop never had.
                 if slot.purpose() != Purpose::PreStop {
                     slot.take_terminal_of_the_dead(pid, status);
@@ -310,6 +312,9 @@ impl World<'_, '_, '_> {
                 log_end(Some(slot.purpose()), pid, status);
                 if slot.purpose() == Purpose::Main {
                     self.tell_end(pid, status);
+                    if let Some(signal) = status.key().filter(|_| was_in_front) {
+                        self.deliver(machine, Event::Pressed(signal));
+                    }
                 }
                 self.deliver(machine, Event::Ended(Child(index), status));
             }

@@ -38,7 +38,7 @@ pub(crate) fn is_root() -> bool {
 }
 
 /// A supervise that every user may execute.
-fn supervise(scene: &Scene) -> String {
+pub(crate) fn supervise(scene: &Scene) -> String {
     let path = scene.for_everybody(&Init::Supervise.path().expect("cargo built it"));
     path.to_str().expect("UTF-8").to_owned()
 }
@@ -57,7 +57,7 @@ impl<'s> Container<'s> {
     }
 
     /// With these words as process 1.
-    fn of(scene: &'s Scene, words: &[&str]) -> Container<'s> {
+    pub(crate) fn of(scene: &'s Scene, words: &[&str]) -> Container<'s> {
         let mut command = scene.command("unshare");
         command.args(["--mount", "--pid", "--fork", "--kill-child", "--mount-proc", "sh", "-c", MAKE, "sh"]);
         command.arg(scene.folder()).args(words);

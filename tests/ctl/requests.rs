@@ -2,7 +2,7 @@
 
 use nix::sys::signal::Signal;
 
-use crate::container::{Container, ROOT, USER, is_root};
+use crate::container::{Container, ROOT, USER, is_root, supervise};
 use crate::harness::{Exit, Scene, proc};
 
 /// Counts its runs, and sleeps as a shell that hears signals.
@@ -258,4 +258,24 @@ fn without_a_command_there_is_nothing_to_restart_and_nobody_waits_for_it() {
     container.is_refused(ROOT, &["signal", "HUP"], 1, "ctl signal: SIGHUP goes nowhere");
     container.asks(&["stop", "--wait"]);
     assert_eq!(container.init.wait(), Exit::Code(0));
+}
+
+#[test]
+fn what_cannot_be_started_for_a_moment_is_tried_again_also_when_a_restart_was_asked_for() {
+    if !is_root() {
+        return;
+    }
+    let scene = Scene::new();
+    let program = scene.executable("program", b"#!/bin/sh\necho up; read line\n");
+    let place = scene.executable("away", b"");
+    let options = ["--restart", "always", "--restart-delay", "1ms", "--"];
+    let path = supervise(&scene);
+    let words = [&[&*path], &options[..], &[program.to_str().expect("UTF-8")]].concat();
+    let mut container = Container::of(&scene, &words);
+    container.init.expect("up");
+    std::fs::rename(&program, &place).expect("it can be renamed");
+    container.asks(&["restart"]);
+    container.init.wait_until_said(&["starting it again in"]);
+    std::fs::rename(&place, &program).expect("it can be renamed");
+    container.init.expect("up");
 }

@@ -20,6 +20,15 @@ impl Status {
             Status::Signaled(signal) => 128 + signal.number(),
         }
     }
+
+    /// The key that has ended it, where a terminal may have sent that. Who catches Ctrl-C, and then ends by it, says 130.
+    pub(crate) const fn key(self) -> Option<Signal> {
+        match self {
+            Status::Signaled(signal @ (Signal::INT | Signal::QUIT)) => Some(signal),
+            Status::Exited(130) => Some(Signal::INT),
+            Status::Signaled(_) | Status::Exited(_) => None,
+        }
+    }
 }
 
 /// What our own end is made of.

@@ -216,6 +216,8 @@ pub enum Event {
     Failed(Failure),
     /// Main asks for this long from now on, wherever its time runs out (`EXTEND_TIMEOUT_USEC=`, sd_notify(3)).
     Extended(Duration),
+    /// Main was in the foreground of a terminal whose key it dies of now: that signal came to nobody else.
+    Pressed(Signal),
     /// A program of ours has ended and is reaped.
     Ended(Child, Status),
     /// A program of ours was stopped by this signal.

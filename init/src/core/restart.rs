@@ -157,18 +157,21 @@ pub struct Restarts {
     doubled: u32,
     /// Restarts, in all.
     count: u32,
+    /// The command has been started before.
+    has_lived: bool,
 }
 
 impl Restarts {
     /// Before the first life.
     pub const fn new(policy: Restarting) -> Restarts {
-        Restarts { policy, began: [None; Limit::MOST as usize], next: 0, doubled: 0, count: 0 }
+        Restarts { policy, began: [None; Limit::MOST as usize], next: 0, doubled: 0, count: 0, has_lived: false }
     }
 
-    /// All begins anew, as by a reboot. Not in our caller's frame, which stays in memory.
+    /// All begins anew after that life, as by a reboot. Not in our caller's frame, which stays in memory.
     #[inline(never)]
-    pub fn forget(&mut self) {
-        *self = Restarts::new(self.policy);
+    pub fn forget(&mut self, life: Life) {
+        let has_lived = self.has_lived || life.started.is_some();
+        *self = Restarts { has_lived, ..Restarts::new(self.policy) };
     }
 
     /// How often the command was started again.
@@ -178,6 +181,7 @@ impl Restarts {
 
     /// What comes after a life that has ended just now.
     pub fn ended(&mut self, now: Time, life: Life) -> Next {
+        self.has_lived |= life.started.is_some();
         let Restarting { when, limit, healthy_after, successes, .. } = self.policy;
         match (life.death, when) {
             (Death::Asked, _) => return Next::Stay,
@@ -188,7 +192,7 @@ impl Restarts {
             (_, When::OnRequest) => return Next::Stay,
             (Death::Ended(status), When::OnFailure) if successes.has(status) => return Next::Stay,
             // Most likely it is misspelt. Later its file may only be about to be replaced.
-            (Death::NotStarted, _) if self.count == 0 => return Next::Stay,
+            (Death::NotStarted, _) if self.count == 0 && !self.has_lived => return Next::Stay,
             (
                 Death::Ended(_) | Death::NotStarted | Death::Unprepared | Death::Failed(_),
                 When::OnFailure | When::Always,

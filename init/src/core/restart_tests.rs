@@ -116,6 +116,17 @@ fn whatever_happens_restarts_come_as_the_options_say() {
 }
 
 #[test]
+fn what_was_started_once_is_tried_again_however_all_begins_anew() {
+    for (started, is_tried) in [(None, false), (Some(at(0)), true)] {
+        let mut restarts = Restarts::new(Restarting::new(When::Always));
+        restarts.forget(Life { started, death: Death::Asked });
+        restarts.forget(Life { started: None, death: Death::Asked });
+        let next = restarts.ended(at(1), Life { started: None, death: Death::NotStarted });
+        assert_eq!(matches!(next, Next::Again(_)), is_tried, "{started:?} {next:?}");
+    }
+}
+
+#[test]
 fn three_restarts_in_ten_seconds_are_four_runs() {
     let limit = Limit { most: 3, within: Duration::from_secs(10) };
     let mut restarts = Restarts::new(Restarting { limit: Some(limit), ..Restarting::new(When::OnFailure) });

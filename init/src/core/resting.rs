@@ -111,6 +111,7 @@ impl Machine for Resting<'_> {
             | Event::NotStarted(..)
             | Event::Failed(_)
             | Event::Extended(_)
+            | Event::Pressed(_)
             | Event::Ended(..)
             | Event::Stopped(..)
             | Event::Resumed(..)

@@ -147,8 +147,8 @@ impl<'a> Slot<'a> {
 
     /// Takes the terminal back, if the program has it, or what it has started, or nobody who lives. Otherwise it stays
     /// where it is: a shell may have taken it while we were stopped. (What has it may also be a job of what is left, and
-    /// gone at our end.)
-    pub(super) fn take_terminal(&mut self) {
+    /// gone at our end.) Whether it was there to be taken.
+    pub(super) fn take_terminal(&mut self) -> bool {
         if let (Some(tty), Some(main)) = (self.tty, self.number)
             && self.has_terminal
         {
@@ -157,8 +157,10 @@ impl<'a> Slot<'a> {
             if matches!(holder, Holder::Below | Holder::Gone) {
                 // A terminal that is gone needs nobody in its foreground.
                 let _ = tty.set_foreground(sys::process_group());
+                return true;
             }
         }
+        false
     }
 
     /// Takes the terminal back from groups that a program in ours has made and cannot have given it back for: it has

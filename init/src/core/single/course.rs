@@ -1,9 +1,11 @@
 //! How it went, for who decides whether it begins again.
 
+use core::time::Duration;
+
 use super::{Input, MAIN};
 use crate::core::actions::Actions;
 use crate::core::exit::Status;
-use crate::core::machine::{Action, Failure, Heard, Rung, Time};
+use crate::core::machine::{Action, Failure, Heard, Received, Rung, Sender, Time};
 use crate::core::request::Ask;
 use crate::core::restart::{Death, Life};
 use crate::core::signal::Signal;
@@ -18,16 +20,35 @@ pub struct Course {
     failure: Option<Failure>,
     /// The signals of keys, and of the end of a terminal, that came: a bit for each.
     pressed: u64,
+    /// When the kernel sent the last of them, for a terminal.
+    key: Option<Time>,
+    /// Main has ended no later than [`Course::OBEYS`] after that.
+    has_obeyed: bool,
 }
 
 impl Course {
-    pub(super) const NONE: Course =
-        Course { started: None, ended: None, is_not_started: false, is_asked: false, failure: None, pressed: 0 };
+    pub(super) const NONE: Course = Course {
+        started: None,
+        ended: None,
+        is_not_started: false,
+        is_asked: false,
+        failure: None,
+        pressed: 0,
+        key: None,
+        has_obeyed: false,
+    };
+
+    /// Whoever ends so soon after a key does so because of it, with whatever code: many a server makes a success of it.
+    const OBEYS: Duration = Duration::from_secs(10);
 
     /// A signal has come. Who dies of a key that was pressed was asked to by that.
-    pub(super) fn press(&mut self, signal: Signal) {
+    pub(super) fn press(&mut self, now: Time, received: Received) {
+        let Received { signal, sender } = received;
         if matches!(signal, Signal::INT | Signal::QUIT | Signal::HUP) {
             self.pressed |= bit(signal);
+            if sender == Sender::Kernel {
+                self.key = Some(now);
+            }
         }
     }
 
@@ -36,7 +57,10 @@ impl Course {
             self.started = Some(now);
         }
         match input {
-            Input::MainEnded(status) => self.ended = self.ended.or(Some(status)),
+            Input::MainEnded(status) => {
+                self.ended = self.ended.or(Some(status));
+                self.has_obeyed |= self.key.is_some_and(|key| now.since(key) <= Course::OBEYS);
+            }
             Input::NotStarted(_) => (self.is_not_started, self.started) = (true, None),
             Input::Stop(_) | Input::Hurry => self.is_asked = true,
             // A new beginning that is not begun changes nothing.
@@ -69,9 +93,9 @@ impl Course {
         let death = match self.ended {
             _ if self.is_asked => Death::Asked,
             _ if let Some(failure) = self.failure => Death::Failed(failure),
-            Some(Status::Signaled(signal)) if by_key(signal) => Death::Asked,
-            // As a program says it that catches the key and then ends by it.
-            Some(Status::Exited(130)) if by_key(Signal::INT) => Death::Asked,
+            Some(Status::Signaled(Signal::HUP)) if by_key(Signal::HUP) => Death::Asked,
+            Some(status) if status.key().is_some_and(by_key) => Death::Asked,
+            Some(_) if self.has_obeyed => Death::Asked,
             Some(status) => Death::Ended(status),
             None if self.is_not_started => Death::NotStarted,
             None => Death::Unprepared,

@@ -70,7 +70,7 @@ impl Single<'_> {
                     return asked(ask);
                 }
                 let hurry = self.is_hurry(now, received);
-                self.course.press(received.signal);
+                self.course.press(now, received);
                 if received.signal == Signal::INT {
                     self.interrupt = Some((now, discriminant(&received.sender)));
                 }
@@ -81,6 +81,10 @@ impl Single<'_> {
                 }
             }
             Event::Failed(failure) => Input::Fail(failure),
+            Event::Pressed(signal) => {
+                self.course.press(now, Received { signal, sender: Sender::Kernel });
+                return Err(Actions::NONE);
+            }
             Event::Extended(time) => Input::Extend(now.after(time)),
             Event::Ended(MAIN, status) => Input::MainEnded(status),
             Event::Ended(_, status) => Input::HookEnded(status),

@@ -28,12 +28,17 @@ fn a_life_tells_whether_its_end_was_asked_for() {
         let mut run = Run::new(Options::NONE);
         run.on(S, poweroff);
         assert_eq!(run.life().death, Death::Asked);
-        let mut run = Run::new(Options::NONE);
-        run.on(S, key);
-        run.ended(2 * S, status);
         let died_of_it = by_key.contains(&status);
-        let death = if died_of_it { Death::Asked } else { Death::Ended(status) };
-        assert_eq!(run.life().death, death);
+        let by = |event: Event, ended: u64| {
+            let mut run = Run::new(Options::NONE);
+            run.on(S, event);
+            run.ended(ended, status);
+            run.life().death == Death::Asked
+        };
+        // However it says so, it has ended by a key that was pressed just before; and after a while only if it says so.
+        let sent = Event::Signalled(Received { signal: Signal::INT, sender: Sender::Outside });
+        assert!(by(key, 2 * S) && by(Event::Pressed(Signal::INT), S), "{status:?}");
+        assert_eq!([by(key, 12 * S), by(sent, 2 * S)], [died_of_it; 2], "{status:?}");
     }
 }
 

@@ -35,6 +35,7 @@ impl Observer<'_> {
             Event::Signalled(received) => self.signalled(received),
             Event::Failed(failure) => self.failed(failure),
             Event::Extended(time) => self.extended(time),
+            Event::Pressed(_) => Vec::new(),
             Event::Ended(MAIN, status) => self.ended(status),
             Event::Ended(hook, status) => self.hook_ended(hook, status),
             Event::Stopped(child, by, terminal) => self.stopped(child, by, terminal),
