@@ -13,7 +13,9 @@ mod requests;
 mod say;
 mod slot;
 mod stop;
+mod takers;
 
+use core::mem;
 use core::time::Duration;
 
 use log::{debug, info, trace, warn};
@@ -93,6 +95,8 @@ struct World<'a, 's, 'l> {
     deaf: bool,
     /// What only the start needs is let go of.
     settled: bool,
+    /// Our sockets were looked at last.
+    has_heard: bool,
 }
 
 /// What a helper process is to explain.
@@ -133,6 +137,7 @@ pub fn run(machine: &mut impl Machine, slots: &mut [Slot<'_>], setting: Setting<
         dropped: None,
         deaf: false,
         settled: false,
+        has_heard: false,
     };
     if let Some(care) = &mut world.setting.care {
         care.begin(world.setting.ourselves);
@@ -187,8 +192,7 @@ impl World<'_, '_, '_> {
     fn turn(&mut self, machine: &mut impl Machine) {
         let wake = earliest(self.held, self.appointment());
         let set = if self.held.is_some() { SigSet::ALL.without(Signal::CHLD) } else { SigSet::ALL };
-        let timeout = wake.map(|wake| wake.since(sys::now()));
-        match self.sleep.wait_signal(set, timeout) {
+        match self.wait_signal(set, wake) {
             // SIGCHLD does not queue: one may stand for many exits.
             Wake::Signal(received) if received.signal == Signal::CHLD => {
                 trace!(event = "child-signal"; "a child has ended, or was stopped");
@@ -211,6 +215,18 @@ impl World<'_, '_, '_> {
             self.reach_deadline(machine);
             self.reach_care(machine);
         }
+    }
+
+    /// The lowest one that waits; but somebody who never ends to write to our sockets does not keep us from the others, of
+    /// which real-time signals come behind SIGIO.
+    fn wait_signal(&mut self, set: SigSet, until: Option<Time>) -> Wake {
+        if mem::take(&mut self.has_heard) {
+            let wake = self.sleep.wait_signal(set.without(Signal::IO), Some(Duration::ZERO));
+            if wake != Wake::Nothing {
+                return wake;
+            }
+        }
+        self.sleep.wait_signal(set, until.map(|until| until.since(sys::now())))
     }
 
     /// When something is due, of the machine or of what looks after main.
@@ -261,6 +277,7 @@ impl World<'_, '_, '_> {
         if let Some(listener) = &self.setting.listener {
             listener.end_stopped_speaker();
         }
+        self.receive_again();
         self.pace.reaped(sys::now());
         match left {
             Left::None => debug!(event = "empty"; "no child is left"),
@@ -275,15 +292,19 @@ impl World<'_, '_, '_> {
         if received.signal == Signal::IO && is_ours && (self.setting.listener.is_some() || self.hears_main()) {
             self.hear_main(machine);
             self.look_at_files(machine);
+            self.note_takers();
+            self.has_heard = true;
         } else {
             let received = self.identified(received);
             self.deliver(machine, Event::Signalled(received));
         }
     }
 
+    /// But for SIGIO: of what never ends coming there is always one.
     fn take_signals(&mut self, machine: &mut impl Machine) {
         loop {
-            match self.sleep.wait_signal(SigSet::ALL.without(Signal::CHLD), Some(Duration::ZERO)) {
+            let set = SigSet::ALL.without(Signal::CHLD).without(Signal::IO);
+            match self.sleep.wait_signal(set, Some(Duration::ZERO)) {
                 Wake::Signal(received) => self.take_signal(machine, received),
                 Wake::Helper => self.reap_helper(machine),
                 Wake::Nothing | Wake::Refused(_) => return,

@@ -228,6 +228,35 @@ while True:
 }
 
 #[test]
+fn real_time_signals_and_the_end_of_a_check_are_heard_in_the_middle_of_a_flood() {
+    let scene = Scene::new();
+    let program = "
+import signal
+for _ in range(8):
+    if os.fork() == 0:
+        while True:
+            say(b'STATUS=flood')
+signal.signal(45, lambda *_: print('late', flush=True))
+signal.signal(signal.SIGTERM, lambda *_: os._exit(9))
+say(b'READY=1')
+print('ready', flush=True)
+while True:
+    time.sleep(1000)
+";
+    // They have higher numbers than the SIGIO that tells of messages.
+    let checks = ["--health", "exec:true", "--health-interval", "1ms", "--health-timeout", "1h"];
+    let mut init = python(&scene, Place::Pid1, &checks, program).spawn();
+    init.expect("ready");
+    init.wait_until_said(&["the command is healthy"]);
+    for _ in 0..20 {
+        init.signal(45);
+        init.expect("late");
+    }
+    init.signal(SIGTERM);
+    assert_eq!(init.wait(), Exit::Code(9));
+}
+
+#[test]
 fn a_daemon_that_goes_into_the_background_is_followed() {
     if !is_installed("systemd-notify") {
         return;

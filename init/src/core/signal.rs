@@ -39,6 +39,8 @@ impl Signal {
     pub const KILL: Signal = Signal(9);
     /// SIGPIPE.
     pub const PIPE: Signal = Signal(13);
+    /// SIGALRM.
+    pub const ALRM: Signal = Signal(14);
     /// The request to end.
     pub const TERM: Signal = Signal(15);
     /// A child ended, stopped or went on.

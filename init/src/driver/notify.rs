@@ -55,7 +55,7 @@ impl Hearing {
     /// Another life begins.
     pub(super) fn begin(&mut self, ourselves: Pid) {
         (self.pipe, self.named) = (None, None);
-        let Some(socket) = &self.socket else { return };
+        let Some(socket) = &mut self.socket else { return };
         let mut some = [0; 1];
         for _ in 0..MOST {
             if socket.receive(&mut some).is_none() {

@@ -25,7 +25,7 @@ use crate::core::request::{
     Standing, Subject, Text, Verb, Way,
 };
 use crate::core::{Event, Heard, Machine, Received, Sender, Signal, Time};
-use crate::sys::{self, Alarm, Control, Directory, Door, Fd, Fifo, OwnFile, Peer, Pid};
+use crate::sys::{self, Alarm, Control, Directory, Door, Fd, Fifo, Mail, OwnFile, Peer, Pid};
 
 /// What is offered, and where.
 #[derive(Clone, Copy, Debug)]
@@ -233,6 +233,11 @@ impl<'a> Listener<'a> {
             *to = from;
         }
         all
+    }
+
+    /// What is read from the control socket.
+    pub(super) fn mail(&mut self) -> Option<&mut Mail> {
+        self.control.as_mut().map(Control::mail)
     }
 
     /// Who makes something known, and who speaks for clients.

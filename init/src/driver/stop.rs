@@ -93,6 +93,7 @@ impl World<'_, '_, '_> {
             self.rest.set_others(listener.helpers());
         }
         self.reap_prober(machine);
+        self.reap_takers();
     }
 
     pub(super) fn tell_rest(&mut self, scope: Scope) {

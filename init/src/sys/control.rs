@@ -2,13 +2,13 @@
 //! pid, user and group by the kernel's word (SCM_CREDENTIALS in unix(7)).
 
 use core::ffi::CStr;
-use core::mem::{MaybeUninit, size_of};
+use core::mem::size_of;
 use core::ptr;
 
-use super::ancillary::Words;
 use super::errno::{Errno, cerr};
 use super::fds::Fd;
 use super::files::{Identity, announce, make_directory, remove_directory, unlink};
+use super::mail::{Letter, Mail};
 use super::process::Pid;
 
 /// The socket and its name.
@@ -20,6 +20,7 @@ pub struct Control {
     directory: Option<&'static CStr>,
     /// Credentials are asked for.
     listens: bool,
+    mail: Mail,
 }
 
 /// Who has sent a datagram.
@@ -68,7 +69,7 @@ impl Control {
             // Nobody has put anything there yet.
             let _ = remove_directory(directory);
         }
-        Ok(Control { fd: made?, path, directory: is_made.then_some(directory), listens: false })
+        Ok(Control { fd: made?, path, directory: is_made.then_some(directory), listens: false, mail: Mail::default() })
     }
 
     fn make(path: &'static CStr, door: Door, ourselves: Pid) -> Result<Fd, Errno> {
@@ -99,7 +100,8 @@ impl Control {
         Ok(())
     }
 
-    /// The next datagram, with its length and who has sent it; `None`: nothing waits.
+    /// The next datagram, with its length and who has sent it; `None`: nothing waits, or it cannot be
+    /// received now.
     pub fn receive(&mut self, buffer: &mut [u8]) -> Option<(usize, Peer)> {
         if !self.listens {
             // What came before has credentials all the same, if its sender has them too.
@@ -107,28 +109,17 @@ impl Control {
         }
         // SAFETY: all zeros are a valid address.
         let mut peer = Peer { pid: 0, uid: u32::MAX, address: unsafe { core::mem::zeroed() }, length: 0 };
-        let mut part = libc::iovec { iov_base: buffer.as_mut_ptr().cast(), iov_len: buffer.len() };
-        let mut words = MaybeUninit::<Words>::zeroed();
-        // SAFETY: all zeros are a valid header.
-        let mut header: libc::msghdr = unsafe { core::mem::zeroed() };
-        header.msg_name = (&raw mut peer.address).cast();
-        header.msg_namelen = size_of::<libc::sockaddr_un>() as libc::socklen_t;
-        header.msg_iov = &raw mut part;
-        header.msg_iovlen = 1;
-        header.msg_control = words.as_mut_ptr().cast();
-        header.msg_controllen = size_of::<Words>() as _;
-        // SAFETY: everything that the header points to lives through the call and has the size that it says.
-        let count = unsafe { libc::recvmsg(self.fd.raw(), &raw mut header, libc::MSG_CMSG_CLOEXEC) };
-        let count = usize::try_from(count).ok()?;
-        peer.length = header.msg_namelen;
-        // SAFETY: the kernel has filled in as much of it as the header says; the rest is zero.
-        let words = unsafe { words.assume_init() };
-        let (sender, given) = words.read(header.msg_controllen as usize);
-        drop(given);
+        let Letter { length, sender, address_length, .. } = self.mail.next(&self.fd, buffer, &mut peer.address)?;
+        peer.length = address_length;
         if let Some((pid, uid)) = sender {
             (peer.pid, peer.uid) = (pid, uid);
         }
-        Some((count, peer))
+        Some((length, peer))
+    }
+
+    /// How descriptors that come along are got rid of.
+    pub fn mail(&mut self) -> &mut Mail {
+        &mut self.mail
     }
 
     fn ask_for_credentials(&mut self) {
@@ -171,6 +162,7 @@ impl Control {
 
     /// Removes its name, and its directory if that is of our making and has nothing else in it.
     pub fn remove(&self) {
+        self.mail.close();
         // Nobody else will miss it.
         let _ = unlink(self.path);
         if let Some(directory) = self.directory {

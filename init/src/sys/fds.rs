@@ -97,12 +97,12 @@ impl Fd {
         Ok((one.above_the_standard_streams()?, other.above_the_standard_streams()?))
     }
 
-    /// Waits so long for something to read, or of a process for its end.
-    pub fn wait_readable(&self, limit: Duration) {
+    /// Waits so long for something to read, or of a process for its end. Whether that has come.
+    pub fn wait_readable(&self, limit: Duration) -> bool {
         let mut asked = libc::pollfd { fd: self.0, events: libc::POLLIN, revents: 0 };
         let milliseconds = i32::try_from(limit.as_millis()).unwrap_or(i32::MAX);
         // SAFETY: one entry, which is ours.
-        unsafe { libc::poll(&raw mut asked, 1, milliseconds) };
+        unsafe { libc::poll(&raw mut asked, 1, milliseconds) > 0 }
     }
 
     /// pidfd_open(2).

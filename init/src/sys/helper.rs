@@ -100,7 +100,8 @@ impl Helper {
         }
     }
 
-    fn wait_end(&self, limit: Duration) {
+    /// Waits so long for its end.
+    pub(super) fn wait_end(&self, limit: Duration) {
         let Ok(pidfd) = Fd::of_process(self.pid.number()) else {
             let time = timespec(limit);
             // SAFETY: `time` lives through the call; what is left of it is not asked for.

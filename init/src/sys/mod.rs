@@ -16,6 +16,7 @@ mod fifo;
 mod files;
 mod helper;
 mod log;
+mod mail;
 mod memory;
 mod notify;
 mod outlet;
@@ -42,6 +43,7 @@ pub use self::helper::Helper;
 pub use self::log::{
     Format, JsonText, Line, Output, STDERR, install as install_log, set_format as set_log_format, write_at_once,
 };
+pub use self::mail::Mail;
 pub use self::memory::{Pages, Static};
 pub use self::notify::{Datagram, Notified, Notify, notification_pipe, notify, read_notification};
 pub use self::outlet::{Outlet, Sent};

@@ -2,18 +2,17 @@
 //! (`notification-fd` in s6's servicedir).
 //!
 //! Datagrams, each with its sender's number by the kernel's word, which only who has CAP_SYS_ADMIN may change, and only to
-//! that of a process that is there (SCM_CREDENTIALS in unix(7)). What comes with one as a descriptor is closed when the
-//! datagram is dropped, and by us alone: the last close of a socket may wait for as long as whoever has made it wants
-//! (SO_LINGER in socket(7)), also where the kernel closes what there is no room for.
+//! that of a process that is there (SCM_CREDENTIALS in unix(7)). What comes with one as a descriptor is closed when the next
+//! one is asked for.
 
 use core::ffi::CStr;
-use core::mem::{MaybeUninit, size_of};
+use core::mem::size_of;
 
-use super::ancillary::{Given, Words};
 use super::control::bind_to;
 use super::errno::{Errno, cerr};
 use super::fds::Fd;
 use super::files::{Identity, announce, make_directory, remove_directory, unlink};
+use super::mail::{Letter, Mail};
 use super::process::Pid;
 
 /// The socket that main is told of.
@@ -26,6 +25,7 @@ pub struct Notify {
     directory: Option<&'static CStr>,
     /// That is of our making.
     is_made: bool,
+    mail: Mail,
 }
 
 /// A datagram.
@@ -39,8 +39,6 @@ pub struct Datagram {
     pub sender: Option<Pid>,
     /// The user of that one: its real one, if it has not said another that it may say.
     pub user: Option<u32>,
-    /// What came with it.
-    _given: Given,
 }
 
 /// Which socket an address means: a name that begins with `@` is in no file system (unix(7)).
@@ -96,7 +94,7 @@ impl Notify {
         {
             let _ = remove_directory(directory);
         }
-        Ok(Notify { fd: made?, address, directory, is_made })
+        Ok(Notify { fd: made?, address, directory, is_made, mail: Mail::default() })
     }
 
     /// Whether who has its address finds a socket there. A name that is in no file system cannot vanish.
@@ -147,29 +145,24 @@ impl Notify {
         self.address
     }
 
-    /// The next datagram; `None`: nothing waits.
-    pub fn receive(&self, buffer: &mut [u8]) -> Option<Datagram> {
-        let mut part = libc::iovec { iov_base: buffer.as_mut_ptr().cast(), iov_len: buffer.len() };
-        let mut words = MaybeUninit::<Words>::zeroed();
-        // SAFETY: all zeros are a valid header.
-        let mut header: libc::msghdr = unsafe { core::mem::zeroed() };
-        header.msg_iov = &raw mut part;
-        header.msg_iovlen = 1;
-        header.msg_control = words.as_mut_ptr().cast();
-        header.msg_controllen = size_of::<Words>() as _;
-        // SAFETY: everything that the header points to lives through the call and has the size that it says.
-        let count = unsafe { libc::recvmsg(self.fd.raw(), &raw mut header, libc::MSG_CMSG_CLOEXEC) };
-        let length = usize::try_from(count).ok()?;
-        // SAFETY: all zeros are valid, and the kernel has filled in as much of it as the header says.
-        let words = unsafe { words.assume_init() };
-        let (sender, given) = words.read(header.msg_controllen as usize);
+    /// The next datagram; `None`: nothing waits, or it cannot be received now.
+    pub fn receive(&mut self, buffer: &mut [u8]) -> Option<Datagram> {
+        // SAFETY: all zeros are a valid address.
+        let mut unused: libc::sockaddr_un = unsafe { core::mem::zeroed() };
+        let Letter { length, is_cut, sender, .. } = self.mail.next(&self.fd, buffer, &mut unused)?;
         let user = sender.map(|(_, user)| user);
         let sender = sender.and_then(|(pid, _)| Pid::new(pid));
-        Some(Datagram { length, is_cut: header.msg_flags & libc::MSG_TRUNC != 0, sender, user, _given: given })
+        Some(Datagram { length, is_cut, sender, user })
+    }
+
+    /// How its descriptors are got rid of.
+    pub fn mail(&mut self) -> &mut Mail {
+        &mut self.mail
     }
 
     /// Removes its name, and its directory if that is of our making and has nothing else in it.
     pub fn remove(&self) {
+        self.mail.close();
         if self.address.to_bytes().starts_with(b"/") {
             // Nobody else will miss it.
             let _ = unlink(self.address);

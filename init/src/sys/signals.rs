@@ -330,6 +330,14 @@ pub fn die_of(signal: Signal) {
     let _ = set_mask(SigSet::ALL.without(signal));
 }
 
+/// Ends us by SIGALRM after so many seconds (alarm(2)), also in the middle of what a signal can interrupt.
+pub(super) fn die_of_alarm(seconds: u32) {
+    set_action(Signal::ALRM, &DEFAULT);
+    // SAFETY: takes an integer and touches no memory of ours.
+    unsafe { libc::alarm(seconds) };
+    let _ = set_mask(SigSet::ALL.without(Signal::ALRM));
+}
+
 /// The default action.
 const DEFAULT: KernelAction = KernelAction { handler: libc::SIG_DFL, flags: 0, restorer: 0, mask: SigSet(0) };
 

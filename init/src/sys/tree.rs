@@ -45,7 +45,7 @@ pub struct Rest {
     inherited: [Option<Pid>; Rest::INHERITED],
     has_inherited: bool,
     /// Helpers of our own: one that explains, one that makes known, one that speaks for clients, one that looks after main.
-    helpers: [Option<Pid>; 4],
+    helpers: [Option<Pid>; 6],
 }
 
 /// Whether anybody was there to be told.
@@ -100,7 +100,7 @@ impl Rest {
     /// To be made before the first program is started.
     pub fn new(scope: Scope, ourselves: Pid) -> Rest {
         let mut rest =
-            Rest { scope, ourselves, inherited: [None; Rest::INHERITED], has_inherited: false, helpers: [None; 4] };
+            Rest { scope, ourselves, inherited: [None; Rest::INHERITED], has_inherited: false, helpers: [None; 6] };
         // A PID 1 takes all with it when it ends, so it tells all.
         if scope == Scope::Tree && has_children() {
             rest.find_inherited();
@@ -143,6 +143,11 @@ impl Rest {
     /// The same of the one that looks after main.
     pub fn set_prober(&mut self, prober: Option<Pid>) {
         self.helpers[3] = prober;
+    }
+
+    /// The same of those that take descriptors away from our two sockets.
+    pub fn set_takers(&mut self, takers: [Option<Pid>; 2]) {
+        [self.helpers[4], self.helpers[5]] = takers;
     }
 
     /// Children that we had before we started any, and that have not ended.
