@@ -47,22 +47,21 @@ impl Lives<'_> {
         mut restarts: Option<&mut Restarts>,
     ) -> Outcome {
         loop {
-            let (outcome, course) =
+            let (outcome, course, is_reboot) =
                 self.live_once(slots, record.as_deref_mut(), listener.as_deref_mut(), care.as_deref_mut());
-            let is_reboot = match (outcome, &mut restarts) {
-                (Outcome::Again, _) => true,
+            let beginning = match (outcome, &mut restarts) {
+                (Outcome::Again, _) => Beginning::asked(is_reboot),
                 (outcome, Some(restarts)) => match self.rest(restarts, slots, listener.as_deref_mut(), outcome, course)
                 {
-                    Rested::Restart => false,
-                    Rested::Reboot => true,
+                    Rested::Again(beginning) => beginning,
                     Rested::End(outcome) => return outcome,
                 },
                 (outcome, None) => return outcome,
             };
-            if let Some(restarts) = restarts.as_deref_mut().filter(|_| is_reboot) {
+            if let Some(restarts) = restarts.as_deref_mut().filter(|_| beginning != Beginning::ByPolicy) {
                 restarts.forget(course.life());
             }
-            begin_again(slots, record.as_deref_mut(), listener.as_deref_mut(), &self.home, is_reboot);
+            begin_again(slots, record.as_deref_mut(), listener.as_deref_mut(), &self.home, beginning);
         }
     }
 
@@ -73,7 +72,7 @@ impl Lives<'_> {
         record: Option<&mut Record>,
         listener: Option<&mut Listener<'l>>,
         care: Option<&mut Care<'l>>,
-    ) -> (Outcome, Course) {
+    ) -> (Outcome, Course, bool) {
         let Lives { policy, program, surroundings, settings, .. } = *self;
         let mut machine = if slots.is_empty() { Single::without_main(policy) } else { Single::new(policy) };
         let context = diagnose::stop::Context {
@@ -86,7 +85,7 @@ impl Lives<'_> {
         let explain = |situation: &driver::Situation<'_>| diagnose::stop::explain(situation, &context);
         let setting = Setting { explain: Some(&explain), record, care, ..self.setting(listener) };
         let outcome = driver::run(&mut machine, slots, setting);
-        (outcome, machine.course())
+        (outcome, machine.course(), machine.is_rebooted())
     }
 
     /// What comes after a life, and the time until then.
@@ -115,12 +114,12 @@ impl Lives<'_> {
         let milliseconds = u64::try_from(delay.as_millis()).unwrap_or(u64::MAX);
         publish(listener.as_deref_mut(), News::Restarting(milliseconds));
         if delay.is_zero() {
-            return Rested::Restart;
+            return Rested::Again(Beginning::ByPolicy);
         }
         let mut resting = Resting::new(self.policy, now.after(delay), outcome);
         match driver::run(&mut resting, &mut [], self.setting(listener)) {
-            Outcome::Again if resting.is_over() => Rested::Restart,
-            Outcome::Again => Rested::Reboot,
+            Outcome::Again if resting.is_over() => Rested::Again(Beginning::ByPolicy),
+            Outcome::Again => Rested::Again(Beginning::asked(resting.is_rebooted())),
             outcome => Rested::End(outcome),
         }
     }
@@ -150,8 +149,7 @@ fn publish(listener: Option<&mut Listener<'_>>, news: News) {
 
 /// How a rest ends.
 enum Rested {
-    Restart,
-    Reboot,
+    Again(Beginning),
     End(Outcome),
 }
 
@@ -163,6 +161,23 @@ fn say_why(slots: &[Slot<'_>], outcome: Outcome) {
     let say = || warn!(event = "restart"; "{}", diagnose::start::explain(slot.program(), why, |_| None));
     if let Ok(helper) = Helper::start(say) {
         helper.end(LOOKING);
+    }
+}
+
+/// Why the command begins again.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Beginning {
+    /// The policy of restarts says so.
+    ByPolicy,
+    /// Somebody has asked for that.
+    Restart,
+    /// All begins again, as far as a container can.
+    Reboot,
+}
+
+impl Beginning {
+    fn asked(is_reboot: bool) -> Beginning {
+        if is_reboot { Beginning::Reboot } else { Beginning::Restart }
     }
 }
 
@@ -232,14 +247,14 @@ fn begin_again(
     record: Option<&mut Record>,
     listener: Option<&mut Listener<'_>>,
     home: &Home,
-    is_asked: bool,
+    beginning: Beginning,
 ) {
     slots.iter_mut().for_each(Slot::rewind);
     if let Some(record) = record {
         *record = Record::EMPTY;
     }
     if let Some(listener) = listener {
-        listener.count_restart(is_asked);
+        listener.count_restart(beginning == Beginning::Reboot);
     }
     let back = home.path.map(sys::change_directory);
     if let (Some(path), Some(Err(errno))) = (home.path, back) {

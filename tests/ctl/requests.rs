@@ -170,22 +170,52 @@ fn only_root_and_the_user_of_process_1_may() {
 }
 
 #[test]
-fn what_is_scheduled_outlasts_a_restart_that_nobody_has_asked_for() {
+fn what_is_scheduled_outlasts_restarts_and_no_reboot() {
     if !is_root() {
         return;
     }
     let scene = Scene::new();
     let mut container = Container::new(&scene, &["--restart", "always", "--restart-delay", "0"], SLEEPS);
     container.init.expect("run 1");
-    let shutdown = scene.folder().join("supervise");
-    let typed = container.command(ROOT, &[shutdown.to_str().expect("UTF-8"), "shutdown", "+60"]);
-    assert!({ typed }.status().expect("it runs").success());
+    let supervise = scene.folder().join("supervise").display().to_string();
+    let types = |container: &Container<'_>, words: &[&str]| {
+        let typed = container.command(ROOT, &[&[&*supervise], words].concat()).status();
+        assert!(typed.expect("it runs").success(), "{words:?}");
+    };
+    types(&container, &["shutdown", "+60"]);
+    let planned = container.status()["scheduled"].clone();
+    assert!(planned.is_object(), "{planned}");
     container.asks(&["signal", "KILL"]);
     container.init.expect("run 2");
-    assert!(container.status()["scheduled"].is_object(), "{}", container.status());
-    container.asks(&["restart"]);
+    assert_eq!(container.status()["scheduled"], planned);
+    container.asks(&["restart", "--wait"]);
     container.init.expect("run 3");
+    assert_eq!(container.status()["scheduled"], planned);
+    types(&container, &["reboot"]);
+    container.init.expect("run 4");
     assert!(container.status()["scheduled"].is_null(), "{}", container.status());
+    // One that does not come by the socket too, and in a delay.
+    types(&container, &["shutdown", "+60"]);
+    container.init.signal(34 + 5);
+    container.init.expect("run 5");
+    assert!(container.status()["scheduled"].is_null(), "{}", container.status());
+    let scene = Scene::new();
+    let script = "echo x >>runs; run=$(($(wc -l <runs))); echo run $run; read line; exit 7";
+    let mut container = Container::new(&scene, &["--restart", "always", "--restart-delay", "1h"], script);
+    container.init.expect("run 1");
+    let supervise = scene.folder().join("supervise").display().to_string();
+    let typed = container.command(ROOT, &[&supervise, "shutdown", "+60"]).status();
+    assert!(typed.expect("it runs").success());
+    for (run, signal, is_kept) in [("run 2", None, true), ("run 3", Some(34 + 5), false)] {
+        container.init.go();
+        container.wait_until("the delay", |status| status["state"] == "restarting");
+        match signal {
+            None => container.asks(&["restart"]),
+            Some(signal) => container.init.signal(signal),
+        }
+        container.init.expect(run);
+        assert_eq!(container.status()["scheduled"].is_object(), is_kept, "{run}");
+    }
 }
 
 #[test]

@@ -33,8 +33,8 @@ enum State {
     Resting,
     /// Its time is over.
     Rested,
-    /// Something else has come first.
-    Ended,
+    /// Something else has come first: a signal, or what somebody wishes for.
+    Ended(Option<Wish>),
 }
 
 impl<'a> Resting<'a> {
@@ -48,8 +48,13 @@ impl<'a> Resting<'a> {
         self.state == State::Rested
     }
 
-    fn end(&mut self, outcome: Outcome) -> Actions {
-        self.state = State::Ended;
+    /// Whether a reboot came.
+    pub fn is_rebooted(&self) -> bool {
+        self.state == State::Ended(Some(Wish::Reboot))
+    }
+
+    fn end(&mut self, wish: Option<Wish>, outcome: Outcome) -> Actions {
+        self.state = State::Ended(wish);
         // None of our children is left, but a namespace may hold others, and the kernel kills them when we end.
         let rest = (self.policy.scope == Scope::Namespace).then_some(Action::TellRest(Scope::Namespace));
         Actions::NONE.then(rest).and(Action::Exit(outcome))
@@ -57,7 +62,7 @@ impl<'a> Resting<'a> {
 
     /// The command begins before its time. Others in the namespace are none of what it has left.
     fn begin(&mut self) -> Actions {
-        self.state = State::Ended;
+        self.state = State::Ended(Some(Wish::Restart));
         [Action::Exit(Outcome::Again)].into()
     }
 
@@ -69,8 +74,8 @@ impl<'a> Resting<'a> {
         // There is nobody to whom a key could mean something else, or whom the end of a terminal could reach.
         let is_key = signal == Signal::INT || signal == Signal::HUP && sender == Sender::Kernel;
         match self.policy.forwarding.rule(signal) {
-            Rule::Stop(_) => self.end(self.last),
-            Rule::Forward(_) if is_key => self.end(self.last),
+            Rule::Stop(_) => self.end(None, self.last),
+            Rule::Forward(_) if is_key => self.end(None, self.last),
             Rule::Ignore => drop_signal(signal, Note::Ignored),
             Rule::Forward(_) | Rule::Reserved(_) | Rule::Suspend(_) => drop_signal(signal, Note::NoMain),
         }
@@ -81,9 +86,9 @@ impl<'a> Resting<'a> {
             Ask::End(Request { wish, .. }) => {
                 let end = match wish {
                     Wish::Restart => self.begin(),
-                    Wish::Stop => self.end(self.last),
+                    Wish::Stop => self.end(Some(wish), self.last),
                     // Nothing was in the way of it, so that it is no failure.
-                    _ => self.end(self.policy.wished_outcome(wish, Verdict::Main(Status::Exited(0)), None)),
+                    _ => self.end(Some(wish), self.policy.wished_outcome(wish, Verdict::Main(Status::Exited(0)), None)),
                 };
                 Actions::NONE.and(Action::Answer(ask, Heard::Begun)).then(end)
             }
@@ -122,7 +127,7 @@ impl Machine for Resting<'_> {
     fn standing(&self) -> Standing {
         match self.state {
             State::Resting | State::Rested => Standing::Restarting,
-            State::Ended => Standing::Stopping,
+            State::Ended(_) => Standing::Stopping,
         }
     }
 }

@@ -180,6 +180,11 @@ impl<'a> Single<'a> {
         self.course
     }
 
+    /// Whether it ends for a reboot.
+    pub fn is_rebooted(&self) -> bool {
+        self.wish == Some(Wish::Reboot)
+    }
+
     #[expect(clippy::too_many_lines, reason = "the table")]
     fn next(&self, now: Time, input: Input) -> (State, Actions) {
         use Input::{

@@ -208,10 +208,10 @@ impl<'a> Listener<'a> {
         self.open_logins();
     }
 
-    /// The command begins again. By a reboot, or when somebody has asked for that, what was scheduled is over.
-    pub fn count_restart(&mut self, is_asked: bool) {
+    /// The command begins again. By a reboot what was scheduled is over.
+    pub fn count_restart(&mut self, is_reboot: bool) {
         self.restarts = self.restarts.saturating_add(1);
-        if is_asked {
+        if is_reboot {
             self.desk.close();
             self.open_logins();
         }

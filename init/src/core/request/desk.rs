@@ -1,12 +1,13 @@
 //! What comes of a message to the control socket: who may ask for what, and what is scheduled.
 //!
-//! 1. An end that comes now takes the place of a later one. People are told of it if whoever wants it has something to say,
+//! 1. An end that comes now takes the place of a later one, but for a restart of the command, which is no end of what people
+//!    have planned. People are told of it if whoever wants it has something to say,
 //!    or if they were told of the other one.
 //! 2. While all are being stopped nothing can be scheduled, and nobody is warned: the end is on its way.
 
-use super::Ask;
 use super::control::{Answer, Message, Standing, Text, Verb};
 use super::schedule::{Notice, Plan, Schedule, Steps};
+use super::{Ask, Wish};
 
 /// Keeps what is scheduled, and knows what to answer.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -63,6 +64,9 @@ impl Desk {
     }
 
     fn end(&mut self, standing: Standing, plan: Plan) -> Said {
+        if plan.request.wish == Wish::Restart {
+            return Said { ask: Some(Ask::End(plan.request)), ..Said::default() };
+        }
         let is_known = self.schedule.replace().is_some_and(|replaced| replaced.wall);
         let tells = plan.wall && (is_known || !plan.text.is_empty()) && standing != Standing::Stopping;
         let notice = tells.then_some(Notice::Ending(plan));
@@ -115,6 +119,17 @@ mod tests {
         }
         assert_eq!(desk.hear(NOW, Standing::Running, ROOT, &message(Verb::May, 0)).answer, Some(Answer::Accepted));
         assert_eq!(desk, Desk::default(), "to be told that one may does nothing");
+    }
+
+    #[test]
+    fn a_restart_takes_the_place_of_nothing() {
+        let mut desk = Desk::default();
+        desk.hear(NOW, Standing::Running, ROOT, &message(Verb::Schedule, 10));
+        let planned = desk;
+        let restart = Message { request: Request::orderly(Wish::Restart), ..message(Verb::End, 0) };
+        let said = desk.hear(NOW, Standing::Running, ROOT, &restart);
+        assert_eq!(said, Said { ask: Some(Ask::End(restart.request)), ..Said::default() });
+        assert_eq!(desk, planned);
     }
 
     #[test]
