@@ -25,7 +25,7 @@ pub use self::notify::Hearing;
 pub use self::requests::{Listener, Offer, Places, Sockets};
 pub use self::slot::{Purpose, Slot};
 
-use self::say::{log_blame, log_end, log_event, log_outcome, log_sent};
+use self::say::{log_blame, log_end, log_end_of_check, log_event, log_outcome, log_sent};
 use self::stop::{name_of, send_group};
 use crate::core::request::{News, Standing};
 use crate::core::{
@@ -259,15 +259,14 @@ impl World<'_, '_, '_> {
             // What main has said before its end is a word of main's.
             self.hear_main(machine);
         }
-        if self.setting.care.is_some() {
-            self.reap_left_by_prober(machine);
-        }
         let mut count = 0_u32;
         let left = loop {
-            match sys::reap() {
+            let (reaped, is_of_check) =
+                if self.setting.care.is_some() { self.reap_beside_prober() } else { (sys::reap(), false) };
+            match reaped {
                 Reaped::Nothing(Left::Some) => break self.rest.is_any(),
                 Reaped::Nothing(Left::None) => break Left::None,
-                Reaped::Child(pid, change) => self.child_changed(machine, pid, change),
+                Reaped::Child(pid, change) => self.child_changed(machine, pid, change, is_of_check),
             }
             count = count.wrapping_add(1);
             if count.is_multiple_of(ROUND) {
@@ -312,7 +311,7 @@ impl World<'_, '_, '_> {
         }
     }
 
-    fn child_changed(&mut self, machine: &mut impl Machine, pid: Pid, change: Change) {
+    fn child_changed(&mut self, machine: &mut impl Machine, pid: Pid, change: Change, is_of_check: bool) {
         if let Change::Ended(status) = change {
             let is_followed = self.is_main(pid) && machine.standing() == Standing::Running && self.follow_main(pid);
             self.forget_child(pid, status);
@@ -345,6 +344,7 @@ impl World<'_, '_, '_> {
                 let terminal = slot.terminal(pid);
                 self.deliver(machine, Event::Stopped(Child(index), by, terminal));
             }
+            (None, Change::Ended(status)) if is_of_check => log_end_of_check(pid, status),
             (None, Change::Ended(status)) => {
                 log_end(None, pid, status);
                 if let Some(listener) = &mut self.setting.listener {

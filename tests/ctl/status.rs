@@ -57,7 +57,7 @@ fn what_checks_have_left_are_no_orphans_of_the_commands() {
     let scene = Scene::new();
     // Three that outlive it and are killed, one that has ended before, and in the middle of all an orphan of the command's.
     let check = "echo x >>checks; (sleep 1000 &); (sh -c 'sleep 1000 & sleep 1000' &); (true &); exit 0";
-    let options = ["--health", check, "--health-interval", "10ms"];
+    let options = ["--health", check, "--health-interval", "50ms"];
     let script = "echo up; read line; (sh -c 'echo orphan; exec sleep 0' &); exec sleep 1000";
     let mut container = Container::new(&scene, &options, script);
     container.init.expect("up");
@@ -75,4 +75,29 @@ fn what_checks_have_left_are_no_orphans_of_the_commands() {
     assert_eq!(container.status()["orphans"], 1);
     container.asks(&["stop"]);
     assert_eq!(container.init.wait(), Exit::Code(143));
+}
+
+#[test]
+fn the_object_tells_why_a_check_fails_and_nothing_else_comes_to_stdout() {
+    if !is_root() {
+        return;
+    }
+    let scene = Scene::new();
+    let mut container = Container::new(&scene, &["--ready", "file:up"], "echo begun; exec sleep 1000");
+    container.init.expect("begun");
+    let checked = |container: &Container<'_>, words: &[&str], code: i32| -> Value {
+        let ended = container.ctl(ROOT, words);
+        assert_eq!((ended.exit, ended.stderr.len()), (Exit::Code(code), 0), "{words:?} {ended:?}");
+        serde_json::from_str(&ended.stdout.join("\n")).expect("one object and nothing else")
+    };
+    for words in [&["status", "--json", "--check"], &["status", "--check", "--json"]] {
+        let told = checked(&container, words, 1);
+        assert_eq!((&told["state"], &told["readiness"]), (&"running".into(), &"not-ready".into()), "{told}");
+    }
+    std::fs::write(scene.folder().join("up"), "").expect("the folder is ours");
+    container.wait_until("readiness", |status| status["readiness"] == "ready");
+    assert_eq!(checked(&container, &["status", "--json", "--check"], 0)["readiness"], "ready");
+    // What cannot be asked is no object.
+    std::fs::remove_file(format!("/proc/{}/root/run/supervise/ctl", container.init.pid())).expect("it is there");
+    container.is_refused(ROOT, &["status", "--json", "--check"], 125, "cannot reach process 1");
 }

@@ -13,11 +13,10 @@ use log::{debug, info, warn};
 
 use super::World;
 use super::notify::{Hearing, say_failure};
-use super::say::log_end_of_check;
 use super::stop::send_group;
 use crate::core::request::{News, Readiness, Standing};
 use crate::core::{Care as Core, Event, Finding, Health, Machine, Order, Probe, Sight, Signal, Status, Time};
-use crate::sys::{self, Change, Helper, Pages, Pid, Reaped, SigSet, Sleep, Wake};
+use crate::sys::{self, Helper, Pages, Pid, Reaped, SigSet, Sleep, Wake};
 
 /// What looks after main.
 pub struct Care<'a> {
@@ -33,8 +32,8 @@ pub struct Care<'a> {
 struct Prober<'a> {
     look: &'a (dyn Fn(Probe) -> u8 + Sync),
     runs: Option<Helper>,
-    /// The process group of the last one, as long as anybody may be in it.
-    group: Option<Pid>,
+    /// The process groups of the last ones, as long as anybody may be in them.
+    groups: [Option<Pid>; Prober::GROUPS],
     /// It was killed: what it has found is not asked for.
     is_cut: bool,
 }
@@ -45,7 +44,7 @@ impl<'a> Care<'a> {
     pub const fn new(core: Core, look: &'a (dyn Fn(Probe) -> u8 + Sync), hearing: Hearing) -> Care<'a> {
         Care {
             core,
-            prober: Prober { look, runs: None, group: None, is_cut: false },
+            prober: Prober { look, runs: None, groups: [None; Prober::GROUPS], is_cut: false },
             hearing,
             seen: Standing::Starting,
         }
@@ -103,6 +102,9 @@ impl<'a> Care<'a> {
 }
 
 impl Prober<'_> {
+    /// How many checks may have left something that has been killed and is not dead yet.
+    const GROUPS: usize = 16;
+
     fn pid(&self) -> Option<Pid> {
         self.runs.as_ref().map(Helper::pid)
     }
@@ -123,7 +125,7 @@ impl Prober<'_> {
         match Helper::start_with_code(work) {
             Ok(helper) => {
                 debug!(event = "check", pid = helper.pid().number(); "checking the command, by pid {}", helper.pid());
-                self.group = Some(helper.pid());
+                self.remember_group(helper.pid());
                 (self.runs, self.is_cut) = (Some(helper), false);
                 true
             }
@@ -145,15 +147,26 @@ impl Prober<'_> {
         (!self.is_cut).then_some(found)
     }
 
-    /// A change of something that it has started, and that has become our child.
-    fn reap_left(&mut self) -> Option<(Pid, Change)> {
-        let group = self.group?;
-        match sys::reap_in_group(group) {
-            Reaped::Child(pid, change) => Some((pid, change)),
-            Reaped::Nothing(_) => {
-                self.group.take_if(|group| self.runs.is_none() && !sys::is_group(*group));
-                None
-            }
+    /// Whether that one, which has ended and is to be reaped, is in the group of a check. (What a check has left dies in its own
+    /// time, in which the next ones may begin.)
+    fn has_left(&self, pid: Pid) -> bool {
+        let groups = self.groups.iter().flatten();
+        groups.clone().next().is_some()
+            && sys::process_group_of(pid).is_some_and(|group| groups.clone().any(|it| *it == group))
+    }
+
+    /// Forgets groups in which nobody is any more: their numbers may be others' next.
+    fn forget_groups(&mut self) {
+        let current = self.pid();
+        for place in &mut self.groups {
+            place.take_if(|group| Some(*group) != current && !sys::is_group(*group));
+        }
+    }
+
+    fn remember_group(&mut self, leader: Pid) {
+        self.groups.rotate_right(1);
+        if let Some(first) = self.groups.first_mut() {
+            *first = Some(leader);
         }
     }
 
@@ -164,9 +177,12 @@ impl Prober<'_> {
         let until = sys::now().after(DEATH);
         let mut is_taken = false;
         loop {
-            while self.reap_left().is_some() {}
+            for group in self.groups.into_iter().flatten() {
+                while let Reaped::Child(..) = sys::reap_in_group(group) {}
+            }
+            self.forget_groups();
             let limit = until.since(sys::now());
-            if self.group.is_none() || limit.is_zero() {
+            if self.groups.iter().all(Option::is_none) || limit.is_zero() {
                 return is_taken;
             }
             match sleep.wait_signal(SigSet::NONE.with(Signal::CHLD), Some(limit)) {
@@ -216,20 +232,20 @@ impl World<'_, '_, '_> {
         self.note_prober();
     }
 
-    /// What a check has left in its group is none of what the command has: those are the orphans that are counted.
+    /// The next child that has ended or was stopped, if there is one and it may be what a check has left in its group, and
+    /// whether it is: those are not the orphans that are counted. It is looked at before it is reaped, and is nobody after.
     #[inline(never)]
-    pub(super) fn reap_left_by_prober(&mut self, machine: &mut impl Machine) {
-        while let Some(care) = &mut self.setting.care
-            && let Some((pid, change)) = care.prober.reap_left()
-        {
-            // Who likes can join any group of its session.
-            if self.slots.iter().any(|slot| slot.pid == Some(pid)) {
-                self.child_changed(machine, pid, change);
-            } else if let Change::Ended(status) = change {
-                self.forget_child(pid, status);
-                log_end_of_check(pid, status);
-            }
-        }
+    pub(super) fn reap_beside_prober(&mut self) -> (Reaped, bool) {
+        let prober = self.setting.care.as_mut().map(|care| &mut care.prober);
+        let Some(prober) = prober.filter(|prober| prober.groups.iter().any(Option::is_some)) else {
+            return (sys::reap(), false);
+        };
+        let Some(pid) = sys::ended_child() else {
+            prober.forget_groups();
+            return (sys::reap(), false);
+        };
+        let is_left = prober.has_left(pid);
+        (sys::reap_child(pid), is_left)
     }
 
     /// What has ended in time has done so, also where nothing has told of it.

@@ -52,8 +52,8 @@ pub use self::process::{
     set_subreaper, this_process, working_directory,
 };
 pub use self::session::{
-    Holder, Left as LeftTerminal, Tty, controlling_tty, lead_process_group, leave_terminal, process_group, session,
-    session_of, talks_to_terminal, terminal,
+    Holder, Left as LeftTerminal, Tty, controlling_tty, lead_process_group, leave_terminal, process_group,
+    process_group_of, session, session_of, talks_to_terminal, terminal,
 };
 pub use self::signals::{
     Entry, SigSet, Sleep, Wake, block_all, die_of, forget_dispositions, is_group, is_ignored, send, send_from_parent,
@@ -62,5 +62,7 @@ pub use self::signals::{
 pub use self::spawn::{DEFAULT_PATH, Given, Pipe, Placement, Program, Started, become_program, spawn, spawn_copy};
 pub use self::stream::Stream;
 pub use self::tree::{Kin, Rest, Told, TreeError, is_signalled_by};
-pub use self::wait::{Change, Reaped, has_children, is_child, reap, reap_in_group, wait_child, was_continued};
+pub use self::wait::{
+    Change, Reaped, ended_child, has_children, is_child, reap, reap_child, reap_in_group, wait_child, was_continued,
+};
 pub use self::words::{Environment, Words};

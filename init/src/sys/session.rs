@@ -29,6 +29,12 @@ pub fn process_group() -> i32 {
     unsafe { libc::getpgrp() }
 }
 
+/// getpgid(2): the process group that a process is in, or was when it ended.
+pub fn process_group_of(pid: Pid) -> Option<Pid> {
+    // SAFETY: takes an integer and touches no memory of ours.
+    Pid::new(unsafe { libc::getpgid(pid.number()) })
+}
+
 /// setpgid(2): a process group of its own for this process.
 pub fn lead_process_group() {
     // SAFETY: takes integers; fails only for who leads a session.

@@ -30,9 +30,24 @@ pub fn reap() -> Reaped {
     reap_of(-1)
 }
 
+/// The same of that child.
+pub fn reap_child(pid: Pid) -> Reaped {
+    reap_of(pid.number())
+}
+
 /// The same of a child in the process group of that number.
 pub fn reap_in_group(leader: Pid) -> Reaped {
     reap_of(-leader.number())
+}
+
+/// A child of which [`reap`] would have something to take, which is left there.
+pub fn ended_child() -> Option<Pid> {
+    let mut info = core::mem::MaybeUninit::<libc::siginfo_t>::zeroed();
+    let options = libc::WEXITED | libc::WSTOPPED | libc::WNOHANG | libc::WNOWAIT;
+    // SAFETY: `info` has room for a siginfo_t.
+    let found = unsafe { libc::waitid(libc::P_ALL, 0, info.as_mut_ptr(), options) };
+    // SAFETY: all zeros are a valid siginfo_t, and stay so where there is nothing to tell; of a child its pid is filled in.
+    Pid::new(unsafe { info.assume_init().si_pid() }).filter(|_| found == 0)
 }
 
 /// The only place that reaps, but for helpers.
