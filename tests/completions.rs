@@ -18,7 +18,7 @@ use harness::{Exit, Scene, skip};
 use options::{CHECK, CTL, FEATURES, HALT, Kind, RUN, RUNLEVEL, SHIMS, SHUTDOWN, SYSTEMCTL, TABLE, TELINIT, WAIT_FOR};
 
 /// Keys behind `supervise `, and the words that come of them. `zq` begins names that only the test's folder has.
-const CASES: [(&str, &[&str]); 33] = [
+const CASES: [(&str, &[&str]); 37] = [
     ("--forward-t\t m\t true", &["--forward-to", "main", "true"]),
     ("--kill-mode gr\t", &["--kill-mode", "group"]),
     ("--kill-mode=gr\t", &["--kill-mode=group"]),
@@ -32,6 +32,9 @@ const CASES: [(&str, &[&str]); 33] = [
     ("--exit-report zqfi\t", &["--exit-report", "zqfile"]),
     ("--exit-report=zqfi\t", &["--exit-report=zqfile"]),
     ("--user daem\t true", &["--user", "daemon", "true"]),
+    ("--ready sd_\t true", &["--ready", "sd_notify", "true"]),
+    ("--ready file:zqfi\t", &["--ready", "file:zqfile"]),
+    ("--ready=fil\tx", &["--ready=file:x"]),
     ("--user daemon:roo\t true", &["--user", "daemon:root", "true"]),
     ("--rlimit core=0,nofi\t5", &["--rlimit", "core=0,nofile=5"]),
     ("--cap-drop net_raw,setui\t true", &["--cap-drop", "net_raw,setuid", "true"]),
@@ -46,6 +49,7 @@ const CASES: [(&str, &[&str]); 33] = [
     ("-- ls --forward-t\t", &["--", "ls", "--forward-t"]),
     // The subcommands.
     ("completions z\t", &["completions", "zsh"]),
+    ("ctl signal WIN\t", &["ctl", "signal", "WINCH"]),
     ("shims --ini\t bi\t.", &["shims", "--inits", "bin/."]),
     ("shims --inits=bi\t.", &["shims", "--inits=bin/."]),
     ("shims --inits bin --rem\t -v", &["shims", "--inits", "bin", "--remove", "-v"]),

@@ -63,6 +63,7 @@ fn function(kind: Kind) -> Option<&'static str> {
         Kind::Limits => "limits",
         Kind::Capabilities => "capabilities",
         Kind::Command => "command_name",
+        Kind::Readiness => "ready",
         Kind::Choice | Kind::Any => return None,
     })
 }

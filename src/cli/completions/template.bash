@@ -101,6 +101,17 @@ _supervise_target_wait_for() {
     esac
 }
 
+_supervise_ready() {
+    case $tail in
+        fd:*) ;;
+        *:*) _supervise_target_wait_for ;;
+        *)
+            compopt -o nospace
+            _supervise_offer -W 'sd_notify fd: tcp: unix: http:// file: exec:'
+            ;;
+    esac
+}
+
 _supervise_target_run() { _supervise_directory; }
 
 # The value of an option, as far as it is there.
@@ -168,6 +179,8 @@ _supervise() {
     elif [[ $cur == --*=* ]]; then
         head=${cur%%=*}=
         _supervise_value "${cur%%=*}" "${cur#*=}"
+    elif [[ $place == plain && "${words[1]} ${words[n - 1]}" == 'ctl signal' && $cur != -* ]]; then
+        _supervise_signal
     elif [[ $cur == -* || $place == plain ]]; then
         _supervise_offer -W "$options"
     elif [[ $place == target ]]; then

@@ -143,7 +143,7 @@ function __supervise_command_name
 end
 
 function __supervise_target_wait_for
-    set -l word (commandline -ct)
+    set -l word (string replace -r -- '^--[a-z-]+=' '' (commandline -ct))
     if string match -q -r -- '^(?<kind>unix:|file:)' $word
         printf '%s\n' $kind(__fish_complete_path (string replace -- $kind '' $word))
     else if string match -q -- 'tcp:*' $word
@@ -153,8 +153,21 @@ function __supervise_target_wait_for
     end
 end
 
+function __supervise_ready
+    if not string match -q -- '*:*' (commandline -ct)
+        printf '%s\n' sd_notify fd:
+    end
+    __supervise_target_wait_for
+end
+
+# The name of a signal, behind ctl's verb for that.
+function __supervise_at_signal
+    __supervise_in ctl; and test (commandline -opc)[-1] = signal
+end
+
 complete -c supervise -f
 complete -c supervise -n __supervise_at_command -a '(__supervise_command)'
 complete -c supervise -n '__supervise_in wait-for' -a '(__supervise_target_wait_for)'
+complete -c supervise -n __supervise_at_signal -a '(__supervise_signal)'
 complete -c supervise -n '__supervise_in run' -a '(__supervise_directory)'
 @lines@

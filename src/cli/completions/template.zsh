@@ -70,6 +70,16 @@ _supervise_target_wait-for() {
     fi
 }
 
+_supervise_ready() {
+    if [[ $PREFIX == fd:* ]]; then return 1; fi
+    if [[ $PREFIX == *:* ]]; then _supervise_target_wait-for; return; fi
+    compadd "$@" sd_notify
+    compadd "$@" -S '' fd: tcp: unix: http:// file: exec:
+}
+
+# The name of a signal, behind ctl's verb for that.
+_supervise_ctl_signal() { if [[ $words[2] == signal ]]; then _supervise_signal "$@"; fi; }
+
 _supervise_target_run() { _files -/; }
 
 # The first word that is no option.

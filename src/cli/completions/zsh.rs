@@ -103,6 +103,9 @@ fn of_subcommands() -> String {
         if let Some(words) = row.choices() {
             let _ = writeln!(out, "        {}", quoted(&format!("1:{}:({})", escaped(words), choices(words))));
         }
+        if row.subcommand == subcommands::Subcommand::Ctl {
+            out.push_str("        '2:signal:_supervise_ctl_signal'\n");
+        }
         out.push_str("                )\n                ;;\n");
     }
     out

@@ -25,12 +25,14 @@ pub(crate) enum Kind {
     Capabilities,
     /// A shell's command line.
     Command,
+    /// What shows that something is ready.
+    Readiness,
     /// Nothing that could be offered.
     Any,
 }
 
 /// What the values are called.
-pub(super) const KINDS: [(&str, Kind); 10] = [
+pub(super) const KINDS: [(&str, Kind); 11] = [
     ("SIGNAL", Kind::Signal),
     ("SIGNAL|LADDER", Kind::Ladder),
     ("TIME", Kind::Time),
@@ -41,4 +43,5 @@ pub(super) const KINDS: [(&str, Kind); 10] = [
     ("NAME=SOFT[:HARD],...", Kind::Limits),
     ("ALL|NAME,...", Kind::Capabilities),
     ("CMD", Kind::Command),
+    ("WHAT", Kind::Readiness),
 ];
