@@ -56,7 +56,7 @@ pub(super) fn parse(subcommand: &'static Row, words: &Words) -> Result<Request, 
         }
         at += 1;
     }
-    Ok(Request::Ctl(said.ctl(subcommand)?, said.level))
+    Ok(Request::Ctl(said.ctl()?, said.level))
 }
 
 impl Said {
@@ -95,7 +95,7 @@ impl Said {
         Ok(())
     }
 
-    fn ctl(&self, subcommand: &'static Row) -> Result<Ctl, Wrong> {
+    fn ctl(&self) -> Result<Ctl, Wrong> {
         let verb = self.verb.ok_or(Wrong::NoVerb)?;
         let (ctl, taken) = match verb.to_bytes() {
             b"status" => {
@@ -103,8 +103,7 @@ impl Said {
                     (None, None) => Format::Text,
                     (Some(_), None) => Format::Json,
                     (None, Some(_)) => Format::Check,
-                    // It is told in one way.
-                    (Some(_), Some(word)) => return Err(Wrong::NotTaken { subcommand, word }),
+                    (Some(_), Some(_)) => Format::CheckedJson,
                 };
                 (Ctl::Status(format), [self.json, self.check])
             }

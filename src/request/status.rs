@@ -18,6 +18,8 @@ pub(crate) enum Format {
     Json,
     /// By the code alone.
     Check,
+    /// By both: the object tells why the code is what it is.
+    CheckedJson,
 }
 
 /// What the fields of the object are named and mean.
@@ -29,6 +31,11 @@ pub(super) fn print(format: Format, reply: &Reply) -> u8 {
         Format::Text => help::print_text(&text(reply, zombies())),
         Format::Json => help::print_text(&json(reply, zombies())),
         Format::Check => code(reply),
+        // Who does not get the object is not to take it for well.
+        Format::CheckedJson => match help::print_text(&json(reply, zombies())) {
+            exit::SUCCESS => code(reply),
+            failure => failure,
+        },
     }
 }
 

@@ -294,7 +294,7 @@ pub(crate) const CTL: [Row; 4] = [
         short: None,
         long: "check",
         value: None,
-        help: "Print nothing, end with 0 if it runs (status)\nWith 1 while it starts or stops, is not ready or is unhealthy, and with 125 if nobody answers: for the HEALTHCHECK of an image.",
+        help: "Print nothing, end with 0 if it runs (status)\nWith 1 while it starts or stops, is not ready or is unhealthy, and with 125 if nobody answers: for the HEALTHCHECK of an image. With --json the object is printed all the same.",
     },
 ];
 
