@@ -13,6 +13,7 @@ use std::os::unix::net::{SocketAddr, UnixDatagram, UnixStream};
 use std::path::Path;
 use std::process::Command;
 
+use harness::contained::{self, BUSYBOX};
 use harness::launch::{EVERYWHERE, Launch, Place};
 use harness::{Exit, Scene, proc, skip};
 use libc::{SIGKILL, SIGTERM};
@@ -379,6 +380,24 @@ fn those_who_run_us_hear_of_readiness_by_whatever_it_is_known_and_not_from_the_c
     let words = ["sh", "-c", "echo $NOTIFY_SOCKET"];
     let ended = scene.supervise().argv(&words).env("NOTIFY_SOCKET", &above_too.1).end();
     assert_eq!(ended.stdout, [above_too.1]);
+}
+
+#[test]
+fn a_container_of_ours_tells_those_above_by_a_socket_that_it_is_given() {
+    let Some(root) = contained::root(BUSYBOX) else { return };
+    let scene = Scene::new();
+    let socket = scene.folder().join("above");
+    let above = Above(UnixDatagram::bind(&socket).expect("the folder is ours"), String::new());
+    above.0.set_nonblocking(true).expect("it is a socket");
+    let bind = format!("{}:/run/above", socket.display());
+    let options = ["--bind", &bind, "--env", "NOTIFY_SOCKET=/run/above", "--ready", "file:/etc/passwd"];
+    let command = ["sh", "-c", "echo up; read line"];
+    let mut init = contained::start(&scene, &options, &root, &command);
+    init.expect("up");
+    above.expect(&scene, "READY=1");
+    init.go();
+    assert_eq!(init.wait(), Exit::Code(0));
+    above.expect(&scene, "STOPPING=1");
 }
 
 #[test]
