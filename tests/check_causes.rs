@@ -301,3 +301,71 @@ fn a_trap_that_is_there_is_not_advised() {
     tells(&report, "child", "S06", "ended without waiting for", "let its trap pass the signal on (kill) and wait");
     scene.nothing_is_left();
 }
+
+#[test]
+fn what_was_waited_for_in_vain_is_told_with_its_last_reason() {
+    let scene = Scene::new();
+    for (ready, why) in [
+        ("tcp:127.0.0.1:1", "the last time: 127.0.0.1:1: connection refused"),
+        ("exec:exit 3", "the last time: it ended with code 3"),
+        ("exec:sleep 1000", "its first try had not ended"),
+        ("log:^up$", "no line of its output matches"),
+        ("sd_notify", "READY=1 did not come"),
+        ("fd:5", "no line came on that descriptor"),
+    ] {
+        let options = ["--as", "child", "--ready", ready, "--ready-timeout", "2s"];
+        let report = report(&scene, &options, &["dash", "-c", "printf up; sleep 1000"]);
+        report.exits(2);
+        let (cause, _) = tells(&report, "child", "S01", why, "--ready-timeout");
+        assert!(cause.contains(&format!("--ready {ready}")), "{cause}");
+        assert_eq!(finding(&report, "child", "S01")["evidence"][0], "it wrote, without an end of line: up");
+        let outcome = &report.run("child")["outcome"];
+        assert!(outcome["why"].as_str().is_some_and(|told| cause.ends_with(told)), "{outcome} {cause}");
+    }
+    scene.nothing_is_left();
+}
+
+#[test]
+fn a_program_that_does_not_start_again_is_told_why() {
+    let scene = Scene::new();
+    let file = scene.folder().join("app.pid");
+    let program = "
+import os, signal, sys
+try: os.open(sys.argv[1], os.O_CREAT | os.O_EXCL)
+except FileExistsError: sys.exit('it runs already, says app.pid')
+signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+os.write(1, b'ready\\n')
+while True: signal.pause()";
+    let folder = scene.folder().to_str().expect("a path of ours").to_owned();
+    let options = ["--as", "child,pid1", "--state-dir", &folder, "--ready", "log:^ready$", "--ready-timeout", "90s"];
+    let report = report(&scene, &options, &[python(), "-c", program, file.to_str().expect("a path of ours")]);
+    report.exits(1);
+    report.says("child", &[("S01", "pass"), ("S16", "warn"), ("S15", "fail"), ("S20", "inconclusive")]);
+    report.says("pid1", &[("S01", "inconclusive")]);
+    for (mode, check) in [("child", "S15"), ("child", "S20"), ("pid1", "S01")] {
+        tells(&report, mode, check, "a run before it left", "let it take away its pid");
+        let lines = finding(&report, mode, check)["evidence"].to_string();
+        assert!(lines.contains("it wrote: it runs already"), "{lines}");
+    }
+    scene.nothing_is_left();
+}
+
+#[test]
+fn a_death_by_another_signal_is_a_crash_only_where_it_may_be_one() {
+    let scene = Scene::new();
+    let played = |signal: &str| {
+        let dies = deaf(&format!("os.kill(os.getpid(), signal.{signal})"), PAUSE);
+        played(
+            &scene,
+            "child",
+            &[],
+            &[python(), "-c", &format!("import resource\nresource.setrlimit(4, (0, 0))\n{dies}")],
+        )
+    };
+    let (cause, _) = tells(&played("SIGUSR1"), "child", "S02", "by its default action", "see who sends it SIGUSR1");
+    assert!(!cause.contains("crash"), "{cause}");
+    let report = played("SIGSEGV");
+    tells(&report, "child", "S02", "it crashed", "see its last lines");
+    assert_eq!(finding(&report, "child", "S02")["evidence"][1], "it wrote: ready");
+    scene.nothing_is_left();
+}

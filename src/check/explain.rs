@@ -231,7 +231,7 @@ fn of_the_rest(check: Check) -> Explanation {
         },
         Check::Restart => Explanation {
             means: "It starts again at once, in the same place.",
-            observed: "with --repeat: whether each start after a stop becomes ready.",
+            observed: "with --repeat, and by the further runs (--also): whether each start after a stop becomes ready.",
             levels: "fail where it does not; skip where it was started once.",
             causes: &["A pid, lock or socket file is left.", "The port is still in use, by what lives on (S06)."],
             cures: &["Remove such files at the end or the start.", "SO_REUSEADDR.", "See S06."],

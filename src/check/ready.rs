@@ -40,6 +40,7 @@ enum Kind {
         target: Target,
         running: Option<(Started, OwnedFd)>,
         next: Time,
+        tried: Tried,
     },
     Log(&'static str, regex_lite::Regex),
     Delay(Duration, Time),
@@ -47,6 +48,14 @@ enum Kind {
         began: Time,
         calm: Calm,
     },
+}
+
+/// The tries of a target.
+#[derive(Default)]
+struct Tried {
+    count: u32,
+    /// Why the last one failed; empty where it did not.
+    why: String,
 }
 
 /// Whether a command is at rest, by looks at it.
@@ -113,7 +122,7 @@ impl Readiness {
                 Kind::Fd(*number, fd)
             }
             Ready::Probe(word) => match Target::parse(word) {
-                Ok(target) => Kind::Probe { target, running: None, next: now },
+                Ok(target) => Kind::Probe { target, running: None, next: now, tried: Tried::default() },
                 // It was looked at when the words were read.
                 Err(_) => Kind::SdNotify,
             },
@@ -125,6 +134,24 @@ impl Readiness {
             Ready::Quiet => Kind::Quiet { began: now, calm: Calm::begin(now, LOOK, QUIET_LOOKS) },
         };
         Readiness { kind }
+    }
+
+    /// What is waited for, and what has come of that, where it did not come.
+    pub(super) fn why_not(&self) -> String {
+        match &self.kind {
+            Kind::SdNotify => "--ready sd_notify: READY=1 did not come".to_owned(),
+            Kind::Fd(number, _) => format!("--ready fd:{number}: no line came on that descriptor"),
+            Kind::Probe { target, tried: Tried { count: 0, .. }, .. } => {
+                format!("--ready {target}: its first try had not ended")
+            }
+            Kind::Probe { target, tried: Tried { count, why }, .. } => {
+                let (times, last) = if *count == 1 { ("once", "") } else { ("in vain", ", the last time") };
+                format!("--ready {target} was tried {times}{last}: {why}")
+            }
+            Kind::Log(pattern, _) => format!("--ready log:{pattern}: no line of its output matches"),
+            Kind::Delay(time, _) => format!("--ready delay:{time:?} is longer than that"),
+            Kind::Quiet { .. } => format!("it was not quiet for {:?}", LOOK * QUIET_LOOKS),
+        }
     }
 
     /// When it wants to be asked again, whatever happens.
@@ -171,11 +198,13 @@ impl Readiness {
                 }
                 is_said.then(|| By(format!("fd:{number}")))
             }
-            Kind::Probe { target, running, next } => {
+            Kind::Probe { target, running, next, tried } => {
                 let (started, pidfd) = running.take()?;
                 let _ = epoll.delete(&pidfd);
                 *next = now.after(INTERVAL);
-                started.has_succeeded().then(|| By(target.to_string()))
+                let why = started.end()?;
+                (tried.count, tried.why) = (tried.count + 1, why);
+                tried.why.is_empty().then(|| By(target.to_string()))
             }
             _ => None,
         }
@@ -185,7 +214,7 @@ impl Readiness {
     pub(super) fn see_time(&mut self, now: Time, epoll: &Epoll, token: u64, stir: impl FnOnce() -> Stir) -> Option<By> {
         match &mut self.kind {
             Kind::Delay(time, until) if now >= *until => Some(By(format!("delay:{time:?}"))),
-            Kind::Probe { target, running: running @ None, next } if now >= *next => {
+            Kind::Probe { target, running: running @ None, next, .. } if now >= *next => {
                 *next = now.after(INTERVAL);
                 let started = Started::begin(target, TRY, SigSet::NONE).ok()?;
                 let pidfd = crate::sys::processes::pidfd(started.pid()).ok()?;

@@ -56,8 +56,8 @@ pub(crate) enum Outcome {
     Stopped,
     /// It ended before it was ready, or before the signal.
     EndedBefore(Status),
-    /// It was not ready in time.
-    NeverReady,
+    /// It was not ready in time: what was waited for, and what came of that.
+    NeverReady(String),
     /// There is no such program, or it cannot be executed: our exit code for that, and why.
     NotStarted { code: u8, why: String },
     /// The mode cannot be had here, and why (no PID namespaces, say).

@@ -37,6 +37,7 @@ pub(super) enum Outcome {
 #[derive(Debug)]
 pub(crate) struct Started {
     pid: Pid,
+    said: PipeReader,
 }
 
 impl Started {
@@ -45,10 +46,10 @@ impl Started {
     /// # Errors
     /// There is no process for it.
     pub(crate) fn begin(target: &Target, limit: Duration, blocked: SigSet) -> Result<Started, nix::errno::Errno> {
-        let (_, saying) = pipe().map_err(|error| nix::errno::Errno::from_raw(error.raw_os_error().unwrap_or(0)))?;
+        let (said, saying) = pipe().map_err(|error| nix::errno::Errno::from_raw(error.raw_os_error().unwrap_or(0)))?;
         let ourselves = getpid();
         let pid = start_copy(|| probe::run(target, saying, limit, ourselves, Manner::alone(blocked)))?;
-        Ok(Started { pid })
+        Ok(Started { pid, said })
     }
 
     /// Its process, a child of ours.
@@ -56,9 +57,12 @@ impl Started {
         self.pid
     }
 
-    /// Ends it, if it has not ended. Whether the target was ready.
-    pub(crate) fn has_succeeded(self) -> bool {
-        find_end(self.pid, Waiting::Look) == Some(Status::Exited(0))
+    /// Once it has ended: why the target was not ready, which is empty where it was. `None`: nobody knows.
+    pub(crate) fn end(mut self) -> Option<String> {
+        match find_end(self.pid, Waiting::Look)? {
+            Status::Exited(0) => Some(String::new()),
+            status => Some(last_line(&mut self.said).unwrap_or_else(|| words_of(status))),
+        }
     }
 }
 
@@ -120,10 +124,7 @@ impl Waiter {
         match pause {
             Pause::Ended(Status::Exited(0)) => Outcome::Ready,
             Pause::Signal(signal) => Outcome::Signal(signal),
-            Pause::Ended(status) => Outcome::NotReady(last_line(&mut said).unwrap_or_else(|| match status {
-                Status::Exited(code) => format!("it ended with code {code}"),
-                Status::Signaled(signal) => format!("it died of {signal}"),
-            })),
+            Pause::Ended(status) => Outcome::NotReady(last_line(&mut said).unwrap_or_else(|| words_of(status))),
             Pause::Over => Outcome::Cut(last_line(&mut said).unwrap_or_else(|| match target.kind {
                 Kind::Exec(_) => "it had not ended".into(),
                 _ => "no answer".into(),
@@ -203,6 +204,13 @@ fn reap(child: Option<Pid>) -> Option<Status> {
             Reaped::Child(..) => {}
             Reaped::Nothing(_) => return None,
         }
+    }
+}
+
+fn words_of(status: Status) -> String {
+    match status {
+        Status::Exited(code) => format!("it ended with code {code}"),
+        Status::Signaled(signal) => format!("it died of {signal}"),
     }
 }
 

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::super::record::{Connection, Listener, Outcome, Run, Served};
 use super::super::scenario::Way;
+use super::again::last_lines;
 use super::end::not_judged;
 use super::scene::{Scene, main, took};
 use super::words::seconds;
@@ -16,8 +17,8 @@ const LAG: Duration = Duration::from_millis(100);
 pub(super) fn after_the_signal(scene: &Scene<'_>, moment: Duration) -> Option<Word> {
     let run = scene.further(Way::Visited)?;
     if run.outcome != Outcome::Stopped {
-        let (cause, cure) = not_judged(run);
-        return Some(Word::new(Level::Inconclusive, Vec::new()).because(cause, cure));
+        let (cause, cure) = not_judged(scene, run);
+        return Some(Word::new(Level::Inconclusive, last_lines(run).collect()).because(cause, cure));
     }
     let signal = scene.signal;
     run.connections.first()?;

@@ -6,6 +6,7 @@ use supervise_init::core::{Signal, Status};
 
 use super::super::record::{Ended, EndedBy, Hindrance, Outcome, Process, Run, State, What};
 use super::super::scenario::{Mode, Target, Way};
+use super::again::{last_lines, obstacle};
 use super::handling::{Handling, handling};
 use super::memory;
 use super::scene::{Scene, main, main_status, others, took};
@@ -67,8 +68,8 @@ pub(super) fn exits_in_grace(scene: &Scene<'_>) -> Option<Word> {
         return Some(Word::new(Level::Fail, evidence).because(cause, cure));
     }
     if let Some(run) = scene.runs().find(|run| run.outcome != Outcome::Stopped) {
-        let (cause, cure) = not_judged(run);
-        evidence.extend(last_words(run));
+        let (cause, cure) = not_judged(scene, run);
+        evidence.extend(last_lines(run));
         return Some(Word::new(Level::Inconclusive, evidence).because(cause, cure));
     }
     let Some(max) = times.max() else {
@@ -96,7 +97,10 @@ fn facts(scene: &Scene<'_>, run: &Run) -> Option<String> {
 const QUOTED: usize = 120;
 
 /// Why a run that was not told to stop says nothing.
-pub(super) fn not_judged(run: &Run) -> (String, String) {
+pub(super) fn not_judged(scene: &Scene<'_>, run: &Run) -> (String, String) {
+    let obstacle = obstacle(scene, run);
+    let in_the_way = obstacle.as_ref().map_or_else(String::new, |obstacle| format!(": {}", obstacle.words()));
+    let or = |cure: &str| obstacle.as_ref().map_or_else(|| cure.to_owned(), |obstacle| obstacle.cure().to_owned());
     match &run.outcome {
         Outcome::Stopped => ("it was told to stop".to_owned(), String::new()),
         Outcome::EndedBefore(Status::Exited(0)) if !left_before(run).is_empty() => {
@@ -123,13 +127,16 @@ pub(super) fn not_judged(run: &Run) -> (String, String) {
             let has_orphan = run.events.iter().any(|event| event.what == What::PutIn);
             let after = if has_orphan { ", after an orphan was put in, as a health check leaves one" } else { "" };
             (
-                format!("the command {} before it was told to stop{after}", ended_with(Some(*status))),
-                "see its last lines; what is to be checked runs until it is told to stop".to_owned(),
+                format!("the command {} before it was told to stop{after}{in_the_way}", ended_with(Some(*status))),
+                match run.output.tail.is_empty() {
+                    true => or("it wrote nothing; what is to be checked runs until it is told to stop"),
+                    false => or("see its last lines; what is to be checked runs until it is told to stop"),
+                },
             )
         }
-        Outcome::NeverReady => (
-            format!("the command was not ready within {}", seconds(run.scenario.ready_timeout)),
-            "give it more time (--ready-timeout), or another sign that it is ready (--ready)".to_owned(),
+        Outcome::NeverReady(why) => (
+            format!("the command was not ready within {}: {why}{in_the_way}", seconds(run.scenario.ready_timeout)),
+            or("give it more time (--ready-timeout), or another sign that it is ready (--ready)"),
         ),
         Outcome::NotStarted { why, .. } => {
             (format!("the command was not started: {why}"), "name a program that can be executed".to_owned())
@@ -224,6 +231,9 @@ fn status_of(scene: &Scene<'_>, run: &Run) -> Option<Word> {
         ),
         Status::Exited(code) => bad_code(scene, main, code),
     };
+    // What died of a fault may have said why.
+    let says = matches!(status, Status::Signaled(by) if by != signal && is_crash(by));
+    let evidence = evidence.into_iter().chain(last_lines(run).filter(|_| says)).collect();
     Some(Word::new(level, evidence).because(cause, cure))
 }
 
@@ -256,12 +266,28 @@ fn death_by_another(run: &Run, by: Signal) -> (Level, String, String) {
             "it was killed while it stopped, by another process or by itself".to_owned(),
             "see who sends it SIGKILL".to_owned(),
         ),
-        (other, _) => (
+        (other, _) if is_crash(other) => (
             format!("{other} ended it while it stopped: it crashed, or was told so by another process"),
-            "see its last lines, or its core dump".to_owned(),
+            match run.output.tail.is_empty() {
+                true => "see its core dump (ulimit -c unlimited, or coredumpctl)".to_owned(),
+                false => "see its last lines, or its core dump".to_owned(),
+            },
+        ),
+        (other, _) => (
+            format!(
+                "{other} ended it while it stopped, by its default action: another process sent that, or it itself"
+            ),
+            format!("see who sends it {other}"),
         ),
     };
     (Level::Fail, cause, cure)
+}
+
+/// Whether its default action dumps core: what faults send, and abort(3) (signal(7)).
+pub(super) fn is_crash(signal: Signal) -> bool {
+    use libc::{SIGABRT, SIGBUS, SIGFPE, SIGILL, SIGQUIT, SIGSEGV, SIGSYS, SIGTRAP, SIGXCPU, SIGXFSZ};
+    let all = [SIGABRT, SIGBUS, SIGFPE, SIGILL, SIGQUIT, SIGSEGV, SIGSYS, SIGTRAP, SIGXCPU, SIGXFSZ];
+    all.contains(&signal.number().into())
 }
 
 /// What makes an end good.
@@ -426,8 +452,8 @@ pub(super) fn stopped_before(scene: &Scene<'_>) -> Option<Word> {
         }));
     };
     if run.outcome != Outcome::Stopped {
-        let (cause, cure) = not_judged(run);
-        return Some(Word::new(Level::Inconclusive, Vec::new()).because(cause, cure));
+        let (cause, cure) = not_judged(scene, run);
+        return Some(Word::new(Level::Inconclusive, last_lines(run).collect()).because(cause, cure));
     }
     if !run.events.iter().any(|event| event.what == What::Halted) {
         return Some(Word::skip("SIGSTOP did not stop it"));

@@ -6,6 +6,7 @@
 //! 3. Exit code 143 and a death by SIGTERM are two things, also in every text.
 //! 4. What could not be looked at is a skip, with what is missing.
 
+mod again;
 mod connections;
 mod end;
 mod handling;
@@ -84,7 +85,7 @@ const CHECKS: [(Check, Judge); 18] = [
     (Check::Forwarded, tree::forwarded),
     (Check::Zombies, tree::zombies),
     (Check::Listener, outside::listener),
-    (Check::Restart, outside::restart),
+    (Check::Restart, again::restart),
     (Check::Files, outside::files),
     (Check::Output, outside::output),
     (Check::GraceMargin, end::margin),
@@ -158,7 +159,7 @@ pub(crate) fn verdict(judged: &[Judged], is_strict: bool) -> Verdict {
         Outcome::NotStarted { code, .. } => Some(*code),
         Outcome::Stopped
         | Outcome::EndedBefore(_)
-        | Outcome::NeverReady
+        | Outcome::NeverReady(_)
         | Outcome::NotPossible(_)
         | Outcome::Hindered(_) => None,
     };

@@ -5,7 +5,7 @@ use std::time::Duration;
 use supervise_init::core::Signal;
 use supervise_init::sys::SigSet;
 
-use super::super::record::{Facility, Listener, Outcome, Process, Run};
+use super::super::record::{Facility, Listener, Process, Run};
 use super::super::scenario::Ready;
 use super::connections;
 use super::reaction::reaction as first_reaction;
@@ -73,55 +73,6 @@ pub(super) fn listener(scene: &Scene<'_>) -> Option<Word> {
         ),
         (Some(_) | None, _) => Word::pass(evidence),
     })
-}
-
-/// S15. What is started again is the next repetition, in the same place and at once.
-pub(super) fn restart(scene: &Scene<'_>) -> Option<Word> {
-    let runs: Vec<&Run> = scene.runs().collect();
-    let mut pairs = runs.windows(2).filter_map(|pair| match pair {
-        [before, after] => Some((*before, *after)),
-        _ => None,
-    });
-    if runs.len() < 2 {
-        return Some(Word::skip("it was started once: say --repeat 2"));
-    }
-    if runs.first().is_some_and(|run| run.outcome != Outcome::Stopped) {
-        return Some(Word::skip("the first start was not told to stop"));
-    }
-    let failed = pairs.find(|(before, after)| before.outcome == Outcome::Stopped && is_start_failed(&after.outcome));
-    let Some((before, after)) = failed else {
-        return Some(Word::pass(vec![format!("{} starts, one after the other", runs.len())]));
-    };
-    let how = match &after.outcome {
-        Outcome::EndedBefore(_) => "ended by itself",
-        Outcome::NeverReady => "was not ready",
-        Outcome::Stopped | Outcome::NotStarted { .. } | Outcome::NotPossible(_) | Outcome::Hindered(_) => {
-            "did not start"
-        }
-    };
-    let mut evidence = vec![format!("start {} {how}", after.repetition)];
-    evidence.extend(after.output.tail.iter().rev().take(3).rev().map(|line| format!("it wrote: {line}")));
-    let left: Vec<&str> = before.files.left.iter().flatten().map(String::as_str).collect();
-    let cause = match left.first() {
-        Some(file) => format!("it does not start again at once: the run before it left {file}"),
-        None if is_address_in_use(after) => "its address is still in use".to_owned(),
-        None => "it does not start again at once, after it was stopped".to_owned(),
-    };
-    let cure = if is_address_in_use(after) {
-        "set SO_REUSEADDR, and see S06: what is left may hold the socket"
-    } else {
-        "let it take away its pid, lock and socket files, or not mind old ones"
-    };
-    Some(Word::new(Level::Fail, evidence).because(cause, cure))
-}
-
-fn is_start_failed(outcome: &Outcome) -> bool {
-    matches!(outcome, Outcome::EndedBefore(_) | Outcome::NeverReady | Outcome::NotStarted { .. })
-}
-
-fn is_address_in_use(run: &Run) -> bool {
-    let is_it = |line: &String| line.contains("EADDRINUSE") || line.to_lowercase().contains("address already in use");
-    run.output.tail.iter().any(is_it)
 }
 
 /// S16.

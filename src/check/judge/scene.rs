@@ -33,6 +33,18 @@ impl<'a> Scene<'a> {
         self.runs.iter().filter(|run| run.scenario.way == Way::Usual)
     }
 
+    /// All of this group, in the order in which they were made.
+    pub(super) fn in_order(&self) -> impl Iterator<Item = &'a Run> + use<'a> {
+        self.runs.iter()
+    }
+
+    /// Those that were made before that one, the last first.
+    pub(super) fn before(&self, run: &Run) -> impl Iterator<Item = &'a Run> + use<'a> {
+        let all: Vec<&Run> = self.all.iter().flatten().collect();
+        let at = all.iter().position(|other| std::ptr::eq(*other, run)).unwrap_or_default();
+        all.into_iter().take(at).rev()
+    }
+
     /// The one that went this way, beside the usual ones.
     pub(super) fn further(&self, way: Way) -> Option<&'a Run> {
         self.runs.iter().find(|run| run.scenario.way == way)

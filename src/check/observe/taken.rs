@@ -41,7 +41,10 @@ pub(super) fn answers_already(ready: &Ready) -> Option<Hindrance> {
     let fd = pidfd(started.pid()).ok()?;
     let mut polled = [PollFd::new(fd.as_fd(), PollFlags::POLLIN)];
     let _ = poll(&mut polled, PollTimeout::try_from(TRY).unwrap_or(PollTimeout::ZERO));
-    started.has_succeeded().then(|| Hindrance::AnswersAlready { target: target.to_string(), by: who(&target) })
+    started
+        .end()
+        .is_some_and(|why| why.is_empty())
+        .then(|| Hindrance::AnswersAlready { target: target.to_string(), by: who(&target) })
 }
 
 /// Who listens there, where /proc tells.

@@ -429,7 +429,7 @@ impl<'a> Watch<'a> {
             Action::Linger => self.deadline = Some(self.end_of_linger(time)),
             Action::Kill => {
                 match (before, event) {
-                    (State::Waiting, Step::Deadline) => self.run.outcome = Outcome::NeverReady,
+                    (State::Waiting, Step::Deadline) => self.run.outcome = Outcome::NeverReady(self.ready.why_not()),
                     (State::Waiting | State::Settling | State::Halting, Step::MainEnded) => {
                         self.run.outcome = ENDED_BEFORE;
                     }

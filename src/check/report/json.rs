@@ -128,7 +128,7 @@ fn outcome(outcome: &Outcome) -> Value {
     let (kind, status, code, why) = match outcome {
         Outcome::Stopped => ("stopped", None, None, None),
         Outcome::EndedBefore(status) => ("ended-before", Some(*status), None, None),
-        Outcome::NeverReady => ("never-ready", None, None, None),
+        Outcome::NeverReady(why) => ("never-ready", None, None, Some(why.clone())),
         Outcome::NotStarted { code, why } => ("not-started", None, Some(*code), Some(why.clone())),
         Outcome::NotPossible(why) => ("not-possible", None, None, Some(why.clone())),
         Outcome::Hindered(hindrance) => (hindrance.name(), None, None, Some(hindrance.to_string())),

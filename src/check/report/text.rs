@@ -141,7 +141,7 @@ fn outcome(outcome: &Outcome) -> String {
     match outcome {
         Outcome::Stopped => "told to stop".to_owned(),
         Outcome::EndedBefore(status) => format!("{} before it was told to stop", ended_with(Some(*status))),
-        Outcome::NeverReady => "never ready".to_owned(),
+        Outcome::NeverReady(why) => format!("never ready: {why}"),
         Outcome::NotStarted { why, .. } => format!("not started: {why}"),
         Outcome::NotPossible(why) => format!("not possible here: {why}"),
         Outcome::Hindered(hindrance) => hindrance.to_string(),

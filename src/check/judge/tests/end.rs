@@ -29,7 +29,7 @@ fn a_run_that_was_not_told_is_inconclusive_and_says_why() {
     let cases = [
         (Outcome::EndedBefore(Status::Exited(3)), "ended with exit code 3 before it was told"),
         (Outcome::EndedBefore(Status::Signaled(Signal::TERM)), "was ended by SIGTERM before"),
-        (Outcome::NeverReady, "not ready within 30.000 s"),
+        (Outcome::NeverReady(String::new()), "not ready within 30.000 s"),
         (Outcome::NotStarted { code: 127, why: "no such program".to_owned() }, "not started: no such program"),
         (Outcome::NotPossible("no user namespaces".to_owned()), "as process 1 here: no user namespaces"),
     ];
@@ -44,7 +44,7 @@ fn a_run_that_was_not_told_is_inconclusive_and_says_why() {
     assert!(found.cause.ends_with("after an orphan was put in, as a health check leaves one"), "{found:?}");
     // One that did end in time does not make up for it; one that did not is worse.
     let good = app(Mode::Pid1, 5, Status::Exited(0));
-    let never = not_told(Mode::Pid1, Outcome::NeverReady);
+    let never = not_told(Mode::Pid1, Outcome::NeverReady(String::new()));
     assert_eq!(word(&order(), vec![good, never.clone()], Check::ExitsInGrace).level, Level::Inconclusive);
     let bad = run(Mode::Pid1, vec![process("app").stays()]);
     assert_eq!(word(&order(), vec![never, bad], Check::ExitsInGrace).level, Level::Fail);
@@ -101,7 +101,7 @@ fn what_we_killed_fails_and_what_nobody_could_tell_is_skipped() {
     let mut unknown = app(Mode::Child, 5, Status::Exited(0));
     unknown.processes[0].ended.as_mut().expect("it has ended").status = None;
     assert_eq!(one(unknown, Check::Status).level, Level::Skip);
-    assert_eq!(one(not_told(Mode::Child, Outcome::NeverReady), Check::Status).level, Level::Skip);
+    assert_eq!(one(not_told(Mode::Child, Outcome::NeverReady(String::new())), Check::Status).level, Level::Skip);
 }
 
 #[test]
@@ -185,7 +185,7 @@ fn modes_are_compared_by_time_and_status() {
         (ends(Mode::Pid1, zero), hangs(Mode::Child), Level::Warn),
         (ends(Mode::Pid1, Status::Exited(1)), ends(Mode::Child, zero), Level::Warn),
         (ends(Mode::Pid1, Status::Exited(143)), ends(Mode::Child, DIED_OF_TERM), Level::Info),
-        (ends(Mode::Pid1, zero), not_told(Mode::Child, Outcome::NeverReady), Level::Skip),
+        (ends(Mode::Pid1, zero), not_told(Mode::Child, Outcome::NeverReady(String::new())), Level::Skip),
     ];
     for (one, other, level) in cases {
         let found = word(&order(), vec![one, other], Check::ModeDifference);
@@ -228,7 +228,7 @@ fn a_run_that_was_stopped_first_is_judged_for_itself() {
     let hangs = vec![good(), stopped_first(run(Mode::Child, vec![process("app").stays()]))];
     assert_eq!(word(&order(), hangs.clone(), Check::Stopped).level, Level::Warn);
     assert_eq!(word(&order(), hangs, Check::ExitsInGrace).level, Level::Pass);
-    let never = stopped_first(not_told(Mode::Child, Outcome::NeverReady));
+    let never = stopped_first(not_told(Mode::Child, Outcome::NeverReady(String::new())));
     assert_eq!(word(&order(), vec![good(), never], Check::Stopped).level, Level::Inconclusive);
     let unmoved = Run { events: Vec::new(), ..ends };
     assert_eq!(word(&order(), vec![good(), unmoved], Check::Stopped).level, Level::Skip);

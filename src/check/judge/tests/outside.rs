@@ -8,7 +8,8 @@ use super::super::super::made_up::*;
 use super::super::super::record::{
     Event, Facility, Files, Listener, Missing, Notify, Outcome, Process, Run, State, What,
 };
-use super::super::super::scenario::{Mode, Order, Ready, Target};
+use super::super::super::scenario::{Mode, Order, Ready, Target, Way};
+use super::super::judge;
 
 const ZERO: Status = Status::Exited(0);
 
@@ -65,7 +66,7 @@ fn the_reaction_is_the_first_thing_that_is_seen_to_happen() {
         none.level == Level::Info && none.evidence == ["none within 10.000 s"] && none.cure == "see S01",
         "{none:?}"
     );
-    assert_eq!(one(not_told(Mode::Child, Outcome::NeverReady), Check::Reaction).level, Level::Skip);
+    assert_eq!(one(not_told(Mode::Child, Outcome::NeverReady(String::new())), Check::Reaction).level, Level::Skip);
 }
 
 #[test]
@@ -89,7 +90,7 @@ fn a_socket_that_is_open_to_the_end_of_a_long_stop_is_warned_of() {
     let mut unseen = app(5);
     unseen.missing.push(Missing { facility: Facility::Sockets, why: "permission denied".to_owned() });
     assert!(one(unseen, Check::Listener).cause.contains("permission denied"));
-    assert_eq!(one(not_told(Mode::Child, Outcome::NeverReady), Check::Listener).level, Level::Skip);
+    assert_eq!(one(not_told(Mode::Child, Outcome::NeverReady(String::new())), Check::Listener).level, Level::Skip);
 }
 
 #[test]
@@ -107,11 +108,45 @@ fn a_start_after_a_stop_has_to_become_ready() {
     assert!(in_use.cause.contains("still in use") && in_use.evidence[1].contains("bind: "), "{in_use:?}");
     let mut leaves = app(5);
     leaves.files.left = Some(vec!["/run/app.pid".to_owned()]);
-    let stale = of(vec![leaves, failed(Outcome::NeverReady, "already running")]);
+    let stale = of(vec![leaves, failed(Outcome::NeverReady(String::new()), "already running")]);
     assert!(stale.level == Level::Fail && stale.cause.contains("left /run/app.pid"), "{stale:?}");
-    let plain = of(vec![app(5), failed(Outcome::NeverReady, "")]);
+    let plain = of(vec![app(5), failed(Outcome::NeverReady(String::new()), "")]);
     assert!(plain.cause.starts_with("it does not start again at once, after"), "{plain:?}");
-    assert_eq!(of(vec![failed(Outcome::NeverReady, ""), app(5)]).level, Level::Skip);
+    assert_eq!(of(vec![failed(Outcome::NeverReady(String::new()), ""), app(5)]).level, Level::Skip);
+}
+
+#[test]
+fn a_further_run_is_a_start_too_and_what_is_in_its_way_is_told() {
+    let mut leaves = app(5);
+    leaves.files.left = Some(vec!["/run/app.pid".to_owned()]);
+    let again = |mode, way, line: &str| {
+        let mut again = not_told(mode, Outcome::EndedBefore(Status::Exited(1)));
+        again.scenario.way = way;
+        again.output.tail.extend((!line.is_empty()).then(|| line.to_owned()));
+        again
+    };
+    for (line, hint) in [
+        ("app.pid is there", ": a run before it left /run/app.pid"),
+        ("no", ": perhaps because a run before it left /run/app.pid"),
+    ] {
+        let runs = vec![leaves.clone(), again(Mode::Child, Way::StoppedFirst, line)];
+        let stopped = word(&order(), runs.clone(), Check::Stopped);
+        assert_eq!(stopped.level, Level::Inconclusive);
+        assert!(stopped.cause.ends_with(hint) && stopped.evidence == [format!("it wrote: {line}")], "{stopped:?}");
+        let restart = word(&order(), runs, Check::Restart);
+        assert!(restart.level == Level::Fail && restart.cause.ends_with(hint), "{restart:?}");
+        assert_eq!(
+            (restart.evidence[0].as_str(), &restart.cure),
+            ("start 2 ended with exit code 1 by itself", &stopped.cure)
+        );
+    }
+    // Also in another mode; and without any output that is not to be looked for.
+    let other = judge(&order(), vec![leaves, again(Mode::Pid1, Way::Usual, "")]);
+    let found = found(&other[1], Check::ExitsInGrace).expect("it is told");
+    assert!(found.level == Level::Inconclusive && found.cause.contains("left /run/app.pid"), "{found:?}");
+    let alone = word(&order(), vec![again(Mode::Child, Way::Usual, "")], Check::ExitsInGrace);
+    assert!(alone.evidence.is_empty() && alone.cure.starts_with("it wrote nothing"), "{alone:?}");
+    assert!(alone.cause.ends_with("before it was told to stop"), "{alone:?}");
 }
 
 #[test]
@@ -171,7 +206,7 @@ fn sd_notify_is_judged_where_it_is_used() {
     let ready = Notify { ready_at: Some(milliseconds(5)), is_used: true, ..Notify::default() };
     assert_eq!(with(ready.clone()), Level::Info);
     assert_eq!(with(Notify { stopping_at: Some(milliseconds(1_001)), ..ready }), Level::Pass);
-    for outcome in [Outcome::NeverReady, Outcome::EndedBefore(Status::Exited(1))] {
+    for outcome in [Outcome::NeverReady(String::new()), Outcome::EndedBefore(Status::Exited(1))] {
         assert_eq!(word(&asked, vec![not_told(Mode::Child, outcome)], Check::SdNotify).level, Level::Skip);
     }
 }

@@ -29,7 +29,7 @@ fn commands() -> Vec<Vec<Process>> {
 fn not_stopped() -> Vec<Outcome> {
     vec![
         Outcome::EndedBefore(Status::Exited(0)),
-        Outcome::NeverReady,
+        Outcome::NeverReady(String::new()),
         Outcome::NotStarted { code: 127, why: "no such program".to_owned() },
         Outcome::NotPossible("no namespaces".to_owned()),
     ]

@@ -39,7 +39,7 @@ fn clients_that_are_taken_and_cut_off_fail() {
         assert_eq!(found.level, level, "{served:?} {ended:?} {closed:?}: {found:?}");
     }
     let mut never = visited(200, Served::Answered, Some(60), None);
-    never[1].outcome = Outcome::NeverReady;
+    never[1].outcome = Outcome::NeverReady(String::new());
     assert_eq!(word(&order(), never, Check::Listener).level, Level::Inconclusive);
 }
 

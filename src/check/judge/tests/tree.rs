@@ -301,7 +301,7 @@ fn nothing_is_said_of_what_was_not_told() {
     let checks =
         [Check::TreeGone, Check::ChildrenStatus, Check::Forwarded, Check::Zombies, Check::ExecForm, Check::Disposition];
     for check in checks {
-        let found = word(&order(), vec![not_told(Mode::Pid1, Outcome::NeverReady)], check);
+        let found = word(&order(), vec![not_told(Mode::Pid1, Outcome::NeverReady(String::new()))], check);
         assert!(found.level == Level::Skip && !found.cause.is_empty(), "{found:?}");
     }
     let by_us = process("app").ends_by(5, ZERO, EndedBy::Us);

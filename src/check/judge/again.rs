@@ -1,0 +1,112 @@
+//! A start after a stop: what the run before it left may be in its way.
+
+use super::super::record::{Outcome, Run};
+use super::scene::Scene;
+use super::words::{cut, ended_with};
+use super::{Level, Word};
+
+/// More of a line is not quoted.
+const QUOTED: usize = 120;
+
+/// S15. What is started again is the next run of the same mode and signal, in the same place and at once.
+pub(super) fn restart(scene: &Scene<'_>) -> Option<Word> {
+    let runs: Vec<&Run> = scene.in_order().collect();
+    if runs.len() < 2 {
+        return Some(Word::skip("it was started once: say --repeat 2"));
+    }
+    if runs.first().is_some_and(|run| run.outcome != Outcome::Stopped) {
+        return Some(Word::skip("the first start was not told to stop"));
+    }
+    let is_failed = |pair: &&[&Run]| matches!(pair, [before, after] if before.outcome == Outcome::Stopped && is_start_failed(&after.outcome));
+    let Some((number, after)) = (2..)
+        .zip(runs.windows(2))
+        .find_map(|(number, pair)| Some((number, *pair.get(1)?)).filter(|_| is_failed(&pair)))
+    else {
+        return Some(Word::pass(vec![format!("{} starts, one after the other", runs.len())]));
+    };
+    let how = match &after.outcome {
+        Outcome::EndedBefore(status) => format!("{} by itself", ended_with(Some(*status))),
+        Outcome::NeverReady(_) => "was not ready".to_owned(),
+        Outcome::Stopped | Outcome::NotStarted { .. } | Outcome::NotPossible(_) | Outcome::Hindered(_) => {
+            "did not start".to_owned()
+        }
+    };
+    let mut evidence = vec![format!("start {number} {how}")];
+    evidence.extend(last_lines(after));
+    let cause = match obstacle(scene, after) {
+        Some(obstacle) => format!("it does not start again at once: {}", obstacle.words()),
+        None => "it does not start again at once, after it was stopped".to_owned(),
+    };
+    let cure = match obstacle(scene, after) {
+        Some(obstacle) => obstacle.cure(),
+        None => {
+            "let it take away its pid, lock and socket files, or not mind old ones; --state-dir shows more of such files"
+        }
+    };
+    Some(Word::new(Level::Fail, evidence).because(cause, cure))
+}
+
+fn is_start_failed(outcome: &Outcome) -> bool {
+    matches!(outcome, Outcome::EndedBefore(_) | Outcome::NeverReady(_) | Outcome::NotStarted { .. })
+}
+
+/// The last of what it wrote, as evidence.
+pub(super) fn last_lines(run: &Run) -> impl Iterator<Item = String> {
+    const SHOWN: usize = 3;
+    let count = run.output.tail.len();
+    let wrote = move |at| match run.output.ends_with_newline {
+        Some(false) if at == count => "it wrote, without an end of line",
+        _ => "it wrote",
+    };
+    let lines = (1..).zip(&run.output.tail).skip(count.saturating_sub(SHOWN));
+    lines.map(move |(at, line)| format!("{}: {}", wrote(at), cut(line, QUOTED)))
+}
+
+/// What may keep it from starting.
+pub(super) enum Obstacle<'a> {
+    /// It says so.
+    Address,
+    /// A run before it left this file, and it names that.
+    Named(&'a str),
+    /// A run before it left this file.
+    Left(&'a str),
+}
+
+impl Obstacle<'_> {
+    pub(super) fn words(&self) -> String {
+        match self {
+            Obstacle::Address => "its address is still in use".to_owned(),
+            Obstacle::Named(file) => format!("a run before it left {file}"),
+            Obstacle::Left(file) => format!("perhaps because a run before it left {file}"),
+        }
+    }
+
+    pub(super) fn cure(&self) -> &'static str {
+        match self {
+            Obstacle::Address => "set SO_REUSEADDR, and see S06: what is left may hold the socket",
+            Obstacle::Named(_) | Obstacle::Left(_) => {
+                "let it take away its pid, lock and socket files (S16), or not mind old ones"
+            }
+        }
+    }
+}
+
+/// What is in the way of a run that did not start as it should, as far as that was seen.
+pub(super) fn obstacle<'a>(scene: &Scene<'a>, run: &Run) -> Option<Obstacle<'a>> {
+    let is_first = scene.before(run).all(|before| before.outcome != Outcome::Stopped);
+    if is_first {
+        return None;
+    }
+    if is_address_in_use(run) {
+        return Some(Obstacle::Address);
+    }
+    let left = || scene.before(run).flat_map(|before| before.files.left.iter().flatten()).map(String::as_str);
+    let name = |path: &str| path.rsplit('/').next().unwrap_or_default().to_owned();
+    let is_named = |path: &&str| run.output.tail.iter().any(|line| line.contains(&name(path)));
+    left().find(is_named).map(Obstacle::Named).or_else(|| left().next().map(Obstacle::Left))
+}
+
+fn is_address_in_use(run: &Run) -> bool {
+    let is_it = |line: &String| line.contains("EADDRINUSE") || line.to_lowercase().contains("address already in use");
+    run.output.tail.iter().any(is_it)
+}
