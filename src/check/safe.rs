@@ -43,7 +43,7 @@ fn shorten(bytes: &[u8], longest: usize) -> String {
 }
 
 /// Nothing that moves the cursor or turns the direction of writing.
-fn is_safe(letter: char) -> bool {
+pub(crate) fn is_safe(letter: char) -> bool {
     !letter.is_control()
         && !matches!(letter, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }

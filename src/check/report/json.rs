@@ -19,7 +19,7 @@ use crate::json::Value;
 const SCHEMA: i64 = 1;
 
 pub(super) fn page(report: &Report<'_>) -> String {
-    let Report { order, command, judged, verdict } = report;
+    let Report { order, command, judged, verdict, .. } = report;
     let value = Value::Object(vec![
         ("schema", Value::Number(SCHEMA)),
         ("version", Value::text(env!("CARGO_PKG_VERSION"))),

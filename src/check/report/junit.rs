@@ -12,7 +12,7 @@ use crate::report::Seconds;
 pub(super) fn page(report: &Report<'_>) -> String {
     let mut out = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n".to_owned();
     let all = || report.judged.iter().flat_map(|judged| &judged.findings);
-    let name = format!("supervise check: {}", report.command.join(" "));
+    let name = format!("supervise check: {}", report.line);
     let _ = writeln!(out, "<testsuites name=\"{}\"{}>", Escaped(&name), Counts::of(report, all()));
     for judged in report.judged {
         suite(&mut out, report, judged);

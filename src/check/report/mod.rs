@@ -2,6 +2,7 @@
 
 mod json;
 mod junit;
+mod line;
 mod tap;
 mod text;
 
@@ -21,6 +22,8 @@ struct Report<'a> {
     order: &'a Order,
     /// Made safe to print.
     command: Vec<String>,
+    /// The same as it can be typed to a shell.
+    line: String,
     judged: &'a [Judged],
     verdict: Verdict,
 }
@@ -44,8 +47,9 @@ pub(crate) fn write(
     out: &mut impl io::Write,
     is_terminal: bool,
 ) -> io::Result<()> {
+    let line = line::line(command);
     let command = command.iter().map(|word| printable(&word.to_string_lossy())).collect();
-    let report = Report { order, command, judged, verdict: verdict(judged, order.is_strict) };
+    let report = Report { order, command, line, judged, verdict: verdict(judged, order.is_strict) };
     let written = match format {
         Format::Text => text::page(&report, is_terminal),
         Format::Json => json::page(&report),

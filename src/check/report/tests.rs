@@ -160,7 +160,7 @@ fn the_readme_names_every_field_and_no_other() {
 fn people_get_a_timeline_what_is_wrong_and_a_verdict() {
     let text = page(Format::Text, &order(), &all(), false);
     for line in [
-        "supervise check: sh -c\\u{1b}[31m   as process 1, SIGTERM to main, grace 10.000 s\n",
+        "supervise check: sh $'-c\\033[31m'   as process 1, SIGTERM to main, grace 10.000 s\n",
         "    0.000  executed pid 100 (`npm start`)\n",
         "    0.500  ready: delay\n",
         "    1.000  -> SIGTERM to pid 100   (caught there)\n",

@@ -32,7 +32,7 @@ fn group(out: &mut String, report: &Report<'_>, judged: &Judged, paint: Paint) {
     let _ = writeln!(
         out,
         "supervise check: {}   {}, {} to {}, grace {} s",
-        report.command.join(" "),
+        report.line,
         as_what(scenario.mode),
         scenario.signal,
         scenario.target.name(),
