@@ -291,7 +291,7 @@ fn wrong_words_start_nothing() {
         (&["--ready", "https://x/", "x"], "speaks no TLS"),
         (&["--ready", "delay:x", "x"], "--ready delay:x: \"x\" is no time"),
         (&["--repeat", "0", "x"], "a number from 1 to 1000"),
-        (&["--also", "none,stopped", "x"], "there is no further run \"none\""),
+        (&["--also", "none,stopped", "x"], "none and others at once"),
         (&["--repeat", "+1", "x"], "a number from 1 to 1000"),
         (&["--ok-exit", "256", "x"], "is no exit code"),
         (&["--ok-exit", "TREM", "x"], "neither an exit code"),
@@ -299,6 +299,8 @@ fn wrong_words_start_nothing() {
         (&["--strict=1", "x"], "takes no value"),
         (&["--grcae", "1s", "x"], "did you mean --grace?"),
         (&["--kill-mode", "tree", "x"], "unknown option --kill-mode"),
+        (&["--frobnicate", "x"], "`supervise check --help` lists them"),
+        (&["--explain", "S06", "--frobnicate"], "unknown option --frobnicate"),
         (&["--explain", "S99"], "there is no such check"),
         (&["--grace"], "needs a value"),
     ] {
@@ -313,6 +315,10 @@ fn checks_are_explained() {
     let ended = start(&scene, &["--explain", "S06"]).end();
     assert_eq!(ended.exit, Exit::Code(0));
     assert!(ended.stdout.join("\n").contains("S06"), "{ended:?}");
+    let ended = start(&scene, &["--explain", "S06", "--explain", "S01"]).end();
+    let titles = ["S06: nothing left", "S01: ends in time"];
+    let told: Vec<&String> = ended.stdout.iter().filter(|line| titles.contains(&line.as_str())).collect();
+    assert_eq!(told, titles, "{ended:?}");
 }
 
 #[test]

@@ -309,7 +309,7 @@ fn a_stdout_that_takes_nothing_is_125() {
 
 #[test]
 fn what_is_misspelt_is_recognized() {
-    let cases: [(&[&str], i32, &str); 42] = [
+    let cases: [(&[&str], i32, &str); 44] = [
         (&["--grac", "5s", "true"], 125, "unknown option --grac; did you mean --grace?"),
         (&["--stopsignal=TERM", "true"], 125, "did you mean --stop-signal?"),
         (&["-grace", "5s", "true"], 125, "did you mean --grace?"),
@@ -321,6 +321,8 @@ fn what_is_misspelt_is_recognized() {
         (&["--parent-death", "TREM", "true"], 125, "did you mean TERM?"),
         (&["wait-for", "--timout", "5s", "file:/"], 125, "did you mean --timeout?"),
         (&["wait-for", "--grac", "5s", "file:/"], 125, "did you mean --grace?"),
+        (&["wait-for", "--frobnicate", "file:/"], 125, "`supervise wait-for --help` lists them"),
+        (&["run", "--frobnicate", "/"], 125, "`supervise run --help` lists them"),
         (&["shims", "--ints", "/"], 125, "unknown option --ints; did you mean --inits?"),
         (&["shims", "--frobnicate"], 125, "`supervise shims --help` says what"),
         (&["shim", "--inits", "/"], 127, "did you mean `supervise shims`?"),

@@ -120,15 +120,17 @@ fn scenario(order: &Order, mode: Mode, signal: Signal, way: Way) -> Scenario {
     }
 }
 
-/// Says what a check means; returns the code to end with.
-pub(crate) fn explain(check: &str) -> u8 {
-    match explain::print(check) {
-        Some(text) => help::print_text(&text),
-        None => {
+/// Says what these checks mean; returns the code to end with.
+pub(crate) fn explain(checks: &[&str]) -> u8 {
+    let mut texts = Vec::new();
+    for check in checks {
+        let Some(text) = explain::print(check) else {
             error!("--explain {check}: there is no such check; `supervise check --explain all` lists them");
-            exit::FAILURE
-        }
+            return exit::FAILURE;
+        };
+        texts.push(text);
     }
+    help::print_text(&texts.join("\n"))
 }
 
 /// What is to be said of the runs, and the code to end with.

@@ -56,9 +56,10 @@ impl Profile {
 pub(super) fn parse(subcommand: &'static Row, words: &Words) -> Result<Request, Wrong> {
     let options = subcommand.shown_options();
     let mut said = Said::default();
+    let mut explained = Vec::new();
     let mut at = 2;
     while let Some(word) = words.get(at) {
-        let unknown = || Wrong::unknown_to_runner(word, &options);
+        let unknown = || Wrong::unknown_to_runner(subcommand, word, &options);
         let row = match word.to_bytes() {
             b"--" => {
                 at += 1;
@@ -68,10 +69,10 @@ pub(super) fn parse(subcommand: &'static Row, words: &Words) -> Result<Request, 
                 let (row, attached) = named(word, options.iter().copied()).ok_or_else(unknown)?;
                 let value = value(words, &mut at, row, attached)?;
                 if row.id == Id::Explain {
-                    let word = value.to_str().map_err(|_| Wrong::NotUtf8(Given::Option(row), value))?;
-                    return Ok(Request::Explain(word));
+                    explained.push(value.to_str().map_err(|_| Wrong::NotUtf8(Given::Option(row), value))?);
+                } else {
+                    said.set(row, value)?;
                 }
-                said.set(row, value)?;
                 row
             }
             [b'-', letter] => {
@@ -88,6 +89,9 @@ pub(super) fn parse(subcommand: &'static Row, words: &Words) -> Result<Request, 
             Id::Help => return Ok(Request::Print(Print::LongHelp(Some(subcommand)))),
             _ => at += 1,
         }
+    }
+    if !explained.is_empty() {
+        return Ok(Request::Explain(explained));
     }
     if at >= words.count() {
         return Err(WrongCheck::NoCommand.into());
@@ -174,6 +178,9 @@ fn mode(given: Given, whole: &'static CStr, word: &'static str) -> Result<Mode, 
 fn also(given: Given, whole: &'static str) -> Result<Vec<Way>, Wrong> {
     if whole == "none" {
         return Ok(Vec::new());
+    }
+    if whole.split(',').any(|part| part == "none") {
+        return Err(WrongCheck::NotNone(given, whole).into());
     }
     list(whole, |part| {
         let found = [Way::StoppedFirst, Way::Visited].into_iter().find(|way| way.name() == part);

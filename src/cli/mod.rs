@@ -60,7 +60,7 @@ pub(crate) enum Request {
     /// How the command stops. The level as in [`Options`].
     Check(Box<Order>, Option<LevelFilter>),
     /// What one of those checks means.
-    Explain(&'static str),
+    Explain(Vec<&'static str>),
     /// Links, and nothing to run.
     Shims(Shims, Option<LevelFilter>),
     /// A request to process 1, in the words of another program.

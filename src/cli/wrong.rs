@@ -50,23 +50,62 @@ pub(crate) enum Wrong {
     NoTarget,
     NotATarget(&'static CStr, NotATarget),
     ForNoCommand(&'static Row),
-    Unknown { word: &'static CStr, nearest: Option<&'static str> },
+    /// With the subcommand that does not know it, if it is one.
+    Unknown {
+        word: &'static CStr,
+        nearest: Option<&'static str>,
+        of: Option<&'static str>,
+    },
     NoValue(&'static Row),
     UnwantedValue(&'static str),
     NotUtf8(Given, &'static CStr),
     NotAChoice(Given, &'static str),
     NotAPair(Given, &'static str),
-    NotASignal { given: Given, whole: &'static str, word: &'static str },
+    NotASignal {
+        given: Given,
+        whole: &'static str,
+        word: &'static str,
+    },
     NotACode(Given, &'static str, &'static str),
     NeitherCodeNorSignal(Given, &'static str, &'static str),
-    NeverForwarded { given: Given, whole: &'static str, signal: Signal },
-    NotATime { given: Given, whole: &'static str, word: &'static str },
-    StopsNothing { given: Given, whole: &'static str, signal: Signal },
-    AfterKill { given: Given, whole: &'static str },
-    NoTime { given: Given, whole: &'static str, signal: Signal },
-    TimeForNothing { given: Given, whole: &'static str, signal: Signal },
-    TooManySignals { given: Given, whole: &'static str },
-    KilledUntold { grace: Duration, delay: Duration, hook: Duration },
+    NeverForwarded {
+        given: Given,
+        whole: &'static str,
+        signal: Signal,
+    },
+    NotATime {
+        given: Given,
+        whole: &'static str,
+        word: &'static str,
+    },
+    StopsNothing {
+        given: Given,
+        whole: &'static str,
+        signal: Signal,
+    },
+    AfterKill {
+        given: Given,
+        whole: &'static str,
+    },
+    NoTime {
+        given: Given,
+        whole: &'static str,
+        signal: Signal,
+    },
+    TimeForNothing {
+        given: Given,
+        whole: &'static str,
+        signal: Signal,
+    },
+    TooManySignals {
+        given: Given,
+        whole: &'static str,
+    },
+    KilledUntold {
+        grace: Duration,
+        delay: Duration,
+        hook: Duration,
+    },
     Restart(WrongRestart),
     Health(WrongHealth),
     Ready(WrongReady),
@@ -75,14 +114,20 @@ pub(crate) enum Wrong {
     NothingToRun(Given),
     NoTimeAtAll(Given, &'static str),
     TooManyHooks(usize),
-    NotTaken { subcommand: &'static subcommands::Row, word: &'static CStr },
+    NotTaken {
+        subcommand: &'static subcommands::Row,
+        word: &'static CStr,
+    },
     NoShell,
     NotAShell(&'static CStr),
     NoShims,
     TwoPlaces(&'static CStr, &'static CStr),
     NoVerb,
     NotAVerb(&'static CStr),
-    NotOfThisVerb { verb: &'static CStr, word: &'static CStr },
+    NotOfThisVerb {
+        verb: &'static CStr,
+        word: &'static CStr,
+    },
     NoSignal,
     NotASignalToSend(&'static CStr),
     Run(WrongRun),
@@ -93,18 +138,25 @@ impl Wrong {
     /// An option that the table does not have, with the nearest that it has.
     /// A subcommand has some of its `own` besides.
     pub(crate) fn unknown(word: &'static CStr, own: &'static [Row]) -> Wrong {
-        Wrong::Unknown { word, nearest: suggest::nearest_option(&mut TABLE.iter().chain(own), word.to_bytes()) }
+        let nearest = suggest::nearest_option(&mut TABLE.iter().chain(own), word.to_bytes());
+        let is_it = |row: &&subcommands::Row| !own.is_empty() && std::ptr::eq(row.options, own);
+        Wrong::Unknown { word, nearest, of: subcommands::TABLE.iter().find(is_it).map(|row| row.name) }
     }
 
     /// The same of a subcommand that has these options alone, and a command.
-    pub(crate) fn unknown_to_runner(word: &'static CStr, rows: &[&'static Row]) -> Wrong {
-        Wrong::Unknown { word, nearest: suggest::nearest_option(&mut rows.iter().copied(), word.to_bytes()) }
+    pub(crate) fn unknown_to_runner(
+        subcommand: &'static subcommands::Row,
+        word: &'static CStr,
+        rows: &[&'static Row],
+    ) -> Wrong {
+        let nearest = suggest::nearest_option(&mut rows.iter().copied(), word.to_bytes());
+        Wrong::Unknown { word, nearest, of: Some(subcommand.name) }
     }
 
     /// The same of a subcommand that takes nothing else.
     pub(crate) fn unknown_to(subcommand: &'static subcommands::Row, word: &'static CStr) -> Wrong {
         match suggest::nearest_option(&mut subcommand.shown_options().into_iter(), word.to_bytes()) {
-            Some(nearest) => Wrong::Unknown { word, nearest: Some(nearest) },
+            Some(nearest) => Wrong::Unknown { word, nearest: Some(nearest), of: Some(subcommand.name) },
             None => Wrong::NotTaken { subcommand, word },
         }
     }
@@ -160,11 +212,12 @@ impl fmt::Display for Wrong {
                     row.long
                 )
             }
-            Wrong::Unknown { word, nearest } => {
+            Wrong::Unknown { word, nearest, of } => {
                 write!(f, "unknown option {}", word.to_string_lossy())?;
-                match nearest {
-                    Some(nearest) => write!(f, "; did you mean --{nearest}?"),
-                    None => f.write_str("; `supervise --help` lists them, and `--` ends ours"),
+                match (nearest, of) {
+                    (Some(nearest), _) => write!(f, "; did you mean --{nearest}?"),
+                    (None, Some(of)) => write!(f, "; `supervise {of} --help` lists them, and `--` ends ours"),
+                    (None, None) => f.write_str("; `supervise --help` lists them, and `--` ends ours"),
                 }
             }
             Wrong::NoValue(row) => {

@@ -14,6 +14,7 @@ pub(crate) enum WrongCheck {
     NoCommand,
     NotAMode(Given, &'static str, &'static str),
     NotAWay(Given, &'static str, &'static str),
+    NotNone(Given, &'static str),
     NotANumber(Given, &'static str),
     NotReady(Given, &'static CStr, NotATarget),
     NotAReady(Given, &'static CStr),
@@ -41,6 +42,9 @@ impl fmt::Display for WrongCheck {
             }
             WrongCheck::NotAWay(given, whole, word) => {
                 write!(f, "{given}{whole}: there is no further run {word:?}; say stopped, connections, or none")
+            }
+            WrongCheck::NotNone(given, whole) => {
+                write!(f, "{given}{whole}: none and others at once; say none alone, or leave it out")
             }
             WrongCheck::NotANumber(given, word) => write!(f, "{given}{word}: it is a number from 1 to 1000"),
             WrongCheck::NotReady(given, word, why) => write!(f, "{given}{}: {why}", word.to_string_lossy()),

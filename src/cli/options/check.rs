@@ -114,6 +114,6 @@ pub(crate) const CHECK: [Row; 14] = [
         short: None,
         long: "explain",
         value: Some("CHECK"),
-        help: "Say what a check means, and run nothing: S06\nOr all.",
+        help: "Say what a check means, and run nothing: S06\nMay be repeated. Or all.",
     },
 ];
