@@ -60,11 +60,12 @@ pub(super) fn listener(scene: &Scene<'_>) -> Option<Word> {
     let open = run.listeners.iter().find(is_to_the_end);
     Some(match (open, end) {
         (Some(_), None) => {
-            Word::info(evidence).because("it took connections until it was killed", "close what listens first of all")
+            Word::info(evidence).because("it was open for connections until it was killed", "close what listens first of all")
         }
         (Some(open), Some(took)) if took > MOMENT => Word::new(Level::Warn, evidence).because(
             format!(
-                "{} took new connections for {} after {}, to the very end, and cut them off",
+                "{} was open for new connections for {} after {}, to the very end (--also connections shows what becomes of \
+                 clients then)",
                 open.address,
                 seconds(took),
                 scene.signal
