@@ -213,3 +213,24 @@ fn each_check_of_a_report_can_be_explained() {
         assert!(output.status.success() && said.starts_with(&title), "{said}");
     }
 }
+
+#[test]
+fn who_ended_at_once_has_its_name() {
+    let scene = Scene::new();
+    for _ in 0..5 {
+        let report = text(&check(&scene, &["--as", "pid1,child,init"], &["false", "a b"]));
+        let ends = "(`false a b`) ended with exit code 1";
+        assert_eq!(report.matches(ends).count(), 3, "{report}");
+        assert!(report.contains("supervise check: false 'a b'   as process 1"), "{report}");
+        assert!(!report.contains("last lines"), "{report}");
+    }
+}
+
+#[test]
+fn there_is_nothing_to_read_for_it() {
+    let scene = Scene::new();
+    let report = text(&check(&scene, &["--as", "child"], &["sh", "-c", "readlink /proc/self/fd/0; cat"]));
+    for line in ["it wrote: /dev/null\n", "its stdin is /dev/null\n", "ended with exit code 0 before it was told"] {
+        assert!(report.contains(line), "{report}");
+    }
+}

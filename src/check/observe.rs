@@ -149,7 +149,8 @@ fn watch(
     }
     let leftovers = Leftovers::look(&payload.state_dirs);
     let held = Held::make(stage.root, &mut run);
-    let mut tree = Tree::new(stage.pid);
+    let command = payload.words_of_init.iter().skip(2).flat_map(|word| word.to_bytes_with_nul()).copied().collect();
+    let mut tree = Tree::new(stage.pid, command);
     tree.add(stage.root.number(), Duration::ZERO, &epoll);
     let began = match stage.release(scenario.ready_timeout, asked.as_fd()) {
         Ok(began) => began,

@@ -128,10 +128,14 @@ pub(super) fn not_judged(scene: &Scene<'_>, run: &Run) -> (String, String) {
             let after = if has_orphan { ", after an orphan was put in, as a health check leaves one" } else { "" };
             (
                 format!("the command {} before it was told to stop{after}{in_the_way}", ended_with(Some(*status))),
-                match run.output.tail.is_empty() {
-                    true => or("it wrote nothing; what is to be checked runs until it is told to stop"),
-                    false => or("see its last lines; what is to be checked runs until it is told to stop"),
-                },
+                or(match (run.output.tail.is_empty(), *status) {
+                    // As what reads its stdin to the end does.
+                    (_, Status::Exited(0)) => {
+                        "what is to be checked runs until it is told to stop, also with nothing to read: its stdin is /dev/null"
+                    }
+                    (true, _) => "it wrote nothing; what is to be checked runs until it is told to stop",
+                    (false, _) => "see its last lines; what is to be checked runs until it is told to stop",
+                }),
             )
         }
         Outcome::NeverReady(why) => (

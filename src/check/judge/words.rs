@@ -28,7 +28,11 @@ impl fmt::Display for Name<'_> {
 /// Its words, or its name where it has none.
 pub(super) fn called(process: &Process) -> String {
     const LONGEST: usize = 80;
-    cut(if process.words.is_empty() { &process.comm } else { &process.words }, LONGEST)
+    match (process.words.as_str(), process.comm.as_str()) {
+        ("", "") => "without a name".to_owned(),
+        ("", comm) => cut(comm, LONGEST),
+        (words, _) => cut(words, LONGEST),
+    }
 }
 
 /// Its first letters, and a sign that there are more.

@@ -17,7 +17,9 @@ use crate::proc::{self, Stat, WaitsFor, is_shell, read_by_signalfd, read_file, r
 pub(super) fn look_at(pid: i32, at: Duration) -> Option<Process> {
     let stat = Stat::read(pid)?;
     let file = |name: &str| fs::read(format!("/proc/{pid}/{name}")).unwrap_or_default();
-    let (comm, words) = (file("comm"), file("cmdline"));
+    // Everybody may read that, as long as there is such a process.
+    let comm = fs::read(format!("/proc/{pid}/comm")).ok()?;
+    let words = file("cmdline");
     let comm = safe::name(comm.strip_suffix(b"\n").unwrap_or(&comm));
     let exe = fs::read_link(format!("/proc/{pid}/exe")).ok();
     let status = read_file(&format!("/proc/{pid}/status"));

@@ -14,6 +14,7 @@ use super::descriptors::{self, Descriptors};
 use super::picture::{look_at, unseen};
 use super::stage::children_of;
 use crate::check::record::{Ended, EndedBy, Process, State};
+use crate::check::safe;
 use crate::proc::Stat;
 use crate::sys::processes::{self, pidfd, status_of};
 
@@ -48,6 +49,8 @@ pub(super) struct Seen {
     told: Option<Status>,
     /// Whether process 1 was on its way out when it ended.
     with_root: bool,
+    /// Whether it had ended before it could be seen what it executes.
+    is_unnamed: bool,
 }
 
 impl Seen {
@@ -64,6 +67,8 @@ impl Seen {
 /// All that were seen, the first process first.
 pub(super) struct Tree {
     stage: Pid,
+    /// The words of the command, a NUL behind each.
+    command: Vec<u8>,
     pub(super) seen: Vec<Seen>,
     /// The last one of each number.
     by_pid: HashMap<i32, usize>,
@@ -87,9 +92,10 @@ fn room() -> usize {
 }
 
 impl Tree {
-    pub(super) fn new(stage: Pid) -> Tree {
+    pub(super) fn new(stage: Pid, command: Vec<u8>) -> Tree {
         Tree {
             stage,
+            command,
             seen: Vec::new(),
             by_pid: HashMap::new(),
             excluded: HashSet::new(),
@@ -126,7 +132,7 @@ impl Tree {
         let place = self.seen.len();
         self.by_pid.insert(process.pid, place);
         let (life, open) = (Life::Lives, Descriptors::default());
-        self.seen.push(Seen { process, life, pidfd, ticks: 0, open, told: None, with_root: false });
+        self.seen.push(Seen { process, life, pidfd, ticks: 0, open, told: None, with_root: false, is_unnamed: false });
         self.living += 1;
         self.most = self.most.max(self.living);
         place
@@ -151,7 +157,27 @@ impl Tree {
         if seen.life == Life::Lives {
             seen.process.executed_at = Some(at);
             look_anew(seen);
+            let is_dead = |stat: Stat| stat.is_exiting || matches!(stat.state, b'Z' | b'X');
+            seen.is_unnamed = Stat::read(pid).is_none_or(is_dead);
         }
+    }
+
+    /// Names main by the words of the command, where it was gone before its own were seen.
+    pub(super) fn name(&mut self, place: usize) {
+        /// The kernel's TASK_COMM_LEN, without its NUL.
+        const LONGEST: usize = 15;
+        let Some(seen) = self.seen.get_mut(place).filter(|seen| seen.is_unnamed) else { return };
+        let words = self.command.as_slice();
+        let first = words.split(|byte| *byte == 0).next().unwrap_or_default();
+        let name = first.rsplit(|byte| *byte == b'/').next().unwrap_or_default();
+        seen.process = Process {
+            comm: safe::name(name.get(..LONGEST).unwrap_or(name)),
+            words: safe::words(words),
+            exe: None,
+            is_shell: false,
+            signals: None,
+            ..seen.process.clone()
+        };
     }
 
     /// The kernel tells of an end. Its place, if it has ended just now.
@@ -341,7 +367,7 @@ mod tests {
         let mut child = Command::new("cat").stdin(Stdio::piped()).stdout(Stdio::null()).spawn().expect("cat is there");
         let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC).expect("a new one");
         let number = child.id().cast_signed();
-        let mut tree = Tree::new(Pid::new(number).expect("it lives"));
+        let mut tree = Tree::new(Pid::new(number).expect("it lives"), Vec::new());
         assert_eq!(tree.add(number, Duration::ZERO, &epoll), Some(0));
         assert!(!tree.seen[0].has_ended());
         // That closes what it reads.

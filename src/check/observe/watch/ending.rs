@@ -90,9 +90,10 @@ impl Watch<'_> {
         run.notify = self.hearing.map(|hearing| hearing.found).unwrap_or_default();
         run.output = self.output.finish();
         run.listeners = self.listeners.finish();
+        let main = usize::from(run.scenario.mode == Mode::Init).min(self.tree.seen.len().saturating_sub(1));
+        self.tree.name(main);
         run.processes = self.tree.seen.into_iter().map(|seen| seen.process).collect();
         tell_memory_from_process_1(&mut run);
-        let main = usize::from(run.scenario.mode == Mode::Init).min(run.processes.len().saturating_sub(1));
         if let Some(main) = run.processes.get_mut(main) {
             main.is_main = true;
         }

@@ -69,6 +69,14 @@ pub(super) const FEATURES: &[Section] = &[
 /// What is to be said about `supervise check` beyond its row.
 pub(super) const CHECK: &[Section] = &[
     Section {
+        title: "What the command is given",
+        parts: &[Text(
+            "Its stdin is /dev/null, its stdout and stderr are pipes: what it writes is taken in, and shown in the report as far \
+             as it matters. It is in a session of its own, without a terminal, and has the environment that supervise was \
+             given, but for NOTIFY_SOCKET.",
+        )],
+    },
+    Section {
         title: "Signs that it is ready",
         parts: &[
             Term("sd_notify", "It says READY=1 on the socket of sd_notify(3)."),
