@@ -299,7 +299,7 @@ fn wrong_words_start_nothing() {
         (&["--strict=1", "x"], "takes no value"),
         (&["--grcae", "1s", "x"], "did you mean --grace?"),
         (&["--kill-mode", "tree", "x"], "unknown option --kill-mode"),
-        (&["--frobnicate", "x"], "`supervise check --help` lists them"),
+        (&["--xyzzy-plugh", "x"], "`supervise check --help` lists them"),
         (&["--explain", "S06", "--frobnicate"], "unknown option --frobnicate"),
         (&["--explain", "S99"], "there is no such check"),
         (&["--grace"], "needs a value"),

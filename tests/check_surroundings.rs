@@ -14,7 +14,7 @@ use harness::checked::{Report, behind, report, report_of};
 use harness::contained::NOBODY;
 use harness::running::refused;
 use harness::slow::python;
-use harness::{Scene, probe, skip};
+use harness::{Exit, Scene, probe, skip};
 
 /// The cause and the evidence of a check, as one text.
 #[track_caller]
@@ -204,6 +204,31 @@ fn more_processes_than_descriptors_are_seen_all_the_same() {
         assert!(processes.len() == 101 && processes.iter().all(|process| process["ended"].is_object()), "{limit}");
         scene.nothing_is_left();
     }
+}
+
+#[test]
+fn all_are_told_also_with_few_descriptors() {
+    let scene = Scene::new();
+    // Nobody passes it on, and each is stopped before it is told.
+    let job = "i=0; while [ $i -lt 60 ]; do sleep 1000 & i=$((i+1)); done; echo ready; wait";
+    for (target, script) in
+        [("main", "trap 'kill $p; wait; exit 0' TERM; sleep 1000 & p=$!; echo ready; wait"), ("tree", job)]
+    {
+        let options = ["--format", "json", "--as", "child", "--target", target, "--ready", "log:ready"];
+        let words = [&options[..], &["--", "dash", "-c", script]].concat();
+        let report = report_of(behind(&scene, &["prlimit", "--nofile=50"], &words));
+        report.says("child", &[("S01", "pass"), ("S06", "pass"), ("S20", "pass")]);
+        let ends = report.run("child")["processes"].as_array().expect("a list").iter().map(|process| &process["ended"]);
+        assert!(ends.clone().all(|ended| ended["by"] != "supervise"), "{target}: {ends:?}");
+    }
+    // Too few for us ourselves: that is no verdict on the command.
+    for limit in [12, 14, 16, 18, 20] {
+        let nofile = format!("--nofile={limit}");
+        let words = ["--as", "child", "--also", "none", "--grace", "20s", "--", "sleep", "1000"];
+        let ended = behind(&scene, &["prlimit", &nofile], &words).end();
+        assert!([0, 2, 125].map(Exit::Code).contains(&ended.exit), "{limit}: {ended:?}");
+    }
+    scene.nothing_is_left();
 }
 
 #[test]

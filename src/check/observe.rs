@@ -152,6 +152,10 @@ fn watch(
     let command = payload.words_of_init.iter().skip(2).flat_map(|word| word.to_bytes_with_nul()).copied().collect();
     let mut tree = Tree::new(stage.pid, command);
     tree.add(stage.root.number(), Duration::ZERO, &epoll);
+    if tree.seen.first().is_none_or(|root| root.pidfd.is_none()) {
+        let why = "there is no descriptor to follow the command by: more have to be allowed (ulimit -Hn)";
+        return Err(Interrupted::Failed(why.to_owned()));
+    }
     let began = match stage.release(scenario.ready_timeout, asked.as_fd()) {
         Ok(began) => began,
         Err(NotReleased::Asked) => return Err(asked_by(&asked)),

@@ -2,9 +2,10 @@
 //! its number is never taken for another's.
 
 use std::collections::{HashMap, HashSet};
-use std::os::fd::{AsFd as _, OwnedFd};
+use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use std::time::Duration;
 
+use nix::errno::Errno;
 use nix::sys::epoll::{Epoll, EpollEvent, EpollFlags};
 use nix::sys::resource::{Resource, getrlimit};
 use supervise_init::core::{Signal, Status};
@@ -53,7 +54,22 @@ pub(super) struct Seen {
     is_unnamed: bool,
 }
 
+/// How a process, or its group, is sent a signal.
+pub(super) type Send = fn(BorrowedFd<'_>, Signal) -> Result<(), Errno>;
+
 impl Seen {
+    /// Sends it one, also where it is not followed by a descriptor.
+    pub(super) fn send(&self, send: Send, signal: Signal) -> Result<(), Errno> {
+        if let Some(fd) = &self.pidfd {
+            return send(fd.as_fd(), signal);
+        }
+        let fd = pidfd(Pid::new(self.process.pid).ok_or(Errno::ESRCH)?)?;
+        // Nobody reaps it but its parent, so the number may be another's by now.
+        let is_it = Stat::read(self.process.pid)
+            .is_some_and(|stat| stat.parent == self.process.parent || stat.session == self.process.session);
+        if is_it { send(fd.as_fd(), signal) } else { Err(Errno::ESRCH) }
+    }
+
     /// Whether it has ended, or is on its way out, whoever has told of that so far. Its first thread alone may have ended
     /// (a zombie with threads): that one lives.
     pub(super) fn has_ended(&self) -> bool {
@@ -87,8 +103,10 @@ pub(super) struct Tree {
 /// As many as may be open, but for what we need ourselves.
 fn room() -> usize {
     const OURS: u64 = 64;
+    /// The command, and the init in front of it.
+    const ALWAYS: usize = 2;
     let (limit, _) = getrlimit(Resource::RLIMIT_NOFILE).unwrap_or((u64::MAX, 0));
-    usize::try_from(limit.saturating_sub(OURS)).unwrap_or(usize::MAX)
+    usize::try_from(limit.saturating_sub(OURS)).unwrap_or(usize::MAX).max(ALWAYS)
 }
 
 impl Tree {

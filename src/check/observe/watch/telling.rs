@@ -1,7 +1,7 @@
 //! From the sign that the command is ready to the signal.
 
 use std::collections::HashMap;
-use std::os::fd::{AsFd as _, BorrowedFd};
+use std::os::fd::AsFd as _;
 
 use nix::errno::Errno;
 use nix::sys::epoll::{EpollEvent, EpollFlags};
@@ -12,15 +12,12 @@ use super::super::halting::{self, Halting};
 use super::super::listeners::Listeners;
 use super::super::orphan::Orphan;
 use super::super::settling::Settling;
-use super::super::tree::{Life, Seen};
+use super::super::tree::{Life, Seen, Send};
 use super::super::visits::Visits;
 use super::{ORPHAN, State, Step, Watch};
 use crate::check::record::{Facility, Missing, What};
 use crate::check::scenario::{Mode, Target, Way};
 use crate::sys::processes;
-
-/// How a process, or its group, is sent a signal.
-type Send = fn(BorrowedFd<'_>, Signal) -> Result<(), Errno>;
 
 impl Watch<'_> {
     /// Puts an orphan in, where there is a process 1 that has to reap it.
@@ -56,9 +53,9 @@ impl Watch<'_> {
             Target::Group => (processes::signal_group, first(1)),
             Target::Tree => (processes::signal, first(usize::MAX)),
         };
-        for fd in places.iter().filter_map(|place| self.tree.seen.get(*place)?.pidfd.as_ref()) {
+        for seen in places.iter().filter_map(|place| self.tree.seen.get(*place)) {
             // Who has ended will be told of.
-            let _ = send(fd.as_fd(), Signal::STOP);
+            let _ = seen.send(send, Signal::STOP);
         }
         let time = now();
         self.deadline = Some(time.after(halting::LONGEST));
@@ -82,17 +79,17 @@ impl Watch<'_> {
         let sockets = self.tree.look_again();
         self.find_listeners(&sockets);
         let signal = self.scenario.signal;
-        let fds: Vec<_> = self.tree.living().filter_map(|seen| seen.pidfd.as_ref()).collect();
+        let living: Vec<&Seen> = self.tree.living().collect();
         let (send, count): (Send, _) = match self.scenario.target {
             Target::Main => (processes::signal, 1),
             Target::Group => (processes::signal_group, 1),
-            Target::Tree => (processes::signal, fds.len()),
+            Target::Tree => (processes::signal, living.len()),
         };
         // The last thing before the signal: what has ended by itself was not stopped by it.
         let mains = 1 + usize::from(self.scenario.mode == Mode::Init);
         let has_ended = self.tree.seen.iter().take(mains).any(Seen::has_ended);
         let time = now();
-        let mut results = fds.iter().take(count).filter(|_| !has_ended).map(|fd| send(fd.as_fd(), signal));
+        let mut results = living.iter().take(count).filter(|_| !has_ended).map(|seen| seen.send(send, signal));
         // Main is the first. That another one has just ended will be told.
         let is_late = has_ended || results.next() == Some(Err(Errno::ESRCH));
         results.for_each(drop);
@@ -101,8 +98,8 @@ impl Watch<'_> {
             return self.turn(Step::MainEnded, time);
         }
         if self.scenario.way == Way::StoppedFirst {
-            for fd in fds.iter().take(count) {
-                let _ = send(fd.as_fd(), Signal::CONT);
+            for seen in living.iter().take(count) {
+                let _ = seen.send(send, Signal::CONT);
             }
         }
         self.run.signal_at = Some(self.at(time));
