@@ -145,12 +145,19 @@ pub(super) fn left_by_shell(
             [Signal::INT, Signal::QUIT].contains(&signal) && handling(process, signal) == Some(Handling::Ignored);
         return (
             format!("the shell {main_name} ended without waiting for {name}, {fate}"),
-            match is_background {
-                true => format!(
+            match (is_background, scene.order.target) {
+                (true, _) => format!(
                     "let its trap pass the signal on as SIGTERM (what a shell starts by `&` ignores {signal}) and wait \
                      (`wait`) before it exits"
                 ),
-                false => "let its trap pass the signal on (kill) and wait (`wait`) before it exits".to_owned(),
+                (false, Target::Tree) => "let its trap wait (`wait`) before it exits".to_owned(),
+                // A trap on EXIT of bash does not wait for the foreground.
+                (false, _) if !is_by_ampersand(main, process) => {
+                    "let its trap pass the signal on (kill) and wait (`wait`) before it exits, and start in the background \
+                     (`&`, then `wait`) what is in the foreground"
+                        .to_owned()
+                }
+                (false, _) => "let its trap pass the signal on (kill) and wait (`wait`) before it exits".to_owned(),
             },
         );
     }
@@ -175,6 +182,12 @@ pub(super) fn left_by_shell(
         },
         format!("{place} under an init that tells and waits for all: supervise -- {}{deaf}", typed(main, "COMMAND")),
     )
+}
+
+/// Whether it ignores SIGINT as what a shell without job control has started by `&` (POSIX, 2.11).
+fn is_by_ampersand(shell: &Process, child: &Process) -> bool {
+    let ignores = |process: &Process| handling(process, Signal::INT) == Some(Handling::Ignored);
+    ignores(child) && !ignores(shell)
 }
 
 /// Whether it is a part of the script of the shell that has started it: it has executed no program.

@@ -121,9 +121,26 @@ pub(super) fn gone(scene: &Scene<'_>) -> Option<Word> {
 const INITS: [&str; 5] = ["tini", "tini-static", "docker-init", "dumb-init", "catatonit"];
 
 /// Programs that start another one and stay in front of it.
-const WRAPPERS: [&str; 15] = [
-    "npm", "npx", "yarn", "pnpm", "su", "sudo", "runuser", "gosu", "script", "flock", "xargs", "setsid", "strace",
-    "unshare", "time",
+const WRAPPERS: [&str; 19] = [
+    "timeout",
+    "doas",
+    "nsenter",
+    "dbus-run-session",
+    "npm",
+    "npx",
+    "yarn",
+    "pnpm",
+    "su",
+    "sudo",
+    "runuser",
+    "gosu",
+    "script",
+    "flock",
+    "xargs",
+    "setsid",
+    "strace",
+    "unshare",
+    "time",
 ];
 
 /// Why `process` was left by main, and what to change.

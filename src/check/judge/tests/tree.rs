@@ -265,6 +265,25 @@ fn a_shell_in_front_is_warned_of_unless_its_trap_does_all() {
 }
 
 #[test]
+fn what_a_trap_leaves_is_to_be_waited_for_and_told_where_it_was_not() {
+    let check = |target, program| {
+        let shell = process("bash run.sh").catches(Signal::TERM).ends(3, Status::Exited(143));
+        let mut run = run(Mode::Child, vec![shell, program]);
+        run.scenario.target = target;
+        let left = word(&Order { target, ..order() }, vec![run], Check::TreeGone);
+        assert_eq!(left.level, Level::Fail, "{left:?}");
+        left.cure
+    };
+    let in_background = child(1, "app").ignores(Signal::INT).stays();
+    assert_eq!(
+        check(Target::Main, in_background),
+        "let its trap pass the signal on (kill) and wait (`wait`) before it exits"
+    );
+    assert!(check(Target::Main, child(1, "app").stays()).ends_with("what is in the foreground"));
+    assert_eq!(check(Target::Tree, child(1, "app").stays()), "let its trap wait (`wait`) before it exits");
+}
+
+#[test]
 fn advice_about_a_shell_in_front_fits_its_script() {
     let sh = || process("sh run.sh").ends(5, DIED_OF_TERM);
     let two = one(Mode::Child, vec![sh(), child(1, "app").stays(), child(2, "cat").stays()], Check::ExecForm);
