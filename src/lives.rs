@@ -33,7 +33,17 @@ static RESTARTS: Static<Restarts> = Static::new();
 /// `None`: the command is started once, but for reboots. Not in our caller's frame, which stays in memory.
 #[inline(never)]
 pub(crate) fn restarts(options: &Options) -> Option<&'static mut Restarts> {
-    RESTARTS.put(Restarts::new(options.restarting()?))
+    let policy = options.restarting()?;
+    if let (Some(limit), Some(shortest)) = (policy.limit, policy.shortest_to_limit())
+        && shortest >= limit.within
+    {
+        let Limit { most, within } = limit;
+        warn!(
+            "a command that ends at once never reaches --restart-limit {most}/{within:?}: with the delays before them {} restarts take {shortest:?} at least; say a longer time, or a shorter --restart-delay or --restart-max-delay",
+            u32::from(most) + 1
+        );
+    }
+    RESTARTS.put(Restarts::new(policy))
 }
 
 impl Lives<'_> {
@@ -195,7 +205,8 @@ fn say_restart(life: Life, milliseconds: u128, count: u32) {
 
 fn say_giving_up(limit: Limit, life: Life) {
     let (most, within, ended) = (limit.most, limit.within, Ended(life));
-    warn!(event = "give-up", limit = most; "the command {ended}, after {most} restarts within {within:?}; giving up");
+    let restarts = if most == 1 { "restart" } else { "restarts" };
+    warn!(event = "give-up", limit = most; "the command {ended}, after {most} {restarts} within {within:?}; giving up");
 }
 
 /// How a life has ended, in words.

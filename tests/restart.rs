@@ -92,8 +92,8 @@ fn each_life_begins_as_the_first_one_did() {
     for place in EVERYWHERE {
         let scene = Scene::new();
         // Where it was, what it was given, and with the descriptors that it had.
-        let facts =
-            "echo $(pwd) $VALUE $(ls /proc/$$/fd | tr '\\n' ' ')| tee -a facts; [ $run -lt 3 ] && exit 1; exit 0";
+        let facts = "for fd in /proc/$$/fd/*; do all=\"$all ${fd##*/}\"; done
+            echo $(pwd) $VALUE $all >>facts; [ $run -lt 3 ] && exit 1; exit 0";
         let script = format!("cd {} && exec \"$@\"", scene.folder().display());
         let launch = counting(&scene, place, &on_failure(&["--pre-start", "echo hook"]), facts);
         let launch = launch.env("VALUE", "7").behind(&["sh", "-c", &format!("{script} 5</dev/null"), "sh"]);
@@ -367,6 +367,20 @@ fn who_means_daemontools_supervise_is_told_what_to_say() {
     scene.deadline.until("sleep", || name().filter(|name| name == "sleep"));
     init.signal(SIGTERM);
     assert_eq!(init.wait(), Exit::Signal(SIGTERM));
+}
+
+#[test]
+fn a_limit_that_the_delays_keep_out_of_reach_is_told() {
+    const NEVER: &str = "a command that ends at once never reaches";
+    for (limit, is_told) in [("10/1m", true), ("10/3m", false), ("1/200ms", true), ("1/201ms", false)] {
+        let scene = Scene::new();
+        let ended = scene.supervise().options(&["--restart", "always", "--restart-limit", limit]).argv(&["false"]);
+        let mut init = ended.spawn();
+        let first = init.warning();
+        assert_eq!(first.contains(NEVER), is_told, "{limit}: {first}");
+        init.signal(SIGTERM);
+        init.wait();
+    }
 }
 
 #[test]

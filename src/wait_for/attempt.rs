@@ -209,6 +209,9 @@ fn reap(child: Option<Pid>) -> Option<Status> {
 
 fn words_of(status: Status) -> String {
     match status {
+        // As shells and env(1) say it (exit status in sh(1p)).
+        Status::Exited(127) => "it ended with code 127: a program in it was not found".to_owned(),
+        Status::Exited(126) => "it ended with code 126: a program in it cannot be executed".to_owned(),
         Status::Exited(code) => format!("it ended with code {code}"),
         Status::Signaled(signal) => format!("it died of {signal}"),
     }

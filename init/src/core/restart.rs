@@ -109,6 +109,19 @@ impl Restarting {
             successes: Successes::ZERO,
         }
     }
+
+    /// Before the next restart, where so many have followed each other.
+    fn delay_after(&self, doubled: u32) -> Duration {
+        let factor = 1_u32.checked_shl(doubled).unwrap_or(u32::MAX);
+        self.delay.saturating_mul(factor).min(self.longest_delay.max(self.delay))
+    }
+
+    /// The shortest time from a restart to the one that is too many by the limit, where each life ends at once. (`None` without
+    /// a limit.)
+    pub fn shortest_to_limit(&self) -> Option<Duration> {
+        let between = (1..=u32::from(self.limit?.most)).map(|doubled| self.delay_after(doubled));
+        Some(between.fold(Duration::ZERO, Duration::saturating_add))
+    }
 }
 
 /// How a life has ended.
@@ -217,8 +230,7 @@ impl Restarts {
 
     /// With up to a quarter more, so that what failed together does not come back together.
     fn delay(&self, now: Time) -> Duration {
-        let factor = 1_u32.checked_shl(self.doubled).unwrap_or(u32::MAX);
-        let delay = self.policy.delay.saturating_mul(factor).min(self.policy.longest_delay.max(self.policy.delay));
+        let delay = self.policy.delay_after(self.doubled);
         let part = delay.checked_div(1024).unwrap_or_default();
         delay.saturating_add(part.saturating_mul(u32::from(now.spread())))
     }

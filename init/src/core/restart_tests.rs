@@ -127,6 +127,26 @@ fn what_was_started_once_is_tried_again_however_all_begins_anew() {
 }
 
 #[test]
+fn a_limit_is_in_reach_of_lives_that_end_at_once_or_is_not() {
+    let limited = |most, within| Restarting { limit: Some(Limit { most, within }), ..POLICIES[1] };
+    for (most, shortest) in [(1, 200), (2, 600), (3, 1_400), (10, 162_200), (11, 222_200)] {
+        for (within, is_in_reach) in [(ms(shortest), false), (ms(shortest * 2), true)] {
+            let policy = limited(most, within);
+            assert_eq!(policy.shortest_to_limit(), Some(ms(shortest)));
+            let (mut restarts, mut now) = (Restarts::new(policy), at(0));
+            let mut lives = core::iter::from_fn(|| {
+                let life = Life { started: Some(now), death: Death::Ended(Status::Exited(1)) };
+                let Next::Again(delay) = restarts.ended(now, life) else { return None };
+                now = now.after(delay);
+                Some(())
+            });
+            assert_eq!(lives.by_ref().take(usize::from(most) + 1).count() == usize::from(most), is_in_reach);
+        }
+    }
+    assert_eq!(POLICIES[1].shortest_to_limit(), None);
+}
+
+#[test]
 fn three_restarts_in_ten_seconds_are_four_runs() {
     let limit = Limit { most: 3, within: Duration::from_secs(10) };
     let mut restarts = Restarts::new(Restarting { limit: Some(limit), ..Restarting::new(When::OnFailure) });

@@ -72,7 +72,14 @@ impl<'a> Resting<'a> {
         }
         let Received { signal, sender } = received;
         // There is nobody to whom a key could mean something else, or whom the end of a terminal could reach.
-        let is_key = signal == Signal::INT || signal == Signal::HUP && sender == Sender::Kernel;
+        let is_by_terminal = sender == Sender::Kernel;
+        let is_key = match signal {
+            Signal::INT => true,
+            // From a shell's end too; to process 1 of a container somebody may mean its command, which is to read its files again.
+            Signal::HUP => is_by_terminal || self.policy.scope == Scope::Tree,
+            Signal::QUIT => is_by_terminal,
+            _ => false,
+        };
         match self.policy.forwarding.rule(signal) {
             Rule::Stop(_) => self.end(None, self.last),
             Rule::Forward(_) if is_key => self.end(None, self.last),

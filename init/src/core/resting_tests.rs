@@ -69,8 +69,16 @@ fn a_stop_or_a_key_ends_all_as_the_last_life_did() {
         }
     }
     let mut machine = resting(Scope::Tree, OnReboot::Restart);
-    assert_eq!(on(&mut machine, BEFORE, signalled(Signal::HUP, Sender::Outside)), dropped(Signal::HUP));
-    assert_eq!(on(&mut machine, BEFORE, signalled(Signal::HUP, Sender::Kernel)), [Action::Exit(LAST)]);
+    assert_eq!(on(&mut machine, BEFORE, signalled(Signal::QUIT, Sender::Outside)), dropped(Signal::QUIT));
+    assert_eq!(on(&mut machine, BEFORE, signalled(Signal::QUIT, Sender::Kernel)), [Action::Exit(LAST)]);
+    for sender in senders {
+        let mut machine = resting(Scope::Tree, OnReboot::Restart);
+        assert_eq!(on(&mut machine, BEFORE, signalled(Signal::HUP, sender)), [Action::Exit(LAST)]);
+        // Somebody may mean a process 1 so; but not a terminal.
+        let mut machine = resting(Scope::Namespace, OnReboot::Restart);
+        let said = on(&mut machine, BEFORE, signalled(Signal::HUP, sender));
+        assert_eq!(said == dropped(Signal::HUP), sender != Sender::Kernel, "{sender}");
+    }
 }
 
 fn dropped(signal: Signal) -> [Action; 1] {
