@@ -6,6 +6,7 @@ mod harness;
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt as _;
+use std::process::Stdio;
 
 use harness::launch::{EVERYWHERE, Init, Launch, Place, WAYS};
 use harness::running::{Running, refused};
@@ -118,6 +119,20 @@ fn all_that_a_life_left_is_gone_before_the_next_one() {
         assert_eq!((ended.exit, &ended.stdout), (Exit::Code(0), &runs(4)), "{place:?} {ended:?}");
         scene.nothing_is_left();
     }
+}
+
+#[test]
+fn a_process_1_without_a_proc_of_its_own_lets_nothing_live_on_either() {
+    let scene = Scene::new();
+    let supervise = Init::Supervise.path().expect("cargo built it");
+    // As plain `unshare --pid --fork` leaves it: that of the namespace outside.
+    let mut command = scene.command("unshare");
+    command.args(["--pid", "--fork", "--kill-child"]).arg(&supervise).args(on_failure(&["--restart-limit", "2/1h"]));
+    command.args(["--leftover-grace", "1h", "--", "sh", "-c", "sleep 1000 & echo up; exit 3"]);
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let ended = Running::start(&scene, command, 1, &supervise).end();
+    assert_eq!((ended.exit, ended.stdout.len()), (Exit::Code(3), 3), "{ended:?}");
+    assert!(ended.stderr[0].contains("telling all of them to end"), "{ended:?}");
 }
 
 #[test]

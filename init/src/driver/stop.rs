@@ -103,7 +103,17 @@ impl World<'_, '_, '_> {
             // Without /proc there are no names.
             let _ = self.rest.name(|pid, name| record.note_told(pid.number(), name_of(name)));
         }
-        let told = self.rest.tell_to_end();
+        let mut told = self.rest.tell_to_end();
+        if let Err(error) = told
+            && self.setting.scope == Scope::Namespace
+        {
+            // A process 1 can tell all at once, with whoever else is there: better than what would live on beside the next life.
+            warn!(
+                "cannot tell what the main program left behind from others in the namespace: {error}; telling all of them to end"
+            );
+            self.rest.set_scope(Scope::Namespace);
+            told = self.rest.tell_to_end();
+        }
         match told {
             Ok(Told::Somebody) => debug!(event = "tell"; "told what is left to end"),
             Ok(Told::Nobody) => {}
