@@ -349,7 +349,7 @@ fn what_is_misspelt_is_recognized() {
         (&["ctl", "signal"], 125, "ctl signal which?"),
         (&["ctl", "signal", "TREM"], 125, "no signal is called \"TREM\"; did you mean TERM?"),
         (&["ctl", "signal", "65"], 125, "or 1 to 64"),
-        (&["ctl", "status", "--json", "--check"], 125, "ctl --check: it takes nothing like that"),
+        (&["ctl", "stop", "--json"], 125, "ctl stop --json: stop takes no such option"),
         (&["powerof"], 127, "did you mean `supervise poweroff`?"),
         (&["shutdwon", "now"], 127, "did you mean `supervise shutdown`?"),
         (&["man", "ls"], 125, "`supervise -- man ls` runs a program called man"),
