@@ -144,7 +144,6 @@ impl Lives<'_> {
             spared: self.spared.map(Report::file),
             kept: self.home.kept,
             listener,
-            may_restart: self.policy.may_restart,
             care: None,
         }
     }

@@ -168,7 +168,6 @@ extern "C" fn main(count: c_int, words: *mut *mut c_char, environment: *mut *mut
         kept: Kept { descriptors: many, directory: many },
         listener: Some(&mut listener),
         care: Some(&mut care),
-        may_restart: many,
     };
     let slots = if count > 4 { &mut slots[..] } else { &mut [] };
     let outcome = run(&mut machine, slots, setting);

@@ -13,10 +13,10 @@ use crate::harness::{Exit, Scene};
 use crate::{SAY, python};
 
 /// Whoever runs us: a socket by that name, and what comes to it.
-struct Above(UnixDatagram, String);
+pub(crate) struct Above(UnixDatagram, pub(crate) String);
 
 impl Above {
-    fn new(scene: &Scene) -> Above {
+    pub(crate) fn new(scene: &Scene) -> Above {
         let name = scene.folder().display().to_string();
         let address = SocketAddr::from_abstract_name(&name).expect("it is short");
         let socket = UnixDatagram::bind_addr(&address).expect("the name is new");
@@ -24,7 +24,7 @@ impl Above {
         Above(socket, format!("@{name}"))
     }
 
-    fn next(&self) -> Option<String> {
+    pub(crate) fn next(&self) -> Option<String> {
         let mut text = [0; 8192];
         match self.0.recv(&mut text) {
             Ok(count) => Some(String::from_utf8_lossy(&text[..count]).trim_end().to_owned()),
@@ -36,7 +36,7 @@ impl Above {
     }
 
     #[track_caller]
-    fn expect(&self, scene: &Scene, text: &str) {
+    pub(crate) fn expect(&self, scene: &Scene, text: &str) {
         assert_eq!(scene.deadline.until(text, || self.next()), text);
     }
 }

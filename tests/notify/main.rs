@@ -2,10 +2,14 @@
 //! that speak it.
 
 mod above;
+#[expect(dead_code, reason = "that of `supervise ctl` uses the rest")]
+#[path = "../ctl/container.rs"]
+mod container;
 #[expect(dead_code, reason = "each test file uses its part of the harness")]
 #[path = "../harness/mod.rs"]
 mod harness;
 mod heard;
+mod lives;
 
 use std::fs;
 use std::io::{Read as _, Write as _};

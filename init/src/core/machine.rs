@@ -381,9 +381,15 @@ pub trait Machine {
     /// How it stands to its program.
     fn standing(&self) -> Standing;
 
+    /// Whether its program is not started again if its life ends now, as far as anybody can know: by what was asked for,
+    /// and otherwise by what comes after an end that nobody has asked for.
+    fn is_last_life(&self) -> bool {
+        false
+    }
+
     /// Whether its program is being stopped, or has ended, and nothing comes after that.
     fn ends_for_good(&self) -> bool {
-        false
+        self.standing() == Standing::Stopping && self.is_last_life()
     }
 }
 

@@ -55,6 +55,8 @@ impl Hearing {
     /// Another life begins.
     pub(super) fn begin(&mut self, ourselves: Pid) {
         (self.pipe, self.named) = (None, None);
+        // Main may have said so before somebody asked for another life.
+        self.is_over = false;
         let Some(socket) = &mut self.socket else { return };
         let mut some = [0; 1];
         for _ in 0..MOST {
@@ -110,7 +112,7 @@ impl Hearing {
     }
 
     /// What of a message those above us are to know. That main is ready is theirs to hear from us alone, when it is so.
-    fn pass_on(&mut self, bytes: &[u8], phase: Phase, may_trigger: bool, may_begin_again: bool) {
+    fn pass_on(&mut self, bytes: &[u8], phase: Phase, may_trigger: bool, is_end: bool) {
         if self.above.is_none() {
             return;
         }
@@ -119,7 +121,7 @@ impl Hearing {
         let count = select(bytes, &mut kept, |assignment| match assignment {
             Assignment::Status(_) | Assignment::Extend(_) => true,
             Assignment::Reloading | Assignment::Monotonic => phase == Phase::Ready,
-            Assignment::Stopping => !may_begin_again,
+            Assignment::Stopping => is_end,
             Assignment::Fed | Assignment::WatchdogTime(_) => is_watched,
             Assignment::Trigger => is_watched && may_trigger,
             Assignment::Ready | Assignment::MainPid(_) | Assignment::Barrier | Assignment::Other => false,
@@ -242,13 +244,12 @@ impl World<'_, '_, '_> {
             }
         }
         let phase = self.setting.care.as_ref().and_then(|care| care.core().phase()).unwrap_or(Phase::Idle);
-        let may_begin_again = !machine.ends_for_good() && self.setting.may_restart;
         if let Some(pid) = message.main.and_then(Pid::new) {
             self.note_named(pid);
         }
         if let Some(hearing) = self.hearing() {
-            let is_known = hearing.is_over && message.said == Some(Said::Stopping);
-            hearing.pass_on(bytes, phase, may_trigger, may_begin_again || is_known);
+            let is_news = !(hearing.is_over && message.said == Some(Said::Stopping));
+            hearing.pass_on(bytes, phase, may_trigger, machine.is_last_life() && is_news);
         }
         if let Some(text) = status(bytes) {
             debug!(event = "status", status = text.as_str(); "the command says: {}", text.as_str());

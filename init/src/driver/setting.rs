@@ -31,8 +31,6 @@ pub struct Setting<'a, 'l> {
     pub kept: Kept,
     /// What we listen to beside signals. `None`: nothing.
     pub listener: Option<&'a mut Listener<'l>>,
-    /// Main may be started again when it has ended by itself.
-    pub may_restart: bool,
     /// What looks after main while it runs. `None`: nobody.
     pub care: Option<&'a mut Care<'l>>,
 }

@@ -8,7 +8,7 @@ use crate::core::actions::Actions;
 use crate::core::exit::Verdict;
 use crate::core::ladder::Leftovers;
 use crate::core::machine::{Action, Failure, Fate, Rung, Then, Time};
-use crate::core::policy::Scope;
+use crate::core::policy::{OnReboot, Scope};
 use crate::core::request::Wish;
 
 impl Single<'_> {
@@ -61,10 +61,12 @@ impl Single<'_> {
         }
     }
 
-    /// Whether main may be started again, by a restart or by a reboot.
+    /// Whether main may be started again after an end that comes now, by a restart or by a reboot.
     pub(super) fn may_begin_again(&self) -> bool {
         match self.wish {
-            Some(wish) => wish.is_a_beginning(),
+            Some(Wish::Reboot) => self.policy.on_reboot == OnReboot::Restart,
+            Some(wish) => wish == Wish::Restart,
+            // Who fails its checks is stopped for it: by then there is that failure.
             None => self.may_restart(self.course.is_asked().then_some(Time::from_start(Duration::ZERO))),
         }
     }

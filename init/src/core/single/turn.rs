@@ -55,8 +55,8 @@ impl Machine for Single<'_> {
         actions
     }
 
-    fn ends_for_good(&self) -> bool {
-        self.standing() == Standing::Stopping && !self.may_begin_again()
+    fn is_last_life(&self) -> bool {
+        !self.may_begin_again()
     }
 
     fn standing(&self) -> Standing {

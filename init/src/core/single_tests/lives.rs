@@ -5,8 +5,8 @@ use super::promises::Run;
 use crate::core::request::{Ask, Request, Way, Wish};
 use crate::core::single::MAIN;
 use crate::core::{
-    Action, Child, Death, Event, Failure, Heard, Left, Life, Outcome, Received, Sender, Signal, StartError, Status,
-    Step, Then,
+    Action, Child, Death, Event, Failure, Heard, Left, Life, OnReboot, Outcome, Received, Sender, Signal, StartError,
+    Status, Step, Then,
 };
 
 #[test]
@@ -110,5 +110,35 @@ fn a_new_beginning_that_comes_too_late_is_not_the_end() {
         run.on(S, Event::Reaped(Left::Some));
         run.on(2 * S, Event::Asked(Ask::End(Request::orderly(wish)), Way::Control));
         assert_eq!(run.life().death, Death::Ended(Status::Exited(3)));
+    }
+}
+
+#[test]
+fn whether_another_life_may_follow_is_known_at_any_time() {
+    let asked = |wish| Event::Asked(Ask::End(Request::orderly(wish)), Way::Control);
+    let stop = Event::Signalled(Received { signal: Signal::TERM, sender: Sender::Outside });
+    let unhealthy = |then| Event::Failed(Failure::Unhealthy(then));
+    for (may_restart, on_reboot, event, is_last) in [
+        (false, OnReboot::Exit, None, true),
+        (true, OnReboot::Exit, None, false),
+        (true, OnReboot::Exit, Some(stop), true),
+        (false, OnReboot::Exit, Some(asked(Wish::Restart)), false),
+        (false, OnReboot::Restart, Some(asked(Wish::Reboot)), false),
+        (true, OnReboot::Exit, Some(asked(Wish::Reboot)), true),
+        (true, OnReboot::System, Some(asked(Wish::Reboot)), true),
+        (true, OnReboot::Restart, Some(asked(Wish::Poweroff)), true),
+        (false, OnReboot::Exit, Some(unhealthy(Then::Restart)), false),
+        (true, OnReboot::Exit, Some(unhealthy(Then::Stop)), true),
+        (true, OnReboot::Exit, Some(Event::Failed(Failure::Watchdog)), false),
+        (false, OnReboot::Exit, Some(Event::Failed(Failure::NotReady)), true),
+    ] {
+        let mut run = Run::new(Options { may_restart, on_reboot, ..Options::NONE });
+        if let Some(event) = event {
+            run.on(S, event);
+        }
+        assert_eq!(run.is_last_life(), is_last, "{may_restart} {on_reboot:?} {event:?}");
+        // Its end changes nothing of that.
+        run.ended(2 * S, Status::Exited(1));
+        assert_eq!(run.is_last_life(), is_last, "{may_restart} {on_reboot:?} {event:?}");
     }
 }

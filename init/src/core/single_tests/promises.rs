@@ -36,6 +36,11 @@ impl Run {
         self.machine.course().life()
     }
 
+    /// Whether nothing comes after an end that comes now.
+    pub(super) fn is_last_life(&self) -> bool {
+        self.machine.is_last_life()
+    }
+
     /// What comes of an event at that time.
     pub(super) fn on(&mut self, time: u64, event: Event) -> Vec<Action> {
         let actions: Vec<Action> = self.machine.on(at(time), event).into_iter().collect();
