@@ -76,7 +76,7 @@ impl Drop for Started {
 }
 
 /// How long what was killed may take to go away. A process that a file system holds is left behind.
-const DEATH: Duration = Duration::from_secs(1);
+pub(super) const DEATH: Duration = Duration::from_secs(1);
 
 /// We, as a process that gets signals and has children. All signals are blocked: one that nobody waits for would be
 /// lost as PID 1, and would leave the try behind otherwise.

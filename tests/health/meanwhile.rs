@@ -1,6 +1,8 @@
 //! What comes while a check runs, while the command is stopped for bad health, and before it is started again.
 
-use libc::SIGTERM;
+use std::time::{Duration, Instant};
+
+use libc::{SIGSTOP, SIGTERM};
 
 use crate::harness::launch::{EVERYWHERE, Launch, Place};
 use crate::harness::running::Running;
@@ -164,4 +166,32 @@ fn a_stop_in_the_delay_of_a_restart_ends_all_at_once() {
         }
         assert_eq!(init.wait(), Exit::Code(0), "{signal}");
     }
+}
+
+#[test]
+fn a_check_that_was_frozen_with_us_has_not_failed_by_that() {
+    let scene = Scene::new();
+    let options = ["--health-timeout", "3s", "--health-retries", "1"];
+    let check = "[ -e begun ] || { echo begun >begun; sleep 1000; }";
+    let mut init = checked(&scene, Place::Child, check, &options).argv(&waits()).spawn();
+    init.expect("life 1");
+    begun(&scene, 1);
+    let all: Vec<i32> = scene.marked();
+    let is_stopped = |pid: i32| matches!(proc::state(pid), Some('T' | 'Z') | None);
+    for pid in &all {
+        send(*pid, SIGSTOP, 1);
+    }
+    scene.deadline.until("the stop of all", || all.iter().all(|pid| is_stopped(*pid)).then_some(()));
+    let began = Instant::now();
+    // The check's time, what it has beyond that, and what is not late yet.
+    scene.deadline.until("the end of the pause", || (began.elapsed() > Duration::from_millis(4500)).then_some(()));
+    for pid in &all {
+        // Those that go on first may kill others by now.
+        let _ = nix::sys::signal::kill(nix::unistd::Pid::from_raw(*pid), nix::sys::signal::SIGCONT);
+    }
+    init.wait_until_said(&["the command is healthy"]);
+    init.signal(SIGTERM);
+    let ended = init.end();
+    assert!(ended.stdout.is_empty(), "{ended:?}");
+    assert!(!ended.stderr.iter().any(|line| line.contains("has failed")), "{ended:?}");
 }

@@ -5,6 +5,7 @@ mod above;
 #[expect(dead_code, reason = "that of `supervise ctl` uses the rest")]
 #[path = "../ctl/container.rs"]
 mod container;
+mod frozen;
 #[expect(dead_code, reason = "each test file uses its part of the harness")]
 #[path = "../harness/mod.rs"]
 mod harness;

@@ -12,7 +12,7 @@
 //!
 //! 1. There is one check at a time, and none but while main runs and is ready. The first comes one interval after that,
 //!    each other one an interval after the end of the one before it.
-//! 2. A check that has not ended long after its time is cut, and has failed.
+//! 2. A check that has not ended long after its time ([`super::term`]) is cut, and has failed.
 //! 3. What fails before anything has succeeded, and was begun within the start period, does not count.
 //! 4. Main is unhealthy from as many failures in a row as are too many, until a success. What is to be done about it is
 //!    ordered once, with the last of them.
@@ -21,6 +21,7 @@ use core::time::Duration;
 
 use super::care::{Order, Orders, Probe};
 use super::machine::{Failure, Then, Time};
+use super::term::Term;
 
 /// What the options say of checks.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -68,8 +69,8 @@ enum State {
     Started(Time),
     /// The next one begins then.
     Waiting { started: Time, next: Time },
-    /// One has begun then.
-    Checking { started: Time, since: Time },
+    /// One has begun then, and must have ended in time.
+    Checking { started: Time, since: Time, until: Term },
 }
 
 /// What happens.
@@ -128,7 +129,7 @@ impl Checking {
         match self.state {
             State::Idle | State::Started(_) => None,
             State::Waiting { next, .. } => Some(next),
-            State::Checking { since, .. } => Some(since.after(self.checks.timeout).after(Checking::PATIENCE)),
+            State::Checking { until, .. } => Some(until.end()),
         }
     }
 
@@ -140,23 +141,36 @@ impl Checking {
             }
             (State::Started(started), Input::Ready) => (self.wait(now, started), Orders::NONE),
             (State::Waiting { started, next }, Input::Due) if now >= next => {
-                let checking = State::Checking { started, since: now };
+                let until = Term::until(now.after(self.longest()));
+                let checking = State::Checking { started, since: now, until };
                 (checking, [Order::Probe(self.probe(started, now))].into())
             }
-            (State::Checking { started, since }, Input::Checked(finding)) => self.judge(now, started, since, finding),
-            (State::Checking { started, since }, Input::Due) if self.wake().is_some_and(|late| now >= late) => {
-                let (next, orders) = self.judge(now, started, since, Finding::Bad);
-                (next, Orders::from([Order::Cut]).then(orders))
+            (State::Checking { started, since, .. }, Input::Checked(finding)) => {
+                self.judge(now, started, since, finding)
+            }
+            (State::Checking { started, since, mut until }, Input::Due) => {
+                if until.is_over(now, self.longest()) {
+                    let (next, orders) = self.judge(now, started, since, Finding::Bad);
+                    (next, Orders::from([Order::Cut]).then(orders))
+                } else {
+                    (State::Checking { started, since, until }, Orders::NONE)
+                }
             }
             (State::Checking { .. }, Input::Over) => (State::Idle, [Order::Cut].into()),
             (State::Idle | State::Started(_) | State::Waiting { .. }, Input::Over) => (State::Idle, Orders::NONE),
             // It was cut, or the clock of somebody else has rung.
             (State::Idle | State::Started(_) | State::Waiting { .. }, Input::Checked(_) | Input::Due)
-            | (State::Idle | State::Waiting { .. } | State::Checking { .. }, Input::Ready)
-            | (State::Checking { .. }, Input::Due) => (self.state, Orders::NONE),
+            | (State::Idle | State::Waiting { .. } | State::Checking { .. }, Input::Ready) => {
+                (self.state, Orders::NONE)
+            }
         };
         self.state = next;
         orders
+    }
+
+    /// What a check takes at most, until it is cut.
+    fn longest(&self) -> Duration {
+        self.checks.timeout.saturating_add(Checking::PATIENCE)
     }
 
     fn wait(&self, now: Time, started: Time) -> State {

@@ -9,6 +9,7 @@ use crate::core::dice::{Dice, at, ms};
 use crate::core::machine::{Failure, Then, Time};
 use crate::core::notify::Message;
 use crate::core::readiness::Terms;
+use crate::core::term::SLACK;
 
 const POLICIES: [Checks; 4] = [
     Checks { interval: ms(100), timeout: ms(50), ..Checks::DEFAULT },
@@ -32,6 +33,8 @@ struct Model {
     checks: Vec<(u64, u64, bool)>,
     /// Since when one is under way.
     checking: Option<u64>,
+    /// When we were told of it and had not run before, so that it began anew.
+    put_off: Option<u64>,
     /// It is being stopped, for whatever reason, or does not run yet.
     is_over: bool,
 }
@@ -67,7 +70,7 @@ impl Model {
     }
 
     fn late(&self, policy: &Checks) -> Option<Time> {
-        self.checking.map(|since| at(since).after(policy.timeout).after(Checking::PATIENCE))
+        self.checking.map(|since| at(self.put_off.unwrap_or(since)).after(policy.timeout).after(Checking::PATIENCE))
     }
 
     /// A check has ended: what is ordered.
@@ -106,9 +109,14 @@ impl Model {
                 self.checks.pop();
                 let bad = (0..index).rev().take_while(|index| !self.checks[*index].2);
                 let bad = bad.filter(|index| self.counts(policy, *index)).count();
-                self.checking = Some(now);
+                (self.checking, self.put_off) = (Some(now), None);
                 let nth = tells.then(|| u32::try_from(bad + 1).expect("they are few"));
                 return [Order::Probe(Probe::Health { nth })].into();
+            }
+            Input::Due
+                if self.late(policy).is_some_and(|late| at(now) > late.after(SLACK)) && self.put_off.is_none() =>
+            {
+                self.put_off = Some(now);
             }
             Input::Due if self.late(policy).is_some_and(|late| at(now) >= late) => {
                 let mut orders = self.judge(policy, now, false);
@@ -162,9 +170,11 @@ fn whatever_happens_checks_come_and_count_as_the_options_say() {
                 }
                 // Often exactly when something is due.
                 let due = wake.map_or(0, |wake| u64::try_from(wake.since(at(now)).as_millis()).expect("it is short"));
-                now += match dice.roll(3) {
+                now += match dice.roll(4) {
                     0 => due,
                     1 => due.saturating_sub(1),
+                    // At the edge of what is late.
+                    2 if due > 0 => due + 249 + dice.roll(4),
                     _ => dice.roll(60),
                 };
             }

@@ -24,6 +24,7 @@ mod signal;
 mod single;
 #[cfg(test)]
 mod single_tests;
+mod term;
 
 pub use actions::Actions;
 pub use care::{Care, Finding, Order, Orders, Probe, Sight};
@@ -43,3 +44,4 @@ pub use restart::{Death, Life, Limit, Next, Restarting, Restarts, Successes, Whe
 pub use resting::Resting;
 pub use signal::Signal;
 pub use single::{Course, Single};
+pub use term::SLACK;

@@ -11,7 +11,7 @@
 //!
 //! 1. It fails at most once a life, and only while main runs and no stop is under way.
 //! 2. [`Failure::NotReady`] comes when the time is over in which it was to become ready, and not before the time that it
-//!    has asked for itself.
+//!    has asked for itself. Each of these times is a [`super::term`]: it is put off once where we did not run ourselves.
 //! 3. [`Failure::Watchdog`] comes when it was ready and then not fed in time, or when it asks for it.
 //! 4. There is a time to wake up at exactly while one of the two can come.
 //! 5. That it ends by itself ends the watchdog, but not the time in which it was to become ready.
@@ -25,6 +25,7 @@ use super::care::{Order, Orders, Probe};
 use super::health::Finding;
 use super::machine::{Failure, Time};
 use super::notify::{Bark, Message, Said};
+use super::term::Term;
 
 /// What the options say.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -70,8 +71,8 @@ enum Try {
     No,
     /// The next one begins then.
     Next(Time),
-    /// One has begun then.
-    Since(Time),
+    /// One is under way, and must have ended by then.
+    Until(Term),
 }
 
 /// The machine.
@@ -82,11 +83,11 @@ pub struct Readiness {
     /// It was ready in this life.
     was_ready: bool,
     /// When it must be ready.
-    ready_by: Option<Time>,
+    ready_by: Option<Term>,
     /// How often it is to be fed, as it has said itself.
     period: Option<Duration>,
     /// When it must have been fed.
-    fed_by: Option<Time>,
+    fed_by: Option<Term>,
     tries: Try,
 }
 
@@ -97,6 +98,8 @@ impl Readiness {
     pub const TRY: Duration = Duration::from_secs(10);
     /// What makes a try with its own limit say why it has failed takes some time beyond that.
     const PATIENCE: Duration = Duration::from_secs(1);
+    /// Until it is cut.
+    const LONGEST_TRY: Duration = Readiness::TRY.saturating_add(Readiness::PATIENCE);
 
     /// Before the first start.
     pub const fn new(terms: Terms) -> Readiness {
@@ -116,21 +119,21 @@ impl Readiness {
 
     /// Main was started.
     pub fn start(&mut self, now: Time) -> Orders {
-        let ready_by = self.terms.timeout.map(|timeout| now.after(timeout));
+        let ready_by = self.terms.timeout.map(|timeout| Term::until(now.after(timeout)));
         *self =
             Readiness { phase: Phase::Starting, ready_by, period: self.terms.watchdog, ..Readiness::new(self.terms) };
         if self.terms.by_tries { self.begin_try(now) } else { Orders::NONE }
     }
 
     fn begin_try(&mut self, now: Time) -> Orders {
-        self.tries = Try::Since(now);
-        let is_last = self.ready_by.is_some_and(|by| by <= now.after(Readiness::INTERVAL));
+        self.tries = Try::Until(Term::until(now.after(Readiness::LONGEST_TRY)));
+        let is_last = self.ready_by.is_some_and(|by| by.end() <= now.after(Readiness::INTERVAL));
         [Order::Probe(Probe::Readiness { is_last })].into()
     }
 
     /// Whether what looks at main tries whether it is ready.
     pub(super) const fn is_trying(&self) -> bool {
-        matches!(self.tries, Try::Since(_))
+        matches!(self.tries, Try::Until(_))
     }
 
     /// The try has ended. Whether main has become ready by it.
@@ -142,13 +145,16 @@ impl Readiness {
 
     /// What is to be done about the tries, if it is time for that.
     pub(super) fn look_at_tries(&mut self, now: Time) -> Orders {
-        match (self.tries, self.try_wake()) {
-            (Try::Next(_), Some(due)) if now >= due => self.begin_try(now),
-            (Try::Since(_), Some(late)) if now >= late => {
+        match &mut self.tries {
+            Try::Next(next) if now >= *next => self.begin_try(now),
+            Try::Until(term) => {
+                if !term.is_over(now, Readiness::LONGEST_TRY) {
+                    return Orders::NONE;
+                }
                 self.tried(now, Finding::Bad);
                 [Order::Cut].into()
             }
-            (Try::No | Try::Next(_) | Try::Since(_), _) => Orders::NONE,
+            Try::No | Try::Next(_) => Orders::NONE,
         }
     }
 
@@ -156,7 +162,7 @@ impl Readiness {
         match self.tries {
             Try::No => None,
             Try::Next(next) => Some(next),
-            Try::Since(since) => Some(since.after(Readiness::TRY).after(Readiness::PATIENCE)),
+            Try::Until(term) => Some(term.end()),
         }
     }
 
@@ -214,8 +220,8 @@ impl Readiness {
         if let Some(time) = message.extension {
             // A time that is longer already stays.
             let until = now.after(time);
-            self.ready_by = self.ready_by.map(|by| by.max(until));
-            self.fed_by = self.fed_by.map(|by| by.max(until));
+            self.ready_by = self.ready_by.map(|by| by.at_least(until));
+            self.fed_by = self.fed_by.map(|by| by.at_least(until));
         }
         if failure.is_some() {
             self.fail();
@@ -225,15 +231,17 @@ impl Readiness {
 
     /// When to look again.
     pub fn wake(&self) -> Option<Time> {
-        [self.ready_by, self.fed_by, self.try_wake()].into_iter().flatten().min()
+        [self.ready_by, self.fed_by].into_iter().flatten().map(Term::end).chain(self.try_wake()).min()
     }
 
     /// What has not come in time, if it is time for that.
     pub fn look(&mut self, now: Time) -> Option<Failure> {
-        let is_over = |by: Option<Time>| by.is_some_and(|by| now >= by);
+        let is_over = |by: &mut Option<Term>, length: Option<Duration>| {
+            by.as_mut().is_some_and(|by| by.is_over(now, length.unwrap_or_default()))
+        };
         let failure = match () {
-            () if is_over(self.ready_by) => Failure::NotReady,
-            () if is_over(self.fed_by) => Failure::Watchdog,
+            () if is_over(&mut self.ready_by, self.terms.timeout) => Failure::NotReady,
+            () if is_over(&mut self.fed_by, self.period) => Failure::Watchdog,
             () => return None,
         };
         self.fail();
@@ -259,7 +267,7 @@ impl Readiness {
     /// Only who is ready is watched.
     fn feed(&mut self, now: Time) {
         let is_watched = matches!(self.phase, Phase::Ready | Phase::Reloading);
-        self.fed_by = self.period.filter(|_| is_watched).map(|period| now.after(period));
+        self.fed_by = self.period.filter(|_| is_watched).map(|period| Term::until(now.after(period)));
     }
 }
 
