@@ -36,6 +36,25 @@ fn it_tells_of_orphans_zombies_restarts_and_the_last_end() {
 }
 
 #[test]
+fn what_does_not_run_is_not_healthy_and_says_nothing() {
+    if !is_root() {
+        return;
+    }
+    let scene = Scene::new();
+    let mut options = vec!["--restart", "always", "--restart-delay", "1h", "--restart-max-delay", "1h"];
+    options.extend(["--ready", "sd_notify", "--health", "true", "--health-interval", "20ms"]);
+    let mut container = Container::new(&scene, &options, "systemd-notify --ready --status=up; read line");
+    let lives = container.wait_until("health", |status| status["health"] == "healthy");
+    assert_eq!((&lives["readiness"], &lives["status"]), (&"ready".into(), &"up".into()), "{lives}");
+    container.init.go();
+    let rests = container.wait_until("a rest", |status| status["state"] == "restarting");
+    let known = (&rests["readiness"], &rests["health"], &rests["status"]);
+    assert_eq!(known, (&"not-ready".into(), &"starting".into(), &Value::Null), "{rests}");
+    container.init.signal(libc::SIGTERM);
+    container.init.wait();
+}
+
+#[test]
 fn a_variable_that_says_how_asks_for_nothing() {
     if !is_root() {
         return;

@@ -226,7 +226,10 @@ impl Facts {
             }
             News::Ended { status, .. } => {
                 self.last = Some((status, sys::microseconds_since_1970()));
+                // What does not run is neither healthy nor anything else that it has said.
+                self.said = Text::EMPTY;
                 self.readiness = self.readiness.map(|_| Readiness::NotReady);
+                self.health = self.health.map(|_| Health::Starting);
             }
             News::Readiness(readiness) => self.readiness = Some(readiness),
             News::Health(health) => self.health = Some(health),
