@@ -1,14 +1,16 @@
 //! What those hear who run us, of a command that is started again, and where they do not listen at once.
 
 use std::fs;
+use std::os::linux::net::SocketAddrExt as _;
+use std::os::unix::net::{SocketAddr, UnixDatagram};
 
-use libc::SIGTERM;
+use libc::{SIGTERM, SIGUSR1};
 
-use crate::SAY;
 use crate::above::Above;
 use crate::container::{Container, ROOT, is_root};
-use crate::harness::launch::Init;
+use crate::harness::launch::{Init, Place};
 use crate::harness::{Exit, Scene};
+use crate::{SAY, python};
 
 /// A command that says when it is ready; that it ends, on SIGUSR1; and the same on SIGTERM, by which it does.
 const SPEAKS: &str = "
@@ -105,5 +107,32 @@ fn a_reboot_that_ends_us_is_told_as_an_end() {
     reboots(&container);
     above.expect(&scene, "STOPPING=1");
     assert_eq!(container.init.wait(), Exit::Code(129));
+    assert_eq!(above.next(), None);
+}
+
+#[test]
+fn who_had_no_room_is_told_as_soon_as_something_happens() {
+    let scene = Scene::new();
+    let above = Above::new(&scene);
+    let address = SocketAddr::from_abstract_name(&above.1[1..]).expect("it is short");
+    let other = UnixDatagram::unbound().expect("a socket");
+    other.set_nonblocking(true).expect("it is a socket");
+    let full = |_: &usize| other.send_to_addr(b"X=1", &address).is_ok();
+    let waiting = (0..100_000).take_while(full).count();
+    let program = "
+import signal
+signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGUSR1])
+say(b'READY=1'); time.sleep(1000)
+";
+    let mut init = python(&scene, Place::Child, &[], program).env("NOTIFY_SOCKET", &above.1).spawn();
+    init.wait_until_said(&["cannot tell those who run us how the command stands"]);
+    for _ in 0..waiting {
+        above.expect(&scene, "X=1");
+    }
+    init.signal(SIGUSR1);
+    above.expect(&scene, "READY=1");
+    init.signal(SIGTERM);
+    above.expect(&scene, "STOPPING=1");
+    init.wait();
     assert_eq!(above.next(), None);
 }

@@ -218,6 +218,7 @@ impl World<'_, '_, '_> {
                 self.publish(News::Health(Health::Starting));
             }
         }
+        self.pay_above();
         self.say_end_above(machine);
     }
 

@@ -18,7 +18,7 @@ use super::World;
 use crate::core::notify::{Assignment, Bark, LONGEST, Message, Said, assignments, select, status};
 use crate::core::request::{LeftOut, Limiter, News, Readiness, Standing, Subject, Way};
 use crate::core::{Event, Failure, Machine, Phase, Scope, Sight, Signal};
-use crate::sys::{self, Datagram, Fd, Kin, Notified, Notify, Pid};
+use crate::sys::{self, Datagram, Errno, Fd, Kin, Notified, Notify, Pid};
 
 /// The ways by which main says something of itself, and whom we tell.
 #[derive(Default)]
@@ -37,6 +37,8 @@ pub struct Hearing {
     named: Option<Pid>,
     /// It was told above that all ends.
     is_over: bool,
+    /// How main stands, where those above had no room for that.
+    owed: Option<&'static [u8]>,
     limiter: Limiter,
 }
 
@@ -56,7 +58,7 @@ impl Hearing {
     pub(super) fn begin(&mut self, ourselves: Pid) {
         (self.pipe, self.named) = (None, None);
         // Main may have said so before somebody asked for another life.
-        self.is_over = false;
+        (self.is_over, self.owed) = (false, None);
         let Some(socket) = &mut self.socket else { return };
         let mut some = [0; 1];
         for _ in 0..MOST {
@@ -96,10 +98,26 @@ impl Hearing {
         }
     }
 
+    /// Says above us how main stands. Where there is no room, that is owed.
+    fn say_state(&mut self, state: &'static [u8]) {
+        let said = self.say_above(state);
+        self.owed = said.is_err_and(|errno| errno == Errno::FULL).then_some(state);
+    }
+
+    /// Something has happened, and there may be room by now for what is owed.
+    pub(super) fn pay(&mut self) {
+        if let (Some(state), Some(address)) = (self.owed, self.above)
+            && sys::notify(address, state) != Err(Errno::FULL)
+        {
+            self.owed = None;
+        }
+    }
+
     /// Says it above us, if anybody is there.
-    fn say_above(&mut self, bytes: &[u8]) {
-        let Some(address) = self.above else { return };
-        match sys::notify(address, bytes) {
+    fn say_above(&mut self, bytes: &[u8]) -> Result<(), Errno> {
+        let Some(address) = self.above else { return Ok(()) };
+        let said = sys::notify(address, bytes);
+        match said {
             Ok(()) => trace!(event = "told"; "told those who run us how the command stands"),
             Err(errno) => {
                 if let Some(left_out) = self.limiter.admit(Subject::Unavailable, Way::Control, sys::now()) {
@@ -109,6 +127,7 @@ impl Hearing {
                 }
             }
         }
+        said
     }
 
     /// What of a message those above us are to know. That main is ready is theirs to hear from us alone, when it is so.
@@ -128,8 +147,12 @@ impl Hearing {
         });
         let kept = kept.get(..count).unwrap_or_default();
         self.is_over |= assignments(kept).any(|(_, assignment)| assignment == Assignment::Stopping);
+        if assignments(kept).any(|(_, assignment)| matches!(assignment, Assignment::Reloading | Assignment::Stopping)) {
+            // It does not stand so any more.
+            self.owed = None;
+        }
         if !kept.is_empty() {
-            self.say_above(kept);
+            let _ = self.say_above(kept);
         }
     }
 
@@ -137,7 +160,7 @@ impl Hearing {
     pub(super) fn say_end(&mut self) {
         if !self.is_over {
             self.is_over = true;
-            self.say_above(b"STOPPING=1\n");
+            self.say_state(b"STOPPING=1\n");
         }
     }
 
@@ -340,8 +363,13 @@ impl World<'_, '_, '_> {
         };
         self.publish(News::Readiness(readiness));
         if let (Phase::Ready, Some(hearing)) = (phase, self.hearing()) {
-            hearing.say_above(b"READY=1\n");
+            hearing.say_state(b"READY=1\n");
         }
+    }
+
+    /// Something has happened: those above may have room by now.
+    pub(super) fn pay_above(&mut self) {
+        self.hearing().into_iter().for_each(Hearing::pay);
     }
 
     /// Those above us are told once that all ends.

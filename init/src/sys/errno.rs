@@ -8,6 +8,9 @@ use core::fmt;
 pub struct Errno(pub i32);
 
 impl Errno {
+    /// There is no room where something was to be put, and waiting was not wanted (EAGAIN).
+    pub const FULL: Errno = Errno(libc::EAGAIN);
+
     /// The reason of the system call that just failed.
     pub(super) fn last() -> Errno {
         // SAFETY: the C library gives each thread a valid place for it.
