@@ -2,6 +2,7 @@
 
 use libc::{SIGCONT, SIGSTOP, SIGTERM};
 
+use crate::container::Container;
 use crate::harness::launch::Place;
 use crate::harness::running::Running;
 use crate::harness::{Exit, Scene, proc, skip};
@@ -102,4 +103,20 @@ os.waitpid(inside, 0)
     init.wait_until_said(&["the command does not say in time that it is alive; stopping it"]);
     let ended = init.end();
     assert_eq!(ended.exit, Exit::Code(134), "{ended:?}");
+}
+
+#[test]
+fn the_umask_keeps_no_command_of_another_user_from_being_heard() {
+    if !is_root() {
+        return;
+    }
+    let scene = Scene::new();
+    let options = ["-v", "--ready", "sd_notify", "--user", "65534"];
+    let before = ["sh", "-c", "umask 077 && exec \"$@\"", "sh"];
+    let script = "systemd-notify --ready --status=\"by $NOTIFY_SOCKET\"; read line";
+    let mut container = Container::behind(&scene, &before, &options, script);
+    container.init.wait_until_said(&["the command says: by /run/supervise/notify"]);
+    container.init.wait_until_said(&[READY]);
+    container.init.go();
+    assert_eq!(container.init.wait(), Exit::Code(0));
 }

@@ -58,14 +58,18 @@ pub fn unlink(path: &CStr) -> Result<(), Errno> {
     cerr(i64::from(unsafe { libc::unlink(path.as_ptr()) })).map(|_| ())
 }
 
-/// mkdir(2); that it is there already is no error. Says whether it was not.
+/// mkdir(2), with that mode whatever umask(2) says; that it is there already is no error. Says whether it was not.
 ///
 /// # Errors
 /// The kernel's.
 pub fn make_directory(path: &CStr, mode: libc::mode_t) -> Result<bool, Errno> {
     // SAFETY: as above.
     match cerr(i64::from(unsafe { libc::mkdir(path.as_ptr(), mode) })) {
-        Ok(_) => Ok(true),
+        Ok(_) => {
+            let fd = Fd::open(path, libc::O_RDONLY | libc::O_DIRECTORY | libc::O_NOFOLLOW)?;
+            // SAFETY: takes two integers.
+            cerr(i64::from(unsafe { libc::fchmod(fd.raw(), mode) })).map(|_| true)
+        }
         Err(Errno(libc::EEXIST)) => Ok(false),
         Err(errno) => Err(errno),
     }
