@@ -401,6 +401,24 @@ fn a_limit_that_the_delays_keep_out_of_reach_is_told() {
 }
 
 #[test]
+fn so_is_who_names_the_directory_as_daemontools_has_it() {
+    let scene = Scene::new();
+    let folder = scene.folder().join("web");
+    fs::create_dir(&folder).expect("the folder is ours");
+    let inside = format!("cd {} && exec \"$@\"", scene.folder().display());
+    for (is_service, code, words) in
+        [(false, 127, "cannot run web: not found in PATH"), (true, 126, "--workdir web -- ./run")]
+    {
+        if is_service {
+            fs::write(folder.join("run"), "#!/bin/sh\n").expect("the folder is ours");
+        }
+        let ended = scene.supervise().argv(&["web"]).behind(&["sh", "-c", &inside, "sh"]).end();
+        assert_eq!(ended.exit, Exit::Code(code), "{ended:?}");
+        assert!(ended.stderr.len() == 1 && ended.stderr[0].contains(words), "{ended:?}");
+    }
+}
+
+#[test]
 fn what_is_wrong_with_the_words_is_said() {
     let cases: [(&[&str], &[&str]); 9] = [
         (&["--restart", "sometimes"], &["--restart sometimes", "no|on-failure|always"]),

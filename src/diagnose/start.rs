@@ -235,6 +235,8 @@ fn explain_exec(name: &CStr, path: &CStr, why: StartError, meant: impl FnOnce(&s
         (Step::ExecShell, file) => Reason::NotAScript(file.unwrap_or_else(|| name.into()), errno),
         (Step::Exec, Some(file)) => not_executed(file, errno, INTERPRETERS),
         // A folder in PATH that may not be searched (EACCES) hides nothing that we could name.
+        // What daemontools' supervise is given.
+        (Step::Exec, None) if is_bare(name) && name.join("run").is_file() => Reason::ServiceDirectory(name.into()),
         (Step::Exec, None) if is_bare(name) => {
             let meant = meant(&word);
             Reason::NotInPath(word, meant)
