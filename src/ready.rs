@@ -5,7 +5,7 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use log::{debug, error};
+use log::{debug, error, warn};
 use supervise_init::driver::Hearing;
 use supervise_init::sys::{self, Environment, Errno, Notify};
 
@@ -66,6 +66,10 @@ fn offer(surroundings: &Surroundings) -> Result<Notify, Errno> {
     if let Some((directory, path)) = place(surroundings) {
         match Notify::offer(path, Some(directory), ourselves) {
             Ok(socket) => return Ok(socket),
+            Err(Errno::NOT_OURS) => {
+                let (path, why) = (path.to_string_lossy(), Errno::NOT_OURS);
+                warn!("cannot make {path}: {why}; using an abstract socket");
+            }
             Err(errno) => debug!("cannot make {}: {errno}; using an abstract socket", path.to_string_lossy()),
         }
     }

@@ -120,3 +120,36 @@ fn the_umask_keeps_no_command_of_another_user_from_being_heard() {
     container.init.go();
     assert_eq!(container.init.wait(), Exit::Code(0));
 }
+
+#[test]
+fn no_socket_is_made_where_others_could_put_something_in_its_place() {
+    if !is_root() {
+        return;
+    }
+    for (make, is_ours) in [
+        ("mkdir -m 755 /run/supervise", true),
+        ("mkdir -m 777 /run/supervise", false),
+        ("mkdir -m 775 /run/supervise", false),
+        ("mkdir -m 755 /run/supervise && chown 65534 /run/supervise", false),
+    ] {
+        let scene = Scene::new();
+        let before = ["sh", "-c", &format!("{make} && umask 077 && exec \"$@\""), "sh"];
+        let script =
+            "systemd-notify --ready; stat -c '%a %n' /run/supervise/* 2>&1 | grep '^6'; echo $NOTIFY_SOCKET; read line";
+        let mut container = Container::behind(&scene, &before, &["-v", "--ready", "sd_notify"], script);
+        if is_ours {
+            container.init.expect("666 /run/supervise/ctl");
+            container.init.expect("666 /run/supervise/notify");
+        }
+        let address = container.init.line();
+        assert_eq!(address == "/run/supervise/notify", is_ours, "{make}: {address}");
+        container.init.go();
+        let said = container.init.end().stderr.join("\n");
+        assert!(said.contains(READY), "{make}: {said}");
+        for path in ["ctl", "notify"] {
+            let line =
+                format!("/run/supervise/{path}: its directory belongs to another user, or others may write to it");
+            assert_eq!(said.contains(&line), !is_ours, "{make}: {said}");
+        }
+    }
+}

@@ -7,7 +7,7 @@ use core::ptr;
 
 use super::errno::{Errno, cerr};
 use super::fds::Fd;
-use super::files::{Identity, announce, make_directory, remove_directory, unlink};
+use super::files::{Identity, announce, make_own_directory, remove_directory, unlink};
 use super::mail::{Letter, Mail};
 use super::process::Pid;
 
@@ -43,18 +43,20 @@ pub enum Door {
     Group(u32),
 }
 
-/// Lets them in.
-fn open_to(path: &CStr, door: Door) -> Result<(), Errno> {
-    let mode = match door {
-        Door::Everybody => 0o666,
-        Door::Group(group) => {
-            // SAFETY: the path ends with a NUL and the kernel only reads it.
-            cerr(i64::from(unsafe { libc::lchown(path.as_ptr(), u32::MAX, group) }))?;
-            0o660
+impl Door {
+    fn mode(self) -> libc::mode_t {
+        match self {
+            Door::Everybody => 0o666,
+            Door::Group(_) => 0o660,
         }
-    };
-    // SAFETY: as above.
-    cerr(i64::from(unsafe { libc::chmod(path.as_ptr(), mode) })).map(|_| ())
+    }
+
+    /// Lets its group in.
+    fn open(self, path: &CStr) -> Result<(), Errno> {
+        let Door::Group(group) = self else { return Ok(()) };
+        // SAFETY: the path ends with a NUL and the kernel only reads it.
+        cerr(i64::from(unsafe { libc::lchown(path.as_ptr(), u32::MAX, group) })).map(|_| ())
+    }
 }
 
 impl Control {
@@ -63,7 +65,7 @@ impl Control {
     /// # Errors
     /// The kernel's: a directory that we may not write to, a name that is too long; EADDRINUSE: somebody else has it.
     pub fn offer(directory: &'static CStr, path: &'static CStr, door: Door, ourselves: Pid) -> Result<Control, Errno> {
-        let is_made = make_directory(directory, 0o755)?;
+        let is_made = make_own_directory(directory)?;
         let made = Control::make(path, door, ourselves);
         if made.is_err() && is_made {
             // Nobody has put anything there yet.
@@ -75,8 +77,8 @@ impl Control {
     fn make(path: &'static CStr, door: Door, ourselves: Pid) -> Result<Fd, Errno> {
         let kind = libc::SOCK_DGRAM | libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK;
         let fd = Fd::socket(libc::AF_UNIX, kind)?;
-        bind(&fd, path, libc::SOCK_DGRAM)?;
-        if let Err(errno) = open_to(path, door).and_then(|()| announce(&fd, ourselves)) {
+        bind(&fd, path, libc::SOCK_DGRAM, door.mode())?;
+        if let Err(errno) = door.open(path).and_then(|()| announce(&fd, ourselves)) {
             // A name at which nobody answers is worse than none.
             let _ = unlink(path);
             return Err(errno);
@@ -191,12 +193,23 @@ const GIFT: usize = size_of::<Gift>() - size_of::<u32>();
 
 /// Gives a socket of that kind its name. What an earlier run has left there is replaced, unless somebody listens, such as
 /// another process 1 whose files we share.
-pub(super) fn bind(fd: &Fd, path: &CStr, kind: i32) -> Result<(), Errno> {
+pub(super) fn bind(fd: &Fd, path: &CStr, kind: i32, mode: libc::mode_t) -> Result<(), Errno> {
     let (address, length) = address(path)?;
-    bind_to(fd, &address, length, path, kind)
+    bind_open(mode, || bind_to(fd, &address, length, path, kind))
 }
 
-/// The same with an address; `path` is what stands in it.
+/// The same where `bind` does it. The name has the mode from the beginning, which is 0777 less the umask (unix(7)): to change
+/// it by its path could change another file that has taken its place (chmod(2) follows links).
+pub(super) fn bind_open(mode: libc::mode_t, bind: impl FnOnce() -> Result<(), Errno>) -> Result<(), Errno> {
+    // SAFETY: takes an integer, and cannot fail.
+    let umask = unsafe { libc::umask(0o777 & !mode) };
+    let bound = bind();
+    // SAFETY: as above.
+    unsafe { libc::umask(umask) };
+    bound
+}
+
+/// bind(2) to an address; `path` is what stands in it.
 pub(super) fn bind_to(
     fd: &Fd,
     address: &libc::sockaddr_un,

@@ -11,6 +11,9 @@ impl Errno {
     /// There is no room where something was to be put, and waiting was not wanted (EAGAIN).
     pub const FULL: Errno = Errno(libc::EAGAIN);
 
+    /// None of the kernel's: a directory is not ours alone, and what stands in it could be anybody's.
+    pub const NOT_OURS: Errno = Errno(i32::MAX);
+
     /// The reason of the system call that just failed.
     pub(super) fn last() -> Errno {
         // SAFETY: the C library gives each thread a valid place for it.
@@ -19,6 +22,9 @@ impl Errno {
 
     /// strerror(3), as the C library that we are linked with has it.
     pub fn phrase(self) -> &'static str {
+        if self == Errno::NOT_OURS {
+            return "its directory belongs to another user, or others may write to it";
+        }
         // Beyond, the text may not stay.
         if !(0..=libc::EHWPOISON).contains(&self.0) {
             return "unknown error";

@@ -6,7 +6,7 @@ use core::ffi::CStr;
 use super::errno::{Errno, cerr};
 use super::fds::Fd;
 use super::log::Line;
-use super::process::Pid;
+use super::process::{Pid, effective_user};
 
 /// Has the kernel send us SIGIO when something comes (F_SETOWN in fcntl(2), FIOASYNC in ioctl_tty(2)). As signals are
 /// blocked it waits for us, and stands for all that came.
@@ -73,6 +73,27 @@ pub fn make_directory(path: &CStr, mode: libc::mode_t) -> Result<bool, Errno> {
         Err(Errno(libc::EEXIST)) => Ok(false),
         Err(errno) => Err(errno),
     }
+}
+
+/// The same for one in which we make names that others trust: it must be root's or ours, and nobody else's to write to.
+/// Otherwise another file could stand where ours is looked for.
+///
+/// # Errors
+/// The kernel's; [`Errno::NOT_OURS`].
+pub(super) fn make_own_directory(path: &CStr) -> Result<bool, Errno> {
+    if make_directory(path, 0o755)? {
+        return Ok(true);
+    }
+    // Where we may make nothing there is nothing to be warned of.
+    // SAFETY: the path ends with a NUL and the kernel only reads it.
+    cerr(i64::from(unsafe { libc::access(path.as_ptr(), libc::W_OK) }))?;
+    let there = Identity::of(path)?;
+    let is_trusted = there.owner == 0 || there.owner == effective_user();
+    // What is no directory is refused with its name.
+    if there.is_directory() && (!is_trusted || there.mode & 0o022 != 0) {
+        return Err(Errno::NOT_OURS);
+    }
+    Ok(false)
 }
 
 /// rmdir(2): removes a directory with nothing in it.

@@ -8,10 +8,10 @@
 use core::ffi::CStr;
 use core::mem::size_of;
 
-use super::control::bind_to;
+use super::control::{bind_open, bind_to};
 use super::errno::{Errno, cerr};
 use super::fds::Fd;
-use super::files::{Identity, announce, make_directory, remove_directory, unlink};
+use super::files::{Identity, announce, make_own_directory, remove_directory, unlink};
 use super::mail::{Letter, Mail};
 use super::process::Pid;
 
@@ -84,7 +84,7 @@ impl Notify {
         let place = Address::of(address)?;
         let directory = directory.filter(|_| place.is_path);
         let is_made = match directory {
-            Some(directory) => make_directory(directory, 0o755)?,
+            Some(directory) => make_own_directory(directory)?,
             None => false,
         };
         let made = Notify::make(&place, address, ourselves);
@@ -123,15 +123,8 @@ impl Notify {
         let asked =
             unsafe { libc::setsockopt(fd.raw(), libc::SOL_SOCKET, libc::SO_PASSCRED, (&raw const on).cast(), size) };
         cerr(i64::from(asked))?;
-        bind_to(&fd, &place.address, place.length, path, libc::SOCK_DGRAM)?;
-        let open = || {
-            if place.is_path {
-                // SAFETY: the path ends with a NUL and the kernel only reads it.
-                cerr(i64::from(unsafe { libc::chmod(path.as_ptr(), 0o666) }))?;
-            }
-            announce(&fd, ourselves)
-        };
-        if let Err(errno) = open() {
+        bind_open(0o666, || bind_to(&fd, &place.address, place.length, path, libc::SOCK_DGRAM))?;
+        if let Err(errno) = announce(&fd, ourselves) {
             if place.is_path {
                 let _ = unlink(path);
             }

@@ -28,10 +28,8 @@ impl Stream {
     /// The kernel's: a directory that we may not write to; EISDIR: a directory stands there; EADDRINUSE: somebody listens.
     pub fn offer(path: &'static CStr, mode: libc::mode_t, ourselves: Pid) -> Result<Stream, Errno> {
         let fd = Fd::socket(libc::AF_UNIX, libc::SOCK_STREAM | libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK)?;
-        bind(&fd, path, libc::SOCK_STREAM)?;
         // Nobody can connect yet.
-        // SAFETY: the path ends with a NUL and the kernel only reads it.
-        cerr(i64::from(unsafe { libc::chmod(path.as_ptr(), mode) }))?;
+        bind(&fd, path, libc::SOCK_STREAM, mode)?;
         let file = Identity::of(path)?;
         announce(&fd, ourselves)?;
         // SAFETY: takes two integers.

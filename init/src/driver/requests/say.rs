@@ -61,7 +61,8 @@ pub(super) fn unavailable(path: &CStr, errno: Errno, left_out: LeftOut) {
 
 /// The control socket cannot be offered. Nothing else tells why `supervise ctl` finds nobody.
 pub(super) fn no_control(path: &CStr, errno: Errno, is_missed: bool, left_out: LeftOut) {
-    if !is_missed {
+    // That is for somebody to mend.
+    if !is_missed || errno == Errno::NOT_OURS {
         return unavailable(path, errno, left_out);
     }
     let path = path.to_str().unwrap_or_default();
