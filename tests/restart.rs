@@ -127,7 +127,9 @@ fn a_process_1_without_a_proc_of_its_own_lets_nothing_live_on_either() {
     let supervise = Init::Supervise.path().expect("cargo built it");
     // As plain `unshare --pid --fork` leaves it: that of the namespace outside.
     let mut command = scene.command("unshare");
-    command.args(["--pid", "--fork", "--kill-child"]).arg(&supervise).args(on_failure(&["--restart-limit", "2/1h"]));
+    let own_run = "mount -t tmpfs tmpfs /run; exec \"$@\"";
+    command.args(["--mount", "--pid", "--fork", "--kill-child", "sh", "-c", own_run, "sh"]).arg(&supervise);
+    command.args(on_failure(&["--restart-limit", "2/1h"]));
     command.args(["--leftover-grace", "1h", "--", "sh", "-c", "sleep 1000 & echo up; exit 3"]);
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let ended = Running::start(&scene, command, 1, &supervise).end();

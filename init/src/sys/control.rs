@@ -7,7 +7,7 @@ use core::ptr;
 
 use super::errno::{Errno, cerr};
 use super::fds::Fd;
-use super::files::{Identity, announce, make_own_directory, remove_directory, unlink};
+use super::files::{Identity, announce, make_own_directory, remove_directory, set_mode, unlink};
 use super::mail::{Letter, Mail};
 use super::process::Pid;
 
@@ -195,18 +195,15 @@ const GIFT: usize = size_of::<Gift>() - size_of::<u32>();
 /// another process 1 whose files we share.
 pub(super) fn bind(fd: &Fd, path: &CStr, kind: i32, mode: libc::mode_t) -> Result<(), Errno> {
     let (address, length) = address(path)?;
-    bind_open(mode, || bind_to(fd, &address, length, path, kind))
+    bind_to(fd, &address, length, path, kind)?;
+    open_name(path, mode)
 }
 
-/// The same where `bind` does it. The name has the mode from the beginning, which is 0777 less the umask (unix(7)): to change
-/// it by its path could change another file that has taken its place (chmod(2) follows links).
-pub(super) fn bind_open(mode: libc::mode_t, bind: impl FnOnce() -> Result<(), Errno>) -> Result<(), Errno> {
-    // SAFETY: takes an integer, and cannot fail.
-    let umask = unsafe { libc::umask(0o777 & !mode) };
-    let bound = bind();
-    // SAFETY: as above.
-    unsafe { libc::umask(umask) };
-    bound
+/// Lets those in whom the mode does. A name that not all can use who should is worse than none.
+pub(super) fn open_name(path: &CStr, mode: libc::mode_t) -> Result<(), Errno> {
+    set_mode(path, mode).inspect_err(|_| {
+        let _ = unlink(path);
+    })
 }
 
 /// bind(2) to an address; `path` is what stands in it.

@@ -58,18 +58,33 @@ pub fn unlink(path: &CStr) -> Result<(), Errno> {
     cerr(i64::from(unsafe { libc::unlink(path.as_ptr()) })).map(|_| ())
 }
 
-/// mkdir(2), with that mode whatever umask(2) says; that it is there already is no error. Says whether it was not.
+/// chmod(2), also where umask(2) has taken something away; but never of what a link leads to: another file could have taken
+/// the place of ours. (Before Linux 6.6 there is no such call, and only our directories keep others out.)
+///
+/// # Errors
+/// The kernel's.
+pub(super) fn set_mode(path: &CStr, mode: libc::mode_t) -> Result<(), Errno> {
+    const FCHMODAT2: libc::c_long = 452;
+    // SAFETY: the path ends with a NUL and the kernel only reads it.
+    let changed = unsafe { libc::syscall(FCHMODAT2, libc::AT_FDCWD, path.as_ptr(), mode, libc::AT_SYMLINK_NOFOLLOW) };
+    match cerr(changed) {
+        // A filter may say the other of the two.
+        Err(Errno(libc::ENOSYS | libc::EPERM)) => {
+            // SAFETY: as above.
+            cerr(i64::from(unsafe { libc::chmod(path.as_ptr(), mode) })).map(|_| ())
+        }
+        other => other.map(|_| ()),
+    }
+}
+
+/// mkdir(2); that it is there already is no error. Says whether it was not.
 ///
 /// # Errors
 /// The kernel's.
 pub fn make_directory(path: &CStr, mode: libc::mode_t) -> Result<bool, Errno> {
     // SAFETY: as above.
     match cerr(i64::from(unsafe { libc::mkdir(path.as_ptr(), mode) })) {
-        Ok(_) => {
-            let fd = Fd::open(path, libc::O_RDONLY | libc::O_DIRECTORY | libc::O_NOFOLLOW)?;
-            // SAFETY: takes two integers.
-            cerr(i64::from(unsafe { libc::fchmod(fd.raw(), mode) })).map(|_| true)
-        }
+        Ok(_) => Ok(true),
         Err(Errno(libc::EEXIST)) => Ok(false),
         Err(errno) => Err(errno),
     }

@@ -8,10 +8,10 @@
 use core::ffi::CStr;
 use core::mem::size_of;
 
-use super::control::{bind_open, bind_to};
+use super::control::{bind_to, open_name};
 use super::errno::{Errno, cerr};
 use super::fds::Fd;
-use super::files::{Identity, announce, make_own_directory, remove_directory, unlink};
+use super::files::{Identity, announce, make_own_directory, remove_directory, set_mode, unlink};
 use super::mail::{Letter, Mail};
 use super::process::Pid;
 
@@ -87,6 +87,10 @@ impl Notify {
             Some(directory) => make_own_directory(directory)?,
             None => false,
         };
+        if let Some(directory) = directory.filter(|_| is_made) {
+            // The command may be another user.
+            set_mode(directory, 0o755)?;
+        }
         let made = Notify::make(&place, address, ourselves);
         if made.is_err()
             && is_made
@@ -123,7 +127,10 @@ impl Notify {
         let asked =
             unsafe { libc::setsockopt(fd.raw(), libc::SOL_SOCKET, libc::SO_PASSCRED, (&raw const on).cast(), size) };
         cerr(i64::from(asked))?;
-        bind_open(0o666, || bind_to(&fd, &place.address, place.length, path, libc::SOCK_DGRAM))?;
+        bind_to(&fd, &place.address, place.length, path, libc::SOCK_DGRAM)?;
+        if place.is_path {
+            open_name(path, 0o666)?;
+        }
         if let Err(errno) = announce(&fd, ourselves) {
             if place.is_path {
                 let _ = unlink(path);
