@@ -88,7 +88,7 @@ fn dropped(signal: Signal) -> [Action; 1] {
 #[test]
 fn other_signals_go_nowhere() {
     for signal in Signal::all() {
-        let mut machine = resting(Scope::Tree, OnReboot::Restart);
+        let mut machine = resting(Scope::Namespace, OnReboot::Restart);
         let actions = on(&mut machine, BEFORE, signalled(signal, Sender::Outside));
         let asks = matches!(signal.number(), 37..=41 | 47..=51 | 30) || matches!(signal, Signal::TERM | Signal::INT);
         if !asks && signal != Signal::CHLD {
