@@ -107,6 +107,8 @@ pub(crate) struct Process {
     pub(crate) pid: i32,
     pub(crate) inside: Option<i32>,
     pub(crate) parent: i32,
+    /// Who has started it, where the kernel told of that: a parent may have been given it as an orphan.
+    pub(crate) started_by: Option<i32>,
     /// Whether it is the command itself.
     pub(crate) is_main: bool,
     /// Made safe to print: no control characters.

@@ -135,6 +135,11 @@ fn cause(scene: &Scene<'_>, main: &Process, why: &Why<'_>) -> String {
         Why::GoesOn(child) => {
             format!("{name} handles {signal} and goes on: it has started {} since", Name(child))
         }
+        Why::GotChild(child) => format!(
+            "{name} handles {signal}, and has not ended: {} is its child since, which it has started, or was given as an \
+             orphan that does",
+            Name(child)
+        ),
         Why::Busy(busy) => format!(
             "{name} is busy, with {} of processor time since {signal}: its handler's work does not get its turn, takes \
              long, or does not end the program",
@@ -252,6 +257,10 @@ fn cure(scene: &Scene<'_>, main: &Process, why: &Why<'_>) -> String {
         Why::Waits { children, heard, .. } => cure_of_children(scene, main, children, *heard),
         Why::GoesOn(child) => format!(
             "let the handler of {signal} end the program, and start nothing like `{}` then, or bound it",
+            called(child)
+        ),
+        Why::GotChild(child) => format!(
+            "let the handler of {signal} end the program, and see that `{}` is not started then, or ends by {signal}",
             called(child)
         ),
         Why::Busy(_) => {

@@ -56,6 +56,8 @@ pub(super) enum Why<'a> {
     },
     /// One that has started this since.
     GoesOn(&'a Process),
+    /// One that has got this child since, which it has started or was given as an orphan.
+    GotChild(&'a Process),
     Busy(Duration),
     /// It had no handler yet when it was told, and has one now; whether it has done anything since.
     TooEarly,
@@ -163,9 +165,10 @@ fn at_work<'a>(
     {
         return if found == Handling::Waited && by == scene.signal { Why::NotDying } else { Why::Reraised(by) };
     }
-    let newer = stayed.iter().copied().find(|child| !is_older(run, child));
+    let newer = stayed.iter().copied().find(|child| !is_older(run, child) && !is_adopted(child));
     match (answer, stayed.first(), newer) {
         (Some(answer), ..) if answer.sort == Sort::Began => Why::Slow(answer),
+        (_, _, Some(newer)) if newer.started_by.is_none() => Why::GotChild(newer),
         (_, _, Some(newer)) => Why::GoesOn(newer),
         (_, Some(child), None) => {
             let heard = heard(scene, run, child);
@@ -175,6 +178,11 @@ fn at_work<'a>(
         (None, None, None) if is_busy => Why::Busy(at_deadline.busy),
         (None, None, None) => Why::NoReaction,
     }
+}
+
+/// Whether somebody else has started it, and its parent was given it as an orphan.
+fn is_adopted(child: &Process) -> bool {
+    child.started_by.is_some_and(|pid| pid != child.parent)
 }
 
 /// The signal that ended the same command as a child, each time: its default action, which process 1 does not have.

@@ -163,10 +163,14 @@ impl Tree {
         let is_ours = |seen: &Seen| seen.process.ended.is_none_or(|ended| at.saturating_sub(ended.at) < SOON);
         let parent = self.by_pid.get(&parent).and_then(|place| self.seen.get(*place)).filter(|seen| is_ours(seen));
         let of_parent = parent.map(|parent| unseen(child, &parent.process, at))?;
-        if self.is_followed(child) || self.excluded.contains(&child) {
-            return None;
+        let started_by = of_parent.started_by;
+        let is_new = !self.is_followed(child) && !self.excluded.contains(&child);
+        let place = is_new.then(|| self.add(child, at, epoll).unwrap_or_else(|| self.push(of_parent, None)));
+        // Looked at, it may have another parent by now; found by a look, nobody has told of it before.
+        if let Some(seen) = self.by_pid.get(&child).and_then(|place| self.seen.get_mut(*place)) {
+            seen.process.started_by = started_by;
         }
-        self.add(child, at, epoll).or_else(|| Some(self.push(of_parent, None)))
+        place
     }
 
     /// The kernel tells of an execution.
@@ -366,8 +370,8 @@ pub(super) fn see_executed(seen: &mut Seen, at: Duration) {
 
 fn look_anew(seen: &mut Seen) {
     if let Some(now) = look_at(seen.process.pid, seen.process.first_seen_at) {
-        let Process { is_main, ended, executed_at, .. } = seen.process;
-        seen.process = Process { is_main, ended, executed_at, ..now };
+        let Process { is_main, ended, executed_at, started_by, .. } = seen.process;
+        seen.process = Process { is_main, ended, executed_at, started_by, ..now };
         seen.ticks = Stat::read(seen.process.pid).map_or(0, |stat| stat.ticks);
     }
 }

@@ -301,6 +301,22 @@ fn processes_that_come_and_go_are_no_reaction() {
 }
 
 #[test]
+fn what_an_init_is_given_as_an_orphan_it_has_not_started() {
+    let init = || process("supervise -- app").catches(Signal::TERM).stays();
+    let since = |started_by| Process {
+        first_seen_at: SIGNAL_AT + milliseconds(300),
+        started_by,
+        ..child(2, "chain").ignores(Signal::TERM).stays()
+    };
+    let told = of(Mode::Child, vec![init(), since(Some(101))]);
+    says(&told, "nor has its child pid 102 (`chain`), which ignores SIGTERM", "let the child, `chain`, handle SIGTERM");
+    assert!(!told.0.contains("started"), "{told:?}");
+    let told = of(Mode::Child, vec![init(), since(None)]);
+    says(&told, "which it has started, or was given as an orphan", "ends by SIGTERM");
+    says(&of(Mode::Child, vec![init(), since(Some(MAIN))]), "goes on: it has started pid 102 (`chain`) since", "");
+}
+
+#[test]
 fn who_was_told_with_main_says_nothing_of_main() {
     let order = Order { target: Target::Tree, ..order() };
     let mut run =
