@@ -97,6 +97,28 @@ fn a_program_that_starts_others_again_and_again_goes_on() {
 }
 
 #[test]
+fn what_an_init_was_given_as_an_orphan_is_not_told_as_started_by_it() {
+    let scene = Scene::new();
+    // Each of the chain starts the next and ends.
+    let chain = "import os, signal, time
+signal.signal(signal.SIGHUP, signal.SIG_IGN)
+if os.fork() == 0:
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    while True:
+        time.sleep(0.05)
+        if os.fork(): os._exit(0)
+signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
+os.write(1, b'ready\\n')
+while True: signal.pause()";
+    let ours = Init::Supervise.path().expect("cargo built it");
+    let command = [ours.to_str().expect("a path of ours"), "--", python(), "-c", chain];
+    let report = played(&scene, "child", &[], &command);
+    let (cause, _) = tells(&report, "child", "S01", "", "");
+    assert!(!cause.contains("it has started pid"), "{cause}");
+    scene.nothing_is_left();
+}
+
+#[test]
 fn what_waits_for_other_signals_is_not_told_to_have_not_run() {
     let scene = Scene::new();
     let program = "

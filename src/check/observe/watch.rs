@@ -465,6 +465,8 @@ impl<'a> Watch<'a> {
             let found = at_deadline(seen, self.scenario.signal);
             if seen.life == Life::Lives {
                 seen.process.state = found.state;
+                // Who was orphaned has another one than it had.
+                seen.process.parent = Stat::read(seen.process.pid).map_or(seen.process.parent, |stat| stat.parent);
                 seen.open = descriptors::of(seen.process.pid).unwrap_or_default();
             }
             seen.process.at_deadline = Some(found);
