@@ -119,6 +119,32 @@ while True: signal.pause()";
 }
 
 #[test]
+fn who_is_killed_by_process_1_as_its_last_act_is_judged_alike_each_time() {
+    let scene = Scene::new();
+    let program = "
+import os, signal, subprocess
+child = subprocess.Popen(['sleep', '1000'])
+def stop(*_):
+    child.kill()
+    child.wait()
+    os._exit(0)
+signal.signal(signal.SIGTERM, stop)
+os.write(1, b'ready\\n')
+while True: signal.pause()";
+    for _ in 0..3 {
+        // In that run it is seen who does it.
+        let report = played(&scene, "pid1,child", &[], &[python(), "-c", program]);
+        for mode in ["pid1", "child"] {
+            report.says(mode, &[("S01", "pass"), ("S06", "pass"), ("S07", "warn")]);
+        }
+        let report = played(&scene, "pid1", &[], &[python(), "-c", program]);
+        let (cause, _) = tells(&report, "pid1", "S06", "unless somebody did just before", "");
+        assert!(cause.contains("`sleep 1000`"), "{cause}");
+    }
+    scene.nothing_is_left();
+}
+
+#[test]
 fn what_waits_for_other_signals_is_not_told_to_have_not_run() {
     let scene = Scene::new();
     let program = "

@@ -197,7 +197,8 @@ pub(crate) enum EndedBy {
     Itself,
     /// The signal of the run, by its default action.
     Signal,
-    /// The kernel, as process 1 of its namespace had ended.
+    /// As process 1 of its namespace ended, by SIGKILL: the kernel did that, or somebody in that moment. Whichever it was
+    /// cannot be seen.
     Kernel,
     /// We did, when the time was over.
     Us,

@@ -10,6 +10,7 @@ mod again;
 mod connections;
 mod end;
 mod handling;
+mod killer;
 mod memory;
 mod outside;
 mod reaction;
@@ -104,6 +105,7 @@ pub(crate) fn judge(order: &Order, runs: Vec<Run>) -> Vec<Judged> {
             None => groups.push(vec![run]),
         }
     }
+    killer::tell_killers(&mut groups);
     let findings: Vec<Vec<Finding>> =
         (0..groups.len()).filter_map(|at| Scene::new(order, &groups, at)).map(|scene| findings(&scene)).collect();
     groups.into_iter().zip(findings).map(|(runs, findings)| Judged { runs, findings }).collect()

@@ -7,6 +7,7 @@ use supervise_init::core::{Signal, Status};
 use super::super::record::{EndedBy, Facility, Orphan, Process, Run, State};
 use super::super::scenario::{Mode, Target};
 use super::handling::{Handling, handling};
+use super::killer::{is_surely_the_kernel, killed_by_su};
 use super::memory;
 use super::reaction::has_begun;
 use super::scene::{
@@ -77,7 +78,11 @@ pub(super) fn gone(scene: &Scene<'_>) -> Option<Word> {
         evidence.push(format!("{how}until killed: {}", names(&left.alive)));
     }
     if !left.cut_off.is_empty() {
-        evidence.push(format!("killed by the kernel when process 1 ended: {}", names(&left.cut_off)));
+        let by = match left.cut_off.iter().all(|process| is_surely_the_kernel(scene, process)) {
+            true => "killed by the kernel when process 1 ended",
+            false => "killed when process 1 ended, by the kernel because of that, or by somebody just before",
+        };
+        evidence.push(format!("{by}: {}", names(&left.cut_off)));
     }
     evidence.extend(
         left.later
@@ -157,7 +162,8 @@ fn left_behind(scene: &Scene<'_>, run: &Run, main: &Process, process: &Process, 
         (false, Some(found)) if found.is_taken() => {
             format!("which has a handler for {signal} of its own, and was killed before that was done")
         }
-        (false, _) => "which the kernel then killed".to_owned(),
+        (false, _) if is_surely_the_kernel(scene, process) => "which the kernel then killed".to_owned(),
+        (false, _) => "which the kernel then killed, unless somebody did just before".to_owned(),
     };
     let (main_name, name) = (Name(main), Name(process));
     if main.is_shell {
@@ -254,7 +260,7 @@ pub(super) fn children_status(scene: &Scene<'_>) -> Option<Word> {
             true => "let who kills it tell it to end first, and wait as long as it needs",
             false => "see why that one was not able to end by itself, with 0",
         };
-        return Some(Word::new(Level::Warn, bad).because(cause, cure));
+        return Some(killed_by_su(scene, Word::new(Level::Warn, bad).because(cause, cure)));
     }
     let why = scene.told().find_map(|run| missing(run, Facility::GrandchildStatus));
     Some(match (unknown, why) {

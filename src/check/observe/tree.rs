@@ -16,6 +16,7 @@ use super::picture::{look_at, unseen};
 use super::stage::children_of;
 use crate::check::record::{Ended, EndedBy, Process, State};
 use crate::check::safe;
+use crate::check::scenario::Mode;
 use crate::proc::Stat;
 use crate::sys::processes::{self, pidfd, status_of};
 
@@ -27,6 +28,9 @@ const UNREAPED: Duration = Duration::from_secs(1);
 
 /// Of more than these, what was seen when they came has to do: thousands would take seconds.
 pub(super) const MOST_PICTURES: usize = 500;
+
+/// Ends so close to that of process 1 are not told from those by it.
+const MOMENT: Duration = Duration::from_millis(100);
 
 /// How far it is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -344,14 +348,19 @@ impl Tree {
     }
 
     /// How each has ended, and who has ended it, now that all is known.
-    pub(super) fn settle(&mut self, signal: Option<Signal>, killed_at: Option<Duration>) {
-        for seen in &mut self.seen {
+    /// `mode` tells whose process 1 is the first one.
+    pub(super) fn settle(&mut self, mode: Mode, signal: Option<Signal>, killed_at: Option<Duration>) {
+        let root = self.seen.first().filter(|_| mode == Mode::Pid1).and_then(|root| root.process.ended);
+        let root_end = root.map(|ended| ended.at).filter(|at| killed_at.is_none_or(|killed_at| *at < killed_at));
+        for (place, seen) in self.seen.iter_mut().enumerate() {
             let Some(ended) = &mut seen.process.ended else { continue };
             ended.status = ended.status.or(seen.told);
             let is_ours = killed_at.is_some_and(|killed_at| ended.at >= killed_at);
+            // What process 1 kills and then waits for dies in the same moment, as we see it at times and at times not.
+            let is_near = place != 0 && root_end.is_some_and(|end| end.saturating_sub(ended.at) < MOMENT);
             ended.by = match ended.status {
                 Some(Status::Signaled(Signal::KILL)) if is_ours => EndedBy::Us,
-                Some(Status::Signaled(Signal::KILL)) if seen.with_root => EndedBy::Kernel,
+                Some(Status::Signaled(Signal::KILL)) if seen.with_root || is_near => EndedBy::Kernel,
                 Some(Status::Signaled(other)) if Some(other) == signal => EndedBy::Signal,
                 _ => EndedBy::Itself,
             };

@@ -165,7 +165,7 @@ fn people_get_a_timeline_what_is_wrong_and_a_verdict() {
         "    0.500  ready: delay\n",
         "    1.000  -> SIGTERM to pid 100   (caught there)\n",
         "    1.001  closed tcp 127.0.0.1:80\n",
-        "    1.020  pid 101 (`node <\"server\">.js & \u{fffd}`) was ended by SIGKILL, as process 1 had ended\n",
+        "    1.020  pid 101 (`node <\"server\">.js & \u{fffd}`) was ended by SIGKILL, as process 1 ended\n",
         "   11.001  pid 100 (`npm start`) was ended by SIGKILL, killed by supervise, 10.001 s after the signal\n",
         "  FAIL S01 ends in time: pid 100 (`npm start`) began to stop",
         "  2 runs in all: ended after 0.005 s (median), 0.005 s (p95), 0.005 s (max)\n",

@@ -122,7 +122,7 @@ fn what(run: &Run, event: &Event) -> String {
         What::Ended { pid } => {
             let ended = find(pid).and_then(|process| process.ended);
             let by = match ended.map(|ended| ended.by) {
-                Some(EndedBy::Kernel) => ", as process 1 had ended",
+                Some(EndedBy::Kernel) => ", as process 1 ended",
                 Some(EndedBy::Us) => ", killed by supervise",
                 Some(EndedBy::Itself | EndedBy::Signal) | None => "",
             };

@@ -68,6 +68,36 @@ fn a_shell_that_the_signal_ends_alone_is_told_from_one_with_a_trap() {
 }
 
 #[test]
+fn who_was_killed_just_before_process_1_ended_was_not_killed_by_that() {
+    let killed = Status::Signaled(Signal::KILL);
+    let su = |mode, by| {
+        let main = process("su nobody -c app").catches(Signal::TERM).ends(2_003, Status::Exited(143));
+        run(mode, vec![main, child(1, "app").catches(Signal::TERM).ends_by(2_002, killed, by)])
+    };
+    let levels = |runs: Vec<Run>| {
+        let of = |check| word(&order(), runs.clone(), check);
+        let (gone, ends) = (of(Check::TreeGone), of(Check::ChildrenStatus));
+        (gone.level, ends.level, gone.evidence.concat() + &ends.cause)
+    };
+    // Nothing tells the order.
+    let (gone, ends, told) = levels(vec![su(Mode::Pid1, EndedBy::Kernel)]);
+    assert!((gone, ends) == (Level::Fail, Level::Pass) && told.contains("or by somebody just before"), "{told}");
+    // As a child it was killed as well, by somebody.
+    let (gone, ends, _) = levels(vec![su(Mode::Pid1, EndedBy::Kernel), su(Mode::Child, EndedBy::Itself)]);
+    assert_eq!((gone, ends), (Level::Pass, Level::Warn));
+    // It says so.
+    let mut says = su(Mode::Pid1, EndedBy::Kernel);
+    says.output.tail = vec!["Session terminated, killing shell... ...killed.".to_owned()];
+    let (gone, ends, told) = levels(vec![says]);
+    assert!((gone, ends) == (Level::Pass, Level::Warn) && told.contains("it kills what has not ended 2 s"), "{told}");
+    // As a child it outlived main.
+    let outlives = child(1, "app").catches(Signal::TERM).ends(4_000, Status::Exited(0));
+    let main = process("su nobody -c app").catches(Signal::TERM).ends(2_003, Status::Exited(143));
+    let (gone, _, told) = levels(vec![su(Mode::Pid1, EndedBy::Kernel), run(Mode::Child, vec![main, outlives])]);
+    assert!(gone == Level::Fail && told.contains("killed by the kernel when process 1 ended"), "{told}");
+}
+
+#[test]
 fn the_kernels_kill_is_told_with_what_it_cut_off() {
     let npm = process("npm start").catches(Signal::TERM).ends(520, Status::Exited(1));
     let node = child(1, "node server.js").catches(Signal::TERM).cut_off(521);
@@ -78,7 +108,10 @@ fn the_kernels_kill_is_told_with_what_it_cut_off() {
         "start `node server.js` itself",
     );
     assert!(
-        found.evidence.iter().any(|line| line.starts_with("killed by the kernel when process 1 ended")),
+        found
+            .evidence
+            .iter()
+            .any(|line| line.starts_with("killed when process 1 ended, by the kernel because of that, or")),
         "{found:?}"
     );
 }

@@ -57,7 +57,7 @@ impl Watch<'_> {
 
     fn into_record(mut self) -> Run {
         let mut run = self.run;
-        self.tree.settle(run.signal_at.map(|_| self.scenario.signal), self.killed_at);
+        self.tree.settle(self.scenario.mode, run.signal_at.map(|_| self.scenario.signal), self.killed_at);
         let status_of = |seen: &Seen| seen.process.ended.and_then(|ended| ended.status);
         if let Some(root) = self.tree.seen.first_mut()
             && let Some(ended) = &mut root.process.ended
