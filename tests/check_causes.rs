@@ -399,6 +399,32 @@ while True: signal.pause()";
 }
 
 #[test]
+fn a_socket_file_that_was_left_is_told_from_an_address_in_use() {
+    let scene = Scene::new();
+    let file = scene.folder().join("x.sock");
+    let program = "
+import os, signal, socket, sys
+listener = socket.socket(socket.AF_UNIX)
+listener.bind(sys.argv[1])
+listener.listen()
+signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+os.write(1, b'ready\\n')
+while True: signal.pause()";
+    let path = file.to_str().expect("a path of ours");
+    let report = played(&scene, "child", &["--repeat", "2"], &[python(), "-c", program, path]);
+    for check in ["S15", "S01"] {
+        let (cause, cure) = tells(&report, "child", check, "x.sock, to which it cannot bind again", "unlink the file");
+        assert!(!cure.contains("SO_REUSEADDR"), "{cause} {cure}");
+    }
+    std::fs::remove_file(&file).expect("it was left");
+    let cured =
+        program.replace("listener.bind", "if os.path.exists(sys.argv[1]): os.unlink(sys.argv[1])\nlistener.bind");
+    let report = played(&scene, "child", &["--repeat", "2"], &[python(), "-c", &cured, path]);
+    report.says("child", &[("S01", "pass"), ("S15", "pass")]);
+    scene.nothing_is_left();
+}
+
+#[test]
 fn a_death_by_another_signal_is_a_crash_only_where_it_may_be_one() {
     let scene = Scene::new();
     let played = |signal: &str| {

@@ -1,6 +1,6 @@
 //! A start after a stop: what the run before it left may be in its way.
 
-use super::super::record::{Outcome, Run};
+use super::super::record::{Listener, Outcome, Run};
 use super::scene::Scene;
 use super::words::{cut, ended_with};
 use super::{Level, Word};
@@ -66,6 +66,10 @@ pub(super) fn last_lines(run: &Run) -> impl Iterator<Item = String> {
 pub(super) enum Obstacle<'a> {
     /// It says so.
     Address,
+    /// The same where a run before it left this socket file, which cannot be bound to again (unix(7)).
+    Socket(&'a str),
+    /// The same where it listened at such a one and by tcp: which of them it says so of is not known.
+    Either(&'a str),
     /// A run before it left this file, and it names that.
     Named(&'a str),
     /// A run before it left this file.
@@ -76,6 +80,10 @@ impl Obstacle<'_> {
     pub(super) fn words(&self) -> String {
         match self {
             Obstacle::Address => "its address is still in use".to_owned(),
+            Obstacle::Socket(file) => format!("a run before it left the socket {file}, to which it cannot bind again"),
+            Obstacle::Either(file) => {
+                format!("its address is still in use, or the socket {file}, which a run before it left, is in its way")
+            }
             Obstacle::Named(file) => format!("a run before it left {file}"),
             Obstacle::Left(file) => format!("perhaps because a run before it left {file}"),
         }
@@ -84,6 +92,10 @@ impl Obstacle<'_> {
     pub(super) fn cure(&self) -> &'static str {
         match self {
             Obstacle::Address => "set SO_REUSEADDR, and see S06: what is left may hold the socket",
+            Obstacle::Socket(_) => "let it unlink the file of its socket before it binds, or when it stops",
+            Obstacle::Either(_) => {
+                "let it unlink the file of its socket before it binds, or when it stops; and set SO_REUSEADDR for tcp"
+            }
             Obstacle::Named(_) | Obstacle::Left(_) => {
                 "let it take away its pid, lock and socket files (S16), or not mind old ones"
             }
@@ -98,12 +110,33 @@ pub(super) fn obstacle<'a>(scene: &Scene<'a>, run: &Run) -> Option<Obstacle<'a>>
         return None;
     }
     if is_address_in_use(run) {
-        return Some(Obstacle::Address);
+        return Some(address_in_use(scene, run));
     }
     let left = || scene.before(run).flat_map(|before| before.files.left.iter().flatten()).map(String::as_str);
-    let name = |path: &str| path.rsplit('/').next().unwrap_or_default().to_owned();
-    let is_named = |path: &&str| run.output.tail.iter().any(|line| line.contains(&name(path)));
+    let is_named = |path: &&str| is_named_by(run, path);
     left().find(is_named).map(Obstacle::Named).or_else(|| left().next().map(Obstacle::Left))
+}
+
+/// Whether what it wrote names this file.
+fn is_named_by(run: &Run, path: &str) -> bool {
+    let name = path.rsplit('/').next().unwrap_or_default();
+    run.output.tail.iter().any(|line| line.contains(name))
+}
+
+/// What is said to be in use: a file of a socket that is left is so for ever, whatever options it has.
+fn address_in_use<'a>(scene: &Scene<'a>, run: &Run) -> Obstacle<'a> {
+    let listeners = || scene.before(run).flat_map(|before| &before.listeners);
+    let listened = |path: &str| listeners().any(|listener| listener.address.strip_prefix("unix ") == Some(path));
+    let is_socket = |path: &str| listened(path) || path.ends_with(".sock") || path.ends_with(".socket");
+    let left = || scene.before(run).flat_map(|before| before.files.left.iter().flatten()).map(String::as_str);
+    let sockets = || left().filter(|path| is_socket(path));
+    let Some(first) = sockets().next() else { return Obstacle::Address };
+    let is_tcp = |listener: &Listener| listener.address.starts_with("tcp ");
+    match sockets().find(|path| is_named_by(run, path)) {
+        Some(named) => Obstacle::Socket(named),
+        None if listeners().any(is_tcp) => Obstacle::Either(first),
+        None => Obstacle::Socket(first),
+    }
 }
 
 fn is_address_in_use(run: &Run) -> bool {
