@@ -453,6 +453,7 @@ impl<'a> Watch<'a> {
     fn kill(&mut self, time: Time) {
         self.look(time);
         let (mut count, at) = (0, self.at(time));
+        let main_lives = self.tree.seen.first().is_some_and(|root| root.life == Life::Lives);
         for seen in self.tree.seen.iter_mut().filter(|seen| seen.life != Life::Reaped) {
             count += usize::from(seen.life == Life::Lives);
             if count > MOST_PICTURES {
@@ -465,8 +466,11 @@ impl<'a> Watch<'a> {
             let found = at_deadline(seen, self.scenario.signal);
             if seen.life == Life::Lives {
                 seen.process.state = found.state;
-                // Who was orphaned has another one than it had.
-                seen.process.parent = Stat::read(seen.process.pid).map_or(seen.process.parent, |stat| stat.parent);
+                // Who was orphaned while main lives may be main's by now; later it is of interest whose it was.
+                if main_lives {
+                    let parent = Stat::read(seen.process.pid).map(|stat| stat.parent);
+                    seen.process.parent = parent.unwrap_or(seen.process.parent);
+                }
                 seen.open = descriptors::of(seen.process.pid).unwrap_or_default();
             }
             seen.process.at_deadline = Some(found);
