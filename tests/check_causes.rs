@@ -131,7 +131,7 @@ def stop(*_):
 signal.signal(signal.SIGTERM, stop)
 os.write(1, b'ready\\n')
 while True: signal.pause()";
-    for _ in 0..3 {
+    for _ in 0..2 {
         // In that run it is seen who does it.
         let report = played(&scene, "pid1,child", &[], &[python(), "-c", program]);
         for mode in ["pid1", "child"] {
@@ -213,12 +213,34 @@ fn a_loop_and_a_pipeline_are_not_to_be_replaced_by_exec() {
     let pipeline = "echo ready; sleep 1000 | cat";
     let report = played(&scene, "pid1", &[], &["dash", "-c", pipeline]);
     for check in ["S01", "S24"] {
-        let (_, cure) = tells(&report, "pid1", check, "", "supervise --kill-mode tree");
-        assert!(!cure.contains("exec "), "{cure}");
+        let (_, cure) = tells(&report, "pid1", check, "", "let what reads from it end behind it");
+        assert!(!cure.contains("supervise "), "{cure}");
     }
-    let ours = Init::Supervise.path().expect("cargo built it");
-    let cured = [ours.to_str().expect("a path of ours"), "--kill-mode", "tree", "--", "dash", "-c", pipeline];
-    passes(&scene, "pid1,child", &[], &cured);
+    scene.nothing_is_left();
+}
+
+#[test]
+fn a_pipeline_is_to_be_told_so_that_its_reader_ends_behind_its_writer() {
+    let scene = Scene::new();
+    let program = deaf("(print('stopped', flush=True), sys.exit(0))", PAUSE);
+    let of = |script: &str| played(&scene, "child", &["--also", "none"], &["bash", "-c", script, python(), &program]);
+    let writer = "\"$0\" -c \"$1\"";
+    let piped = of(&format!("{writer} | cat"));
+    let found = finding(&piped, "child", "S06")["cure"].as_str().expect("it fails").to_owned();
+    for trap in ["trap 'kill $!; wait; exit 0' TERM", "trap 'exit 0' TERM"] {
+        let piped = of(&format!("{trap}; {writer} | cat & wait"));
+        let check = if piped.level("child", "S01") == "fail" { "S01" } else { "S06" };
+        tells(&piped, "child", check, "", "exec > >(READER)");
+    }
+    // As it is told, but for the names.
+    let script = found.split('`').nth(1).expect("a script").replace("READER", "cat").replace("PROGRAM", writer);
+    let options = [&["--as", "pid1,child", "--grace", "20s"], &READY[..]].concat();
+    let cured = report(&scene, &options, &["bash", "-c", &script, python(), &program]);
+    for mode in ["pid1", "child"] {
+        cured.says(mode, &[("S01", "pass"), ("S02", "pass"), ("S06", "pass"), ("S17", "pass")]);
+        let tail = cured.run(mode)["output"]["tail"].to_string();
+        assert!(tail.contains("stopped"), "{tail}");
+    }
     scene.nothing_is_left();
 }
 

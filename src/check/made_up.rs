@@ -131,6 +131,7 @@ pub(super) fn process(words: &str) -> Process {
             by_signalfd: SigSet::NONE,
             waits_for_signals: false,
         }),
+        pipes: Vec::new(),
         state: State::Able,
         at_deadline: None,
         ended: None,

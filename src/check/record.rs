@@ -124,6 +124,8 @@ pub(crate) struct Process {
     pub(crate) executed_at: Option<Duration>,
     /// What it was like at the last look before the signal, or the first one after it.
     pub(crate) signals: Option<Dispositions>,
+    /// The pipes that it had open when the signal was sent, by their inodes.
+    pub(crate) pipes: Vec<u64>,
     pub(crate) state: State,
     /// Looked at when the grace time was over.
     pub(crate) at_deadline: Option<AtDeadline>,

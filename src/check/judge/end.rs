@@ -11,6 +11,7 @@ use super::handling::{Handling, handling};
 use super::memory;
 use super::scene::{Scene, main, main_status, others, took};
 use super::sentences::sentences;
+use super::shell::{is_before_a_pipeline, pass_on_in_pipeline};
 use super::tree::is_wrapper;
 use super::why::{company, why};
 use super::words::{Name, cut, ended_with, names, seconds, status as status_words};
@@ -327,10 +328,13 @@ fn bad_code(scene: &Scene<'_>, main: &Process, code: u8) -> (Level, String, Stri
                 "the shell {comm} has no trap for {signal} and is process 1, so that the kernel drops that: it ended with \
                  exit code {code} of its own accord"
             ),
-            format!(
-                "start it under an init that tells all: supervise --kill-mode tree -- COMMAND; or let its last command begin \
-                 with exec, and handle {signal} itself"
-            ),
+            match is_before_a_pipeline(scene, main) {
+                true => pass_on_in_pipeline(signal),
+                false => format!(
+                    "start it under an init that tells all: supervise --kill-mode tree -- COMMAND; or let its last command \
+                     begin with exec, and handle {signal} itself"
+                ),
+            },
         );
     }
     if child == Some(Status::Signaled(signal)) && scene.is_process_1() && found.is_some_and(Handling::is_taken) {

@@ -5,6 +5,7 @@ use supervise_init::core::Signal;
 use super::super::record::{Dispositions, Process};
 use super::super::scenario::{Mode, Target};
 use super::scene::{Scene, main};
+use super::shell::is_before_a_pipeline;
 use super::words::Name;
 use super::{Level, Word};
 
@@ -99,7 +100,7 @@ pub(super) fn disposition(scene: &Scene<'_>) -> Option<Word> {
                 format!(
                     "the kernel drops {signal} for a process 1 that has no trap for it: it ended of its own accord"
                 ),
-                "give it a trap, or start it under an init: supervise --kill-mode tree -- COMMAND",
+                trap_or_init(scene, process),
             )
         }
         (Handling::Default, true) if scene.mode == Mode::Pid1 => ended_all_the_same(scene, Word::info(evidence)),
@@ -109,7 +110,7 @@ pub(super) fn disposition(scene: &Scene<'_>) -> Option<Word> {
         (Handling::Default, _) => Word::new(Level::Warn, evidence).because(
             format!("the kernel drops {signal} for a process 1 that has no handler for it"),
             match process.is_shell {
-                true => "give it a trap, or start it under an init: supervise --kill-mode tree -- COMMAND".to_owned(),
+                true => trap_or_init(scene, process),
                 false => format!("install a handler for {signal}, or start it under an init: supervise -- COMMAND"),
             },
         ),
@@ -117,6 +118,14 @@ pub(super) fn disposition(scene: &Scene<'_>) -> Option<Word> {
             .because(format!("{signal} does not reach it"), format!("let it handle {signal}")),
     };
     Some(word)
+}
+
+/// What helps a shell that is process 1.
+fn trap_or_init(scene: &Scene<'_>, shell: &Process) -> String {
+    match is_before_a_pipeline(scene, shell) {
+        true => "see S24".to_owned(),
+        false => "give it a trap, or start it under an init: supervise --kill-mode tree -- COMMAND".to_owned(),
+    }
 }
 
 /// What it ended of cannot be seen: a signal that it does not take is no reason.

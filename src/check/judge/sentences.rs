@@ -6,7 +6,7 @@ use super::super::record::Process;
 use super::super::scenario::{Mode, Target};
 use super::handling::{Handling, handled_instead, handling};
 use super::scene::Scene;
-use super::shell::{PASS_ON_BELOW, ends_in_place, is_subshell, named_below};
+use super::shell::{PASS_ON_BELOW, ends_in_place, is_before_a_pipeline, is_subshell, named_below, pass_on_in_pipeline};
 use super::why::{Heard, Why};
 use super::words::{Name, called, names, seconds, status, typed};
 
@@ -213,6 +213,9 @@ fn is_init_untried(scene: &Scene<'_>) -> bool {
 fn cure(scene: &Scene<'_>, main: &Process, why: &Why<'_>) -> String {
     let signal = scene.signal;
     match why {
+        Why::DroppedAtShell(..) | Why::Foreground(..) | Why::Background(..) if is_before_a_pipeline(scene, main) => {
+            pass_on_in_pipeline(signal)
+        }
         Why::Unseen => "run the check as the program's user, or as root, with /proc mounted".to_owned(),
         Why::Stopped => format!("let nothing stop it, or send SIGCONT behind {signal}"),
         Why::Stuck => "see to the device or network file system that it waits for".to_owned(),

@@ -17,6 +17,31 @@ pub(super) const PASS_ON: &str = "let a trap in the script pass the signal on (k
 pub(super) const PASS_ON_BELOW: &str =
     "let a trap in the script tell the subshell and what runs in it (kill), and wait (`wait`)";
 
+/// What to do about a pipeline: who reads must outlive who writes, so that telling all is no help.
+pub(super) fn pass_on_in_pipeline(signal: Signal) -> String {
+    let name = signal.to_string().replacen("SIG", "", 1);
+    format!(
+        "let the program itself write to where that is to go, and start it without the pipeline; or tell it alone, and let \
+         what reads from it end behind it, in bash: `exec > >(READER); r=$!; PROGRAM & p=$!; trap 'kill -{name} $p; wait \
+         $p; e=$?; exec >&-; wait $r; exit $e' {name}; wait $p` (an init that tells all ends the reader first, and the \
+         program then writes to a broken pipe)"
+    )
+}
+
+/// Whether this shell has started two that are joined by a pipe.
+pub(super) fn is_before_a_pipeline(scene: &Scene<'_>, shell: &Process) -> bool {
+    let is_its = |run: &&Run| main(run).is_some_and(|main| main.pid == shell.pid);
+    shell.is_shell && scene.in_order().find(is_its).is_some_and(|run| has_pipeline(run, shell))
+}
+
+fn has_pipeline(run: &Run, shell: &Process) -> bool {
+    let below = below(run, shell);
+    let is_joint = |one: &Process, other: &Process| {
+        one.pid != other.pid && one.pipes.iter().any(|pipe| other.pipes.contains(pipe) && !shell.pipes.contains(pipe))
+    };
+    below.iter().any(|one| below.iter().any(|other| is_joint(one, other)))
+}
+
 /// S24.
 pub(super) fn exec_form(scene: &Scene<'_>) -> Option<Word> {
     let Some(run) = scene.told().next() else { return Some(Word::skip("no run was told to stop")) };
@@ -82,6 +107,9 @@ fn by_a_trap(scene: &Scene<'_>, evidence: Vec<String>, nothing_left: bool) -> Wo
 
 /// What to change in a script without a trap that runs `below` when it is told.
 fn advice(scene: &Scene<'_>, run: &Run, main: &Process, below: &[&Process]) -> String {
+    if is_before_a_pipeline(scene, main) {
+        return pass_on_in_pipeline(scene.signal);
+    }
     let init = typed(main, "COMMAND");
     let instead = match below {
         [program, ..] if is_a_loop(run, main, program) => {
@@ -146,6 +174,7 @@ pub(super) fn left_by_shell(
         return (
             format!("the shell {main_name} ended without waiting for {name}, {fate}"),
             match (is_background, scene.order.target) {
+                _ if is_before_a_pipeline(scene, main) => pass_on_in_pipeline(signal),
                 (true, _) => format!(
                     "let its trap pass the signal on as SIGTERM (what a shell starts by `&` ignores {signal}) and wait \
                      (`wait`) before it exits"
@@ -180,7 +209,13 @@ pub(super) fn left_by_shell(
             // Process 1, or its last command was told besides.
             false => format!("the shell {main_name} ended without waiting for {name}, {fate}"),
         },
-        format!("{place} under an init that tells and waits for all: supervise -- {}{deaf}", typed(main, "COMMAND")),
+        match is_before_a_pipeline(scene, main) {
+            true => pass_on_in_pipeline(signal),
+            false => {
+                let init = typed(main, "COMMAND");
+                format!("{place} under an init that tells and waits for all: supervise -- {init}{deaf}")
+            }
+        },
     )
 }
 

@@ -13,7 +13,7 @@ use super::reaction::has_begun;
 use super::scene::{
     Scene, is_executed_since, killed_at, lived_at, main, missing, others, survivors, took, waits_for_all,
 };
-use super::shell::{PASS_ON_BELOW, ends_in_place, is_subshell, left_by_shell};
+use super::shell::{PASS_ON_BELOW, ends_in_place, is_before_a_pipeline, is_subshell, left_by_shell};
 use super::words::{Name, called, count, ended_with, names, seconds};
 use super::{Level, Word};
 
@@ -340,6 +340,7 @@ pub(super) fn forwarded(scene: &Scene<'_>) -> Option<Word> {
         (
             format!("{signal} did not get as far as {}, which it would have ended", names(&unreached)),
             match main.is_shell {
+                true if is_before_a_pipeline(scene, main) => "see S24".to_owned(),
                 true if unreached.iter().any(|process| is_subshell(main, process)) => PASS_ON_BELOW.to_owned(),
                 true if handling(main, signal).is_some_and(Handling::is_taken) => {
                     "a shell passes no signal on: let its trap do it (kill)".to_owned()

@@ -13,6 +13,7 @@ use crate::proc::read_text;
 pub(super) struct Descriptors {
     /// By their inodes.
     pub(super) sockets: Vec<u64>,
+    pub(super) pipes: Vec<u64>,
     /// Made safe to print.
     pub(super) written: Vec<String>,
     /// Files that by their names are in the way of the next start.
@@ -25,8 +26,10 @@ pub(super) fn of(pid: i32) -> Option<Descriptors> {
     for entry in fs::read_dir(format!("/proc/{pid}/fd")).ok()?.flatten() {
         let Ok(target) = fs::read_link(entry.path()) else { continue };
         let name = target.as_os_str().as_bytes();
-        if let Some(inode) = name.strip_prefix(b"socket:[").and_then(|rest| rest.strip_suffix(b"]")) {
-            found.sockets.extend(std::str::from_utf8(inode).ok().and_then(|inode| inode.parse::<u64>().ok()));
+        if let Some(inode) = inode(name, b"socket:[") {
+            found.sockets.push(inode);
+        } else if let Some(inode) = inode(name, b"pipe:[") {
+            found.pipes.push(inode);
         } else if is_kept(&target, &entry.path()) {
             if is_overwritten(pid, &entry.file_name().to_string_lossy()) {
                 found.written.push(safe::line(name));
@@ -37,6 +40,12 @@ pub(super) fn of(pid: i32) -> Option<Descriptors> {
         }
     }
     Some(found)
+}
+
+/// Of what has no path: `pipe:[17]`.
+fn inode(name: &[u8], kind: &[u8]) -> Option<u64> {
+    let inode = name.strip_prefix(kind)?.strip_suffix(b"]")?;
+    std::str::from_utf8(inode).ok()?.parse().ok()
 }
 
 /// A file that is there when the process is not.

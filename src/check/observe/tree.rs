@@ -270,6 +270,7 @@ impl Tree {
                     for inode in &open.sockets {
                         sockets.entry(*inode).or_default().push(seen.process.pid);
                     }
+                    seen.process.pipes.clone_from(&open.pipes);
                     seen.open = open;
                 }
                 None => self.is_closed |= Stat::read(seen.process.pid).is_some_and(|stat| stat.state != b'Z'),
@@ -380,7 +381,8 @@ pub(super) fn see_executed(seen: &mut Seen, at: Duration) {
 fn look_anew(seen: &mut Seen) {
     if let Some(now) = look_at(seen.process.pid, seen.process.first_seen_at) {
         let Process { is_main, ended, executed_at, started_by, .. } = seen.process;
-        seen.process = Process { is_main, ended, executed_at, started_by, ..now };
+        let pipes = std::mem::take(&mut seen.process.pipes);
+        seen.process = Process { is_main, ended, executed_at, started_by, pipes, ..now };
         seen.ticks = Stat::read(seen.process.pid).map_or(0, |stat| stat.ticks);
     }
 }
