@@ -75,10 +75,47 @@ pub(in crate::check) fn handling_of(signals: Dispositions, signal: Signal) -> Ha
     }
 }
 
-/// A signal that it handles, and that was not tried in vain. Shells handle SIGINT for themselves, and go on.
-pub(super) fn handled_instead(scene: &Scene<'_>, process: &Process) -> Option<Signal> {
-    let is_handled = |other: &Signal| !scene.was_tried(*other) && handling(process, *other) == Some(Handling::Caught);
-    [Signal::TERM, Signal::INT, Signal::QUIT].into_iter().filter(|_| !process.is_shell).find(is_handled)
+/// A signal by which a program is known to stop, beside SIGTERM and SIGINT: haproxy(1), nginx(8), php-fpm(8), and the manuals
+/// of httpd ("graceful-stop") and lighttpd.
+const STOPS: [(&str, libc::c_int); 6] = [
+    ("haproxy", libc::SIGUSR1),
+    ("nginx", libc::SIGQUIT),
+    ("php-fpm", libc::SIGQUIT),
+    ("apache2", libc::SIGWINCH),
+    ("httpd", libc::SIGWINCH),
+    ("lighttpd", libc::SIGINT),
+];
+
+/// What else it handles of what was not tried in vain.
+pub(super) enum Instead {
+    /// It is known to stop by that.
+    Known(Signal),
+    /// That asks most programs to stop.
+    Usual(Signal),
+    /// They may mean anything.
+    Others(Vec<Signal>),
+}
+
+/// A signal to stop it by. Shells handle SIGINT for themselves, and go on.
+pub(super) fn handled_instead(scene: &Scene<'_>, process: &Process) -> Option<Instead> {
+    if process.is_shell {
+        return None;
+    }
+    let is_handled = |other: &Signal| {
+        *other != scene.signal && !scene.was_tried(*other) && handling(process, *other) == Some(Handling::Caught)
+    };
+    let name = process.comm.trim_end_matches(|letter: char| letter.is_ascii_digit() || letter == '.');
+    let known = STOPS.iter().find(|(comm, _)| *comm == name).and_then(|(_, number)| Signal::new(*number));
+    if let Some(known) = known.filter(is_handled) {
+        return Some(Instead::Known(known));
+    }
+    if let Some(usual) = [Signal::TERM, Signal::INT].into_iter().find(is_handled) {
+        return Some(Instead::Usual(usual));
+    }
+    // Those that people send by hand.
+    let all = [libc::SIGHUP, libc::SIGQUIT, libc::SIGUSR1, libc::SIGUSR2];
+    let others: Vec<Signal> = all.into_iter().filter_map(Signal::new).filter(is_handled).collect();
+    (!others.is_empty()).then_some(Instead::Others(others))
 }
 
 /// S04.

@@ -4,11 +4,11 @@ use supervise_init::core::Signal;
 
 use super::super::record::Process;
 use super::super::scenario::{Mode, Target};
-use super::handling::{Handling, handled_instead, handling};
+use super::handling::{Handling, Instead, handled_instead, handling};
 use super::scene::Scene;
 use super::shell::{PASS_ON_BELOW, ends_in_place, is_before_a_pipeline, is_subshell, named_below, pass_on_in_pipeline};
 use super::why::{Heard, Why};
-use super::words::{Name, called, names, seconds, status, typed};
+use super::words::{Name, called, names, seconds, signals, status, typed};
 
 impl Heard {
     fn words(self, signal: Signal) -> String {
@@ -391,7 +391,15 @@ fn instead(scene: &Scene<'_>, main: &Process) -> String {
             seconds(took),
             status(ended)
         ),
-        (None, Some(other)) => format!(
+        (None, Some(Instead::Known(other))) => format!(
+            "stop it by {other}, which {} is known to stop by (--signal {other} tries that; then STOPSIGNAL {other}, supervise \
+             --stop-signal {other}), or {handler}{init}",
+            main.comm
+        ),
+        (None, Some(Instead::Others(others))) => {
+            format!("{handler}{init}; it also has handlers for {}, whatever they do", signals(others))
+        }
+        (None, Some(Instead::Usual(other))) => format!(
             "it has a handler for {other}: see whether that stops it (--signal {other}; then STOPSIGNAL {other}, supervise \
              --stop-signal {other}), or {handler}{init}"
         ),

@@ -105,6 +105,19 @@ fn another_signal_is_advised_where_that_is_handled_or_has_worked() {
 }
 
 #[test]
+fn a_handler_for_another_signal_is_no_promise_that_it_stops_the_program() {
+    let usr1 = Signal::new(libc::SIGUSR1).expect("there is one");
+    let of = |words: &str| of(Mode::Pid1, vec![process(words).catches(Signal::QUIT).catches(usr1).stays()]);
+    let told = of("app");
+    says(&told, "has no handler for SIGTERM", "it also has handlers for SIGQUIT and SIGUSR1, whatever they do");
+    assert!(told.1.starts_with("install a handler for SIGTERM"), "{told:?}");
+    let told = of("haproxy -db");
+    says(&told, "has no handler for SIGTERM", "stop it by SIGUSR1, which haproxy is known to stop by");
+    assert!(!told.1.contains("SIGQUIT"), "{told:?}");
+    says(&of("php-fpm8.2 -F"), "has no handler for SIGTERM", "stop it by SIGQUIT");
+}
+
+#[test]
 fn a_signal_that_is_ignored_or_blocked_is_told_so() {
     let told = of(Mode::Child, vec![process("app").ignores(Signal::TERM).stays()]);
     says(&told, "ignores SIGTERM", "install a handler");
