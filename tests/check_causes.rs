@@ -373,6 +373,19 @@ fn a_trap_that_is_there_is_not_advised() {
 }
 
 #[test]
+fn a_shell_that_ignores_the_signal_is_to_do_so_no_more_before_all_else() {
+    let scene = Scene::new();
+    let script = "trap '' TERM; echo ready; sleep 1000; true";
+    let report = played(&scene, "child", &[], &["bash", "-c", script]);
+    tells(&report, "child", "S24", "", "take `trap '' TERM` (or nohup) out first");
+    // What is told behind that helps only then.
+    let exec = |trap: &str| format!("{trap}echo ready; exec sleep 1000");
+    played(&scene, "child", &[], &["bash", "-c", &exec("trap '' TERM; ")]).says("child", &[("S01", "fail")]);
+    passes(&scene, "child", &[], &["bash", "-c", &exec("")]);
+    scene.nothing_is_left();
+}
+
+#[test]
 fn what_was_waited_for_in_vain_is_told_with_its_last_reason() {
     let scene = Scene::new();
     for (ready, why) in [

@@ -88,7 +88,7 @@ pub(super) fn exec_form(scene: &Scene<'_>) -> Option<Word> {
     };
     Some(
         Word::new(Level::Warn, evidence)
-            .because(format!("a shell passes no signals on, and {here}"), advice(scene, run, main, &below)),
+            .because(format!("a shell passes no signals on, and {here}"), advice_to_all(scene, run, main, &below)),
     )
 }
 
@@ -102,6 +102,22 @@ fn by_a_trap(scene: &Scene<'_>, evidence: Vec<String>, nothing_left: bool) -> Wo
             .because("a shell passes no signals on but by a trap, and it ended before what runs below it", "see S06"),
         (false, _) => Word::new(Level::Warn, evidence)
             .because("a shell passes no signals on but by a trap, and it has not ended in time", "see S01"),
+    }
+}
+
+/// The same where the script ignores the signal: exec(2) and fork(2) pass that on, so that first of all has to go.
+fn advice_to_all(scene: &Scene<'_>, run: &Run, main: &Process, below: &[&Process]) -> String {
+    let advice = advice(scene, run, main, below);
+    match handling(main, scene.signal) {
+        Some(Handling::Ignored) => {
+            let name = scene.signal.to_string().replacen("SIG", "", 1);
+            format!(
+                "take `trap '' {name}` (or nohup) out first: all that the shell starts ignores {} with it, also by exec; \
+                 then {advice}",
+                scene.signal
+            )
+        }
+        _ => advice,
     }
 }
 
