@@ -9,6 +9,7 @@ use super::super::scenario::{Mode, Target, Way};
 use super::again::{last_lines, obstacle};
 use super::handling::{Handling, handling};
 use super::memory;
+use super::put_in;
 use super::scene::{Scene, main, main_status, others, took};
 use super::sentences::sentences;
 use super::shell::{is_before_a_pipeline, pass_on_in_pipeline};
@@ -65,7 +66,11 @@ pub(super) fn exits_in_grace(scene: &Scene<'_>) -> Option<Word> {
         evidence.extend(facts(scene, run));
         evidence.extend(company(run));
         evidence.extend(last_words(run).filter(|_| run.output.bytes_after_signal > 0));
-        let (cause, cure) = sentences(scene, main, &why(scene, run, main));
+        let why = why(scene, run, main);
+        let (mut cause, mut cure) = sentences(scene, main, &why);
+        if put_in::may_matter(scene, run, &why) {
+            (cause, cure) = (format!("{cause}; {}", put_in::CAUSE), format!("{cure}; or {}", put_in::CURE));
+        }
         return Some(Word::new(Level::Fail, evidence).because(cause, cure));
     }
     if let Some(run) = scene.runs().find(|run| run.outcome != Outcome::Stopped) {
@@ -380,6 +385,10 @@ pub(super) fn mode_difference(scene: &Scene<'_>) -> Option<Word> {
         _ if !(is_steady(scene) && is_steady(&child)) => Word::new(Level::Warn, evidence).because(
             "it does not end alike in each run, so that the difference may have nothing to do with the mode",
             "see S01 and S02",
+        ),
+        (End::NotInTime, _) if put_in::may_matter_at_worst(scene) => Word::new(Level::Warn, evidence).because(
+            "it ends only where it is not process 1, or is not given an orphan (which is put in there)",
+            "see S01",
         ),
         (End::NotInTime, _) => Word::new(Level::Warn, evidence)
             .because(format!("it ends only where it is not run {}", as_what(scene.mode)), "see S01"),

@@ -13,6 +13,7 @@ mod handling;
 mod killer;
 mod memory;
 mod outside;
+mod put_in;
 mod reaction;
 mod scene;
 mod sentences;

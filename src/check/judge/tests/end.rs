@@ -51,6 +51,38 @@ fn a_run_that_was_not_told_is_inconclusive_and_says_why() {
 }
 
 #[test]
+fn an_orphan_that_was_put_in_is_told_where_it_may_be_the_reason() {
+    let hangs = |orphan: bool, main: Process| {
+        let mut run = run(Mode::Pid1, vec![main]);
+        let put_in = Event { at: milliseconds(600), what: What::PutIn };
+        run.events.extend(orphan.then_some(put_in));
+        run
+    };
+    let busy = || process("script -c app").catches(Signal::TERM).stays();
+    let child = || app(Mode::Child, 20, Status::Exited(0));
+    let told = |runs: Vec<Run>| {
+        let of = |check| word(&order(), runs.clone(), check);
+        (of(Check::ExitsInGrace), of(Check::ModeDifference))
+    };
+    let (first, third) = told(vec![hangs(true, busy()), child()]);
+    assert!(
+        first.cause.contains("it was given an orphan before") && first.cure.contains("supervise -- COMMAND"),
+        "{first:?}"
+    );
+    assert!(third.cause.contains("or is not given an orphan"), "{third:?}");
+    // Without one, with a reason that leaves no room for it, and where it does not end as a child either.
+    let untold = [
+        vec![hangs(false, busy()), child()],
+        vec![hangs(true, process("app").stays()), child()],
+        vec![hangs(true, busy()), run(Mode::Child, vec![busy()])],
+    ];
+    for runs in untold {
+        let (first, third) = told(runs);
+        assert!(!first.cause.contains("orphan") && !third.cause.contains("orphan"), "{first:?} {third:?}");
+    }
+}
+
+#[test]
 fn exit_code_143_and_death_by_sigterm_are_two_things() {
     let code = one(app(Mode::Child, 5, Status::Exited(143)), Check::Status);
     let death = one(app(Mode::Child, 5, DIED_OF_TERM), Check::Status);
