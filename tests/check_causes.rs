@@ -386,6 +386,23 @@ fn a_shell_that_ignores_the_signal_is_to_do_so_no_more_before_all_else() {
 }
 
 #[test]
+fn the_orphan_that_was_put_in_is_told_where_it_keeps_process_1_from_ending() {
+    let scene = Scene::new();
+    // It waits for its own child alone, and spins when there is another one.
+    let script = ["script", "-qefc", "echo ready; exec sleep 1000", "/dev/null"];
+    let options = ["--as", "pid1,child", "--also", "none", "--grace", "6s", "--ready", "log:ready"];
+    let hangs = report(&scene, &options, &script);
+    hangs.says("child", &[("S06", "pass")]);
+    tells(&hangs, "pid1", "S01", "it was given an orphan before", "supervise -- COMMAND");
+    tells(&hangs, "pid1", "S03", "or is not given an orphan", "");
+    let ours = Init::Supervise.path().expect("cargo built it");
+    let cured = [&[ours.to_str().expect("a path of ours"), "--"], &script[..]].concat();
+    let options = ["--as", "pid1", "--also", "none", "--grace", "20s", "--ready", "log:ready"];
+    report(&scene, &options, &cured).says("pid1", &[("S01", "pass"), ("S06", "pass")]);
+    scene.nothing_is_left();
+}
+
+#[test]
 fn what_was_waited_for_in_vain_is_told_with_its_last_reason() {
     let scene = Scene::new();
     for (ready, why) in [

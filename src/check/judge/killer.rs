@@ -10,7 +10,8 @@ use super::super::scenario::{Mode, Way};
 use super::Word;
 use super::scene::{Scene, main, others};
 
-/// What util-linux' su and runuser write before they kill what has not ended 2 s after they have passed the signal on.
+/// What util-linux' su and runuser write before they kill their child 2 s after they have passed the signal on, if it has not
+/// ended by then.
 const KILLS: &str = "killing shell";
 
 /// Ends so close to main's are those of this moment.
@@ -20,10 +21,11 @@ const MOMENT: Duration = Duration::from_millis(100);
 pub(super) fn tell_killers(groups: &mut [Vec<Run>]) {
     let as_a_child: Vec<Run> = groups.iter().flatten().filter(|run| is_as_a_child(run)).cloned().collect();
     for run in groups.iter_mut().flatten().filter(|run| run.scenario.mode == Mode::Pid1) {
-        let has_said = says_that_it_kills(run);
+        // What that child has started it leaves alone.
+        let killer = main(run).filter(|_| says_that_it_kills(run)).map(|main| main.pid);
         let is_killed = |process: &Process| {
             let alike = |other: &Run| other.scenario.signal == run.scenario.signal && is_killed_beside(other, process);
-            has_said || as_a_child.iter().any(alike)
+            killer == Some(process.parent) || as_a_child.iter().any(alike)
         };
         let killed: Vec<i32> =
             others(run).filter(|process| by_kernel(process) && is_killed(process)).map(|process| process.pid).collect();

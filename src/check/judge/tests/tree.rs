@@ -88,6 +88,9 @@ fn who_was_killed_just_before_process_1_ended_was_not_killed_by_that() {
     // It says so.
     let mut says = su(Mode::Pid1, EndedBy::Kernel);
     says.output.tail = vec!["Session terminated, killing shell... ...killed.".to_owned()];
+    let mut below = says.clone();
+    below.processes[1].parent = 105;
+    assert_eq!(levels(vec![below]).0, Level::Fail);
     let (gone, ends, told) = levels(vec![says]);
     assert!((gone, ends) == (Level::Pass, Level::Warn) && told.contains("it kills what has not ended 2 s"), "{told}");
     // As a child it outlived main.
