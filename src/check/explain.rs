@@ -179,6 +179,8 @@ fn of_the_tree(check: Check) -> Explanation {
                 "exec in the last line; the JSON form; supervise --kill-mode tree -- COMMAND.",
                 "In a loop or with several programs: a trap that passes the signal on (as SIGTERM) and waits: \
                  trap 'kill $!; wait; exit 0' TERM; app & wait.",
+                "With a pipeline: what reads has to end last, so that an init that tells all is no help; see what the finding says.",
+                "First of all no trap '' for the signal: what the shell starts ignores it too.",
             ],
         },
         _ => Explanation {
@@ -234,7 +236,12 @@ fn of_the_rest(check: Check) -> Explanation {
             observed: "with --repeat, and by the further runs (--also): whether each start after a stop becomes ready.",
             levels: "fail where it does not; skip where it was started once.",
             causes: &["A pid, lock or socket file is left.", "The port is still in use, by what lives on (S06)."],
-            cures: &["Remove such files at the end or the start.", "SO_REUSEADDR.", "See S06."],
+            cures: &[
+                "Remove such files at the end or the start.",
+                "For a Unix socket: unlink its file before bind.",
+                "For tcp: SO_REUSEADDR.",
+                "See S06.",
+            ],
         },
         Check::Files => Explanation {
             means: "No file is left half written, or in the way of the next start.",
