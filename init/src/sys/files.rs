@@ -99,13 +99,13 @@ pub(super) fn make_own_directory(path: &CStr) -> Result<bool, Errno> {
     if make_directory(path, 0o755)? {
         return Ok(true);
     }
-    // Where we may make nothing there is nothing to be warned of.
-    // SAFETY: the path ends with a NUL and the kernel only reads it.
-    cerr(i64::from(unsafe { libc::access(path.as_ptr(), libc::W_OK) }))?;
     let there = Identity::of(path)?;
     let is_trusted = there.owner == 0 || there.owner == effective_user();
     // What is no directory is refused with its name.
     if there.is_directory() && (!is_trusted || there.mode & 0o022 != 0) {
+        // Where we may make nothing there is nothing to be warned of.
+        // SAFETY: the path ends with a NUL and the kernel only reads it.
+        cerr(i64::from(unsafe { libc::access(path.as_ptr(), libc::W_OK) }))?;
         return Err(Errno::NOT_OURS);
     }
     Ok(false)
