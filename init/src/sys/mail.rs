@@ -28,6 +28,8 @@ pub struct Mail {
     taker: Option<Helper>,
     /// It may not have it yet.
     is_taking: bool,
+    /// It was killed, and is not waited for again: its end is told of as any other.
+    is_killed: bool,
 }
 
 /// A datagram.
@@ -83,9 +85,10 @@ impl Mail {
 
     /// Whether what was looked at is gone.
     fn have_it_taken(&mut self, fd: &Fd) -> bool {
-        if let Some(earlier) = &self.taker {
+        if let Some(earlier) = self.taker.as_ref().filter(|_| !self.is_killed) {
             earlier.kill();
             earlier.wait_end(Mail::DEATH);
+            self.is_killed = true;
             self.reap();
         }
         if self.taker.is_some() {
@@ -114,7 +117,7 @@ impl Mail {
     /// A helper has ended: it may be the taker.
     pub fn reap(&mut self) {
         if self.taker.take_if(|taker| taker.has_ended()).is_some() {
-            self.is_taking = false;
+            (self.is_taking, self.is_killed) = (false, false);
         }
     }
 
