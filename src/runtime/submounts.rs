@@ -80,27 +80,27 @@ mod tests {
 
     const TABLE: &[u8] = b"\
 22 1 253:0 / / rw - ext4 /dev/vda rw
-23 22 0:5 / /srv/root rw - ext4 /dev/vdb rw
-24 23 0:6 / /srv/root/data rw - ext4 /dev/vdc rw
-25 23 0:7 / /srv/root/proc rw - proc proc rw
-26 23 0:8 / /srv/root/with\\040blank rw - tmpfs tmpfs rw
-27 24 0:9 / /srv/root/data rw - tmpfs tmpfs rw
-28 22 0:9 / /srv/rootless rw - tmpfs tmpfs rw
+23 22 0:5 / /images/web rw - ext4 /dev/vdb rw
+24 23 0:6 / /images/web/data rw - ext4 /dev/vdc rw
+25 23 0:7 / /images/web/proc rw - proc proc rw
+26 23 0:8 / /images/web/with\\040blank rw - tmpfs tmpfs rw
+27 24 0:9 / /images/web/data rw - tmpfs tmpfs rw
+28 22 0:9 / /images/webless rw - tmpfs tmpfs rw
 ";
 
     #[test]
     fn mounts_below_are_found_and_those_that_are_covered_are_not() {
-        let found = below(TABLE, Path::new("/srv/root"));
+        let found = below(TABLE, Path::new("/images/web"));
         assert_eq!(found, [PathBuf::from("/data"), PathBuf::from("/with blank")]);
-        assert_eq!(below(TABLE, Path::new("/srv/rootless")), Vec::<PathBuf>::new());
+        assert_eq!(below(TABLE, Path::new("/images/webless")), Vec::<PathBuf>::new());
         assert_eq!(below(TABLE, Path::new("/")).len(), 5);
     }
 
     #[test]
     fn it_is_said_how_to_have_them() {
-        let left = LeftOut { layer: "/srv/root".into(), mounts: vec!["/data".into(), "/more".into()] };
-        let said = "what is mounted in /srv/root at /data, and at 1 more places, is not in the container: an overlay \
-                    shows one filesystem; say --bind /srv/root/data:/data, or --writable";
+        let left = LeftOut { layer: "/images/web".into(), mounts: vec!["/data".into(), "/more".into()] };
+        let said = "what is mounted in /images/web at /data, and at 1 more places, is not in the container: an overlay \
+                    shows one filesystem; say --bind /images/web/data:/data, or --writable";
         assert_eq!(left.to_string(), said);
     }
 }
