@@ -14,6 +14,9 @@ use supervise_init::sys::SigSet;
 use super::scenario::Scenario;
 use crate::report::Seconds;
 
+/// Ends of processes so close to that of process 1 are not told from those by it.
+pub(super) const SAME_MOMENT: Duration = Duration::from_millis(100);
+
 /// One run.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct Run {

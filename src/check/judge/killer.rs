@@ -1,11 +1,9 @@
 //! Who has killed what died of SIGKILL as process 1 ended: the kernel, because of that, or somebody just before. The order of
 //! the two cannot be seen; what was seen beside them may tell it.
 
-use std::time::Duration;
-
 use supervise_init::core::{Signal, Status};
 
-use super::super::record::{Ended, EndedBy, Outcome, Process, Run};
+use super::super::record::{Ended, EndedBy, Outcome, Process, Run, SAME_MOMENT};
 use super::super::scenario::{Mode, Way};
 use super::Word;
 use super::scene::{Scene, main, others};
@@ -13,9 +11,6 @@ use super::scene::{Scene, main, others};
 /// What util-linux' su and runuser write before they kill their child 2 s after they have passed the signal on, if it has not
 /// ended by then.
 const KILLS: &str = "killing shell";
-
-/// Ends so close to main's are those of this moment.
-const MOMENT: Duration = Duration::from_millis(100);
 
 /// Takes back what the kernel is said to have done where somebody else has.
 pub(super) fn tell_killers(groups: &mut [Vec<Run>]) {
@@ -57,7 +52,7 @@ pub(super) fn is_surely_the_kernel(scene: &Scene<'_>, process: &Process) -> bool
     child.told().any(|run| {
         let end = main(run).and_then(|main| main.ended);
         let outlives = |other: &Process| match (other.ended, end) {
-            (Some(own), Some(end)) => own.at > end.at + MOMENT,
+            (Some(own), Some(end)) => own.at > end.at + SAME_MOMENT,
             (None, Some(_)) => true,
             (_, None) => false,
         };

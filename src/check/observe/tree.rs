@@ -14,7 +14,7 @@ use supervise_init::sys::Pid;
 use super::descriptors::{self, Descriptors};
 use super::picture::{look_at, unseen};
 use super::stage::children_of;
-use crate::check::record::{Ended, EndedBy, Process, State};
+use crate::check::record::{Ended, EndedBy, Process, SAME_MOMENT, State};
 use crate::check::safe;
 use crate::check::scenario::Mode;
 use crate::proc::Stat;
@@ -28,9 +28,6 @@ const UNREAPED: Duration = Duration::from_secs(1);
 
 /// Of more than these, what was seen when they came has to do: thousands would take seconds.
 pub(super) const MOST_PICTURES: usize = 500;
-
-/// Ends so close to that of process 1 are not told from those by it.
-const MOMENT: Duration = Duration::from_millis(100);
 
 /// How far it is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -358,7 +355,7 @@ impl Tree {
             ended.status = ended.status.or(seen.told);
             let is_ours = killed_at.is_some_and(|killed_at| ended.at >= killed_at);
             // What process 1 kills and then waits for dies in the same moment, as we see it at times and at times not.
-            let is_near = place != 0 && root_end.is_some_and(|end| end.saturating_sub(ended.at) < MOMENT);
+            let is_near = place != 0 && root_end.is_some_and(|end| end.saturating_sub(ended.at) < SAME_MOMENT);
             ended.by = match ended.status {
                 Some(Status::Signaled(Signal::KILL)) if is_ours => EndedBy::Us,
                 Some(Status::Signaled(Signal::KILL)) if seen.with_root || is_near => EndedBy::Kernel,
