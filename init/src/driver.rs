@@ -334,7 +334,7 @@ impl World<'_, '_, '_> {
         let mut next = Some(event);
         while let Some(event) = next.take() {
             log_event(event);
-            for action in machine.on(sys::now(), event) {
+            for action in machine.on(sys::now(), event).iter() {
                 self.note(event, action);
                 self.tell_order(event, action);
                 if let Action::Answer(ask, heard) = action {

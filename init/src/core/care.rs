@@ -4,6 +4,7 @@
 //! It costs nothing where nothing is asked for: there is none then.
 
 use super::health::{Checking, Checks, Health, Input};
+use super::list::Orders;
 use super::machine::{Failure, Time};
 use super::notify::Message;
 use super::readiness::{Phase, Readiness, Terms};
@@ -55,50 +56,6 @@ pub enum Order {
     SayPhase(Phase),
     /// Say that main's health is another one now.
     SayHealth(Health),
-}
-
-/// A few orders, in this order.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Orders {
-    items: [Option<Order>; Orders::MOST],
-}
-
-impl Orders {
-    /// The most that there are.
-    pub const MOST: usize = 4;
-    /// Nothing to do.
-    pub const NONE: Orders = Orders { items: [None; Orders::MOST] };
-
-    /// The list with one more at its end.
-    pub(super) fn and(mut self, order: Order) -> Orders {
-        let place = self.items.iter_mut().find(|place| place.is_none());
-        debug_assert!(place.is_some(), "there are more orders than a list holds: {order:?}");
-        if let Some(place) = place {
-            *place = Some(order);
-        }
-        self
-    }
-
-    /// The list with all of those at its end.
-    pub(super) fn then(self, more: impl IntoIterator<Item = Order>) -> Orders {
-        more.into_iter().fold(self, Orders::and)
-    }
-}
-
-impl<const N: usize> From<[Order; N]> for Orders {
-    fn from(orders: [Order; N]) -> Orders {
-        const { assert!(N <= Orders::MOST, "there are more orders than a list holds") };
-        Orders::NONE.then(orders)
-    }
-}
-
-impl IntoIterator for Orders {
-    type Item = Order;
-    type IntoIter = core::iter::Flatten<core::array::IntoIter<Option<Order>, { Orders::MOST }>>;
-
-    fn into_iter(self) -> Self::IntoIter {
-        self.items.into_iter().flatten()
-    }
 }
 
 /// What looks after one main after the other.

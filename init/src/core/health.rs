@@ -19,7 +19,8 @@
 
 use core::time::Duration;
 
-use super::care::{Order, Orders, Probe};
+use super::care::{Order, Probe};
+use super::list::Orders;
 use super::machine::{Failure, Then, Time};
 use super::term::Term;
 

@@ -3,9 +3,9 @@
 use core::fmt;
 use core::time::Duration;
 
-use super::actions::Actions;
 use super::exit::{Outcome, Status};
 use super::ladder::KillMode;
+use super::list::Actions;
 use super::policy::Scope;
 use super::request::{Ask, Program, Standing, Way};
 use super::signal::Signal;

@@ -3,7 +3,6 @@
 //! A machine is one `match (state, event)`. What it needs of the world reaches it as events, what it wants done
 //! leaves it as actions, and [`crate::driver`] stands between it and the kernel.
 
-mod actions;
 mod care;
 #[cfg(test)]
 mod dice;
@@ -11,6 +10,7 @@ mod exit;
 mod forwarding;
 mod health;
 mod ladder;
+mod list;
 mod machine;
 pub mod notify;
 mod pace;
@@ -26,12 +26,12 @@ mod single;
 mod single_tests;
 mod term;
 
-pub use actions::Actions;
-pub use care::{Care, Finding, Order, Orders, Probe, Sight};
+pub use care::{Care, Finding, Order, Probe, Sight};
 pub use exit::{ExitMap, Outcome, Status};
 pub use forwarding::{Forwarding, Rule};
 pub use health::{Checks, Health};
 pub use ladder::{KillMode, Ladder, Leftovers, StopSignal, StopSignals};
+pub use list::{Actions, List, Orders};
 pub use machine::{
     Action, Child, Event, Failure, Fate, Fault, Heard, Left, Machine, Note, Pause, Received, Rung, Sender, Slow,
     StartError, Step, Terminal, Then, Time,

@@ -21,8 +21,9 @@
 
 use core::time::Duration;
 
-use super::care::{Order, Orders, Probe};
+use super::care::{Order, Probe};
 use super::health::Finding;
+use super::list::Orders;
 use super::machine::{Failure, Time};
 use super::notify::{Bark, Message, Said};
 use super::term::Term;

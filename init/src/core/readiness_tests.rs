@@ -4,9 +4,10 @@ use core::time::Duration;
 use std::vec::Vec;
 
 use super::{Heard, Phase, Readiness, Terms};
-use crate::core::care::{Order, Orders, Probe};
+use crate::core::care::{Order, Probe};
 use crate::core::dice::{Dice, at, ms};
 use crate::core::health::Finding;
+use crate::core::list::Orders;
 use crate::core::machine::Failure;
 use crate::core::notify::{Bark, Message, Said};
 use crate::core::term::SLACK;

@@ -10,9 +10,9 @@
 //! 1. A stop ends it at once: there is nobody to be told, and nothing to be waited for.
 //! 2. A signal that means anything else goes nowhere.
 
-use super::actions::Actions;
 use super::exit::{Outcome, Status, Verdict};
 use super::forwarding::Rule;
+use super::list::Actions;
 use super::machine::{Action, Event, Heard, Machine, Note, Received, Sender, Time};
 use super::policy::{Policy, Scope};
 use super::request::{Ask, Request, Standing, Wish};

@@ -81,8 +81,8 @@ use core::time::Duration;
 pub use self::course::Course;
 pub(super) use self::state::State;
 use self::state::{Climb, Hook, Request as Stopping};
-use super::actions::Actions;
 use super::exit::{Status, Verdict};
+use super::list::Actions;
 use super::machine::{
     Action, Child, Failure, Fault, Heard, Left, Note, Pause, Sender, Slow, StartError, Terminal, Time,
 };

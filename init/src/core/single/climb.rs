@@ -2,9 +2,9 @@
 
 use super::state::{Climb, Request, State};
 use super::{KILLED, MAIN, Single};
-use crate::core::actions::Actions;
 use crate::core::exit::Status;
 use crate::core::ladder::{KillMode, Ladder, StopSignal};
+use crate::core::list::Actions;
 use crate::core::machine::{Action, Rung, Slow, Time};
 use crate::core::signal::Signal;
 

@@ -3,8 +3,8 @@
 use core::time::Duration;
 
 use super::{Input, MAIN};
-use crate::core::actions::Actions;
 use crate::core::exit::Status;
+use crate::core::list::Actions;
 use crate::core::machine::{Action, Failure, Heard, Received, Rung, Sender, Time};
 use crate::core::request::Ask;
 use crate::core::restart::{Death, Life};

@@ -4,9 +4,9 @@ use core::time::Duration;
 
 use super::Single;
 use super::state::State;
-use crate::core::actions::Actions;
 use crate::core::exit::Verdict;
 use crate::core::ladder::Leftovers;
+use crate::core::list::Actions;
 use crate::core::machine::{Action, Failure, Fate, Rung, Then, Time};
 use crate::core::policy::{OnReboot, Scope};
 use crate::core::request::Wish;

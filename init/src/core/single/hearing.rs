@@ -4,8 +4,8 @@ use core::mem::discriminant;
 
 use super::state::{Request as Stopping, State};
 use super::{IN_A_ROW, Input, MAIN, Single, drop_signal};
-use crate::core::actions::Actions;
 use crate::core::forwarding::Rule;
+use crate::core::list::Actions;
 use crate::core::machine::{Action, Event, Heard, Note, Pause, Received, Rung, Sender, Time};
 use crate::core::policy::Hurry;
 use crate::core::request::Ask;

@@ -4,8 +4,8 @@ use core::time::Duration;
 
 use super::state::{Hook, Request, State};
 use super::{KILLED, Single};
-use crate::core::actions::Actions;
 use crate::core::exit::Verdict;
+use crate::core::list::Actions;
 use crate::core::machine::{Action, Child, Failure, Fault, Rung, StartError, Time};
 use crate::core::request::Wish;
 use crate::core::signal::Signal;

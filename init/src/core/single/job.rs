@@ -1,7 +1,7 @@
 //! Job control: who stops with main, or with the hook before it, and who continues it.
 
-use super::super::actions::Actions;
 use super::super::ladder::KillMode;
+use super::super::list::Actions;
 use super::super::machine::{Action, Child, Pause, Terminal};
 use super::super::policy::{Group, JobControl};
 use super::super::signal::Signal;

@@ -2,7 +2,7 @@
 
 use super::state::State;
 use super::{Input, Single};
-use crate::core::actions::Actions;
+use crate::core::list::Actions;
 use crate::core::machine::{Action, Event, Heard, Machine, Time};
 use crate::core::request::{Ask, Standing, Wish};
 
