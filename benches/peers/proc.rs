@@ -43,6 +43,13 @@ pub(crate) fn sleep_of(pid: Pid) -> Result<(bool, u64)> {
     }
 }
 
+/// The page faults of the process so far that no file had to be read for.
+pub(crate) fn minor_faults(pid: Pid) -> Result<f64> {
+    let path = format!("/proc/{pid}/stat");
+    let text = fs::read_to_string(&path).doing("read", &path)?;
+    field_after_name(&text, 7).and_then(|count| count.parse().ok()).ok_or(Error::Unread { path })
+}
+
 /// How many processes have `parent` as their parent, dead or alive.
 pub(crate) fn children(parent: Pid) -> Result<usize> {
     Ok(children_of(parent)?.count())
@@ -60,7 +67,8 @@ fn children_of(parent: Pid) -> Result<impl Iterator<Item = Pid>> {
     let parent = parent.to_string();
     // A process that ends while we look is no child any more.
     let is_it = move |pid: &Pid| {
-        fs::read_to_string(format!("/proc/{pid}/stat")).is_ok_and(|stat| parent_in(&stat) == Some(parent.as_str()))
+        fs::read_to_string(format!("/proc/{pid}/stat"))
+            .is_ok_and(|stat| field_after_name(&stat, 1) == Some(parent.as_str()))
     };
     Ok(all()?.filter(is_it))
 }
@@ -71,7 +79,8 @@ pub(crate) fn all() -> Result<impl Iterator<Item = Pid>> {
     Ok(entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok().map(Pid::from_raw)))
 }
 
-/// The second field after the name; the name stands in parentheses and may hold anything.
-fn parent_in(stat: &str) -> Option<&str> {
-    stat.rsplit_once(") ")?.1.split(' ').nth(1)
+/// A field of `/proc/PID/stat`, 0 being the state. It is counted from the name, which stands in parentheses and may hold
+/// anything.
+fn field_after_name(stat: &str, nth: usize) -> Option<&str> {
+    stat.rsplit_once(") ")?.1.split(' ').nth(nth)
 }

@@ -1,4 +1,5 @@
-//! The exact rows: instructions to the first fork, system calls from start to end, system calls while idle.
+//! The exact rows: instructions and page faults to the first fork, system calls from start to end, system calls while
+//! idle.
 //!
 //! Instructions are counted by single-stepping from the first one after exec to the one that forks, in user mode only;
 //! a system call is one instruction, and so is each turn of a `rep` prefix. System calls are those that the init itself
@@ -16,14 +17,17 @@ use nix::unistd::Pid;
 use crate::error::{Doing, Error, Result};
 use crate::inits::Init;
 use crate::payload::{Kind, READY};
+use crate::proc::minor_faults;
 use crate::run::{PATIENCE, Place, Running, Talking, Watch, command, start};
 use crate::tiny;
+
+const FORKS: Options =
+    Options::PTRACE_O_TRACEFORK.union(Options::PTRACE_O_TRACEVFORK).union(Options::PTRACE_O_TRACECLONE);
 
 /// User instructions from the first one to the fork.
 pub(crate) fn instructions(init: &Init, place: Place) -> Result<f64> {
     let mut running = start(command(Some(init), place, &tiny::exit()?, &[]), place, Watch::Traced)?;
-    let options = Options::PTRACE_O_TRACEFORK | Options::PTRACE_O_TRACEVFORK | Options::PTRACE_O_TRACECLONE;
-    let pid = first_stop(&mut running, options)?;
+    let pid = first_stop(&mut running, FORKS)?;
     let mut count = 0;
     let mut pass_on = None;
     loop {
@@ -32,15 +36,41 @@ pub(crate) fn instructions(init: &Init, place: Place) -> Result<f64> {
             WaitStatus::Stopped(_, Signal::SIGTRAP) => (count, pass_on) = (count + 1, None),
             WaitStatus::Stopped(_, signal) => pass_on = Some(signal),
             WaitStatus::PtraceEvent(..) => {
-                let child = ptrace::getevent(pid).doing("ask for the child of", &running.name)?;
-                // Traced as its parent is, and stopped: nobody else would end it. The parent goes with `running`.
-                let child = Pid::from_raw(i32::try_from(child).unwrap_or_default());
-                drop(Running { pid: child, name: running.name.clone(), ended: false });
+                end_child(&running)?;
                 return Ok(f64::from(count));
             }
             other => return Err(unexpected(&running, other)),
         }
     }
+}
+
+/// Page faults from the first instruction to the fork; the kernel maps several pages with one.
+pub(crate) fn page_faults(init: &Init) -> Result<f64> {
+    let mut running = start(command(Some(init), Place::Beside, &tiny::exit()?, &[]), Place::Beside, Watch::Traced)?;
+    let pid = first_stop(&mut running, FORKS)?;
+    let before = minor_faults(pid)?;
+    let mut pass_on = None;
+    loop {
+        ptrace::cont(pid, pass_on).doing("go on with", &running.name)?;
+        match wait_for(&mut running)? {
+            WaitStatus::Stopped(_, signal) => pass_on = Some(signal),
+            WaitStatus::PtraceEvent(..) => {
+                let faults = minor_faults(pid)? - before;
+                end_child(&running)?;
+                return Ok(faults);
+            }
+            other => return Err(unexpected(&running, other)),
+        }
+    }
+}
+
+/// Ends the child that `running` has just forked. It is traced as its parent is, and stopped: nobody else would. The parent
+/// goes with `running`.
+fn end_child(running: &Running) -> Result<()> {
+    let child = ptrace::getevent(running.pid).doing("ask for the child of", &running.name)?;
+    let child = Pid::from_raw(i32::try_from(child).unwrap_or_default());
+    drop(Running { pid: child, name: running.name.clone(), ended: false });
+    Ok(())
 }
 
 /// The system calls that the init makes around a payload that exits at once.

@@ -72,11 +72,9 @@ pub struct Given {
 /// Where programs are looked for if PATH is not set: what docker sets it to.
 pub const DEFAULT_PATH: &CStr = c"/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
-/// The child's stack. The deepest it gets is a path of PATH_MAX bytes and a line for a pid.
-const STACK: usize = 16 * 1024;
-
-#[repr(align(16))]
-struct Stack(#[expect(dead_code, reason = "only the child uses it, through a pointer")] [u8; STACK]);
+/// How far below a local of ours the stack of a child begins: what clone(2)'s wrapper uses, and the red zone of 128 bytes
+/// that the x86_64 ABI allows, are far smaller.
+const BELOW: usize = 1024;
 
 /// What the child is given, and where it leaves what went wrong.
 struct Work<'a> {
@@ -239,17 +237,20 @@ fn outcome(work: &Work<'_>, pipe: Option<(Fd, Fd)>, left: Pipe) -> Option<StartE
     Some(StartError { step: step_of(step)?, errno: i32::from_ne_bytes(errno) })
 }
 
-/// Not in our callers' frames: each page of the stack would be touched at every call.
+/// The child's stack is what lies below ours, which the kernel adds as it is used: of an array of ours every page would be
+/// touched, and cleared, before the child runs. The deepest it gets is a path of PATH_MAX bytes and a line for a pid.
 #[inline(never)]
 fn clone_child(work: &Work<'_>) -> Result<Pid, Errno> {
-    let mut stack = MaybeUninit::<Stack>::uninit();
-    // SAFETY: one past the end of the array, where a stack that grows down begins; 16-byte aligned as the ABI asks.
-    let top = unsafe { stack.as_mut_ptr().add(1) };
+    let mut here = MaybeUninit::<usize>::uninit();
+    // 16-byte aligned as the ABI asks.
+    let top = here.as_mut_ptr().expose_provenance().saturating_sub(BELOW) & !15;
     let clone = |flags: c_int| {
         let argument = core::ptr::from_ref(work).cast_mut().cast::<c_void>();
-        // SAFETY: `child` never returns. With CLONE_VFORK we sleep, with `work` and `stack` alive, until it has
-        // executed or ended; without CLONE_VM it has a copy of both.
-        cerr(i64::from(unsafe { libc::clone(child, top.cast(), flags | libc::SIGCHLD, argument) }))
+        let stack = core::ptr::with_exposed_provenance_mut(top);
+        // SAFETY: `child` never returns. With CLONE_VFORK we sleep, with `work` alive and nothing of ours in the stack
+        // below, until it has executed or ended (a handler of a signal could use it, and all are blocked); without
+        // CLONE_VM it has a copy of both.
+        cerr(i64::from(unsafe { libc::clone(child, stack, flags | libc::SIGCHLD, argument) }))
     };
     // A filter may refuse flags that it does not know.
     let pid = clone(libc::CLONE_VM | libc::CLONE_VFORK).or_else(|errno| match errno {
