@@ -69,13 +69,13 @@ fn comma(number: usize) -> &'static str {
     if number == 0 { "" } else { "," }
 }
 
-/// Escaped as RFC 8259, section 7.
+/// Escaped as RFC 8259, section 7, and with no control character of a terminal left.
 pub(crate) fn string(out: &mut String, text: &str) {
     out.push('"');
     for letter in text.chars() {
         let _ = match letter {
             '"' | '\\' => write!(out, "\\{letter}"),
-            control if control < ' ' => write!(out, "\\u{:04x}", u32::from(control)),
+            control if control.is_control() => write!(out, "\\u{:04x}", u32::from(control)),
             other => out.write_char(other),
         };
     }
@@ -93,13 +93,15 @@ mod tests {
             ("so", Value::Bool(true)),
             ("pid", Value::Number(-7)),
             ("time", Value::Milliseconds(Duration::from_micros(1_002_003))),
-            ("text", Value::text("a \"b\" \\ \n\u{1}é")),
+            ("text", Value::text("a \"b\" \\ \n\u{1}é\u{9b}")),
             ("list", Value::list([1, 2], Value::Number)),
             ("empty", Value::List(Vec::new())),
         ]);
-        let read: serde_json::Value = serde_json::from_str(&value.to_string()).expect("it is JSON");
+        let written = value.to_string();
+        assert!(!written.contains(char::is_control), "{written:?}");
+        let read: serde_json::Value = serde_json::from_str(&written).expect("it is JSON");
         let expected = serde_json::json!({
-            "nothing": null, "so": true, "pid": -7, "time": 1002.003, "text": "a \"b\" \\ \n\u{1}é", "list": [1, 2],
+            "nothing": null, "so": true, "pid": -7, "time": 1002.003, "text": "a \"b\" \\ \n\u{1}é\u{9b}", "list": [1, 2],
             "empty": [],
         });
         assert_eq!(read, expected);

@@ -58,6 +58,9 @@ fn who_is_stopped_is_told_and_continued_in_a_run_of_its_own() {
             let kinds = ["halted", "sent", "continued"];
             assert_eq!(happened(usual, &kinds), ["sent"], "{usual:#}");
             assert_eq!(happened(stopped, &kinds), kinds, "{stopped:#}");
+            // An orphan is put in once, and its time waited for.
+            let is_put_in = [usual, stopped].map(|run| !happened(run, &["put-in"]).is_empty());
+            assert_eq!(is_put_in, [mode != "child", false], "{mode}");
             assert_eq!((&usual["stopped_first"], &stopped["stopped_first"]), (&false.into(), &true.into()));
         }
     }

@@ -39,6 +39,17 @@ fn finding<'a>(group: &'a Value, id: &str) -> &'a Value {
 }
 
 #[test]
+fn json_has_the_words_of_the_command_as_they_are() {
+    let scene = Scene::new();
+    let command = ["sh", "-c", "exit 0", "a\nb\tc", "\u{1b}[31m\u{9b}", "\\u{1b} \" '"];
+    let output = check(&scene, &["--as", "child", "--format", "json"], &command);
+    let written = String::from_utf8_lossy(&output.stdout);
+    assert!(!written.trim_end().contains(char::is_control), "{written}");
+    assert_eq!(json(&output)["command"], serde_json::json!(command));
+    scene.nothing_is_left();
+}
+
+#[test]
 fn json_tells_why_a_shell_in_front_is_wrong_in_both_modes() {
     let scene = Scene::new();
     let output = check(&scene, &["--format", "json"], &SHELL);

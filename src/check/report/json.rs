@@ -23,7 +23,7 @@ pub(super) fn page(report: &Report<'_>) -> String {
     let value = Value::Object(vec![
         ("schema", Value::Number(SCHEMA)),
         ("version", Value::text(env!("CARGO_PKG_VERSION"))),
-        ("command", Value::list(command, |word| Value::text(word))),
+        ("command", Value::list(*command, |word| Value::Text(word.to_string_lossy().into_owned()))),
         ("order", self::order(order)),
         ("verdict", Value::text(verdict.name())),
         ("exit_code", Value::Number(verdict.exit_code().into())),
@@ -43,7 +43,7 @@ fn order(order: &Order) -> Value {
         ("ready_timeout_ms", Value::Milliseconds(order.ready_timeout)),
         ("repeat", Value::Number(order.repeat.into())),
         ("also", Value::list(&order.also, |way| Value::text(way.name()))),
-        ("state_dirs", Value::list(&order.state_dirs, |path| Value::Text(super::printable(&path.to_string_lossy())))),
+        ("state_dirs", Value::list(&order.state_dirs, |path| Value::text(&path.to_string_lossy()))),
         ("ok_exit", Value::list(&order.ok_exit, ok_exit)),
         ("strict", Value::Bool(order.is_strict)),
     ])

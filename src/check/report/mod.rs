@@ -20,8 +20,7 @@ use super::scenario::{Format, Order, Scenario};
 /// All that a report is made of.
 struct Report<'a> {
     order: &'a Order,
-    /// Made safe to print.
-    command: Vec<String>,
+    command: &'a [&'a CStr],
     /// The same as it can be typed to a shell.
     line: String,
     judged: &'a [Judged],
@@ -48,7 +47,6 @@ pub(crate) fn write(
     is_terminal: bool,
 ) -> io::Result<()> {
     let line = line::line(command);
-    let command = command.iter().map(|word| printable(&word.to_string_lossy())).collect();
     let report = Report { order, command, line, judged, verdict: verdict(judged, order.is_strict) };
     let written = match format {
         Format::Text => text::page(&report, is_terminal),

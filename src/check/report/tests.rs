@@ -101,7 +101,7 @@ fn json(judged: &[Judged]) -> Value {
 fn json_says_what_was_seen() {
     let read = json(&all());
     assert_eq!(read["schema"], 1);
-    assert_eq!(read["command"], serde_json::json!(["sh", "-c\\u{1b}[31m"]));
+    assert_eq!(read["command"], serde_json::json!(["sh", "-c\u{1b}[31m"]));
     assert_eq!((&read["verdict"], &read["exit_code"]), (&"fail".into(), &1.into()));
     assert_eq!(read["order"]["ok_exit"], serde_json::json!([7, "SIGHUP"]));
     let group = &read["groups"][0];

@@ -20,10 +20,12 @@ use crate::check::scenario::{Mode, Target, Way};
 use crate::sys::processes;
 
 impl Watch<'_> {
-    /// Puts an orphan in, where there is a process 1 that has to reap it.
+    /// Puts an orphan in, where there is a process 1 that has to reap it. Once: the further runs show something else, and
+    /// where it is not reaped its time would be waited for in each of them.
     pub(super) fn settle(&mut self, time: Time) {
         self.deadline = None;
-        let root = self.tree.seen.first().filter(|_| self.scenario.mode != Mode::Child);
+        let has_orphan = self.scenario.mode != Mode::Child && self.scenario.way == Way::Usual;
+        let root = self.tree.seen.first().filter(|_| has_orphan);
         let root = root.and_then(|root| root.pidfd.as_ref());
         match root.map(|root| Orphan::put(root.as_fd())) {
             Some(Ok(orphan)) => {
