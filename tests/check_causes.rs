@@ -3,54 +3,10 @@
 #[expect(dead_code, reason = "each test file uses its part of the harness")]
 mod harness;
 
-use serde_json::Value;
-
 use harness::Scene;
-use harness::checked::{Report, report};
+use harness::checked::{PAUSE, READY, deaf, finding, passes, played, report, tells};
 use harness::launch::Init;
 use harness::slow::python;
-
-const READY: [&str; 4] = ["--ready", "log:^ready$", "--ready-timeout", "90s"];
-
-/// A finding of the first group in this mode.
-#[track_caller]
-fn finding<'r>(report: &'r Report, mode: &str, check: &str) -> &'r Value {
-    let findings = report.group(mode)["findings"].as_array().expect("a list");
-    findings.iter().find(|finding| finding["id"] == check).unwrap_or_else(|| panic!("no {check}: {}", report.whole))
-}
-
-/// Requires this of its cause and its cure, which are not there to be empty.
-#[track_caller]
-fn tells(report: &Report, mode: &str, check: &str, cause: &str, cure: &str) -> (String, String) {
-    let found = finding(report, mode, check);
-    let text = |field: &str| found[field].as_str().unwrap_or_else(|| panic!("no {field}: {found:#}")).to_owned();
-    let told = (text("cause"), text("cure"));
-    assert!(told.0.contains(cause) && told.1.contains(cure), "{told:#?} without {cause:?} or {cure:?}");
-    told
-}
-
-/// Runs it for a second from the signal on.
-#[track_caller]
-fn played(scene: &Scene, modes: &str, more: &[&str], command: &[&str]) -> Report {
-    report(scene, &[&["--as", modes, "--grace", "1s"], &READY[..], more].concat(), command)
-}
-
-#[track_caller]
-fn passes(scene: &Scene, modes: &str, more: &[&str], command: &[&str]) {
-    let report = report(scene, &[&["--as", modes, "--grace", "20s"], &READY[..], more].concat(), command);
-    for mode in modes.split(',') {
-        report.says(mode, &[("S01", "pass"), ("S06", "pass"), ("S17", "pass")]);
-    }
-}
-
-/// A program of Python that does nothing about the signal but this.
-fn deaf(handler: &str, rest: &str) -> String {
-    format!(
-        "import os, signal, sys, time\nsignal.signal(signal.SIGTERM, lambda *_: {handler})\nos.write(1, b'ready\\n')\n{rest}"
-    )
-}
-
-const PAUSE: &str = "while True: signal.pause()";
 
 #[test]
 fn a_line_about_the_signal_is_no_beginning_of_a_stop() {

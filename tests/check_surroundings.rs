@@ -8,13 +8,14 @@ use std::net::TcpListener;
 use std::os::unix::net::UnixListener;
 use std::path::Path;
 
+use libc::SIGKILL;
 use nix::unistd::geteuid;
 
 use harness::checked::{Report, behind, report, report_of};
 use harness::contained::NOBODY;
 use harness::running::refused;
 use harness::slow::python;
-use harness::{Exit, Scene, probe, skip};
+use harness::{Exit, Scene, probe, send, skip};
 
 /// The cause and the evidence of a check, as one text.
 #[track_caller]
@@ -51,7 +52,7 @@ fn leaves(scene: &Scene, mode: &str, options: &[&str], clean: &str) -> (Report, 
     let folder = scene.folder().canonicalize().expect("it was made");
     let (state, other) = (folder.join("state"), folder.join("other"));
     // In /tmp, where pid files are looked for.
-    let usual = std::env::temp_dir().join(format!("supervise-check-{mode}-{}.pid", std::process::id()));
+    let usual = std::env::temp_dir().join(format!("python-{mode}-{}.pid", std::process::id()));
     for directory in [&state, &other] {
         fs::create_dir(directory).expect("it is new");
     }
@@ -92,6 +93,49 @@ fn files_that_are_left_in_the_way_of_the_next_start_are_named() {
         assert!(left.is_empty(), "{left:?}");
         report.says(mode, &[("S16", "pass")]);
     }
+    scene.nothing_is_left();
+}
+
+#[test]
+fn a_pid_file_that_somebody_else_writes_is_no_fault_of_the_command() {
+    let scene = Scene::new();
+    let file = std::env::temp_dir().join(format!("supervise-foreign-{}.pid", std::process::id()));
+    // The number of process 1, as each container that shares the directory writes it.
+    let ends = "import os, signal
+signal.signal(signal.SIGTERM, lambda *_: os._exit(0))\nwhile True: signal.pause()";
+    // The file is made by the try before the start, which has to fail for that.
+    let ready = format!("exec:if [ -e {0} ]; then echo 1 >{0}; else : >{0}; exit 1; fi", file.display());
+    let options = ["--as", "pid1", "--also", "none", "--ready-timeout", "60s", "--ready", &ready];
+    let report = report(&scene, &options, &[python(), "-c", ends]);
+    fs::remove_file(&file).expect("it was made");
+    report.says("pid1", &[("S01", "pass"), ("S16", "info")]);
+    let files = &report.run("pid1")["files"];
+    assert_eq!(
+        (&files["left"], &files["perhaps_left"][0]),
+        (&serde_json::json!([]), &file.display().to_string().into())
+    );
+    scene.nothing_is_left();
+}
+
+#[test]
+fn what_exec_starts_ends_with_its_try_and_with_a_check_that_is_killed() {
+    let scene = Scene::new();
+    let (first, runs) = (scene.folder().join("first"), scene.folder().join("runs"));
+    let [first_text, runs_text] = [&first, &runs].map(|path| path.display().to_string());
+    let stays = format!("setsid sleep 1000 & : >{runs_text}; sleep 1001; true");
+    // In the try before the start, and in one of the run.
+    for ready in [stays.clone(), format!("if [ -e {first_text} ]; then {stays}; else : >{first_text}; exit 1; fi")] {
+        let words = ["--as", "child", "--ready", &format!("exec:{ready}"), "--", "sleep", "999"];
+        let mut check = harness::checked::start(&scene, &words);
+        scene.deadline.until("the try", || runs.exists().then_some(()));
+        assert!(scene.marked().len() > 2, "it has started some");
+        send(check.outer_pid(), SIGKILL, 1);
+        assert_eq!(check.wait(), Exit::Signal(SIGKILL));
+        scene.deadline.until("the end of all that it started", || scene.marked().is_empty().then_some(()));
+        fs::remove_file(&runs).expect("it was made");
+    }
+    let report = report(&scene, &["--as", "child", "--ready", "exec:setsid sleep 1000 & true"], &["sleep", "999"]);
+    report.says("child", &[("S01", "inconclusive")]);
     scene.nothing_is_left();
 }
 
@@ -255,5 +299,50 @@ fn that_there_is_no_proc_to_be_had_is_said() {
             report.says(mode, &[("S01", "pass")]);
         }
     }
+    scene.nothing_is_left();
+}
+
+#[test]
+fn what_a_process_that_nobody_may_look_into_has_open_is_not_known() {
+    let scene = Scene::new();
+    // PR_SET_DUMPABLE is 4.
+    let hides = "import ctypes, os, signal
+ctypes.CDLL(None).prctl(4, 0)
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+os.write(1, b'ready\\n')
+while True: signal.pause()";
+    let words =
+        ["--format", "json", "--as", "child", "--grace", "300ms", "--ready", "log:^ready$", "--", python(), "-c"];
+    let report = report_of(behind(&scene, &NOBODY, &[&words[..], &[hides]].concat()));
+    report.says("child", &[("S01", "fail"), ("S11", "skip"), ("S16", "skip")]);
+    assert!(report.run("child")["files"]["open_when_killed"].is_null());
+    scene.nothing_is_left();
+}
+
+#[test]
+fn sockets_of_another_network_are_not_known() {
+    let scene = Scene::new();
+    let serves = "import os, signal, socket
+server = socket.socket()
+server.listen()
+signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
+os.write(1, b'ready\\n')
+while True: signal.pause()";
+    for (elsewhere, level) in [(&["unshare", "--net"][..], "skip"), (&[], "pass")] {
+        let options = ["--as", "child", "--also", "none", "--ready", "log:^ready$"];
+        let command = [elsewhere, &[python(), "-c", serves]].concat();
+        report(&scene, &options, &command).says("child", &[("S01", "pass"), ("S11", level)]);
+    }
+    scene.nothing_is_left();
+}
+
+#[test]
+fn that_no_orphan_can_be_put_in_is_said() {
+    let scene = Scene::new();
+    let refuses = ["strace", "-f", "-q", "-o", "/dev/null", "-e", "trace=setns", "-e", "inject=setns:error=EPERM"];
+    let words = ["--format", "json", "--as", "pid1", "--also", "none", "--grace", "300ms", "--", "sleep", "1000"];
+    let report = report_of(behind(&scene, &refuses, &words));
+    report.says("pid1", &[("S01", "fail"), ("S09", "skip")]);
+    assert!(said(&report, "pid1", "S09").contains("no orphan can be put in"), "{}", report.whole);
     scene.nothing_is_left();
 }

@@ -160,7 +160,7 @@ fn of_the_tree(check: Check) -> Explanation {
             means: "What has ended is waited for (wait(2)).",
             observed: "processes that ended before the signal and were zombies for more than a second, to the end of the \
                        command or of the time; as process 1 also an orphan that is put in, as a health check may leave one, after two seconds.",
-            levels: "warn for any; fail for ten or more.",
+            levels: "warn for any; fail for ten or more, and where process 1 does not survive the orphan.",
             causes: &[
                 "Process 1 gets all orphans, and most programs do not wait for children that they have not started.",
             ],
@@ -247,8 +247,8 @@ fn of_the_rest(check: Check) -> Explanation {
             means: "No file is left half written, or in the way of the next start.",
             observed: "files open for writing in what is killed; and when all is over the sockets that it listened at, pid, lock \
                        and temporary files that it had open, pid files in /run, /var/run and /tmp that hold the number of a \
-                       process of it, and what --state-dir names.",
-            levels: "warn for any; skip where no run was told to stop.",
+                       process of it and are called like it, and what --state-dir names.",
+            levels: "warn for any; info for a pid file that may be another container's; skip where no run was told to stop.",
             causes: &[
                 "It is killed while it writes.",
                 "It makes such files and does not remove them when it is told to stop.",

@@ -292,6 +292,8 @@ pub(crate) struct Files {
     pub(crate) open_when_killed: Option<Vec<String>>,
     /// Pid, lock and socket files and the like that were not there before the run. `None`: not looked at.
     pub(crate) left: Option<Vec<String>>,
+    /// The same of which only the number in it is one of the run's: another container's may be the same.
+    pub(crate) perhaps_left: Vec<String>,
 }
 
 /// What came on the socket for sd_notify(3), times of the first of each.
@@ -335,6 +337,8 @@ pub(crate) enum Facility {
     Proc,
     /// A descriptor for each process.
     Descriptors,
+    /// setns(2) into the namespace of the run.
+    Orphan,
     /// Forks and exits as they happen (the proc connector), instead of looks at /proc.
     ProcessEvents,
 }

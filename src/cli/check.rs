@@ -193,6 +193,10 @@ fn signal(given: Given, whole: &'static str, word: &'static str) -> Result<Signa
     match signal {
         Signal::KILL => Err(WrongCheck::Unheard(given, whole).into()),
         Signal::STOP | Signal::CONT | Signal::CHLD => Err(WrongCheck::Untellable(given, whole, signal).into()),
+        // Stopped it is, and not told.
+        _ if [libc::SIGTSTP, libc::SIGTTIN, libc::SIGTTOU].contains(&signal.number().into()) => {
+            Err(WrongCheck::Untellable(given, whole, signal).into())
+        }
         _ => Ok(signal),
     }
 }

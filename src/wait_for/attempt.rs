@@ -1,6 +1,7 @@
 //! One try as its parent sees it: started, waited for with an ear for signals, and killed when its time is over.
 
 use std::io::{PipeReader, Read as _};
+use std::os::fd::AsRawFd as _;
 use std::time::Duration;
 
 use nix::unistd::{getpid, setpgid};
@@ -9,7 +10,7 @@ use supervise_init::sys::{self, Change, Pid, Reaped, SigSet, Sleep, Wake, now};
 
 use super::probe::{self, Group, Manner};
 use super::target::{Kind, Target};
-use crate::sys::{Waiting, find_end, pipe, start_copy};
+use crate::sys::{Waiting, find_end, pipe, start_contained, start_copy};
 
 /// What a wait ended with.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -43,12 +44,29 @@ pub(crate) struct Started {
 impl Started {
     /// Begins to try the target once, at most for `limit`. `blocked` is for what it starts.
     ///
+    /// All that `exec:` starts ends with it, and with us, however that comes: where we may, it is in a PID namespace of its
+    /// own, whose process 1 the kernel kills when we end.
+    ///
     /// # Errors
     /// There is no process for it.
     pub(crate) fn begin(target: &Target, limit: Duration, blocked: SigSet) -> Result<Started, nix::errno::Errno> {
         let (said, saying) = pipe().map_err(|error| nix::errno::Errno::from_raw(error.raw_os_error().unwrap_or(0)))?;
-        let ourselves = getpid();
-        let pid = start_copy(|| probe::run(target, saying, limit, ourselves, Manner::alone(blocked)))?;
+        let (ourselves, manner) = (getpid(), Manner::alone(blocked));
+        let saying_fd = saying.as_raw_fd();
+        let mut saying = Some(saying);
+        let mut run = |parent| saying.take().map_or(1, |saying| probe::run(target, saying, limit, parent, manner));
+        if matches!(target.kind, Kind::Exec(_)) {
+            let contained = start_contained(libc::CLONE_NEWPID, || {
+                // That nobody but our parent has the other end tells whether that is there.
+                sys::close_from_3(&[Some(saying_fd)]);
+                // The number of who is in another namespace.
+                run(nix::unistd::Pid::from_raw(0))
+            });
+            if let Ok(pid) = contained {
+                return Ok(Started { pid, said });
+            }
+        }
+        let pid = start_copy(|| run(ourselves))?;
         Ok(Started { pid, said })
     }
 

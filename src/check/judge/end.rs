@@ -12,7 +12,7 @@ use super::memory;
 use super::put_in;
 use super::scene::{Scene, main, main_status, others, took};
 use super::sentences::sentences;
-use super::shell::{is_before_a_pipeline, pass_on_in_pipeline};
+use super::shell::{is_before_a_pipeline, name_of, pass_on_in_pipeline};
 use super::tree::is_wrapper;
 use super::why::{company, why};
 use super::words::{Name, cut, ended_with, names, seconds, status as status_words};
@@ -91,10 +91,17 @@ pub(super) fn exits_in_grace(scene: &Scene<'_>) -> Option<Word> {
 /// What was seen of main at the end of the time.
 fn facts(scene: &Scene<'_>, run: &Run) -> Option<String> {
     let main = main(run)?;
-    let found = handling(main, scene.signal).map_or("was not looked at", Handling::words);
+    let handling = handling(main, scene.signal);
+    let found = handling.map_or("was not looked at", Handling::words);
     let seen = main.at_deadline.map_or_else(String::new, |seen| {
-        let (pending, busy) = (if seen.is_pending { ", and is pending" } else { "" }, seconds(seen.busy));
-        format!("{pending}; state {}, {busy} of processor time since", seen.state.name())
+        let change = match (seen.is_pending, handling) {
+            (true, _) => ", and is pending",
+            (false, Some(Handling::Caught)) if !seen.is_handled && seen.state == State::Able => {
+                " when that came, and none at the end of the time"
+            }
+            (false, _) => "",
+        };
+        format!("{change}; state {}, {} of processor time since", seen.state.name(), seconds(seen.busy))
     });
     Some(format!("{} {found} in {}{seen}", scene.signal, Name(main)))
 }
@@ -134,13 +141,16 @@ pub(super) fn not_judged(scene: &Scene<'_>, run: &Run) -> (String, String) {
             let after = if has_orphan { ", after an orphan was put in, as a health check leaves one" } else { "" };
             (
                 format!("the command {} before it was told to stop{after}{in_the_way}", ended_with(Some(*status))),
-                or(match (run.output.tail.is_empty(), *status) {
-                    // As what reads its stdin to the end does.
-                    (_, Status::Exited(0)) => {
-                        "what is to be checked runs until it is told to stop, also with nothing to read: its stdin is /dev/null"
-                    }
-                    (true, _) => "it wrote nothing; what is to be checked runs until it is told to stop",
-                    (false, _) => "see its last lines; what is to be checked runs until it is told to stop",
+                or(match () {
+                    () if put_in::ends_by_it(scene).is_some() => "see S09",
+                    () => match (run.output.tail.is_empty(), *status) {
+                        // As what reads its stdin to the end does.
+                        (_, Status::Exited(0)) => {
+                            "what is to be checked runs until it is told to stop, also with nothing to read: its stdin is /dev/null"
+                        }
+                        (true, _) => "it wrote nothing; what is to be checked runs until it is told to stop",
+                        (false, _) => "see its last lines; what is to be checked runs until it is told to stop",
+                    },
                 }),
             )
         }
@@ -276,6 +286,14 @@ fn death_by_another(run: &Run, by: Signal) -> (Level, String, String) {
             "it was killed while it stopped, by another process or by itself".to_owned(),
             "see who sends it SIGKILL".to_owned(),
         ),
+        // bash's stack is at an end: a trap that signals the group of the shell runs anew for that.
+        (other, _) if main(run).is_some_and(|main| is_crashed_trap(main, run.scenario.signal, other)) => (
+            format!(
+                "{other} ended the shell while its trap ran: as it does where the trap signals the shell itself (`kill 0`, \
+                 `kill -- -$$`), which runs the trap again, without end"
+            ),
+            format!("let the trap begin with `trap '' {0}`, and end with `wait`", name_of(run.scenario.signal)),
+        ),
         (other, _) if is_crash(other) => (
             format!("{other} ended it while it stopped: it crashed, or was told so by another process"),
             match run.output.tail.is_empty() {
@@ -291,6 +309,11 @@ fn death_by_another(run: &Run, by: Signal) -> (Level, String, String) {
         ),
     };
     (Level::Fail, cause, cure)
+}
+
+/// Whether it is a shell with a trap for the signal that ran out of stack.
+pub(super) fn is_crashed_trap(main: &Process, signal: Signal, by: Signal) -> bool {
+    i32::from(by.number()) == libc::SIGSEGV && main.is_shell && handling(main, signal).is_some_and(Handling::is_taken)
 }
 
 /// Whether its default action dumps core: what faults send, and abort(3) (signal(7)).
@@ -357,88 +380,6 @@ fn bad_code(scene: &Scene<'_>, main: &Process, code: u8) -> (Level, String, Stri
         format!("{comm} ends with exit code {code} when it is told to stop, which others take for a failure"),
         format!("{}; or if {code} is a good end, say --ok-exit {code}", better_code(main, signal)),
     )
-}
-
-/// S03. Told once, where the command did not run as a child.
-pub(super) fn mode_difference(scene: &Scene<'_>) -> Option<Word> {
-    if scene.mode == Mode::Child {
-        return None;
-    }
-    let Some(child) = scene.in_mode(Mode::Child) else {
-        return Some(Word::skip("it was not run as a child too: say --as pid1,child"));
-    };
-    let (Some(own), Some(other)) = (end_of(scene), end_of(&child)) else {
-        return Some(Word::skip("not both were told to stop"));
-    };
-    let evidence = vec![
-        format!("{}: {}", as_what(scene.mode), own.words()),
-        format!("{}: {}", as_what(Mode::Child), other.words()),
-    ];
-    let word = match (own, other) {
-        (own, other) if own == other => Word::pass(evidence),
-        (End::With(Some(Status::Exited(code))), End::With(Some(died @ Status::Signaled(_))))
-            if code == died.shell_code() =>
-        {
-            // Process 1 cannot die of its own signal, and says so by a code.
-            Word::info(evidence).because("exit code and death are not the same, though they mean the same here", "")
-        }
-        _ if !(is_steady(scene) && is_steady(&child)) => Word::new(Level::Warn, evidence).because(
-            "it does not end alike in each run, so that the difference may have nothing to do with the mode",
-            "see S01 and S02",
-        ),
-        (End::NotInTime, _) if put_in::may_matter_at_worst(scene) => Word::new(Level::Warn, evidence).because(
-            "it ends only where it is not process 1, or is not given an orphan (which is put in there)",
-            "see S01",
-        ),
-        (End::NotInTime, _) => Word::new(Level::Warn, evidence)
-            .because(format!("it ends only where it is not run {}", as_what(scene.mode)), "see S01"),
-        (_, End::NotInTime) => Word::new(Level::Warn, evidence)
-            .because(format!("it ends only {}", as_what(scene.mode)), "see S01 of the run as a child"),
-        // Process 1 alone has signals dropped that nobody has a handler for.
-        (End::With(_), End::With(Some(Status::Signaled(by)))) if scene.is_process_1() && by == scene.signal => {
-            Word::new(Level::Warn, evidence).because(
-                format!(
-                    "what it ends with depends on whether the kernel lets {by} end it, which it does not for process 1"
-                ),
-                format!("let a handler for {by} exit with a code of its own"),
-            )
-        }
-        (End::With(_), End::With(_)) => Word::new(Level::Warn, evidence)
-            .because(format!("it ends otherwise {} than as a child", as_what(scene.mode)), "see S02 of both"),
-    };
-    Some(word)
-}
-
-/// Whether all runs of a mode went alike.
-fn is_steady(scene: &Scene<'_>) -> bool {
-    let end = |run| end_of_run(scene, run);
-    let first = scene.told().next().map(end);
-    scene.told().all(|run| Some(end(run)) == first)
-}
-
-/// How it went, as S01 and S02 have it.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum End {
-    NotInTime,
-    With(Option<Status>),
-}
-
-impl End {
-    fn words(self) -> String {
-        match self {
-            End::NotInTime => "not ended in time".to_owned(),
-            End::With(status) => status_words(status),
-        }
-    }
-}
-
-/// Of the worst run.
-fn end_of(scene: &Scene<'_>) -> Option<End> {
-    Some(end_of_run(scene, scene.worst()?))
-}
-
-fn end_of_run(scene: &Scene<'_>, run: &Run) -> End {
-    if took(run).is_some_and(|took| took <= scene.grace()) { End::With(main_status(run)) } else { End::NotInTime }
 }
 
 /// S18.

@@ -71,6 +71,8 @@ pub(in crate::check) fn handling_of(signals: Dispositions, signal: Signal) -> Ha
         () if ignored.contains(signal) => Handling::Ignored,
         // While a thread waits for signals, its mask shows them as free and their action as the default one.
         () if waits_for_signals => Handling::Waited,
+        // Their default action is to be ignored (signal(7)).
+        () if [libc::SIGWINCH, libc::SIGURG].contains(&signal.number().into()) => Handling::Ignored,
         () => Handling::Default,
     }
 }

@@ -12,6 +12,7 @@ mod end;
 mod handling;
 mod killer;
 mod memory;
+mod modes;
 mod outside;
 mod put_in;
 mod reaction;
@@ -79,7 +80,7 @@ type Judge = fn(&Scene<'_>) -> Option<Word>;
 const CHECKS: [(Check, Judge); 18] = [
     (Check::ExitsInGrace, end::exits_in_grace),
     (Check::Status, end::status),
-    (Check::ModeDifference, end::mode_difference),
+    (Check::ModeDifference, modes::mode_difference),
     (Check::Disposition, handling::disposition),
     (Check::Reaction, outside::reaction),
     (Check::TreeGone, tree::gone),

@@ -94,6 +94,19 @@ pub(super) fn files(scene: &Scene<'_>) -> Option<Word> {
         ),
         (None, Some(path)) => Word::new(Level::Warn, evidence)
             .because(format!("it did not take away {path}"), "let it remove such files when it stops"),
+        // What killed processes had open.
+        (None, None) if told().any(|run| run.files.open_when_killed.is_none()) => {
+            let why = told().find_map(|run| missing(run, Facility::Sockets)).unwrap_or("they were not looked at");
+            Word::skip(format!("the files that were open when a process was killed cannot be seen: {why}"))
+        }
+        (None, None) if told().any(|run| !run.files.perhaps_left.is_empty()) => {
+            let paths = told().flat_map(|run| &run.files.perhaps_left).take(8);
+            Word::info(paths.map(|path| format!("{path} is new")).collect()).because(
+                "it holds the number of a process of this run, and is not called like that: whether it is of this run, or of \
+                 another container at the same time, is not known",
+                "",
+            )
+        }
         (None, None) => {
             let left = if told().all(|run| run.files.left.is_some()) { ", none left" } else { "" };
             Word::pass(vec![format!("none was open for writing when a process was killed{left}")])

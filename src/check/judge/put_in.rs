@@ -1,9 +1,14 @@
 //! The orphan that is put in where the command is process 1: whether that may be why it does not end.
 
-use super::super::record::{Run, What};
+use supervise_init::core::Status;
+
+use super::super::record::{Outcome, Run, SAME_MOMENT, What};
 use super::super::scenario::Mode;
+use super::again::last_lines;
 use super::scene::{Scene, main};
 use super::why::{Why, why};
+use super::words::{ended_with, seconds};
+use super::{Level, Word};
 
 /// What S01 says beside its cause.
 pub(super) const CAUSE: &str = "as process 1 it was given an orphan before, as a health check leaves one, which a child \
@@ -36,4 +41,26 @@ pub(super) fn may_matter(scene: &Scene<'_>, run: &Run, why: &Why<'_>) -> bool {
 pub(super) fn may_matter_at_worst(scene: &Scene<'_>) -> bool {
     let of = |run| Some(may_matter(scene, run, &why(scene, run, main(run)?)));
     scene.worst().and_then(of).unwrap_or(false)
+}
+
+/// S09, where it does not live as long as to be told: it ends badly in the moment in which it is given the orphan.
+pub(super) fn ends_by_it(scene: &Scene<'_>) -> Option<Word> {
+    let is_its_end = |run: &Run| {
+        let put_in = run.events.iter().find(|event| event.what == What::PutIn)?.at;
+        let after = main(run)?.ended?.at.checked_sub(put_in).filter(|after| *after <= SAME_MOMENT)?;
+        match run.outcome {
+            Outcome::EndedBefore(Status::Exited(0)) => None,
+            Outcome::EndedBefore(status) => Some((status, after)),
+            _ => None,
+        }
+    };
+    let (run, (status, after)) =
+        scene.runs().filter(|_| scene.is_process_1()).find_map(|run| Some((run, is_its_end(run)?)))?;
+    let mut evidence = vec![format!("it {}, {} after the orphan was put in", ended_with(Some(status)), seconds(after))];
+    evidence.extend(last_lines(run));
+    Some(Word::new(Level::Fail, evidence).because(
+        "as process 1 it does not survive an orphan, as a health check or `docker exec` may leave one: it is given a child \
+         that it has not started",
+        "start it under an init, which takes orphans: supervise -- COMMAND",
+    ))
 }

@@ -5,8 +5,11 @@ use supervise_init::core::Signal;
 use super::super::record::Process;
 use super::super::scenario::{Mode, Target};
 use super::handling::{Handling, Instead, handled_instead, handling};
-use super::scene::Scene;
-use super::shell::{PASS_ON_BELOW, ends_in_place, is_before_a_pipeline, is_subshell, named_below, pass_on_in_pipeline};
+use super::scene::{Scene, children_that_stayed, is_older};
+use super::shell::{
+    PASS_ON_BELOW, are_deaf, ends_in_place, is_before_a_pipeline, is_subshell, name_of, named_below,
+    pass_on_in_pipeline, tell_all,
+};
 use super::why::{Heard, Why};
 use super::words::{Name, called, names, seconds, signals, status, typed};
 
@@ -80,7 +83,7 @@ fn cause(scene: &Scene<'_>, main: &Process, why: &Why<'_>) -> String {
         Why::Stopped => format!("{name} is stopped (state T), so that it cannot act on {signal}"),
         Why::Stuck => format!("{name} sits in a system call that no signal interrupts (state D)"),
         Why::HalfDead => format!("the first thread of {name} has ended, and others run on"),
-        Why::Ignored => format!("{name} ignores {signal}"),
+        Why::Ignored => ignored(scene, main),
         Why::Blocked => format!("{name} blocks {signal} in every thread, and nothing takes it: it is still pending"),
         Why::NotWaitedFor => format!(
             "{name} blocks {signal}, and waits for other signals (sigtimedwait) and not for that: it is still pending"
@@ -172,6 +175,24 @@ fn cause(scene: &Scene<'_>, main: &Process, why: &Why<'_>) -> String {
     }
 }
 
+fn ignored(scene: &Scene<'_>, main: &Process) -> String {
+    let below = below_deaf_shell(scene, main);
+    let on = if below.is_empty() { String::new() } else { format!(", and {} never gets it", names(&below)) };
+    format!("{} ignores {}{on}", Name(main), scene.signal)
+}
+
+/// What stayed below a shell that ignores the signal.
+fn below_deaf_shell<'a>(scene: &Scene<'a>, main: &Process) -> Vec<&'a Process> {
+    let run = scene.worst().filter(|_| main.is_shell && scene.order.target == Target::Main);
+    run.map_or_else(Vec::new, |run| {
+        children_that_stayed(run, main).into_iter().filter(|child| is_older(run, child)).collect()
+    })
+}
+
+fn handled_below(scene: &Scene<'_>, main: &Process) -> bool {
+    !are_deaf(scene, &below_deaf_shell(scene, main))
+}
+
 fn waits(scene: &Scene<'_>, main: &Process, children: &[&Process], heard: Heard, is_waiting: bool) -> String {
     let (name, signal) = (Name(main), scene.signal);
     let (word, first) = match children {
@@ -220,6 +241,11 @@ fn cure(scene: &Scene<'_>, main: &Process, why: &Why<'_>) -> String {
         Why::Stopped => format!("let nothing stop it, or send SIGCONT behind {signal}"),
         Why::Stuck => "see to the device or network file system that it waits for".to_owned(),
         Why::HalfDead => "let the last thread end the process (exit, not pthread_exit)".to_owned(),
+        Why::Ignored if !below_deaf_shell(scene, main).is_empty() => match handled_below(scene, main) {
+            true => tell_all(main),
+            // It tells what to do first, and what then.
+            false => "see S24".to_owned(),
+        },
         Why::Ignored | Why::Dropped => instead(scene, main),
         Why::Blocked => format!("let it unblock {signal} before it starts its work, or start it with that unblocked"),
         Why::NotWaitedFor => format!("let it wait for {signal} too, or unblock that"),
@@ -369,9 +395,9 @@ fn bounded(process: &Process) -> String {
 fn instead(scene: &Scene<'_>, main: &Process) -> String {
     let signal = scene.signal;
     let handler = match (main.is_shell, handling(main, signal)) {
-        (true, Some(Handling::Ignored)) => format!("let it not ignore {signal} (`trap '' {signal}`, nohup)"),
+        (true, Some(Handling::Ignored)) => format!("let it not ignore {signal} (`trap '' {}`, nohup)", name_of(signal)),
         (true, _) => {
-            format!("give it a trap that exits (`trap 'exit 0' {}`)", signal.to_string().replacen("SIG", "", 1))
+            format!("give it a trap that exits (`trap 'exit 0' {}`)", name_of(signal))
         }
         (false, Some(Handling::Ignored)) => {
             format!(

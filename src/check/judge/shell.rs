@@ -4,6 +4,7 @@ use supervise_init::core::{Signal, Status};
 
 use super::super::record::{Outcome, Process, Run};
 use super::super::scenario::{Mode, Target};
+use super::end::is_crashed_trap;
 use super::handling::{Handling, handling};
 use super::scene::{Scene, lived_at, main, others, took};
 use super::tree::leaves_nothing;
@@ -17,9 +18,14 @@ pub(super) const PASS_ON: &str = "let a trap in the script pass the signal on (k
 pub(super) const PASS_ON_BELOW: &str =
     "let a trap in the script tell the subshell and what runs in it (kill), and wait (`wait`)";
 
+/// As trap(1) and kill(1) take it.
+pub(super) fn name_of(signal: Signal) -> String {
+    signal.to_string().replacen("SIG", "", 1)
+}
+
 /// What to do about a pipeline: who reads must outlive who writes, so that telling all is no help.
 pub(super) fn pass_on_in_pipeline(signal: Signal) -> String {
-    let name = signal.to_string().replacen("SIG", "", 1);
+    let name = name_of(signal);
     format!(
         "let the program itself write to where that is to go, and start it without the pipeline; or tell it alone, and let \
          what reads from it end behind it, in bash: `exec > >(READER); r=$!; PROGRAM & p=$!; trap 'kill -{name} $p; wait \
@@ -109,8 +115,9 @@ fn by_a_trap(scene: &Scene<'_>, evidence: Vec<String>, nothing_left: bool) -> Wo
 fn advice_to_all(scene: &Scene<'_>, run: &Run, main: &Process, below: &[&Process]) -> String {
     let advice = advice(scene, run, main, below);
     match handling(main, scene.signal) {
+        Some(Handling::Ignored) if !are_deaf(scene, below) => tell_all(main),
         Some(Handling::Ignored) => {
-            let name = scene.signal.to_string().replacen("SIG", "", 1);
+            let name = name_of(scene.signal);
             format!(
                 "take `trap '' {name}` (or nohup) out first: all that the shell starts ignores {} with it, also by exec; \
                  then {advice}",
@@ -119,6 +126,16 @@ fn advice_to_all(scene: &Scene<'_>, run: &Run, main: &Process, below: &[&Process
         }
         _ => advice,
     }
+}
+
+/// Whether one of them ignores the signal too: what a shell that ignores it starts does, unless that sets it anew.
+pub(super) fn are_deaf(scene: &Scene<'_>, below: &[&Process]) -> bool {
+    below.iter().any(|process| handling(process, scene.signal) == Some(Handling::Ignored))
+}
+
+/// What helps where the shell ignores the signal, and not what it runs.
+pub(super) fn tell_all(main: &Process) -> String {
+    format!("start it under an init that tells all: supervise --kill-mode tree -- {}", typed(main, "COMMAND"))
 }
 
 /// What to change in a script without a trap that runs `below` when it is told.
@@ -184,6 +201,10 @@ pub(super) fn left_by_shell(
 ) -> (String, String) {
     let signal = scene.signal;
     let (main_name, name) = (Name(main), named_below(main, process));
+    let end = main.ended.and_then(|ended| ended.status);
+    if matches!(end, Some(Status::Signaled(by)) if is_crashed_trap(main, signal, by)) {
+        return (format!("the shell {main_name} crashed and left {name}, {fate}"), "see S02".to_owned());
+    }
     if handling(main, signal).is_some_and(Handling::is_taken) {
         let is_background =
             [Signal::INT, Signal::QUIT].contains(&signal) && handling(process, signal) == Some(Handling::Ignored);
@@ -257,7 +278,8 @@ pub(super) fn named_below(shell: &Process, child: &Process) -> String {
 
 /// Whether the signal would end it in the place of its shell (exec): as process 1 it does not end what has no handler.
 pub(super) fn ends_in_place(scene: &Scene<'_>, program: &Process) -> bool {
-    !(scene.is_process_1() && handling(program, scene.signal) == Some(Handling::Default))
+    // What it ignores only because its shell does is at its default action when that does so no more.
+    !(scene.is_process_1() && matches!(handling(program, scene.signal), Some(Handling::Default | Handling::Ignored)))
 }
 
 /// What ran below main when the signal was sent.

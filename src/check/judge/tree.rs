@@ -9,6 +9,7 @@ use super::super::scenario::{Mode, Target};
 use super::handling::{Handling, handling};
 use super::killer::{is_surely_the_kernel, killed_by_su};
 use super::memory;
+use super::put_in;
 use super::reaction::has_begun;
 use super::scene::{
     Scene, is_executed_since, killed_at, lived_at, main, missing, others, survivors, took, waits_for_all,
@@ -245,6 +246,7 @@ pub(super) fn children_status(scene: &Scene<'_>) -> Option<Word> {
                 None => unknown += 1,
                 // S06 tells of those.
                 Some(_) if end.by == EndedBy::Kernel => {}
+                Some(status) if is_cut_off(process, status, signal) => bad.push(told_end(process, status)),
                 Some(status) if scene.is_good(status) || is_told_to_end(status, signal) => {}
                 // A code is for its parent, which may know it well (postgres).
                 Some(status @ Status::Exited(_)) => codes.push(told_end(process, status)),
@@ -287,6 +289,12 @@ fn shortened(mut lines: Vec<String>) -> Vec<String> {
     lines.truncate(MOST);
     lines.extend((more > 0).then(|| format!("and {more} more")));
     lines
+}
+
+/// Whether its terminal was taken away (screen, script, tmux), which has no handler, where what it was to be told by has one.
+fn is_cut_off(process: &Process, status: Status, signal: Signal) -> bool {
+    let is_hung_up = status == Status::Signaled(Signal::HUP) && signal != Signal::HUP;
+    is_hung_up && handling(process, signal).is_some_and(Handling::is_taken)
 }
 
 /// Whether that is how a worker ends whose master, or whom we, told to.
@@ -375,6 +383,9 @@ pub(super) fn forwarded(scene: &Scene<'_>) -> Option<Word> {
 pub(super) fn zombies(scene: &Scene<'_>) -> Option<Word> {
     /// So many do not come together in a moment.
     const MANY: usize = 10;
+    if let Some(word) = put_in::ends_by_it(scene) {
+        return Some(word);
+    }
     let Some(run) = scene.told().max_by_key(|run| zombies_of(run).len()) else {
         return Some(Word::skip("no run was told to stop"));
     };
@@ -413,7 +424,10 @@ pub(super) fn zombies(scene: &Scene<'_>) -> Option<Word> {
         (None, Some(Orphan::ReapedAfter(time))) => {
             Some(Word::pass(vec![format!("none; an orphan that was put in was reaped after {}", seconds(time))]))
         }
-        (None, _) => Some(Word::pass(vec!["none".to_owned()])),
+        (None, _) => Some(match missing(run, Facility::Orphan) {
+            Some(why) => Word::skip(format!("whether it reaps orphans is not known: {why}")),
+            None => Word::pass(vec!["none".to_owned()]),
+        }),
     }
 }
 

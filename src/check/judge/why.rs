@@ -158,6 +158,14 @@ fn at_work<'a>(
     // A quarter of a processor all the time, on a machine that may be busy: some work goes on in every program.
     let is_busy = at_deadline.busy * 4 >= run.scenario.grace;
     let answer = answer(run);
+    // Who takes its handler away to die of the signal does so when all is done.
+    if scene.is_process_1()
+        && found == Handling::Caught
+        && !at_deadline.is_handled
+        && died_as_a_child(scene) == Some(scene.signal)
+    {
+        return Why::Reraised(scene.signal);
+    }
     if scene.is_process_1()
         && answer.is_none()
         && !is_busy

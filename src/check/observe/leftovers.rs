@@ -2,7 +2,8 @@
 //! made. What was there before and has not changed is not of this run.
 //!
 //! Known without being told: sockets that its processes listened at, such files that they had open, and pid files in the
-//! usual places that hold the number of one of them. All else needs the directory to be named (`--state-dir`).
+//! usual places that hold the number of one of them and are called like it. A number alone proves nothing: those of other
+//! namespaces are the same small ones. All else needs the directory to be named (`--state-dir`).
 
 use std::collections::{HashMap, HashSet};
 use std::ffi::OsStr;
@@ -14,6 +15,7 @@ use std::time::{Duration, SystemTime};
 
 use super::listeners::Listeners;
 use super::tree::Tree;
+use crate::check::record::Process;
 use crate::check::safe;
 use crate::runtime::cgroup::Host;
 
@@ -56,23 +58,29 @@ impl Leftovers {
         leftovers
     }
 
-    /// When nothing of it lives: what is left, made safe to print.
-    pub(super) fn find(&self, tree: &Tree, listeners: &Listeners) -> Vec<String> {
+    /// When nothing of it lives: what is left, and what may be somebody else's; made safe to print.
+    pub(super) fn find(&self, tree: &Tree, listeners: &Listeners) -> (Vec<String>, Vec<String>) {
         let mut found: Vec<PathBuf> = Vec::new();
         let is_new = |(path, file): &(PathBuf, Metadata)| self.before.get(path) != Some(&id(file));
         found.extend(in_all(&self.state_dirs, DEPTH, is_left_over).into_iter().filter(is_new).map(|(path, _)| path));
         found.extend(listeners.paths().filter(|path| is_socket(path)).map(Path::to_owned));
         let named = tree.seen.iter().flat_map(|seen| &seen.open.named);
         found.extend(named.filter(|path| self.is_of_this_run(path)).cloned());
-        let numbers: HashSet<i32> =
-            tree.seen.iter().flat_map(|seen| [Some(seen.process.pid), seen.process.inside]).flatten().collect();
-        let holds = |path: &Path| number_in(path).is_some_and(|number| numbers.contains(&number));
-        found.extend(pid_files().into_iter().filter(is_new).map(|(path, _)| path).filter(|path| holds(path)));
+        let mut others = Vec::new();
+        for path in pid_files().into_iter().filter(is_new).map(|(path, _)| path) {
+            let Some(number) = number_in(&path) else { continue };
+            let is_its = |process: &&Process| process.pid == number || process.inside == Some(number);
+            let mut owners = tree.seen.iter().map(|seen| &seen.process).filter(is_its).peekable();
+            let is_held = owners.peek().is_some();
+            if owners.any(|process| is_called_like(&path, process)) {
+                found.push(path);
+            } else if is_held {
+                others.push(path);
+            }
+        }
         let found: HashSet<PathBuf> = found.into_iter().map(canonical).collect();
-        let mut found: Vec<String> = found.iter().map(|path| safe::line(path.as_os_str().as_bytes())).collect();
-        found.sort();
-        found.truncate(TOLD);
-        found
+        let others = others.into_iter().map(canonical).filter(|path| !found.contains(path)).collect();
+        (told(found), told(others))
     }
 
     /// Whether it is there, and was made since, or changed.
@@ -83,6 +91,25 @@ impl Leftovers {
         };
         fs::symlink_metadata(path).is_ok_and(|file| changed(&file) >= self.began)
     }
+}
+
+fn told(paths: HashSet<PathBuf>) -> Vec<String> {
+    let mut told: Vec<String> = paths.iter().map(|path| safe::line(path.as_os_str().as_bytes())).collect();
+    told.sort();
+    told.truncate(TOLD);
+    told
+}
+
+/// Whether the name of a pid file is that of the process, or in its words: `php8.2-fpm.pid` of php-fpm8.2, `crond.pid` of
+/// cron, `supervisord.pid` of `python3 /usr/bin/supervisord`.
+fn is_called_like(path: &Path, process: &Process) -> bool {
+    /// Less is in many names.
+    const SHORTEST: usize = 3;
+    let letters = |text: &str| text.chars().filter(char::is_ascii_alphabetic).collect::<String>().to_ascii_lowercase();
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let (stem, comm) = (letters(name.split(".pid").next().unwrap_or_default()), letters(&process.comm));
+    let is_in = |short: &str, long: &str| short.len() >= SHORTEST && long.contains(short);
+    is_in(&stem, &comm) || is_in(&comm, &stem) || is_in(&stem, &letters(&process.words))
 }
 
 /// A name that says what the file is for: `x.pid`, `x.lock`, `.x.tmp.17`, `x.part`.
@@ -161,7 +188,27 @@ fn canonical_directory(path: &Path) -> PathBuf {
 mod tests {
     use std::ffi::OsStr;
 
-    use super::is_telling;
+    use std::path::Path;
+
+    use super::{is_called_like, is_telling};
+    use crate::check::made_up::process;
+
+    #[test]
+    fn a_pid_file_is_of_who_is_called_like_it() {
+        let is_of = |name: &str, words: &str| is_called_like(&Path::new("/run").join(name), &process(words));
+        for (name, words) in [
+            ("nginx.pid", "nginx: master process nginx -g daemon off;"),
+            ("php8.2-fpm.pid", "php-fpm8.2 -F"),
+            ("crond.pid", "cron -f"),
+            ("supervisord.pid", "python3 /usr/bin/supervisord -c x"),
+            ("app.pid", "sh -c echo $$ >/run/app.pid; sleep 9"),
+        ] {
+            assert!(is_of(name, words), "{name} {words}");
+        }
+        for (name, words) in [("foreign.pid", "e143 0"), ("sshd.pid", "sh run"), ("x.pid", "exec"), (".pid", "app")] {
+            assert!(!is_of(name, words), "{name} {words}");
+        }
+    }
 
     #[test]
     fn a_name_says_that_a_file_is_in_the_way() {

@@ -330,19 +330,23 @@ impl Tree {
         }
     }
 
-    /// The files that were being written by who was killed, by us or with process 1; when all is settled.
-    pub(super) fn written_when_killed(&self) -> Vec<String> {
+    /// The files that were being written by who was killed, by us or with process 1; when all is settled. `None`: not all of
+    /// them may be looked into.
+    pub(super) fn written_when_killed(&self) -> Option<Vec<String>> {
         /// More are not told of.
         const MOST: usize = 20;
         let was_killed =
             |seen: &&Seen| seen.process.ended.is_some_and(|ended| matches!(ended.by, EndedBy::Us | EndedBy::Kernel));
+        if self.is_closed && self.seen.iter().any(|seen| was_killed(&seen)) {
+            return None;
+        }
         let mut files: Vec<String> = Vec::new();
         for file in self.seen.iter().filter(was_killed).flat_map(|seen| &seen.open.written) {
             if files.len() < MOST && !files.contains(file) {
                 files.push(file.clone());
             }
         }
-        files
+        Some(files)
     }
 
     /// How each has ended, and who has ended it, now that all is known.

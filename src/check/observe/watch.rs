@@ -471,7 +471,9 @@ impl<'a> Watch<'a> {
                     let parent = Stat::read(seen.process.pid).map(|stat| stat.parent);
                     seen.process.parent = parent.unwrap_or(seen.process.parent);
                 }
-                seen.open = descriptors::of(seen.process.pid).unwrap_or_default();
+                let open = descriptors::of(seen.process.pid);
+                self.tree.is_closed |= open.is_none();
+                seen.open = open.unwrap_or_default();
             }
             seen.process.at_deadline = Some(found);
         }

@@ -106,6 +106,7 @@ fn run(run: &Run) -> Value {
             Value::Object(vec![
                 ("left", files(&run.files.left)),
                 ("open_when_killed", files(&run.files.open_when_killed)),
+                ("perhaps_left", Value::list(&run.files.perhaps_left, |path| Value::text(path))),
             ]),
         ),
         ("notify", notify(&run.notify)),
@@ -262,6 +263,7 @@ fn facility(facility: Facility) -> &'static str {
         Facility::Cgroup => "cgroup",
         Facility::Proc => "proc",
         Facility::Descriptors => "descriptors",
+        Facility::Orphan => "orphan",
         Facility::ProcessEvents => "process-events",
     }
 }

@@ -54,7 +54,11 @@ fn rich() -> Run {
         ends_with_newline: Some(true),
         closed_at: Some(SIGNAL_AT),
     };
-    run.files = Files { left: Some(vec!["/run/x.pid".to_owned()]), open_when_killed: Some(vec!["/data".to_owned()]) };
+    run.files = Files {
+        left: Some(vec!["/run/x.pid".to_owned()]),
+        open_when_killed: Some(vec!["/data".to_owned()]),
+        ..Files::default()
+    };
     run.notify = Notify {
         ready_at: Some(SIGNAL_AT),
         stopping_at: Some(SIGNAL_AT),

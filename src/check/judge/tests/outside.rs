@@ -156,12 +156,20 @@ fn files_that_are_left_or_cut_off_are_warned_of() {
     let with = |files| one(Run { files, ..app(5) }, Check::Files);
     assert_eq!(with(Files::default()).level, Level::Skip);
     let some = |path: &str| Some(vec![path.to_owned()]);
-    assert_eq!(with(Files { left: Some(Vec::new()), open_when_killed: Some(Vec::new()) }).level, Level::Pass);
-    let unlooked = with(Files { left: None, open_when_killed: Some(Vec::new()) });
+    assert_eq!(
+        with(Files { left: Some(Vec::new()), open_when_killed: Some(Vec::new()), ..Files::default() }).level,
+        Level::Pass
+    );
+    let unlooked = with(Files { open_when_killed: Some(Vec::new()), ..Files::default() });
     assert_eq!(unlooked.evidence, ["none was open for writing when a process was killed"]);
-    let left = with(Files { left: some("/run/app.pid"), open_when_killed: None });
+    let unseen = with(Files { left: Some(Vec::new()), ..Files::default() });
+    assert!(unseen.level == Level::Skip && unseen.cause.contains("cannot be seen"), "{unseen:?}");
+    let left = with(Files { left: some("/run/app.pid"), ..Files::default() });
     assert!(left.level == Level::Warn && left.cause.contains("/run/app.pid"), "{left:?}");
-    let open = with(Files { left: None, open_when_killed: some("/data/db") });
+    let perhaps_left = vec!["/run/x.pid".to_owned()];
+    let perhaps = with(Files { left: Some(Vec::new()), open_when_killed: Some(Vec::new()), perhaps_left });
+    assert!(perhaps.level == Level::Info && perhaps.cause.contains("is not known"), "{perhaps:?}");
+    let open = with(Files { open_when_killed: some("/data/db"), ..Files::default() });
     assert!(open.level == Level::Warn && open.cause == "/data/db may be half written", "{open:?}");
 }
 

@@ -83,8 +83,9 @@ impl Watch<'_> {
         let at = now().since(self.began);
         run.connections = self.visits.map(|visits| visits.finish(at)).unwrap_or_default();
         self.held.finish(&mut run);
-        run.files.open_when_killed = Some(self.tree.written_when_killed());
-        run.files.left = Some(self.leftovers.find(&self.tree, &self.listeners));
+        run.files.open_when_killed = self.tree.written_when_killed();
+        let (left, others) = self.leftovers.find(&self.tree, &self.listeners);
+        (run.files.left, run.files.perhaps_left) = (Some(left), others);
         run.most_processes = self.tree.most;
         run.injected_orphan = self.orphan.and_then(|orphan| orphan.found());
         run.notify = self.hearing.map(|hearing| hearing.found).unwrap_or_default();

@@ -35,7 +35,8 @@ impl Watch<'_> {
                 self.note(now(), What::PutIn);
             }
             Some(Err(errno)) => {
-                log::debug!(event = "orphan"; "cannot put an orphan in: {}", supervise_init::sys::Errno(errno as i32));
+                let why = format!("no orphan can be put in: {}", supervise_init::sys::Errno(errno as i32));
+                self.run.missing.push(Missing { facility: Facility::Orphan, why });
             }
             None => {}
         }
@@ -118,7 +119,15 @@ impl Watch<'_> {
 
     fn find_listeners(&mut self, sockets: &HashMap<u64, Vec<i32>>) {
         if self.tree.is_closed {
-            let why = "not all of its processes may be looked into: they are another user's".to_owned();
+            let why =
+                "not all of its processes may be looked into: they are another user's, or let nobody (PR_SET_DUMPABLE)";
+            self.run.missing.push(Missing { facility: Facility::Sockets, why: why.to_owned() });
+        }
+        let network = |pid: &str| std::fs::read_link(format!("/proc/{pid}/ns/net")).ok();
+        let ours = network("self");
+        let is_elsewhere = |pid: &i32| network(&pid.to_string()).is_some_and(|its| Some(its) != ours);
+        if let Some(pid) = sockets.values().flatten().find(|pid| is_elsewhere(pid)) {
+            let why = format!("pid {pid} is in another network namespace, whose sockets are not looked at");
             self.run.missing.push(Missing { facility: Facility::Sockets, why });
         }
         self.listeners = Listeners::find(sockets, self.at(now()));
