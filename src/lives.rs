@@ -4,7 +4,7 @@ use std::ffi::CStr;
 use std::time::Duration;
 
 use log::{info, warn};
-use supervise_init::core::request::News;
+use supervise_init::core::request::{News, Unstarted};
 use supervise_init::core::{
     Course, Death, Failure, Life, Limit, Next, Outcome, Policy, Record, Restarts, Resting, Single, Status,
 };
@@ -59,6 +59,9 @@ impl Lives<'_> {
         loop {
             let (outcome, course, is_reboot) =
                 self.live_once(slots, record.as_deref_mut(), listener.as_deref_mut(), care.as_deref_mut());
+            if let Some(why) = unstarted(outcome, course) {
+                publish(listener.as_deref_mut(), News::NotStarted(why));
+            }
             let beginning = match (outcome, &mut restarts) {
                 (Outcome::Again, _) => Beginning::asked(is_reboot),
                 (outcome, Some(restarts)) => match self.rest(restarts, slots, listener.as_deref_mut(), outcome, course)
@@ -146,6 +149,15 @@ impl Lives<'_> {
             listener,
             care: None,
         }
+    }
+}
+
+/// Why the command could not be started, if it could not.
+fn unstarted(outcome: Outcome, course: Course) -> Option<Unstarted> {
+    match (outcome, course.life().death) {
+        (Outcome::NotStarted(_, why), _) => Some(Unstarted::Refused(u8::try_from(why.errno).unwrap_or_default())),
+        (_, Death::Unprepared | Death::NotStarted) => Some(Unstarted::Unprepared),
+        _ => None,
     }
 }
 

@@ -25,6 +25,8 @@ use crate::cli::{exit, help};
 enum Failure {
     /// Only root may ask for it.
     NotRoot,
+    /// And nobody who is not inside.
+    Outside,
     /// Only root, and who may use this socket.
     NotAdmitted(PathBuf),
     /// Process 1 is what was called so.
@@ -41,6 +43,7 @@ impl fmt::Display for Failure {
         match self {
             // As the others' clients have it.
             Failure::NotRoot => f.write_str("must be root."),
+            Failure::Outside => f.write_str(OUTSIDE),
             Failure::NotAdmitted(socket) => {
                 write!(f, "must be root, or a member of --ctl-group, for {}", socket.display())
             }
@@ -150,6 +153,7 @@ impl Job<'_> {
         let reply = talk::ask(message, &self.environment)?;
         match reply.answer {
             Answer::Refused => Err(Failure::NotRoot),
+            Answer::Outside => Err(Failure::Outside),
             Answer::Accepted | Answer::UnderWay | Answer::NothingScheduled | Answer::Full | Answer::Dropped(_) => {
                 Ok(reply)
             }
@@ -287,6 +291,10 @@ impl Job<'_> {
 
 /// Nothing can be promised or warned of any more.
 pub(super) const UNDER_WAY: &str = "a stop is under way already";
+
+/// Whoever has another process 1 could mean that.
+pub(super) const OUTSIDE: &str = "process 1 hears nobody outside of its PID namespace; say it inside, by docker exec or \
+                                  `nsenter --all --target PID`, or send it a signal";
 
 /// By this a supervise that is called as the real systemctl knows that it is not, as long as it is the same process: a
 /// copy of another version would pass on to us again.

@@ -8,11 +8,11 @@ use std::time::{Duration, Instant};
 use log::error;
 use supervise_init::core::Signal;
 use supervise_init::core::request::{
-    Answer, By, Dispatch, Message, News, Origin, Readiness, Reply, Request, Standing, Text, Verb, Wish,
+    Answer, By, Dispatch, Message, News, Origin, Readiness, Reply, Request, Standing, Text, Unstarted, Verb, Wish,
 };
 use supervise_init::sys::{Environment, SigSet, set_mask};
 
-use super::act::{UNDER_WAY, outlast_the_stop};
+use super::act::{OUTSIDE, UNDER_WAY, outlast_the_stop};
 use super::events::{Form, Read, Reader};
 use super::status::Format;
 use super::talk::{self, Line, Unanswered};
@@ -43,6 +43,7 @@ pub(crate) enum Patience {
 enum Failure {
     Unanswered(Unanswered),
     NotRoot,
+    Outside,
     UnderWay,
     /// The signal goes nowhere.
     Dropped(Signal, supervise_init::core::Note),
@@ -52,6 +53,8 @@ enum Failure {
     OneOfTheCommand,
     /// Process 1 ends instead.
     Ends,
+    /// The command could not be started again.
+    NotStarted(Unstarted),
     /// It has not happened in time.
     Late(Duration),
 }
@@ -75,6 +78,7 @@ impl Failure {
             }
             // As the other clients have it.
             Failure::NotRoot => error!("ctl {verb}: must be root."),
+            Failure::Outside => error!("ctl {verb}: {OUTSIDE}"),
             Failure::UnderWay => error!("ctl {verb}: {UNDER_WAY}"),
             Failure::Dropped(signal, note) => error!("ctl {verb}: {signal} goes nowhere: {note}"),
             Failure::Full => error!(
@@ -85,6 +89,9 @@ impl Failure {
                  (docker exec), or without --wait"
             ),
             Failure::Ends => error!("ctl {verb}: process 1 ends instead"),
+            Failure::NotStarted(why) => {
+                error!("ctl {verb}: the command could not be started: {}", events::reason(*why));
+            }
             Failure::Late(limit) => {
                 error!("ctl {verb}: it has not happened within {limit:?}");
                 return exit::TIMED_OUT;
@@ -134,21 +141,23 @@ fn pass_on(signal: Signal, environment: &Environment) -> Result<u8, Failure> {
     let reply = talk::ask(&message(Verb::Signal(signal), Wish::Poweroff), environment)?;
     match reply.answer {
         Answer::Refused => Err(Failure::NotRoot),
+        Answer::Outside => Err(Failure::Outside),
         Answer::Dropped(note) => Err(Failure::Dropped(signal, note)),
         Answer::Accepted | Answer::UnderWay | Answer::NothingScheduled | Answer::Full => Ok(exit::SUCCESS),
     }
 }
 
 fn listen(form: Form, environment: &Environment) -> Result<u8, Failure> {
-    let (_line, reply, reader) = read_news(environment)?;
+    let (_line, reply, reader) = read_news(Verb::Events, environment)?;
     Ok(events::print(form, &reply, reader))
 }
 
-fn read_news(environment: &Environment) -> Result<(Line, Reply, Reader), Failure> {
-    let (line, reply, socket) = talk::subscribe(&message(Verb::Events, Wish::Poweroff), environment)?;
+fn read_news(verb: Verb, environment: &Environment) -> Result<(Line, Reply, Reader), Failure> {
+    let (line, reply, socket) = talk::subscribe(&message(verb, Wish::Poweroff), environment)?;
     match (reply.answer, socket) {
         (Answer::Accepted, Some(socket)) => Ok((line, reply, Reader::new(socket))),
         (Answer::Refused, _) => Err(Failure::NotRoot),
+        (Answer::Outside, _) => Err(Failure::Outside),
         _ => Err(Failure::Full),
     }
 }
@@ -161,7 +170,7 @@ fn end(wish: Wish, patience: Patience, environment: &Environment) -> Result<u8, 
         return Ok(exit::SUCCESS);
     };
     let begun = Instant::now();
-    let (line, before, reader) = read_news(environment)?;
+    let (line, before, reader) = read_news(Verb::Follow, environment)?;
     if wish == Wish::Restart && is_below_process_1() {
         return Err(Failure::OneOfTheCommand);
     }
@@ -176,8 +185,9 @@ fn end(wish: Wish, patience: Patience, environment: &Environment) -> Result<u8, 
         let left = limit.map(|limit| limit.saturating_sub(begun.elapsed()));
         match reader.next(left) {
             Read::News(dispatch) => match wanted.judge(&dispatch) {
-                Some(true) => return Ok(exit::SUCCESS),
-                Some(false) => return Err(Failure::Ends),
+                Some(Comes::True) => return Ok(exit::SUCCESS),
+                Some(Comes::ToNothing(why)) => return Err(Failure::NotStarted(why)),
+                Some(Comes::ToAnEnd) => return Err(Failure::Ends),
                 None => {}
             },
             // It is gone, and all else with it.
@@ -185,9 +195,20 @@ fn end(wish: Wish, patience: Patience, environment: &Environment) -> Result<u8, 
             Read::End => return Err(Failure::Ends),
             Read::Late => return Err(Failure::Late(limit.unwrap_or_default())),
             // Nobody is heard here.
-            Read::Told => {}
+            Read::Told(_) | Read::Unread => {}
         }
     }
+}
+
+/// What becomes of what is waited for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Comes {
+    /// It has happened.
+    True,
+    /// The command was to be started, and could not be.
+    ToNothing(Unstarted),
+    /// Process 1 ends instead.
+    ToAnEnd,
 }
 
 /// What is waited for.
@@ -203,21 +224,22 @@ struct Wanted {
 }
 
 impl Wanted {
-    /// Whether it has happened, or will not; `None`: it may come.
-    fn judge(&mut self, dispatch: &Dispatch) -> Option<bool> {
+    /// What becomes of it; `None`: it may come.
+    fn judge(&mut self, dispatch: &Dispatch) -> Option<Comes> {
         // It may be what was lost.
         self.is_heard |= dispatch.lost > 0 || self.is_ours(&dispatch.news);
         match (self.wish, dispatch.news) {
-            (Wish::Stop, News::Exit(_)) => Some(true),
-            (_, News::Exit(_)) => Some(false),
+            (Wish::Stop, News::Exit(_)) => Some(Comes::True),
+            (_, News::Exit(_)) => Some(Comes::ToAnEnd),
             _ if !self.is_heard => None,
-            (Wish::Stop, News::Ended { .. }) => Some(true),
+            (Wish::Stop, News::Ended { .. }) => Some(Comes::True),
             (Wish::Stop, _) => None,
+            (_, News::NotStarted(why)) => Some(Comes::ToNothing(why)),
             (_, News::Started { .. }) => {
                 self.is_started = true;
-                (!self.waits_for_ready).then_some(true)
+                (!self.waits_for_ready).then_some(Comes::True)
             }
-            (_, News::Readiness(Readiness::Ready)) if self.is_started => Some(true),
+            (_, News::Readiness(Readiness::Ready)) if self.is_started => Some(Comes::True),
             _ => None,
         }
     }
@@ -238,6 +260,7 @@ impl Wanted {
 fn judge(wish: Wish, reply: &Reply) -> Result<(), Failure> {
     match reply.answer {
         Answer::Refused => Err(Failure::NotRoot),
+        Answer::Outside => Err(Failure::Outside),
         // A stop is what was wanted.
         Answer::UnderWay if wish != Wish::Stop => Err(Failure::UnderWay),
         _ => Ok(()),
@@ -260,12 +283,15 @@ fn is_below_process_1() -> bool {
 
 #[cfg(test)]
 mod tests {
-    use supervise_init::core::request::{Asked, By, Dispatch, Motive, News, Origin, Readiness, Request, Way, Wish};
+    use supervise_init::core::request::{
+        Asked, By, Dispatch, Motive, News, Origin, Readiness, Request, Unstarted, Way, Wish,
+    };
     use supervise_init::core::{Heard, Signal, Status};
 
-    use super::Wanted;
+    use super::{Comes, Wanted};
 
     const ENDED: News = News::Ended { pid: 7, status: Status::Signaled(Signal::TERM), by: By::NOBODY };
+    const MISSING: Unstarted = Unstarted::Refused(2);
     const STARTED: News = News::Started { pid: 8, restarts: 1 };
     const READY: News = News::Readiness(Readiness::Ready);
     /// What we have asked for is heard, and what another has.
@@ -283,19 +309,27 @@ mod tests {
     #[test]
     fn what_is_waited_for_has_happened_when_it_has_and_not_before() {
         for (wish, waits_for_ready, news, done) in [
-            (Wish::Stop, false, &[ASKED, STARTED, ENDED][..], Some(true)),
-            (Wish::Stop, false, &[News::Exit(Some(7))], Some(true)),
+            (Wish::Stop, false, &[ASKED, STARTED, ENDED][..], Some(Comes::True)),
+            (Wish::Stop, false, &[News::Exit(Some(7))], Some(Comes::True)),
             (Wish::Stop, false, &[ASKED, STARTED], None),
             (Wish::Restart, false, &[ASKED, ENDED, News::Restarting(5)], None),
-            (Wish::Restart, false, &[ASKED, ENDED, STARTED], Some(true)),
-            (Wish::Restart, false, &[ASKED, ENDED, News::Exit(None)], Some(false)),
+            (Wish::Restart, false, &[ASKED, ENDED, STARTED], Some(Comes::True)),
+            (Wish::Restart, false, &[ASKED, ENDED, News::Exit(None)], Some(Comes::ToAnEnd)),
+            (Wish::Restart, false, &[ASKED, ENDED, News::NotStarted(MISSING)], Some(Comes::ToNothing(MISSING))),
+            (Wish::Restart, true, &[News::NotStarted(MISSING), News::Restarting(5), ASKED, STARTED], None),
+            (Wish::Stop, false, &[ASKED, News::NotStarted(MISSING)], None),
             (Wish::Restart, true, &[ASKED, READY, ENDED, STARTED], None),
-            (Wish::Restart, true, &[ASKED, ENDED, STARTED, ENDED, STARTED, READY], Some(true)),
-            (Wish::Restart, true, &[ASKED, ENDED, STARTED, ENDED, News::GivenUp(3), News::Exit(Some(1))], Some(false)),
+            (Wish::Restart, true, &[ASKED, ENDED, STARTED, ENDED, STARTED, READY], Some(Comes::True)),
+            (
+                Wish::Restart,
+                true,
+                &[ASKED, ENDED, STARTED, ENDED, News::GivenUp(3), News::Exit(Some(1))],
+                Some(Comes::ToAnEnd),
+            ),
             // By itself, in the moment before it was asked for.
-            (Wish::Stop, false, &[ENDED, News::Restarting(5), ASKED, News::Exit(Some(7))], Some(true)),
+            (Wish::Stop, false, &[ENDED, News::Restarting(5), ASKED, News::Exit(Some(7))], Some(Comes::True)),
             (Wish::Restart, false, &[STARTED, ASKED], None),
-            (Wish::Restart, true, &[ENDED, STARTED, OTHER, READY, ASKED, ENDED, STARTED, READY], Some(true)),
+            (Wish::Restart, true, &[ENDED, STARTED, OTHER, READY, ASKED, ENDED, STARTED, READY], Some(Comes::True)),
         ] {
             let mut wanted = Wanted { wish, asker: 9, is_heard: false, is_started: false, waits_for_ready };
             let mut judged = None;
@@ -311,6 +345,6 @@ mod tests {
     fn who_has_missed_something_does_not_wait_for_it() {
         let mut wanted =
             Wanted { wish: Wish::Restart, asker: 9, is_heard: false, is_started: false, waits_for_ready: false };
-        assert_eq!(wanted.judge(&Dispatch { news: STARTED, monotonic: 0, wall: 0, lost: 2 }), Some(true));
+        assert_eq!(wanted.judge(&Dispatch { news: STARTED, monotonic: 0, wall: 0, lost: 2 }), Some(Comes::True));
     }
 }

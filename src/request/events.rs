@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::io;
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
@@ -12,9 +12,9 @@ use nix::poll::{PollFd, PollFlags, ppoll};
 use nix::sys::signal::SigSet;
 use nix::sys::time::TimeSpec;
 use supervise_init::core::request::{
-    Asked, By, Dispatch, Haste, Health, Motive, News, Origin, Readiness, Reply, Stage, Standing, Way,
+    Asked, By, Dispatch, Haste, Health, Motive, News, Origin, Readiness, Reply, Stage, Standing, Unstarted, Way,
 };
-use supervise_init::core::{Failure, Heard, Name, Status};
+use supervise_init::core::{Failure, Heard, Name, Signal, Status};
 use supervise_init::sys::{self, Output};
 
 use super::act::outlast_the_stop;
@@ -35,8 +35,8 @@ const SCHEMA: u32 = 1;
 /// Our end of what process 1 tells us.
 pub(super) struct Reader {
     socket: OwnedFd,
-    /// Somebody wants us to end.
-    told: Arc<AtomicBool>,
+    /// The number of the signal by which somebody wants us to end; 0: nobody does.
+    told: Arc<AtomicUsize>,
     /// What is blocked while we wait; `None`: what is blocked anyway.
     mask: Option<SigSet>,
 }
@@ -49,8 +49,17 @@ pub(super) enum Read {
     End,
     /// Nothing has come within the limit.
     Late,
-    /// Nothing has come, and somebody wants us to end.
-    Told,
+    /// Nothing has come, and somebody wants us to end, by this signal.
+    Told(u8),
+    /// Nothing has come, and nobody reads any more what is written.
+    Unread,
+}
+
+/// Whether it is looked at who reads what is written.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Written {
+    Nothing,
+    ToStdout,
 }
 
 impl Reader {
@@ -60,24 +69,35 @@ impl Reader {
 
     /// What comes next, within so long.
     pub(super) fn next(&self, limit: Option<Duration>) -> Read {
+        self.wait(limit, Written::Nothing)
+    }
+
+    fn wait(&self, limit: Option<Duration>, written: Written) -> Read {
         let until = limit.map(|limit| Instant::now() + limit);
+        let stdout = io::stdout();
+        // Of who reads a pipe or a socket the kernel tells without being asked, and of a file nobody is ever gone.
+        let mut asked =
+            [PollFd::new(self.socket.as_fd(), PollFlags::POLLIN), PollFd::new(stdout.as_fd(), PollFlags::empty())];
+        let count = if written == Written::ToStdout { 2 } else { 1 };
         loop {
             // What is there already is read first.
-            match self.read() {
-                Some(read) => return read,
-                None if self.told.load(Relaxed) => return Read::Told,
-                None => {}
+            match (self.read(), self.told.load(Relaxed)) {
+                (Some(read), _) => return read,
+                (None, 0) => {}
+                (None, number) => return Read::Told(number as u8),
             }
             let left = until.map(|until| until.saturating_duration_since(Instant::now()));
             if left.is_some_and(|left| left.is_zero()) {
                 return Read::Late;
             }
+            let asked = asked.get_mut(..count).unwrap_or_default();
             // A wait that fails is over, and what it was for is looked at again.
-            let _ = ppoll(
-                &mut [PollFd::new(self.socket.as_fd(), PollFlags::POLLIN)],
-                left.map(TimeSpec::from_duration),
-                self.mask,
-            );
+            let is_over = ppoll(asked, left.map(TimeSpec::from_duration), self.mask).is_err();
+            let gone = PollFlags::POLLERR | PollFlags::POLLHUP;
+            let is_gone = |asked: &PollFd<'_>| asked.revents().is_some_and(|told| told.intersects(gone));
+            if !is_over && asked.get(1).is_some_and(is_gone) {
+                return Read::Unread;
+            }
         }
     }
 
@@ -105,8 +125,12 @@ impl Reader {
     fn listen_to_signals(&mut self) -> io::Result<()> {
         let mask = SigSet::thread_get_mask()?;
         outlast_the_stop();
-        for signal in [libc::SIGTERM, libc::SIGHUP] {
-            signal_hook::flag::register(signal, Arc::clone(&self.told))?;
+        for signal in [Signal::TERM, Signal::HUP] {
+            // Who started us may want that we outlast it (nohup(1)).
+            if !sys::is_ignored(signal) {
+                let number = signal.number();
+                signal_hook::flag::register_usize(number.into(), Arc::clone(&self.told), number.into())?;
+            }
         }
         self.mask = Some(mask);
         Ok(())
@@ -114,12 +138,12 @@ impl Reader {
 
     /// Forgets that somebody wants us to end.
     fn go_on(&self) {
-        self.told.store(false, Relaxed);
+        self.told.store(0, Relaxed);
     }
 }
 
-/// Prints how things stand, and then what happens, until process 1 ends. Whoever tells us to end ends us, but for a stop:
-/// it tells everybody, and is what we are here to see.
+/// Prints how things stand, and then what happens, until process 1 ends or nobody reads it any more. Whoever tells us to
+/// end ends us, but for a stop: it tells everybody, and is what we are here to see.
 pub(super) fn print(form: Form, reply: &Reply, mut reader: Reader) -> u8 {
     if let Err(error) = reader.listen_to_signals() {
         log::warn!("cannot catch signals: {error}; a stop ends this too soon");
@@ -134,7 +158,7 @@ pub(super) fn print(form: Form, reply: &Reply, mut reader: Reader) -> u8 {
         if is_over {
             return exit::SUCCESS;
         }
-        line = match reader.next(None) {
+        line = match reader.wait(None, Written::ToStdout) {
             Read::News(dispatch) => {
                 is_over = matches!(dispatch.news, News::Exit(_));
                 stops = match dispatch.news {
@@ -144,11 +168,14 @@ pub(super) fn print(form: Form, reply: &Reply, mut reader: Reader) -> u8 {
                 };
                 lines_of(form, &dispatch)
             }
-            Read::Told if stops => {
+            Read::Told(_) if stops => {
                 reader.go_on();
                 String::new()
             }
-            Read::Told => return 128 + libc::SIGTERM as u8,
+            // As a program that does nothing about it.
+            Read::Told(number) => return 128 + number,
+            // As who writes more to it.
+            Read::Unread => return 128 + libc::SIGPIPE as u8,
             Read::End | Read::Late => return exit::SUCCESS,
         };
     }
@@ -213,6 +240,7 @@ fn json(dispatch: &Dispatch) -> String {
         News::Ended { pid, status, by } => {
             ("ended", format!(",\"pid\":{pid},{},\"by\":{}", status_json(status), by_json(by)))
         }
+        News::NotStarted(why) => ("not-started", format!(",\"error\":{}", quoted(&reason(why)))),
         News::Restarting(wait) => ("restarting", format!(",\"milliseconds\":{wait}")),
         News::GivenUp(restarts) => ("given-up", format!(",\"restarts\":{restarts}")),
         News::Forwarded { signal, by } => {
@@ -256,6 +284,7 @@ fn text(news: &News) -> String {
         News::Ended { pid, status: Status::Signaled(signal), by } => {
             format!("pid {pid} was ended by {signal}{}", by_text(by))
         }
+        News::NotStarted(why) => format!("could not be started: {}", reason(why)),
         News::Restarting(wait) => format!("starting it again in {wait} ms"),
         News::GivenUp(restarts) => format!("giving up after {restarts} restarts"),
         News::Forwarded { signal, by } => format!("{signal} is passed on{}", by_text(by)),
@@ -269,6 +298,14 @@ fn text(news: &News) -> String {
         }
         News::Exit(Some(code)) => format!("process 1 ends with code {code}"),
         News::Exit(None) => "process 1 ends: the command could not be started".to_owned(),
+    }
+}
+
+/// Why it could not be started, as far as that is told; its log line says more.
+pub(super) fn reason(why: Unstarted) -> String {
+    match why {
+        Unstarted::Refused(errno) => sys::Errno(errno.into()).to_string(),
+        Unstarted::Unprepared => "what is to run before it has failed".to_owned(),
     }
 }
 

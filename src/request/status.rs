@@ -3,10 +3,10 @@
 use std::fmt::Write as _;
 
 use supervise_init::core::Status;
-use supervise_init::core::request::{Health, Readiness, Reply, Standing};
+use supervise_init::core::request::{Health, Last, Readiness, Reply, Standing};
 use supervise_init::sys::{JsonText, Line};
 
-use super::events::{health_name, readiness_name, status_json};
+use super::events::{health_name, readiness_name, reason, status_json};
 use super::time::written;
 use crate::cli::{exit, help};
 use crate::proc::{self, Stat};
@@ -80,10 +80,11 @@ fn text(reply: &Reply, zombies: Option<usize>) -> String {
         // It is somebody else's, as below.
         let _ = writeln!(out, "status: {:?}", facts.said.as_str());
     }
-    if let Some((status, at)) = facts.last {
-        let how = match status {
-            Status::Exited(code) => format!("code {code}"),
-            Status::Signaled(signal) => signal.to_string(),
+    if let Some((last, at)) = facts.last {
+        let how = match last {
+            Last::Ended(Status::Exited(code)) => format!("code {code}"),
+            Last::Ended(Status::Signaled(signal)) => signal.to_string(),
+            Last::NotStarted(why) => format!("could not be started: {}", reason(why)),
         };
         let _ = writeln!(out, "last exit: {how}, on {}", written(at));
     }
@@ -138,7 +139,13 @@ pub(super) fn json_fields(reply: &Reply) -> String {
     let said = word(Some(facts.said.as_str()).filter(|said| !said.is_empty()));
     let last = facts.last.map_or_else(
         || "null".to_owned(),
-        |(status, at)| format!("{{{},\"at\":{}}}", status_json(status), seconds(at / 1000, 1000)),
+        |(last, at)| {
+            let how = match last {
+                Last::Ended(status) => status_json(status),
+                Last::NotStarted(why) => format!("\"error\":{}", quoted(&reason(why))),
+            };
+            format!("{{{how},\"at\":{}}}", seconds(at / 1000, 1000))
+        },
     );
     let _ = write!(out, ",\"readiness\":{readiness},\"health\":{health},\"status\":{said},\"last\":{last}");
     let _ = write!(out, ",\"orphans\":{}", facts.orphans);
@@ -160,7 +167,9 @@ fn seconds(count: u64, per_second: u64) -> String {
 
 #[cfg(test)]
 mod tests {
-    use supervise_init::core::request::{Answer, Facts, Health, Readiness, Reply, Standing, Text, Wish};
+    use supervise_init::core::request::{
+        Answer, Facts, Health, Last, Readiness, Reply, Standing, Text, Unstarted, Wish,
+    };
     use supervise_init::core::{Signal, Status};
 
     use super::super::talk::tests::reply;
@@ -172,9 +181,15 @@ mod tests {
     }
 
     fn knowing(readiness: Option<Readiness>, health: Option<Health>) -> Reply {
-        let last = Some((Status::Signaled(Signal::KILL), 1_900_000_000_123_456));
+        let last = Some((Last::Ended(Status::Signaled(Signal::KILL)), 1_900_000_000_123_456));
         let said = Text::new("at 80 %\u{1b}[2J");
         Reply { facts: Facts { orphans: 7, readiness, health, last, said }, ..reply(Answer::Accepted) }
+    }
+
+    fn unstarted(why: Unstarted) -> Reply {
+        let mut reply = knowing(None, None);
+        reply.facts.last = Some((Last::NotStarted(why), 1_900_000_000_123_456));
+        reply
     }
 
     #[test]
@@ -191,6 +206,9 @@ mod tests {
             assert!(shown.lines().any(|shown| shown == line), "no {line} in {shown}");
         }
         assert!(shown.contains("\nlast exit: SIGKILL, on "), "{shown}");
+        let shown = text(&unstarted(Unstarted::Unprepared), None);
+        let said = "\nlast exit: could not be started: what is to run before it has failed, on ";
+        assert!(shown.contains(said), "{shown}");
     }
 
     #[test]
@@ -214,6 +232,9 @@ mod tests {
         assert_eq!((&object["orphans"], &object["zombies"]), (&7.into(), &serde_json::Value::Null));
         assert_eq!((&object["last"]["signal"], &object["last"]["at"]), (&"SIGKILL".into(), &1_900_000_000.123.into()));
         assert_eq!(object["status"], "at 80 %\u{1b}[2J");
+        let unstarted = json(&unstarted(Unstarted::Refused(2)), None);
+        let object: serde_json::Value = serde_json::from_str(&unstarted).expect("it is JSON");
+        assert_eq!(object["last"]["error"], "no such file or directory");
     }
 
     #[test]

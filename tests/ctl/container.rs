@@ -134,16 +134,18 @@ impl<'s> Container<'s> {
     /// The same from outside the PID namespace: it does not end with that.
     #[track_caller]
     pub(crate) fn reads_from_outside(&self) -> Reader<'s> {
-        let path = self.scene.for_everybody(&Init::Supervise.path().expect("cargo built it"));
-        let mut command = self.scene.command("nsenter");
-        command
-            .args(["--target", &self.init.pid().to_string(), "--mount"])
-            .arg(&path)
-            .args(["ctl", "events", "--json"]);
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut reader = Reader(Running::start(self.scene, command, 0, &path));
+        let mut reader = Reader(self.begin_outside(&["events", "--json"]));
         assert_eq!(reader.next()["event"], "state");
         reader
+    }
+
+    /// `supervise ctl` with these words from outside the PID namespace.
+    pub(crate) fn begin_outside(&self, words: &[&str]) -> Running<'s> {
+        let path = self.scene.for_everybody(&Init::Supervise.path().expect("cargo built it"));
+        let mut command = self.scene.command("nsenter");
+        command.args(["--target", &self.init.pid().to_string(), "--mount"]).arg(&path).arg("ctl").args(words);
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        Running::start(self.scene, command, 0, &path)
     }
 }
 

@@ -1,8 +1,11 @@
 //! What is told of what happens.
 
+use std::path::Path;
+
 use serde_json::Value;
 
-use crate::container::{Container, ROOT, is_root};
+use crate::container::{Container, ROOT, is_root, supervise};
+use crate::harness::running::Running;
 use crate::harness::{Exit, Scene};
 
 /// Each life says that it leaves something.
@@ -184,4 +187,80 @@ socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM).sendto(b'READY=1\\nMAINPID=' + 
     let (ended, _) = reader.until("ended");
     assert_eq!((&ended["pid"], &ended["signal"]), (&after["main"], &"SIGTERM".into()));
     assert_eq!(container.init.wait(), Exit::Code(143));
+}
+
+/// A shell's script by root, in which `$0` is supervise.
+fn shell<'s>(container: &Container<'s>, script: &str) -> Running<'s> {
+    let path = supervise(container.scene);
+    let command = container.command(ROOT, &["bash", "-c", script, &path]);
+    Running::start(container.scene, command, 1, Path::new(&path))
+}
+
+#[test]
+fn a_stop_in_a_delay_is_told_before_everybody_is_told_to_end() {
+    if !is_root() {
+        return;
+    }
+    let scene = Scene::new();
+    let options = ["--restart", "always", "--restart-delay", "1h", "--restart-max-delay", "1h"];
+    let mut container = Container::new(&scene, &options, "echo up; read line; exit 7");
+    container.init.expect("up");
+    let mut reader = container.reads(ROOT);
+    container.init.go();
+    reader.until("restarting");
+    container.init.signal(libc::SIGTERM);
+    let stopping = reader.next();
+    assert_eq!((&stopping["event"], &stopping["step"]), (&"stopping".into(), &"leftovers".into()));
+    assert_eq!((&stopping["by"]["signal"], &stopping["by"]["from"]), (&"SIGTERM".into(), &"outside".into()));
+    assert_eq!(reader.next()["code"], 7);
+    assert_eq!(container.init.wait(), Exit::Code(7));
+}
+
+#[test]
+fn a_hangup_ends_a_reader_as_it_ends_others_unless_that_was_to_be_ignored() {
+    if !is_root() {
+        return;
+    }
+    let scene = Scene::new();
+    let mut container = Container::new(&scene, &[], SLEEPS);
+    container.init.expect("up");
+    for (before, code) in [("", 129), ("trap '' HUP; ", 143)] {
+        let mut reader = shell(&container, &format!("{before}exec \"$0\" ctl events"));
+        assert!(reader.line().contains("  it is running (pid "));
+        crate::harness::send(reader.pid(), libc::SIGHUP, 1);
+        if code == 143 {
+            container.asks(&["signal", "WINCH"]);
+            assert!(reader.line().contains("  SIGWINCH is passed on"));
+            crate::harness::send(reader.pid(), libc::SIGTERM, 1);
+        }
+        assert_eq!(reader.wait(), Exit::Code(code), "{before}");
+    }
+}
+
+#[test]
+fn who_is_not_read_any_more_ends_and_waits_for_no_event() {
+    if !is_root() {
+        return;
+    }
+    let scene = Scene::new();
+    let mut container = Container::new(&scene, &[], SLEEPS);
+    container.init.expect("up");
+    // Nothing happens: it is its reader's end that ends it, of a pipe and of a socket.
+    let socket = "import socket, subprocess, sys; ours, its = socket.socketpair()
+reader = subprocess.Popen([sys.argv[1], 'ctl', 'events'], stdout=its); its.close(); ours.recv(1); ours.close()
+print(reader.wait())";
+    for (script, said) in [
+        ("\"$0\" ctl events | { read line; exec <&-; }; echo ${PIPESTATUS[0]}", "141"),
+        (&*format!("python3 -c \"{socket}\" \"$0\""), "141"),
+    ] {
+        let ended = shell(&container, script).end();
+        assert_eq!((ended.stdout, ended.stderr.len()), (vec![said.to_owned()], 0));
+    }
+    // A file has no reader.
+    let file = scene.folder().join("file");
+    let mut reader = shell(&container, &format!("exec \"$0\" ctl events >{}", file.display()));
+    let line = || std::fs::read_to_string(&file).ok().filter(|text| text.ends_with('\n'));
+    scene.deadline.until("a line", line);
+    crate::harness::send(reader.pid(), libc::SIGTERM, 1);
+    assert_eq!(reader.wait(), Exit::Code(143));
 }

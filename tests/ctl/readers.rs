@@ -16,7 +16,7 @@ fn client(reader: &Reader<'_>) -> i32 {
 }
 
 #[test]
-fn there_is_room_for_sixteen_and_one_line_for_those_beyond() {
+fn there_is_room_for_sixteen_and_for_who_waits_and_one_line_for_those_beyond() {
     if !is_root() {
         return;
     }
@@ -40,6 +40,11 @@ fn there_is_room_for_sixteen_and_one_line_for_those_beyond() {
     container.asks(&["signal", "WINCH"]);
     for reader in &mut readers {
         assert_eq!(reader.next()["event"], "forwarded");
+    }
+    // Who waits for what it asks for has places that no reader takes.
+    for _ in 0..2 {
+        container.asks(&["restart", "--wait"]);
+        container.init.expect("up");
     }
     // Who is killed makes room, also where nothing has happened since.
     for reader in readers.drain(..) {

@@ -126,7 +126,8 @@ fn a_restart_that_does_not_come_is_said() {
     container.init.expect("ready");
     container.init.expect("up");
     std::fs::remove_file(scene.folder().join("state")).expect("it is ours");
-    container.is_refused(ROOT, &["restart", "--wait"], 1, "ctl restart: process 1 ends instead");
+    let said = "ctl restart: the command could not be started: what is to run before it has failed";
+    container.is_refused(ROOT, &["restart", "--wait"], 1, said);
     assert_eq!(container.init.wait(), Exit::Code(1));
 }
 
@@ -308,4 +309,60 @@ fn what_cannot_be_started_for_a_moment_is_tried_again_also_when_a_restart_was_as
     container.init.wait_until_said(&["starting it again in"]);
     std::fs::rename(&place, &program).expect("it can be renamed");
     container.init.expect("up");
+}
+
+#[test]
+fn who_waits_for_a_restart_is_told_that_it_fails_also_where_it_is_tried_again() {
+    if !is_root() {
+        return;
+    }
+    let scene = Scene::new();
+    let program = scene.executable("program", b"#!/bin/sh\necho up; exec sleep 1000\n");
+    let place = scene.executable("away", b"");
+    let path = supervise(&scene);
+    let program_word = program.to_str().expect("UTF-8");
+    let options = ["--restart", "always", "--restart-delay", "1h", "--restart-max-delay", "1h", "--", program_word];
+    let mut container = Container::of(&scene, &[&[&*path], &options[..]].concat());
+    container.init.expect("up");
+    let mut reader = container.reads(ROOT);
+    let mut people = container.begin(ROOT, &["events"]);
+    people.line();
+    std::fs::rename(&program, &place).expect("it can be renamed");
+    let said = "ctl restart: the command could not be started: no such file or directory";
+    for wait in [&["restart", "--wait"][..], &["restart", "--wait", "--timeout", "1h"]] {
+        // Once from what runs, once from the delay.
+        container.is_refused(ROOT, wait, 1, said);
+        let (event, before) = reader.until("not-started");
+        assert_eq!(event["error"], "no such file or directory", "{before:?}");
+        assert_eq!(reader.next()["event"], "restarting");
+        while !people.line().contains("  could not be started: no such file or directory") {}
+        let status = container.status();
+        assert_eq!((&status["state"], &status["last"]["error"]), (&"restarting".into(), &event["error"]), "{status}");
+    }
+    std::fs::rename(&place, &program).expect("it can be renamed");
+    container.asks(&["restart", "--wait"]);
+    container.init.expect("up");
+    container.asks(&["stop"]);
+    assert_eq!(container.init.wait(), Exit::Code(143));
+}
+
+#[test]
+fn who_is_outside_is_told_where_to_ask() {
+    if !is_root() {
+        return;
+    }
+    let scene = Scene::new();
+    let mut container = Container::new(&scene, &["-v"], SLEEPS);
+    container.init.expect("run 1");
+    for words in [&["stop"][..], &["stop", "--wait"], &["restart"], &["restart", "--wait"], &["signal", "TERM"]] {
+        let ended = container.begin_outside(words).end();
+        assert_eq!((ended.exit, ended.stderr.len()), (Exit::Code(1), 1), "{ended:?}");
+        let said = format!("ctl {}: process 1 hears nobody outside of its PID namespace; say it inside", words[0]);
+        assert!(ended.stderr[0].contains(&said), "{ended:?}");
+    }
+    container.init.wait_until_said(&["asked for by somebody outside of the PID namespace (pid 0, uid 0) through"]);
+    // Whoever may ask nothing else may ask that.
+    assert_eq!(container.begin_outside(&["status", "--check"]).end().exit, Exit::Code(0));
+    container.asks(&["stop"]);
+    assert_eq!(container.init.wait(), Exit::Code(143));
 }

@@ -18,7 +18,7 @@ const RUNLEVELS: [(&str, &str); 3] = [("RUNLEVEL", "6"), ("PREVLEVEL", "N"), ("I
 const ASK_DIRECTLY: &str = r#"perl -e '
     use Socket;
     socket(my $socket, PF_UNIX, SOCK_DGRAM, 0) or exit 1;
-    my $message = pack "a4 a a a C Q< C l< L< a15 C a220", "SVc3", "e", "p", "o", 0, 0, 0, 0, 0, "", 0, "";
+    my $message = pack "a4 a a a C Q< C l< L< a15 C a220", "SVc4", "e", "p", "o", 0, 0, 0, 0, 0, "", 0, "";
     send($socket, $message, 0, sockaddr_un("/run/supervise/ctl")) or exit 1;
 '"#;
 
@@ -143,7 +143,7 @@ const SAY: &str = r#"
 use Socket;
 socket(my $socket, PF_UNIX, SOCK_DGRAM, 0) or die;
 my $door = sockaddr_un("/run/supervise/ctl");
-sub say { send($socket, pack("a4 a a a C Q< C l< L< a15 C a220", "SVc3", $_[0], "p", "o", 0, 0, 0, $_[1], $_[2], "x", 0, ""), 0, $door) or die $! }
+sub say { send($socket, pack("a4 a a a C Q< C l< L< a15 C a220", "SVc4", $_[0], "p", "o", 0, 0, 0, $_[1], $_[2], "x", 0, ""), 0, $door) or die $! }
 "#;
 
 fn perl(script: &str) -> String {

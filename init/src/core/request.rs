@@ -14,7 +14,7 @@ pub use self::control::{Answer, Client, Facts, Message, Reply, Standing, Text, V
 pub use self::desk::{Desk, Guest, Said};
 pub use self::initctl::{Found, Initctl};
 pub use self::limiter::{LeftOut, Limiter, Subject};
-pub use self::news::{Asked, By, Dispatch, Health, Motive, News, Origin, Readiness, Stage};
+pub use self::news::{Asked, By, Dispatch, Health, Last, Motive, News, Origin, Readiness, Stage, Unstarted};
 pub use self::schedule::{Notice, Plan, Schedule, Steps};
 pub use self::signals::{Manager, Program};
 

@@ -9,11 +9,12 @@
 //!
 //! 1. A stop ends it at once: there is nobody to be told, and nothing to be waited for.
 //! 2. A signal that means anything else goes nowhere.
+//! 3. Whoever is told to end is told after those who are told what happens.
 
 use super::exit::{Outcome, Status, Verdict};
 use super::forwarding::Rule;
 use super::list::Actions;
-use super::machine::{Action, Event, Heard, Machine, Note, Received, Sender, Time};
+use super::machine::{Action, Event, Heard, Machine, Note, Received, Rung, Sender, Time};
 use super::policy::{Policy, Scope};
 use super::request::{Ask, Request, Standing, Wish};
 use super::signal::Signal;
@@ -56,8 +57,9 @@ impl<'a> Resting<'a> {
     fn end(&mut self, wish: Option<Wish>, outcome: Outcome) -> Actions {
         self.state = State::Ended(wish);
         // None of our children is left, but a namespace may hold others, and the kernel kills them when we end.
-        let rest = (self.policy.scope == Scope::Namespace).then_some(Action::TellRest(Scope::Namespace));
-        Actions::NONE.then(rest).and(Action::Exit(outcome))
+        let rest = [Action::Climb(Rung::Leftovers), Action::TellRest(Scope::Namespace)];
+        let rest = Some(rest).filter(|_| self.policy.scope == Scope::Namespace);
+        Actions::NONE.then(rest.into_iter().flatten()).and(Action::Exit(outcome))
     }
 
     /// The command begins before its time. Others in the namespace are none of what it has left.

@@ -8,7 +8,7 @@ use super::Resting;
 use crate::core::request::{Ask, Haste, Manager, Program, Request, Standing, Way, Wish};
 use crate::core::{
     Action, Event, ExitMap, Forwarding, Group, Heard, Hurry, JobControl, Ladder, Left, Machine, Note, OnReboot,
-    OnSignalDeath, Outcome, Policy, Received, Scope, Sender, Signal, Time,
+    OnSignalDeath, Outcome, Policy, Received, Rung, Scope, Sender, Signal, Time,
 };
 
 const LAST: Outcome = Outcome::Code(7);
@@ -61,7 +61,8 @@ fn a_stop_or_a_key_ends_all_as_the_last_life_did() {
     for sender in senders {
         for signal in [Signal::TERM, Signal::INT] {
             let mut machine = resting(Scope::Namespace, OnReboot::Restart);
-            let told = [Action::TellRest(Scope::Namespace), Action::Exit(LAST)];
+            let rest = Action::TellRest(Scope::Namespace);
+            let told = [Action::Climb(Rung::Leftovers), rest, Action::Exit(LAST)];
             assert_eq!(on(&mut machine, BEFORE, signalled(signal, sender)), told, "{signal} {sender}");
             assert!(!machine.is_over());
             assert_eq!(machine.standing(), Standing::Stopping);

@@ -15,7 +15,7 @@ use log::{debug, warn};
 pub use self::bus::Places;
 pub use self::offer::Offer;
 
-use self::audience::Audience;
+use self::audience::{Audience, Role};
 use self::bus::{Bus, Use};
 use self::initctl::Stood;
 use self::messenger::Messenger;
@@ -386,11 +386,15 @@ impl World<'_, '_, '_> {
         };
         let may = bar.is_none();
         let standing = machine.standing();
-        let said = listener.desk.hear(sys::microseconds_since_1970(), standing, Guest { uid, may }, message);
-        if let (Some(bar), Some(Answer::Refused)) = (bar, said.answer)
-            && let Some(left_out) = listener.admit(Subject::Refusal, way)
-        {
-            refuse(message, way, asker.who(), bar, left_out);
+        let mut said = listener.desk.hear(sys::microseconds_since_1970(), standing, Guest { uid, may }, message);
+        if let (Some(bar), Some(Answer::Refused)) = (bar, said.answer) {
+            if let Some(left_out) = listener.admit(Subject::Refusal, way) {
+                refuse(message, way, asker.who(), bar, left_out);
+            }
+            if matches!(bar, Bar::Unknown) {
+                // It may be root where it is.
+                said.answer = Some(Answer::Outside);
+            }
         }
         if may && message.verb == Verb::End {
             listener.ender = Some(pid);
@@ -401,7 +405,8 @@ impl World<'_, '_, '_> {
         }
         match message.verb {
             Verb::Signal(signal) if may => self.pass_on(machine, Sender::Client { pid, uid }, signal),
-            Verb::Events => self.admit_reader(may, standing),
+            Verb::Events => self.admit_reader(if may { Role::Reader } else { Role::Other }, standing),
+            Verb::Follow if may => self.admit_reader(Role::Follower, standing),
             _ => self.carry_out(machine, said, way),
         }
         if let Some(listener) = &mut self.setting.listener {
@@ -438,10 +443,10 @@ impl World<'_, '_, '_> {
         self.answer_peer(answer, standing);
     }
 
-    fn admit_reader(&mut self, may: bool, standing: Standing) {
+    fn admit_reader(&mut self, role: Role, standing: Standing) {
         let main = self.slots.first().and_then(|slot| slot.pid);
         if let Some(listener) = &mut self.setting.listener {
-            listener.admit_reader(may, |listener, answer| listener.reply(answer, standing, main));
+            listener.admit_reader(role, |listener, answer| listener.reply(answer, standing, main));
         }
     }
 

@@ -125,7 +125,7 @@ impl Guest {
     /// What process 1 has to allow.
     fn allow(&mut self, call: &Call, sought: Sought, world: &mut impl World) -> Result<(), Unanswered> {
         let poweroff = Request::orderly(Wish::Poweroff);
-        if world.ask(&self.message(Verb::May, poweroff, 0))?.answer == Answer::Refused {
+        if world.ask(&self.message(Verb::May, poweroff, 0))?.answer != Answer::Accepted {
             self.refuse(call, &Refusal::denied());
             return Ok(());
         }

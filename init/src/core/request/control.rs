@@ -2,9 +2,9 @@
 //! that nobody has to wait for more, and nothing in it says how long anything is but a byte.
 //!
 //! ```text
-//! message  0 "SVc3"   4 verb   5 wish   6 haste   7 wall   8 when (8)  16 code  17 pid (4)  21 uid (4)  25 name (15)
+//! message  0 "SVc4"   4 verb   5 wish   6 haste   7 wall   8 when (8)  16 code  17 pid (4)  21 uid (4)  25 name (15)
 //!         40 length  41 text
-//! reply    0 "SVr3"   4 answer 5 standing 6 wish (or 0)  7 code   8 when (8)  16 main (4)  20 restarts (4)  24 up (8)
+//! reply    0 "SVr4"   4 answer 5 standing 6 wish (or 0)  7 code   8 when (8)  16 main (4)  20 restarts (4)  24 up (8)
 //!         32 orphans (8)  40 readiness  41 health  42 last end (2)  48 its time (8)  56 length  57 text
 //!         277 length  278 what the command says of itself
 //! ```
@@ -14,9 +14,8 @@
 
 use core::fmt;
 
-use super::news::{Health, Readiness, of_status, status_of};
+use super::news::{Health, Last, Readiness, last_of, of_last};
 use super::{Ask, Haste, Request, Wish};
-use crate::core::exit::Status;
 use crate::core::machine::Note;
 use crate::core::record::Name;
 use crate::core::signal::Signal;
@@ -38,13 +37,15 @@ pub enum Verb {
     May,
     /// To be told what happens, on a socket that comes with the answer.
     Events,
+    /// The same, to see what is asked for next happen.
+    Follow,
     /// To pass this signal on to the command.
     Signal(Signal),
 }
 
 /// A verb that has a signal beside it.
 const SIGNAL: u8 = b'k';
-const VERBS: [(u8, Verb); 7] = [
+const VERBS: [(u8, Verb); 8] = [
     (b'e', Verb::End),
     (b's', Verb::Schedule),
     (b'w', Verb::Warn),
@@ -52,6 +53,7 @@ const VERBS: [(u8, Verb); 7] = [
     (b'?', Verb::Status),
     (b'm', Verb::May),
     (b'n', Verb::Events),
+    (b'f', Verb::Follow),
 ];
 const WISHES: [(u8, Wish); 5] =
     [(b'h', Wish::Halt), (b'p', Wish::Poweroff), (b'r', Wish::Reboot), (b'a', Wish::Restart), (b't', Wish::Stop)];
@@ -68,6 +70,8 @@ pub enum Answer {
     UnderWay,
     /// Whoever asks may not.
     Refused,
+    /// Whoever asks is outside of the PID namespace, where nobody may.
+    Outside,
     /// There is nothing to cancel.
     NothingScheduled,
     /// As many are told already as there is room for.
@@ -76,10 +80,11 @@ pub enum Answer {
     Dropped(Note),
 }
 
-const ANSWERS: [(u8, Answer); 11] = [
+const ANSWERS: [(u8, Answer); 12] = [
     (b'a', Answer::Accepted),
     (b'u', Answer::UnderWay),
     (b'r', Answer::Refused),
+    (b'o', Answer::Outside),
     (b'n', Answer::NothingScheduled),
     (b'f', Answer::Full),
     (b'1', Answer::Dropped(Note::Ignored)),
@@ -245,6 +250,7 @@ impl fmt::Display for Message {
             Verb::Cancel => f.write_str("cancelling what is scheduled"),
             Verb::Status => f.write_str("status"),
             Verb::Events => f.write_str("events"),
+            Verb::Follow => f.write_str("waiting for what is asked for"),
             Verb::Signal(signal) => write!(f, "passing on {signal}"),
             // Who speaks for others asks that first, whatever they want.
             Verb::May => f.write_str("what only some may have"),
@@ -265,7 +271,7 @@ impl Message {
             verb => (byte_of(&VERBS, &verb), code),
         };
         let head = [verb, wish, byte_of(&HASTES, &self.request.haste), u8::from(self.wall)];
-        put(&mut bytes, 0, b"SVc3");
+        put(&mut bytes, 0, b"SVc4");
         put(&mut bytes, 4, &head);
         put(&mut bytes, 8, &self.when.to_le_bytes());
         put(&mut bytes, 16, &[code]);
@@ -280,7 +286,7 @@ impl Message {
 
     /// What the bytes say, if they are a message.
     pub fn decode(bytes: &[u8]) -> Option<Message> {
-        if bytes.len() != Message::SIZE || bytes.get(..4)? != b"SVc3" {
+        if bytes.len() != Message::SIZE || bytes.get(..4)? != b"SVc4" {
             return None;
         }
         let [verb, wish, haste, wall] = *bytes.get(4..)?.first_chunk()?;
@@ -332,7 +338,7 @@ pub struct Facts {
     /// Whether it is healthy; `None`: nobody asks for that.
     pub health: Option<Health>,
     /// How it has ended the last time, and when, in microseconds since 1970.
-    pub last: Option<(Status, u64)>,
+    pub last: Option<(Last, u64)>,
     /// What it says of itself (`STATUS=`, sd_notify(3)).
     pub said: Text,
 }
@@ -351,7 +357,7 @@ impl Reply {
         let mut bytes = [0; Reply::SIZE];
         let ([wish, code], when, text) =
             self.scheduled.map_or(([0; 2], 0, Text::EMPTY), |(wish, when, text)| (of_wish(wish), when, text));
-        put(&mut bytes, 0, b"SVr3");
+        put(&mut bytes, 0, b"SVr4");
         put(&mut bytes, 4, &[byte_of(&ANSWERS, &self.answer), byte_of(&STANDINGS, &self.standing), wish, code]);
         put(&mut bytes, 8, &when.to_le_bytes());
         put(&mut bytes, 16, &self.main.to_le_bytes());
@@ -360,7 +366,7 @@ impl Reply {
         let Facts { orphans, readiness, health, last, said } = self.facts;
         put(&mut bytes, 32, &orphans.to_le_bytes());
         put(&mut bytes, 40, &[Readiness::byte(readiness), Health::byte(health)]);
-        put(&mut bytes, 42, &of_status(last.map(|(status, _)| status)));
+        put(&mut bytes, 42, &of_last(last.map(|(last, _)| last)));
         put(&mut bytes, 48, &last.map_or(0, |(_, at)| at).to_le_bytes());
         text.write(bytes.get_mut(56..).unwrap_or_default());
         said.write(bytes.get_mut(277..).unwrap_or_default());
@@ -369,7 +375,7 @@ impl Reply {
 
     /// What the bytes say, if they are a reply.
     pub fn decode(bytes: &[u8]) -> Option<Reply> {
-        if bytes.len() != Reply::SIZE || bytes.get(..4)? != b"SVr3" {
+        if bytes.len() != Reply::SIZE || bytes.get(..4)? != b"SVr4" {
             return None;
         }
         let [answer, standing, wish, code] = *bytes.get(4..)?.first_chunk()?;
@@ -385,7 +391,7 @@ impl Reply {
             orphans: u64::from_le_bytes(*bytes.get(32..)?.first_chunk()?),
             readiness: Readiness::of_byte(readiness)?,
             health: Health::of_byte(health)?,
-            last: status_of(*bytes.get(42..)?.first_chunk()?)?.map(|status| (status, at)),
+            last: last_of(*bytes.get(42..)?.first_chunk()?)?.map(|last| (last, at)),
             said: Text::read(bytes.get(277..)?)?,
         };
         Some(Reply {

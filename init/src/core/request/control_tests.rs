@@ -1,10 +1,11 @@
 //! Messages and replies read back as what they were.
 
 use super::{
-    ANSWERS, Client, Facts, HASTES, Health, Message, Readiness, Reply, STANDINGS, Signal, Status, Text, VERBS, Verb,
+    ANSWERS, Client, Facts, HASTES, Health, Last, Message, Readiness, Reply, STANDINGS, Signal, Text, VERBS, Verb,
     WISHES,
 };
-use crate::core::request::{Request, Wish};
+use crate::core::Status;
+use crate::core::request::{Request, Unstarted, Wish};
 
 fn wishes() -> impl Iterator<Item = Wish> {
     WISHES.iter().map(|(_, wish)| *wish).chain([0, 3, 255].map(Wish::Exit))
@@ -45,7 +46,9 @@ fn every_signal_can_be_asked_for() {
 #[test]
 fn what_is_known_of_the_command_reads_back() {
     let [short, long] = ["", "\u{e4}"].map(|letter| Text::new(&letter.repeat(110)));
-    for last in [None, Some((Status::Exited(7), 1 << 50)), Some((Status::Signaled(Signal::RTMAX), 0))] {
+    let ends = [Last::Ended(Status::Exited(7)), Last::Ended(Status::Signaled(Signal::RTMAX))];
+    let unstarted = [Unstarted::Refused(255), Unstarted::Unprepared].map(Last::NotStarted);
+    for last in ends.into_iter().chain(unstarted).map(|last| Some((last, 1 << 50))).chain([None]) {
         for (readiness, health) in
             [(None, None), (Some(Readiness::Reloading), None), (Some(Readiness::NotReady), Some(Health::Unhealthy))]
         {

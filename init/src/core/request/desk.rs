@@ -49,7 +49,7 @@ impl Desk {
         match verb {
             Verb::Status | Verb::Events => answered(Answer::Accepted),
             _ if !guest.may => answered(Answer::Refused),
-            Verb::May => answered(Answer::Accepted),
+            Verb::May | Verb::Follow => answered(Answer::Accepted),
             // What becomes of it is for the machine to say.
             Verb::Signal(_) => Said::default(),
             Verb::End => self.end(standing, Plan { when: now, ..plan }),
@@ -108,7 +108,7 @@ mod tests {
     fn everybody_may_ask_how_things_stand_and_no_more() {
         let mut desk = Desk::default();
         let signal = Verb::Signal(crate::core::Signal::USR1);
-        for verb in [Verb::End, Verb::Schedule, Verb::Warn, Verb::Cancel, Verb::May, signal] {
+        for verb in [Verb::End, Verb::Schedule, Verb::Warn, Verb::Cancel, Verb::May, Verb::Follow, signal] {
             let refused = Said { answer: Some(Answer::Refused), ..Said::default() };
             assert_eq!(desk.hear(NOW, Standing::Running, USER, &message(verb, 1)), refused, "{verb:?}");
         }
@@ -117,7 +117,9 @@ mod tests {
             let said = desk.hear(NOW, Standing::Running, USER, &message(verb, 0));
             assert_eq!(said, Said { answer: Some(Answer::Accepted), ..Said::default() });
         }
-        assert_eq!(desk.hear(NOW, Standing::Running, ROOT, &message(Verb::May, 0)).answer, Some(Answer::Accepted));
+        for verb in [Verb::May, Verb::Follow] {
+            assert_eq!(desk.hear(NOW, Standing::Running, ROOT, &message(verb, 0)).answer, Some(Answer::Accepted));
+        }
         assert_eq!(desk, Desk::default(), "to be told that one may does nothing");
     }
 

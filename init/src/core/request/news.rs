@@ -1,7 +1,7 @@
 //! What process 1 tells those who have asked to be told (`supervise ctl events`): one datagram each, of fixed size.
 //!
 //! ```text
-//! 0 "SVe1"   4 what   5 which   6 cause   7 its signal   8 origin   12 pid (4)   16 number (8)   24 monotonic (8)
+//! 0 "SVe2"   4 what   5 which   6 cause   7 its signal   8 origin   12 pid (4)   16 number (8)   24 monotonic (8)
 //! 32 wall (8)   40 lost (4)   44 pid of the origin (4)   48 its uid (4)   52 name (15)   67 length   68 text
 //! ```
 //! Numbers are little-endian. The monotonic time is in nanoseconds of CLOCK_MONOTONIC, the other one in microseconds since
@@ -63,6 +63,8 @@ pub enum News {
         /// Why, as far as somebody here wanted it.
         by: By,
     },
+    /// It could not be started, because of this.
+    NotStarted(Unstarted),
     /// It is to be started again after so many milliseconds.
     Restarting(u64),
     /// It is not started again after so many restarts.
@@ -85,6 +87,24 @@ pub enum News {
     },
     /// Process 1 ends with this code; `None`: the command could not be started, which a line of the log explains.
     Exit(Option<u8>),
+}
+
+/// Why the command could not be started.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Unstarted {
+    /// The kernel's error, as in errno(3).
+    Refused(u8),
+    /// What is to run before it has failed.
+    Unprepared,
+}
+
+/// How a life of the command has ended.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Last {
+    /// As a process does.
+    Ended(Status),
+    /// Before it had begun.
+    NotStarted(Unstarted),
 }
 
 /// How far the command is.
@@ -230,22 +250,26 @@ impl Health {
     }
 }
 
-/// The bytes of how something ended, of which the first is 0 where it did not.
-pub(super) fn of_status(status: Option<Status>) -> [u8; 2] {
-    match status {
+/// The bytes of how a life ended, of which the first is 0 where none did.
+pub(super) fn of_last(last: Option<Last>) -> [u8; 2] {
+    match last {
         None => [0, 0],
-        Some(Status::Exited(code)) => [b'c', code],
-        Some(Status::Signaled(signal)) => [b's', signal.number()],
+        Some(Last::Ended(Status::Exited(code))) => [b'c', code],
+        Some(Last::Ended(Status::Signaled(signal))) => [b's', signal.number()],
+        Some(Last::NotStarted(Unstarted::Refused(errno))) => [b'n', errno],
+        Some(Last::NotStarted(Unstarted::Unprepared)) => [b'p', 0],
     }
 }
 
-pub(super) fn status_of(bytes: [u8; 2]) -> Option<Option<Status>> {
-    match bytes {
-        [0, _] => Some(None),
-        [b'c', code] => Some(Some(Status::Exited(code))),
-        [b's', number] => Signal::new(i32::from(number)).map(|signal| Some(Status::Signaled(signal))),
-        _ => None,
-    }
+pub(super) fn last_of(bytes: [u8; 2]) -> Option<Option<Last>> {
+    Some(Some(match bytes {
+        [0, _] => return Some(None),
+        [b'c', code] => Last::Ended(Status::Exited(code)),
+        [b's', number] => Last::Ended(Status::Signaled(Signal::new(i32::from(number))?)),
+        [b'n', errno] => Last::NotStarted(Unstarted::Refused(errno)),
+        [b'p', 0] => Last::NotStarted(Unstarted::Unprepared),
+        _ => return None,
+    }))
 }
 
 /// What is told, and when it was.
@@ -278,7 +302,7 @@ impl Dispatch {
     pub fn encode(&self) -> [u8; Dispatch::SIZE] {
         let mut bytes = [0; Dispatch::SIZE];
         let parts = parts_of(&self.news);
-        put(&mut bytes, 0, b"SVe1");
+        put(&mut bytes, 0, b"SVe2");
         put(&mut bytes, 4, &[parts.what, parts.which]);
         put(&mut bytes, 12, &parts.pid.to_le_bytes());
         put(&mut bytes, 16, &parts.number.to_le_bytes());
@@ -291,14 +315,14 @@ impl Dispatch {
             News::Killed { name, .. } => put(&mut bytes, 52, &name),
             News::Said(text) => text.write(bytes.get_mut(67..).unwrap_or_default()),
             News::Started { .. } | News::Followed { .. } | News::Readiness(_) | News::Health(_) => {}
-            News::Restarting(_) | News::GivenUp(_) | News::Exit(_) => {}
+            News::NotStarted(_) | News::Restarting(_) | News::GivenUp(_) | News::Exit(_) => {}
         }
         bytes
     }
 
     /// What the bytes say, if they are one.
     pub fn decode(bytes: &[u8]) -> Option<Dispatch> {
-        if bytes.len() != Dispatch::SIZE || bytes.get(..4)? != b"SVe1" {
+        if bytes.len() != Dispatch::SIZE || bytes.get(..4)? != b"SVe2" {
             return None;
         }
         let long = |at: usize| Some(u64::from_le_bytes(*bytes.get(at..)?.first_chunk()?));
@@ -316,6 +340,10 @@ impl Dispatch {
 fn parts_of(news: &News) -> Parts {
     let bare = |what| Parts { what, ..Parts::default() };
     let signal = |signal: Option<Signal>| signal.map_or(0, |signal| u64::from(signal.number()));
+    let end = |last| {
+        let [which, number] = of_last(Some(last));
+        Parts { which, number: u64::from(number), ..bare(b'd') }
+    };
     match *news {
         News::Started { pid, restarts } => Parts { pid, number: u64::from(restarts), ..bare(b's') },
         News::Followed { pid, former } => Parts { pid, number: u64::from(former.cast_unsigned()), ..bare(b'm') },
@@ -326,10 +354,8 @@ fn parts_of(news: &News) -> Parts {
             Parts { which: byte_of(&STAGES, &step), number: signal(sent), ..bare(b'e') }
         }
         News::Killed { pid, .. } => Parts { pid, ..bare(b'k') },
-        News::Ended { pid, status, .. } => {
-            let [which, number] = of_status(Some(status));
-            Parts { which, pid, number: u64::from(number), ..bare(b'd') }
-        }
+        News::Ended { pid, status, .. } => Parts { pid, ..end(Last::Ended(status)) },
+        News::NotStarted(why) => end(Last::NotStarted(why)),
         News::Restarting(number) => Parts { number, ..bare(b'a') },
         News::GivenUp(number) => Parts { number, ..bare(b'g') },
         News::Forwarded { signal: sent, .. } => Parts { number: signal(Some(sent)), ..bare(b'f') },
@@ -354,7 +380,10 @@ fn news_of(parts: Parts, bytes: &[u8]) -> Option<News> {
         b't' => News::Said(Text::read(bytes.get(67..)?)?),
         b'e' => News::Stopping { step: of_byte(&STAGES, which)?, signal, by: by_of(bytes)? },
         b'k' => News::Killed { pid, name: *bytes.get(52..)?.first_chunk()? },
-        b'd' => News::Ended { pid, status: status_of([which, u8::try_from(number).ok()?])??, by: by_of(bytes)? },
+        b'd' => match last_of([which, u8::try_from(number).ok()?])?? {
+            Last::Ended(status) => News::Ended { pid, status, by: by_of(bytes)? },
+            Last::NotStarted(why) => News::NotStarted(why),
+        },
         b'a' => News::Restarting(number),
         b'g' => News::GivenUp(number),
         b'f' => News::Forwarded { signal: signal?, by: by_of(bytes)? },

@@ -4,7 +4,8 @@ use std::vec::Vec;
 
 use super::super::{Haste, Request, Text, Way, Wish};
 use super::{
-    Asked, By, Dispatch, FAILURES, HASTES, HEALTH, HEARD, Motive, News, Origin, READINESS, STAGES, Signal, Status, WAYS,
+    Asked, By, Dispatch, FAILURES, HASTES, HEALTH, HEARD, Motive, News, Origin, READINESS, STAGES, Signal, Status,
+    Unstarted, WAYS,
 };
 
 fn everybody() -> Vec<By> {
@@ -34,6 +35,8 @@ fn all_news() -> Vec<News> {
         News::Followed { pid: i32::MAX, former: 7 },
         News::Said(Text::new("80 % \u{1f600}")),
         News::Killed { pid: 9, name: *b"sleep\0\0\0\0\0\0\0\0\0\0" },
+        News::NotStarted(Unstarted::Refused(255)),
+        News::NotStarted(Unstarted::Unprepared),
         News::Restarting(u64::MAX),
         News::GivenUp(3),
         News::Exit(Some(143)),

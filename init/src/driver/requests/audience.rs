@@ -2,7 +2,9 @@
 //!
 //! 1. Nobody is waited for: who does not read loses what comes, and is told how much that was; who is gone is forgotten.
 //!    At our own end, which kills them, all together have [`READING`].
-//! 2. There are [`Audience::MOST`] places, of which those who may ask for nothing else get [`Audience::OF_OTHERS`].
+//! 2. There are [`Audience::MOST`] places. Those who only want to know get [`Audience::OF_READERS`] of them, and of these
+//!    those who may ask for nothing else [`Audience::OF_OTHERS`]: who waits for what it asks for finds room beside them.
+//!    (To take the place of one of them instead would end it as if we had ended.)
 //! 3. Where nobody is told, nothing is looked up and nothing is sent.
 
 use core::time::Duration;
@@ -12,7 +14,8 @@ use log::debug;
 use super::say::Who;
 use super::{Listener, World};
 use crate::core::request::{
-    Answer, Ask, Asked, By, Dispatch, Facts, Health, Message, Motive, News, Origin, Readiness, Stage, Text, Verb, Way,
+    Answer, Ask, Asked, By, Dispatch, Facts, Health, Last, Message, Motive, News, Origin, Readiness, Stage, Text, Verb,
+    Way,
 };
 use crate::core::{Action, Child, Event, Heard, Name, Received, Rung, Sender, Signal, Status, Time};
 use crate::driver::stop::name_of;
@@ -29,8 +32,18 @@ struct Place {
     outlet: Outlet,
     /// How much it has not been told since it was told something.
     lost: u32,
-    /// Whether it may ask for all else too.
-    may: bool,
+    role: Role,
+}
+
+/// What it is told for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Role {
+    /// It wants to know, and may ask for nothing else.
+    Other,
+    /// It wants to know.
+    Reader,
+    /// It waits for what it asks for.
+    Follower,
 }
 
 /// How long all readers may take from our last word to their end.
@@ -38,8 +51,10 @@ const READING: Duration = Duration::from_millis(50);
 
 impl Audience {
     /// How many there are.
-    pub(super) const MOST: usize = 16;
-    /// How many of them those may have who may ask for nothing else.
+    pub(super) const MOST: usize = 24;
+    /// How many of them those may have who only want to know.
+    const OF_READERS: usize = 16;
+    /// How many of those the ones may have who may ask for nothing else.
     const OF_OTHERS: usize = 8;
 
     fn is_empty(&self) -> bool {
@@ -51,17 +66,25 @@ impl Audience {
     }
 
     /// Whether there is room for one more. Those that are gone make some.
-    fn has_room(&mut self, may: bool) -> bool {
+    fn has_room(&mut self, role: Role) -> bool {
         for place in &mut self.places {
             place.take_if(|place| !place.outlet.is_open());
         }
-        let others = self.places.iter().flatten().filter(|place| !place.may).count();
-        self.places.iter().any(Option::is_none) && (may || others < Audience::OF_OTHERS)
+        let taken = |by: &dyn Fn(Role) -> bool| self.places.iter().flatten().filter(|place| by(place.role)).count();
+        let readers = taken(&|role| role != Role::Follower);
+        taken(&|_| true) < Audience::MOST
+            && match role {
+                Role::Follower => true,
+                Role::Reader => readers < Audience::OF_READERS,
+                Role::Other => {
+                    readers < Audience::OF_READERS && taken(&|role| role == Role::Other) < Audience::OF_OTHERS
+                }
+            }
     }
 
-    fn add(&mut self, outlet: Outlet, may: bool) {
+    fn add(&mut self, outlet: Outlet, role: Role) {
         if let Some(place) = self.places.iter_mut().find(|place| place.is_none()) {
-            *place = Some(Place { outlet, lost: 0, may });
+            *place = Some(Place { outlet, lost: 0, role });
         }
     }
 
@@ -89,9 +112,12 @@ impl Listener<'_> {
     /// Tells it to those who have asked for that, and remembers it for those who ask how things stand.
     pub fn publish(&mut self, news: News) {
         self.facts.remember(news);
-        if matches!(news, News::Started { .. }) {
+        match news {
             // Whoever has asked for a new beginning has seen it.
-            (self.ender, self.stopper) = (None, None);
+            News::Started { .. } => (self.ender, self.stopper) = (None, None),
+            // What comes now is not because of what ended the life before.
+            News::NotStarted(_) | News::Restarting(_) => self.stopper = None,
+            _ => {}
         }
         if self.is_heard() {
             let monotonic = sys::now().since(Time::from_start(Duration::ZERO)).as_nanos();
@@ -194,7 +220,7 @@ impl Listener<'_> {
             Verb::Schedule => Asked::Schedule(wish),
             Verb::Warn => Asked::Warn(wish),
             Verb::Cancel => Asked::Cancel,
-            Verb::End | Verb::Status | Verb::May | Verb::Events | Verb::Signal(_) => return,
+            Verb::End | Verb::Status | Verb::May | Verb::Events | Verb::Follow | Verb::Signal(_) => return,
         };
         if self.is_heard() {
             let by = self.asker(way);
@@ -203,14 +229,14 @@ impl Listener<'_> {
     }
 
     /// Begins to tell the one who asks, if there is room; the answer comes with the socket.
-    pub(super) fn admit_reader(&mut self, may: bool, reply: impl FnOnce(&Self, Answer) -> super::Reply) {
-        let outlet: Option<(Outlet, Fd)> = if self.audience.has_room(may) { Outlet::new().ok() } else { None };
+    pub(super) fn admit_reader(&mut self, role: Role, reply: impl FnOnce(&Self, Answer) -> super::Reply) {
+        let outlet: Option<(Outlet, Fd)> = if self.audience.has_room(role) { Outlet::new().ok() } else { None };
         let (Some(control), Some(asker)) = (&self.control, self.asker) else { return };
         let Some((outlet, theirs)) = outlet else {
             return control.reply(&asker.peer, &reply(self, Answer::Full).encode());
         };
         match control.reply_with(&asker.peer, &reply(self, Answer::Accepted).encode(), &theirs) {
-            Ok(()) => self.audience.add(outlet, may),
+            Ok(()) => self.audience.add(outlet, role),
             Err(errno) => debug!(event = "events"; "pid {} does not take its socket: {errno}", asker.peer.pid),
         }
     }
@@ -224,19 +250,22 @@ impl Facts {
                 self.readiness = self.readiness.map(|_| Readiness::NotReady);
                 self.health = self.health.map(|_| Health::Starting);
             }
-            News::Ended { status, .. } => {
-                self.last = Some((status, sys::microseconds_since_1970()));
-                // What does not run is neither healthy nor anything else that it has said.
-                self.said = Text::EMPTY;
-                self.readiness = self.readiness.map(|_| Readiness::NotReady);
-                self.health = self.health.map(|_| Health::Starting);
-            }
+            News::Ended { status, .. } => self.remember_end(Last::Ended(status)),
+            News::NotStarted(why) => self.remember_end(Last::NotStarted(why)),
             News::Readiness(readiness) => self.readiness = Some(readiness),
             News::Health(health) => self.health = Some(health),
             News::Said(text) => self.said = text,
             News::Stopping { .. } | News::Killed { .. } | News::Restarting(_) | News::GivenUp(_) => {}
             News::Followed { .. } | News::Forwarded { .. } | News::Requested { .. } | News::Exit(_) => {}
         }
+    }
+
+    fn remember_end(&mut self, last: Last) {
+        self.last = Some((last, sys::microseconds_since_1970()));
+        // What does not run is neither healthy nor anything else that it has said.
+        self.said = Text::EMPTY;
+        self.readiness = self.readiness.map(|_| Readiness::NotReady);
+        self.health = self.health.map(|_| Health::Starting);
     }
 }
 

@@ -94,7 +94,11 @@ impl fmt::Display for Bar {
 /// What is asked for by whom through what, who may not.
 pub(super) fn refuse(message: &Message, way: Way, who: Who, bar: Bar, left_out: LeftOut) {
     let Some((pid, uid, comm)) = who.known() else { return };
-    let name = comm.as_ref().map_or(GONE, |name| name.as_str());
+    let name = match &comm {
+        Some(name) => name.as_str(),
+        None if pid <= 0 => "somebody outside of the PID namespace",
+        None => GONE,
+    };
     info!(event = "refused", pid = pid, uid = uid, comm = name; "{message} asked for by {name} (pid {pid}, uid {uid}) through {way}; refused: {bar}{left_out}");
 }
 
