@@ -15,7 +15,7 @@ mod target;
 use std::time::Duration;
 
 use log::{debug, error};
-use supervise_init::core::{SLACK, Signal, Status, Time};
+use supervise_init::core::{DEATH, SLACK, Signal, Status, Time};
 use supervise_init::sys::{self, SigSet, block_all, now, this_process};
 
 pub(crate) use self::attempt::Started;
@@ -51,7 +51,7 @@ pub(crate) fn try_once(target: &Target, limit: Duration, manner: Manner) -> Resu
     let began = now();
     let found = find(target, limit, manner);
     // So long it takes only where nobody of us has run (`docker pause`), what is looked at neither.
-    let longest = limit.saturating_add(attempt::DEATH).saturating_add(SLACK);
+    let longest = limit.saturating_add(DEATH).saturating_add(SLACK);
     if found.is_err() && now().since(began) > longest { find(target, limit, manner) } else { found }
 }
 

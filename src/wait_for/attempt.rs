@@ -5,7 +5,7 @@ use std::os::fd::AsRawFd as _;
 use std::time::Duration;
 
 use nix::unistd::{getpid, setpgid};
-use supervise_init::core::{Signal, Status, Time};
+use supervise_init::core::{DEATH, Signal, Status, Time};
 use supervise_init::sys::{self, Change, Pid, Reaped, SigSet, Sleep, Wake, now};
 
 use super::probe::{self, Group, Manner};
@@ -92,9 +92,6 @@ impl Drop for Started {
         crate::sys::reap(self.pid);
     }
 }
-
-/// How long what was killed may take to go away. A process that a file system holds is left behind.
-pub(super) const DEATH: Duration = Duration::from_secs(1);
 
 /// We, as a process that gets signals and has children. All signals are blocked: one that nobody waits for would be
 /// lost as PID 1, and would leave the try behind otherwise.

@@ -4,6 +4,7 @@
 #[path = "../harness/mod.rs"]
 mod harness;
 mod meanwhile;
+mod stuck;
 
 use std::fs;
 use std::net::TcpListener;
@@ -434,6 +435,23 @@ fn somebody_who_stops_or_kills_a_check_makes_it_fail() {
     init.signal(SIGTERM);
     init.wait();
     all_is_killed(&scene);
+}
+
+#[test]
+fn a_check_that_is_misspelt_fails_and_says_so() {
+    for (check, why) in [
+        ("no-such-program", "it ended with code 127: a program in it was not found"),
+        ("exec:no-such-program", "it ended with code 127: a program in it was not found"),
+        ("exec:/etc/passwd", "it ended with code 126: a program in it cannot be executed"),
+    ] {
+        let scene = Scene::new();
+        let options = ["--health-retries", "1", "--health-action", "stop"];
+        let mut init = checked(&scene, Place::Child, check, &options).argv(&waits()).spawn();
+        let line = init.wait_until_said(&["has failed (1 of 1)"]);
+        assert!(line.contains(check) && line.ends_with(why), "{line}");
+        assert_eq!(init.wait(), Exit::Signal(SIGTERM), "{check}");
+        scene.nothing_is_left();
+    }
 }
 
 #[test]

@@ -3,6 +3,8 @@
 //!
 //! It costs nothing where nothing is asked for: there is none then.
 
+use core::time::Duration;
+
 use super::health::{Checking, Checks, Health, Input};
 use super::list::Orders;
 use super::machine::{Failure, Time};
@@ -10,6 +12,13 @@ use super::notify::Message;
 use super::readiness::{Phase, Readiness, Terms};
 
 pub use super::health::Finding;
+
+/// What was killed and is there so much later hangs in the kernel.
+pub const DEATH: Duration = Duration::from_secs(1);
+
+/// What looks has a limit of its own. Until it has killed what it has started, and has said why it fails, it takes so much
+/// longer.
+pub(super) const PATIENCE: Duration = DEATH.saturating_mul(2);
 
 /// What has happened.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -19,7 +19,7 @@
 
 use core::time::Duration;
 
-use super::care::{Order, Probe};
+use super::care::{Order, PATIENCE, Probe};
 use super::list::Orders;
 use super::machine::{Failure, Then, Time};
 use super::term::Term;
@@ -109,9 +109,6 @@ pub(super) struct Checking {
 }
 
 impl Checking {
-    /// What makes a check with its own limit say why it has failed takes some time beyond that.
-    pub(super) const PATIENCE: Duration = Duration::from_secs(1);
-
     pub(super) const fn new(checks: Checks) -> Checking {
         Checking { checks, state: State::Idle, health: Health::Starting, failures: 0 }
     }
@@ -171,7 +168,7 @@ impl Checking {
 
     /// What a check takes at most, until it is cut.
     fn longest(&self) -> Duration {
-        self.checks.timeout.saturating_add(Checking::PATIENCE)
+        self.checks.timeout.saturating_add(PATIENCE)
     }
 
     fn wait(&self, now: Time, started: Time) -> State {

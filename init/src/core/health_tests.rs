@@ -4,7 +4,7 @@ use core::time::Duration;
 use std::vec::Vec;
 
 use super::{Checking, Checks, Finding, Health, Input};
-use crate::core::care::{Care, Order, Probe, Sight};
+use crate::core::care::{Care, Order, PATIENCE, Probe, Sight};
 use crate::core::dice::{Dice, at, ms};
 use crate::core::machine::{Failure, Then, Time};
 use crate::core::notify::Message;
@@ -70,7 +70,7 @@ impl Model {
     }
 
     fn late(&self, policy: &Checks) -> Option<Time> {
-        self.checking.map(|since| at(self.put_off.unwrap_or(since)).after(policy.timeout).after(Checking::PATIENCE))
+        self.checking.map(|since| at(self.put_off.unwrap_or(since)).after(policy.timeout).after(PATIENCE))
     }
 
     /// A check has ended: what is ordered.

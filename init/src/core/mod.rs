@@ -26,7 +26,7 @@ mod single;
 mod single_tests;
 mod term;
 
-pub use care::{Care, Finding, Order, Probe, Sight};
+pub use care::{Care, DEATH, Finding, Order, Probe, Sight};
 pub use exit::{ExitMap, Outcome, Status};
 pub use forwarding::{Forwarding, Rule};
 pub use health::{Checks, Health};

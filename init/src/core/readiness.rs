@@ -21,7 +21,7 @@
 
 use core::time::Duration;
 
-use super::care::{Order, Probe};
+use super::care::{Order, PATIENCE, Probe};
 use super::health::Finding;
 use super::list::Orders;
 use super::machine::{Failure, Time};
@@ -97,10 +97,8 @@ impl Readiness {
     pub const INTERVAL: Duration = Duration::from_millis(500);
     /// How long one may take.
     pub const TRY: Duration = Duration::from_secs(10);
-    /// What makes a try with its own limit say why it has failed takes some time beyond that.
-    const PATIENCE: Duration = Duration::from_secs(1);
     /// Until it is cut.
-    const LONGEST_TRY: Duration = Readiness::TRY.saturating_add(Readiness::PATIENCE);
+    const LONGEST_TRY: Duration = Readiness::TRY.saturating_add(PATIENCE);
 
     /// Before the first start.
     pub const fn new(terms: Terms) -> Readiness {

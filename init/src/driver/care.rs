@@ -3,7 +3,8 @@
 //!
 //! 1. There is one prober at a time, in a process group that it leads. Whatever becomes of it, all that is left in that
 //!    group is killed.
-//! 2. One that does not die (it sits in a system call that cannot be interrupted) keeps the place: to look is to fail then.
+//! 2. One that does not die (it sits in a system call that cannot be interrupted) keeps the place, and so does what it has
+//!    started and is still there [`DEATH`] after it was killed: to look is to fail then, so that not each look leaves one more.
 //! 3. None outlives the life of main that it has begun in, as far as it can be killed.
 
 use core::mem;
@@ -15,7 +16,7 @@ use super::World;
 use super::notify::{Hearing, say_failure};
 use super::stop::send_group;
 use crate::core::request::{News, Readiness, Standing};
-use crate::core::{Care as Core, Event, Finding, Health, Machine, Order, Probe, Sight, Signal, Status, Time};
+use crate::core::{Care as Core, DEATH, Event, Finding, Health, Machine, Order, Probe, Sight, Signal, Status, Time};
 use crate::sys::{self, Helper, Pages, Pid, Reaped, SigSet, Sleep, Wake};
 
 /// What looks after main.
@@ -33,9 +34,17 @@ struct Prober<'a> {
     look: &'a (dyn Fn(Probe) -> u8 + Sync),
     runs: Option<Helper>,
     /// The process groups of the last ones, as long as anybody may be in them.
-    groups: [Option<Pid>; Prober::GROUPS],
+    groups: [Option<Group>; Prober::GROUPS],
     /// It was killed: what it has found is not asked for.
     is_cut: bool,
+}
+
+/// The process group of one who has looked.
+#[derive(Clone, Copy)]
+struct Group {
+    leader: Pid,
+    /// When all in it were killed.
+    killed: Option<Time>,
 }
 
 impl<'a> Care<'a> {
@@ -81,9 +90,10 @@ impl<'a> Care<'a> {
     /// The life is over.
     pub(super) fn end(&mut self, sleep: &mut Sleep, ourselves: Pid) {
         self.prober.cut();
-        if let Some(helper) = self.prober.runs.take() {
-            helper.end(Duration::ZERO);
+        if let Some(helper) = &self.prober.runs {
+            helper.wait_end(Prober::PARTING);
         }
+        self.prober.reap();
         if self.prober.wait_left(sleep) {
             // It may have told of others too, whom the next life reaps.
             let _ = sys::send(ourselves, Signal::CHLD);
@@ -104,6 +114,8 @@ impl<'a> Care<'a> {
 impl Prober<'_> {
     /// How many checks may have left something that has been killed and is not dead yet.
     const GROUPS: usize = 16;
+    /// How long the end of a life waits for the end of what was killed. What cannot be killed must not hold us up.
+    const PARTING: Duration = Duration::from_millis(100);
 
     fn pid(&self) -> Option<Pid> {
         self.runs.as_ref().map(Helper::pid)
@@ -114,6 +126,10 @@ impl Prober<'_> {
         self.reap();
         if let Some(earlier) = self.pid() {
             warn!(event = "check", pid = earlier.number(); "pid {earlier}, which was to check the command, cannot be killed: it hangs in the kernel");
+            return false;
+        }
+        if let Some(group) = self.hanging_group() {
+            warn!(event = "check", pgid = group.number(); "the command is not checked, which counts as a check that fails: what an earlier check has started (process group {group}) cannot be killed: it hangs in the kernel");
             return false;
         }
         let look = self.look;
@@ -141,7 +157,9 @@ impl Prober<'_> {
         let helper = self.runs.as_ref()?;
         let status = helper.end_status()?;
         // A group has its leader's number as long as anybody is in it; and if nobody is, the number is not another group's so soon.
-        let _ = sys::send_group(helper.pid(), Signal::KILL);
+        let leader = helper.pid();
+        let _ = sys::send_group(leader, Signal::KILL);
+        self.note_killed(leader);
         self.runs = None;
         let found = if status == Status::Exited(0) { Finding::Good } else { Finding::Bad };
         (!self.is_cut).then_some(found)
@@ -152,33 +170,46 @@ impl Prober<'_> {
     fn has_left(&self, pid: Pid) -> bool {
         let groups = self.groups.iter().flatten();
         groups.clone().next().is_some()
-            && sys::process_group_of(pid).is_some_and(|group| groups.clone().any(|it| *it == group))
+            && sys::process_group_of(pid).is_some_and(|group| groups.clone().any(|it| it.leader == group))
+    }
+
+    fn note_killed(&mut self, leader: Pid) {
+        for group in self.groups.iter_mut().flatten().filter(|group| group.leader == leader) {
+            group.killed.get_or_insert(sys::now());
+        }
+    }
+
+    /// A group in which somebody is that was killed long ago.
+    fn hanging_group(&mut self) -> Option<Pid> {
+        self.forget_groups();
+        let now = sys::now();
+        let hangs = |group: &&Group| group.killed.is_some_and(|killed| now.since(killed) >= DEATH);
+        self.groups.iter().flatten().find(hangs).map(|group| group.leader)
     }
 
     /// Forgets groups in which nobody is any more: their numbers may be others' next.
     fn forget_groups(&mut self) {
         let current = self.pid();
         for place in &mut self.groups {
-            place.take_if(|group| Some(*group) != current && !sys::is_group(*group));
+            place.take_if(|group| Some(group.leader) != current && !sys::is_group(group.leader));
         }
     }
 
     fn remember_group(&mut self, leader: Pid) {
         self.groups.rotate_right(1);
         if let Some(first) = self.groups.first_mut() {
-            *first = Some(leader);
+            *first = Some(Group { leader, killed: None });
         }
     }
 
-    /// What it has started and was killed dies when it is its turn, on a loaded machine a moment later. What cannot be killed
-    /// must not hold us up. Whether a signal was taken that tells of children.
+    /// What it has started and was killed dies when it is its turn, on a loaded machine a moment later. Whether a signal was
+    /// taken that tells of children.
     fn wait_left(&mut self, sleep: &mut Sleep) -> bool {
-        const DEATH: Duration = Duration::from_millis(100);
-        let until = sys::now().after(DEATH);
+        let until = sys::now().after(Prober::PARTING);
         let mut is_taken = false;
         loop {
             for group in self.groups.into_iter().flatten() {
-                while let Reaped::Child(..) = sys::reap_in_group(group) {}
+                while let Reaped::Child(..) = sys::reap_in_group(group.leader) {}
             }
             self.forget_groups();
             let limit = until.since(sys::now());
@@ -197,6 +228,7 @@ impl Prober<'_> {
     fn cut(&mut self) {
         if let Some(pid) = self.pid() {
             let _ = send_group(pid, Signal::KILL);
+            self.note_killed(pid);
             self.is_cut = true;
         }
     }

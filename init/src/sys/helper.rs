@@ -101,7 +101,7 @@ impl Helper {
     }
 
     /// Waits so long for its end.
-    pub(super) fn wait_end(&self, limit: Duration) {
+    pub fn wait_end(&self, limit: Duration) {
         let Ok(pidfd) = Fd::of_process(self.pid.number()) else {
             let time = timespec(limit);
             // SAFETY: `time` lives through the call; what is left of it is not asked for.
