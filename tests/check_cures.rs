@@ -101,3 +101,185 @@ fn a_signal_that_ends_nothing_by_default_is_not_told_as_one_that_does() {
     }
     scene.nothing_is_left();
 }
+
+/// A package whose script is this, in the folder of the scene.
+fn package(scene: &Scene, script: &str) -> String {
+    let json = format!(r#"{{ "name": "app", "version": "1.0.0", "scripts": {{ "start": "{script}" }} }}"#);
+    let server = "process.on('SIGTERM', () => process.exit(0)); setInterval(() => {}, 1000); console.log('ready');";
+    for (name, text) in [("package.json", json.as_str()), ("server.js", server)] {
+        std::fs::write(scene.folder().join(name), text).expect("the folder is writable");
+    }
+    scene.folder().to_str().expect("a path of ours").to_owned()
+}
+
+#[test]
+fn the_script_of_a_package_is_to_begin_with_exec() {
+    let scene = Scene::new();
+    let folder = package(&scene, "node server.js");
+    let options = [&["--as", "pid1,child", "--also", "none", "--grace", "20s"], &READY[..]].concat();
+    let command = ["npm", "--prefix", &folder, "start"];
+    let left = report(&scene, &options, &command);
+    for mode in ["pid1", "child"] {
+        left.says(mode, &[("S06", "fail")]);
+        tells(&left, mode, "S06", "was ended by SIGTERM alone, and left pid", "(`exec node server.js`)");
+    }
+    tells(
+        &left,
+        "pid1",
+        "S02",
+        "npm raises SIGTERM again",
+        "not by npm, or start it under an init, where it dies of SIGTERM",
+    );
+    tells(&left, "pid1", "S03", "", "see S02");
+    // Both help.
+    let options_of_init = [&["--as", "pid1", "--also", "none", "--grace", "20s"], &READY[..]].concat();
+    let tree = report(&scene, &options_of_init, &[&[&ours(), "--kill-mode", "tree", "--"], &command[..]].concat());
+    tree.says("pid1", &[("S01", "pass"), ("S06", "pass"), ("S02", "warn")]);
+    package(&scene, "exec node server.js");
+    let cured = report(&scene, &options, &command);
+    for mode in ["pid1", "child"] {
+        cured.says(mode, &[("S01", "pass"), ("S02", "pass"), ("S06", "pass"), ("S17", "pass")]);
+    }
+    scene.nothing_is_left();
+}
+
+#[test]
+fn make_waits_for_what_the_shell_of_a_recipe_has_left() {
+    let scene = Scene::new();
+    let makefile = scene.folder().join("Makefile");
+    std::fs::write(scene.folder().join("ends.py"), ENDS).expect("the folder is writable");
+    let folder = scene.folder().to_str().expect("a path of ours").to_owned();
+    let with = |exec: &str| {
+        let recipe = format!("serve:\n\tcd / && {exec}{} {folder}/ends.py\n", python());
+        std::fs::write(&makefile, recipe).expect("the folder is writable");
+        let options = ["--as", "pid1,child", "--also", "none", "--grace", "2s", "--ready", "log:^ready$"];
+        report(&scene, &options, &["make", "-f", makefile.to_str().expect("a path of ours"), "serve"])
+    };
+    let plain = with("");
+    let (cause, cure) = tells(&plain, "pid1", "S01", "who has started that has ended", "begin with exec (`exec ");
+    assert!(!cause.contains("orphan") && !cure.contains("orphan"), "{cause} {cure}");
+    tells(&plain, "child", "S06", "was ended by SIGTERM alone, and left pid", "itself, not by make");
+    let cured = with("exec ");
+    for mode in ["pid1", "child"] {
+        cured.says(mode, &[("S01", "pass"), ("S06", "pass")]);
+        tells(&cured, mode, "S02", "", "start the program itself, not by make");
+    }
+    scene.nothing_is_left();
+}
+
+#[test]
+fn the_two_seconds_of_su_are_told_as_its_own() {
+    let scene = Scene::new();
+    let words = format!("exec {} -c \"{ENDS}\"", python());
+    let su = ["su", "-s", "/bin/sh", "nobody", "-c", &words];
+    let late = played(&scene, "child", &["--also", "none"], &su);
+    tells(&late, "child", "S01", "su waits 2 s after it has passed SIGTERM on", "supervise --user USER -- COMMAND");
+    let options = ["--as", "child", "--also", "none", "--grace", "60s", "--ready", "log:^ready$"];
+    let long = report(&scene, &options, &su);
+    long.says("child", &[("S01", "pass")]);
+    let evidence = finding(&long, "child", "S01")["evidence"].to_string();
+    assert!(evidence.contains("su waits 2 s"), "{evidence}");
+    passes(&scene, "pid1,child", &[], &[&ours(), "--user", "nobody", "--", python(), "-c", ENDS]);
+    scene.nothing_is_left();
+}
+
+#[test]
+fn the_program_of_a_session_bus_is_told_from_the_bus() {
+    let scene = Scene::new();
+    let command = ["dbus-run-session", "--", python(), "-c", ENDS];
+    let report = played(&scene, "pid1,child", &["--also", "none"], &command);
+    let (cause, cure) = tells(&report, "pid1", "S01", "never gets it", "supervise --kill-mode tree -- ");
+    assert!(cause.contains("python") && !cause.contains("dbus-daemon") && !cure.contains("handler"), "{cause} {cure}");
+    tells(&report, "pid1", "S04", "", "see S01");
+    let (_, cure) = tells(&report, "child", "S06", "python", "itself, not by dbus-run-session, or");
+    assert!(!cure.contains("dbus-daemon"), "{cure}");
+    passes(&scene, "pid1", &["--also", "none"], &[&[&ours(), "--kill-mode", "tree", "--"], &command[..]].concat());
+    scene.nothing_is_left();
+}
+
+#[test]
+fn a_program_that_is_only_in_front_is_to_execute_what_it_starts() {
+    let scene = Scene::new();
+    let starts = "import subprocess, sys\nsubprocess.run(sys.argv[1:])";
+    let command = [python(), "-c", starts, python(), "-c", ENDS];
+    let report = played(&scene, "pid1,child", &["--also", "none"], &command);
+    for (mode, check) in [("pid1", "S01"), ("child", "S06")] {
+        let (_, cure) = tells(&report, mode, check, "", "(exec); otherwise let it pass SIGTERM on");
+        assert!(cure.starts_with("if it is only there to start"), "{cure}");
+    }
+    // In the place of process 1 that would not end either.
+    let report = played(&scene, "pid1", &["--also", "none"], &[python(), "-c", &deaf_front(), "sleep", "1000"]);
+    let (_, cure) = tells(&report, "pid1", "S01", "never gets it", "--kill-mode tree");
+    assert!(cure.starts_with("start it under an init") && !cure.contains("exec"), "{cure}");
+    let executes = "import os, sys\nos.execv(sys.argv[1], sys.argv[1:])";
+    passes(&scene, "pid1,child", &[], &[python(), "-c", executes, python(), "-c", ENDS]);
+    passes(&scene, "pid1", &[], &[&[&ours(), "--kill-mode", "tree", "--"], &command[..]].concat());
+    scene.nothing_is_left();
+}
+
+/// One that is only in front, and says so.
+fn deaf_front() -> String {
+    "import os, subprocess, sys\nchild = subprocess.Popen(sys.argv[1:])\nos.write(1, b'ready\\n')\nchild.wait()"
+        .to_owned()
+}
+
+#[test]
+fn who_is_told_before_it_has_its_handler_does_not_differ_by_its_mode() {
+    let scene = Scene::new();
+    // As process 1 it is told two seconds later, when the time of the orphan is over.
+    let program = format!("import time\ntime.sleep(0.3)\n{ENDS}");
+    let options = ["--as", "pid1,child", "--also", "none", "--grace", "20s", "--ready", "delay:10ms"];
+    let report = report(&scene, &options, &[python(), "-c", &program]);
+    tells(&report, "pid1", "S03", "may be one of time alone", "tell it when it is ready (--ready)");
+    tells(&report, "child", "S02", "had no handler for SIGTERM yet", "(--ready)");
+    scene.nothing_is_left();
+}
+
+#[test]
+fn a_cure_names_the_command_that_was_given_and_not_what_it_became() {
+    let scene = Scene::new();
+    let script = format!("{} -c \"$1\" & exec sleep 1000", python());
+    let options = [&["--as", "pid1", "--also", "none", "--grace", "1s"], &READY[..]].concat();
+    let report = report(&scene, &options, &["bash", "-c", &script, "bash", ENDS]);
+    let (cause, cure) = tells(&report, "pid1", "S01", "`sleep 1000`", "supervise --");
+    assert!(!cure.contains("-- sleep"), "{cause} {cure}");
+    scene.nothing_is_left();
+}
+
+#[test]
+fn an_init_is_not_advised_for_zombies_that_are_no_orphans_of_process_1() {
+    let scene = Scene::new();
+    let program = "import os, signal
+for _ in range(3):
+    if os.fork() == 0: os._exit(0)
+signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
+while True: signal.pause()";
+    let options = ["--as", "pid1", "--also", "none", "--ready", "delay:1500ms"];
+    let report = report(&scene, &options, &[&ours(), "--", python(), "-c", program]);
+    report.says("pid1", &[("S09", "warn")]);
+    let (_, cure) = tells(&report, "pid1", "S09", "does not wait", "wait for them");
+    assert!(!cure.contains("init"), "{cure}");
+    scene.nothing_is_left();
+}
+
+#[test]
+fn each_shell_of_two_is_to_begin_with_exec() {
+    let scene = Scene::new();
+    std::fs::write(scene.folder().join("ends.py"), ENDS).expect("the folder is writable");
+    let program = format!("{} {}", python(), scene.folder().join("ends.py").display());
+    let script = |inner: &str, outer: &str| format!("{outer}sh -c '{inner}{program}; true'; true");
+    let report = played(&scene, "pid1,child", &["--also", "none"], &["sh", "-c", &script("", "")]);
+    for (mode, check) in [("pid1", "S24"), ("child", "S24")] {
+        tells(
+            &report,
+            mode,
+            check,
+            "",
+            &format!("the last command of each shell, one in the other, begin with exec (`exec {program}`)"),
+        );
+    }
+    tells(&report, "pid1", "S01", "", &format!("`exec {program}`"));
+    tells(&report, "child", "S06", "", &format!("`exec {program}`"));
+    passes(&scene, "pid1,child", &[], &["sh", "-c", &script("exec ", "exec ")]);
+    scene.nothing_is_left();
+}

@@ -115,6 +115,7 @@ pub(super) fn process(words: &str) -> Process {
         parent: 1,
         started_by: None,
         is_main: true,
+        is_as_given: true,
         comm: comm.to_owned(),
         words: words.to_owned(),
         exe: Some(format!("/usr/bin/{comm}")),

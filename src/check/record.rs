@@ -114,6 +114,8 @@ pub(crate) struct Process {
     pub(crate) started_by: Option<i32>,
     /// Whether it is the command itself.
     pub(crate) is_main: bool,
+    /// Whether its words are still those of the command as that was given.
+    pub(crate) is_as_given: bool,
     /// Made safe to print: no control characters.
     pub(crate) comm: String,
     pub(crate) words: String,

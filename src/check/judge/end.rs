@@ -7,13 +7,15 @@ use supervise_init::core::{Signal, Status};
 use super::super::record::{Ended, EndedBy, Hindrance, Outcome, Process, Run, State, What};
 use super::super::scenario::{Mode, Target, Way};
 use super::again::{last_lines, obstacle};
+use super::front::{without, wrapper};
 use super::handling::{Handling, handling};
+use super::killer::waits_as_su;
 use super::memory;
+use super::modes::too_early;
 use super::put_in;
 use super::scene::{Scene, main, main_status, others, took};
 use super::sentences::sentences;
 use super::shell::{is_before_a_pipeline, name_of, pass_on_in_pipeline};
-use super::tree::is_wrapper;
 use super::why::{company, why};
 use super::words::{Name, cut, ended_with, names, seconds, status as status_words};
 use super::{Level, Word, as_what};
@@ -81,10 +83,16 @@ pub(super) fn exits_in_grace(scene: &Scene<'_>) -> Option<Word> {
     let Some(max) = times.max() else {
         return Some(Word::new(Level::Inconclusive, evidence).because("no run was told to stop", ""));
     };
+    let own_time = scene.worst().and_then(main).and_then(|main| waits_as_su(scene, main));
     if max * 2 > scene.grace() {
         let cause = format!("it takes more than half of the {} that it has", seconds(scene.grace()));
-        return Some(Word::new(Level::Warn, evidence).because(cause, "let it stop faster, or give it more time"));
+        let (cause, cure) = match own_time {
+            Some((own, cure)) => (format!("{cause}: {own}"), cure + ", or give it more time"),
+            None => (cause, "let it stop faster, or give it more time".to_owned()),
+        };
+        return Some(Word::new(Level::Warn, evidence).because(cause, cure));
     }
+    evidence.extend(own_time.map(|(own, _)| own));
     Some(Word::pass(evidence))
 }
 
@@ -245,8 +253,9 @@ fn status_of(scene: &Scene<'_>, run: &Run) -> Option<Word> {
                 "exit code {code} is 128 + {signal}: programs (Java, shells, inits) say by it that {signal} ended them"
             ),
             format!(
-                "if that is a good end, say so: supervise check --ok-exit {code}, supervise --exit-map {code}=0, \
-                 systemd's SuccessExitStatus={code}"
+                "{}if that is a good end, say so: supervise check --ok-exit {code}, supervise --exit-map {code}=0, \
+                 systemd's SuccessExitStatus={code}",
+                wrapper(main).map_or_else(String::new, |wrapper| without(wrapper, None) + "; or ")
             ),
         ),
         Status::Exited(code) => bad_code(scene, main, code),
@@ -259,6 +268,9 @@ fn status_of(scene: &Scene<'_>, run: &Run) -> Option<Word> {
 
 fn death_by_the_signal(scene: &Scene<'_>, main: &Process) -> (Level, String, String) {
     let signal = scene.signal;
+    if let Some((cause, cure)) = too_early(scene).filter(|_| handling(main, signal) == Some(Handling::Default)) {
+        return (Level::Warn, cause, cure);
+    }
     let cause = match handling(main, signal) {
         Some(Handling::Caught | Handling::Signalfd) => {
             format!("it handled {signal}, and then raised it again to die of it")
@@ -325,16 +337,16 @@ pub(super) fn is_crash(signal: Signal) -> bool {
 
 /// What makes an end good.
 fn better_code(main: &Process, signal: Signal) -> String {
-    match is_wrapper(main) {
-        true => format!("start the program itself, not by {}", main.comm),
-        false if main.is_shell => format!("let a trap for {signal} exit with 0"),
-        false => format!("let a handler for {signal} exit with 0"),
+    match wrapper(main) {
+        Some(wrapper) => without(wrapper, None),
+        None if main.is_shell => format!("let a trap for {signal} exit with 0"),
+        None => format!("let a handler for {signal} exit with 0"),
     }
 }
 
 fn bad_code(scene: &Scene<'_>, main: &Process, code: u8) -> (Level, String, String) {
     let signal = scene.signal;
-    let comm = &main.comm;
+    let comm = wrapper(main).unwrap_or(&main.comm);
     let as_a_child = (scene.mode != Mode::Child).then(|| scene.in_mode(Mode::Child)).flatten();
     let child = as_a_child.and_then(|child| child.ended().next().and_then(main_status));
     let found = handling(main, signal);
@@ -370,9 +382,13 @@ fn bad_code(scene: &Scene<'_>, main: &Process, code: u8) -> (Level, String, Stri
             Level::Fail,
             format!(
                 "{comm} raises {signal} again to die of it, as it does as a child; the kernel drops that for process 1, and \
-                 its runtime ends with exit code {code} instead"
+                 it ends with exit code {code} instead"
             ),
-            format!("{}, or start it under an init: supervise -- COMMAND", better_code(main, signal)),
+            format!(
+                "{}, or start it under an init, where it dies of {signal} (exit code {}): supervise -- COMMAND",
+                better_code(main, signal),
+                Status::Signaled(signal).shell_code()
+            ),
         );
     }
     (

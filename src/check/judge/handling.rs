@@ -4,6 +4,7 @@ use supervise_init::core::Signal;
 
 use super::super::record::{Dispositions, Process};
 use super::super::scenario::{Mode, Target};
+use super::front::is_deaf_front;
 use super::scene::{Scene, main};
 use super::shell::is_before_a_pipeline;
 use super::words::Name;
@@ -150,6 +151,7 @@ pub(super) fn disposition(scene: &Scene<'_>) -> Option<Word> {
             format!("the kernel drops {signal} for a process 1 that has no handler for it"),
             match process.is_shell {
                 true => trap_or_init(scene, process),
+                false if scene.worst().is_some_and(|run| is_deaf_front(scene, run, process)) => "see S01".to_owned(),
                 false => format!("install a handler for {signal}, or start it under an init: supervise -- COMMAND"),
             },
         ),

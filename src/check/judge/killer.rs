@@ -1,11 +1,14 @@
 //! Who has killed what died of SIGKILL as process 1 ended: the kernel, because of that, or somebody just before. The order of
 //! the two cannot be seen; what was seen beside them may tell it.
 
+use std::time::Duration;
+
 use supervise_init::core::{Signal, Status};
 
 use super::super::record::{Ended, EndedBy, Outcome, Process, Run, SAME_MOMENT};
 use super::super::scenario::{Mode, Way};
 use super::Word;
+use super::front::{without, wrapper};
 use super::scene::{Scene, main, others};
 
 /// What util-linux' su and runuser write before they kill their child 2 s after they have passed the signal on, if it has not
@@ -64,6 +67,20 @@ pub(super) fn is_surely_the_kernel(scene: &Scene<'_>, process: &Process) -> bool
 fn says_that_it_kills(run: &Run) -> bool {
     let is_it = main(run).is_some_and(|main| ["su", "runuser"].contains(&main.comm.as_str()));
     is_it && run.output.tail.iter().any(|line| line.contains(KILLS))
+}
+
+/// So long su and runuser wait (sleep(2)) after they have passed the signal on, whatever becomes of their child.
+pub(super) const SU_WAITS: Duration = Duration::from_secs(2);
+
+/// S01, where su or runuser has been waiting: the cause, and what to change.
+pub(super) fn waits_as_su(scene: &Scene<'_>, main: &Process) -> Option<(String, String)> {
+    scene.worst().filter(|run| says_that_it_kills(run))?;
+    let name = wrapper(main)?;
+    let cause = format!(
+        "{name} waits 2 s after it has passed {} on, also where its child has ended by then, before it kills that and ends",
+        scene.signal
+    );
+    Some((cause, without(name, None)))
 }
 
 /// S07, where su or runuser has killed what it is in front of.

@@ -9,6 +9,7 @@
 mod again;
 mod connections;
 mod end;
+mod front;
 mod handling;
 mod killer;
 mod memory;

@@ -4,9 +4,11 @@ use supervise_init::core::Status;
 
 use super::super::record::Run;
 use super::super::scenario::Mode;
+use super::front::wrapper;
+use super::handling::{Handling, handling};
 use super::put_in;
-use super::scene::{Scene, main_status, took};
-use super::words::status as status_words;
+use super::scene::{Scene, main, main_status, took};
+use super::words::{seconds, status as status_words};
 use super::{Level, Word, as_what};
 
 /// S03. Told once, where the command did not run as a child.
@@ -32,6 +34,10 @@ pub(super) fn mode_difference(scene: &Scene<'_>) -> Option<Word> {
             // Process 1 cannot die of its own signal, and says so by a code.
             Word::info(evidence).because("exit code and death are not the same, though they mean the same here", "")
         }
+        _ if let Some((cause, cure)) = too_early(scene).or_else(|| too_early(&child)) => {
+            Word::new(Level::Warn, evidence)
+                .because(format!("{cause}, so that the difference may be one of time alone"), cure)
+        }
         _ if !(is_steady(scene) && is_steady(&child)) => Word::new(Level::Warn, evidence).because(
             "it does not end alike in each run, so that the difference may have nothing to do with the mode",
             "see S01 and S02",
@@ -50,7 +56,10 @@ pub(super) fn mode_difference(scene: &Scene<'_>) -> Option<Word> {
                 format!(
                     "what it ends with depends on whether the kernel lets {by} end it, which it does not for process 1"
                 ),
-                format!("let a handler for {by} exit with a code of its own"),
+                match scene.worst().and_then(main).is_some_and(|main| wrapper(main).is_some()) {
+                    true => "see S02".to_owned(),
+                    false => format!("let a handler for {by} exit with a code of its own"),
+                },
             )
         }
         (End::With(_), End::With(_)) => Word::new(Level::Warn, evidence)
@@ -89,4 +98,26 @@ fn end_of(scene: &Scene<'_>) -> Option<End> {
 
 fn end_of_run(scene: &Scene<'_>, run: &Run) -> End {
     if took(run).is_some_and(|took| took <= scene.grace()) { End::With(main_status(run)) } else { End::NotInTime }
+}
+
+/// That it had no handler for the signal when it was told, and had one in a run in which it was told later; what to change.
+pub(super) fn too_early(scene: &Scene<'_>) -> Option<(String, String)> {
+    let signal = scene.signal;
+    let found = |run: &Run| main(run).and_then(|main| handling(main, signal));
+    let early = scene.told().find(|run| found(run) == Some(Handling::Default))?;
+    let early_at = early.signal_at?;
+    let all = [Mode::Pid1, Mode::Child, Mode::Init].into_iter().filter_map(|mode| scene.in_mode(mode));
+    let is_later =
+        |run: &&Run| run.signal_at.is_some_and(|at| at > early_at) && found(run).is_some_and(Handling::is_taken);
+    let late = all.flat_map(|other| other.told().collect::<Vec<_>>()).find(is_later)?;
+    Some((
+        format!(
+            "{} it was told {} after its start, and had no handler for {signal} yet, which it has {} after its start ({})",
+            as_what(scene.mode),
+            seconds(early_at),
+            seconds(late.signal_at?),
+            as_what(late.scenario.mode)
+        ),
+        format!("tell it when it is ready (--ready), or let it install its handler for {signal} first of all"),
+    ))
 }

@@ -6,7 +6,7 @@ use super::super::record::{Outcome, Run, SAME_MOMENT, What};
 use super::super::scenario::Mode;
 use super::again::last_lines;
 use super::scene::{Scene, main};
-use super::why::{Why, why};
+use super::why::{Heard, Why, is_adopted, why};
 use super::words::{ended_with, seconds};
 use super::{Level, Word};
 
@@ -22,18 +22,22 @@ pub(super) const CURE: &str = "see how it waits (wait(2)) for children that it h
 pub(super) fn may_matter(scene: &Scene<'_>, run: &Run, why: &Why<'_>) -> bool {
     let is_put_in = run.events.iter().any(|event| event.what == What::PutIn);
     let ends_as_a_child = scene.in_mode(Mode::Child).is_none_or(|child| child.told().count() == child.ended().count());
-    let is_open = matches!(
-        why,
-        Why::Unread
-            | Why::Pending
-            | Why::Waits { .. }
-            | Why::GoesOn(_)
-            | Why::GotChild(_)
-            | Why::Busy(_)
-            | Why::Slow(_)
-            | Why::Answered(_)
-            | Why::NoReaction
-    );
+    // A child that it was given since is reason enough, and one that is at work.
+    let is_clear = matches!(why, Why::Waits { children, heard, .. }
+        if *heard == Heard::Began || children.iter().any(|child| is_adopted(child)));
+    let is_open = !is_clear
+        && matches!(
+            why,
+            Why::Unread
+                | Why::Pending
+                | Why::Waits { .. }
+                | Why::GoesOn(_)
+                | Why::GotChild(_)
+                | Why::Busy(_)
+                | Why::Slow(_)
+                | Why::Answered(_)
+                | Why::NoReaction
+        );
     scene.is_process_1() && is_put_in && ends_as_a_child && is_open
 }
 

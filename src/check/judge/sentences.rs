@@ -4,13 +4,15 @@ use supervise_init::core::Signal;
 
 use super::super::record::Process;
 use super::super::scenario::{Mode, Target};
+use super::front::{exec_between, in_front as in_front_of, shell_between};
 use super::handling::{Handling, Instead, handled_instead, handling};
+use super::killer::{SU_WAITS, waits_as_su};
 use super::scene::{Scene, children_that_stayed, is_older};
 use super::shell::{
-    PASS_ON_BELOW, are_deaf, ends_in_place, is_before_a_pipeline, is_subshell, name_of, named_below,
-    pass_on_in_pipeline, tell_all,
+    PASS_ON_BELOW, are_deaf, ends_in_place, in_each, innermost, is_before_a_pipeline, is_subshell, name_of,
+    named_below, pass_on_in_pipeline, tell_all,
 };
-use super::why::{Heard, Why};
+use super::why::{Heard, Why, is_adopted};
 use super::words::{Name, called, names, seconds, signals, status, typed};
 
 impl Heard {
@@ -66,6 +68,9 @@ const MORE_TIME: &str = "give it more time (docker stop -t, terminationGracePeri
 /// Cause and cure.
 pub(super) fn sentences(scene: &Scene<'_>, main: &Process, why: &Why<'_>) -> (String, String) {
     let signal = scene.signal;
+    if let Some((cause, cure)) = waits_as_su(scene, main).filter(|_| scene.grace() <= SU_WAITS) {
+        return (cause, cure);
+    }
     let is_special = |known: &&Known| known.comm == main.comm && known.signal == signal;
     let is_about_itself = !matches!(why, Why::Stopped | Why::Stuck | Why::DroppedAtShell(..));
     if let Some(known) = KNOWN.iter().find(is_special).filter(|_| is_about_itself) {
@@ -90,10 +95,7 @@ fn cause(scene: &Scene<'_>, main: &Process, why: &Why<'_>) -> String {
         ),
         Why::Unread => format!("{name} has a signalfd for {signal} and never read it: its event loop is busy or stuck"),
         Why::Pending => format!("{signal} is still pending for {name}, which has not run since"),
-        Why::Dropped if main.is_shell => {
-            format!("the shell {name} is process 1 and has no trap for {signal}, so the kernel drops it")
-        }
-        Why::Dropped => format!("{name} is process 1 and has no handler for {signal}, so the kernel drops it"),
+        Why::Dropped | Why::DroppedInFront(_) => dropped(scene, main, why),
         Why::DroppedAtShell(children, heard) => {
             let who = |children: &[&Process]| match children {
                 [only] => named_below(main, only),
@@ -175,6 +177,16 @@ fn cause(scene: &Scene<'_>, main: &Process, why: &Why<'_>) -> String {
     }
 }
 
+fn dropped(scene: &Scene<'_>, main: &Process, why: &Why<'_>) -> String {
+    let (name, signal) = (Name(main), scene.signal);
+    let (shell, handler) = if main.is_shell { ("the shell ", "trap") } else { ("", "handler") };
+    let on = match why {
+        Why::DroppedInFront(programs) => format!(", and {} never gets it", names(programs)),
+        _ => String::new(),
+    };
+    format!("{shell}{name} is process 1 and has no {handler} for {signal}, so the kernel drops it{on}")
+}
+
 fn ignored(scene: &Scene<'_>, main: &Process) -> String {
     let below = below_deaf_shell(scene, main);
     let on = if below.is_empty() { String::new() } else { format!(", and {} never gets it", names(&below)) };
@@ -209,6 +221,9 @@ fn waits(scene: &Scene<'_>, main: &Process, children: &[&Process], heard: Heard,
         (_, Heard::Perhaps) => format!("which did not get {signal}, or are still at work"),
     };
     match is_waiting {
+        true if children.iter().any(|child| is_adopted(child)) => {
+            format!("{name} waits for {first}, which is its {word} since who has started that has ended, {heard}")
+        }
         true => format!("{name} waits for its {word} {first}, {heard}"),
         false => format!("{name} handles {signal}, and has not ended, and nor has its {word} {first}, {heard}"),
     }
@@ -247,6 +262,10 @@ fn cure(scene: &Scene<'_>, main: &Process, why: &Why<'_>) -> String {
             false => "see S24".to_owned(),
         },
         Why::Ignored | Why::Dropped => instead(scene, main),
+        Why::DroppedInFront(programs) => match scene.better_signal() {
+            Some(_) => instead(scene, main),
+            None => in_front_of(scene, main, programs),
+        },
         Why::Blocked => format!("let it unblock {signal} before it starts its work, or start it with that unblocked"),
         Why::NotWaitedFor => format!("let it wait for {signal} too, or unblock that"),
         Why::Unread => "keep the event loop free: do long work in another thread".to_owned(),
@@ -345,16 +364,19 @@ fn in_front(scene: &Scene<'_>, main: &Process, children: &[&Process], heard: Hea
         "the shell under an init that tells all: supervise --kill-mode tree -- {}{deaf}",
         typed(main, "COMMAND")
     );
+    let program = |only| scene.worst().map_or(only, |run| innermost(run, only));
     match children {
         [only] if is_subshell(main, only) => format!("{PASS_ON_BELOW}, or start {init}"),
-        [only] if !ends_in_place(scene, only) => format!(
-            "start {init}; or start the program in the shell's place (`exec {}`, or the JSON form of CMD) with a handler for \
+        [only] if !ends_in_place(scene, program(only)) => format!(
+            "start {init}; or start the program in the shell's place (`exec {}`, or the JSON form of CMD){} with a handler for \
              {signal}, which the kernel drops for it too without one",
-            typed(only, "...")
+            typed(program(only), "..."),
+            in_each(only, program(only))
         ),
         [only] => format!(
-            "start the program in the shell's place (`exec {}`, or the JSON form of CMD), or {init}",
-            typed(only, "...")
+            "start the program in the shell's place (`exec {}`, or the JSON form of CMD){}, or {init}",
+            typed(program(only), "..."),
+            in_each(only, program(only))
         ),
         _ => format!("give the script a trap that passes {signal} on (kill) and waits (`wait`), or start {init}"),
     }
@@ -364,6 +386,14 @@ fn cure_of_children(scene: &Scene<'_>, main: &Process, children: &[&Process], he
     let signal = scene.signal;
     let Some(first) = children.first() else { return String::new() };
     let child = called(first);
+    let between = scene.worst().and_then(|run| shell_between(run, main, first, signal));
+    if let Some(shell) = between.filter(|_| matches!(heard, Heard::Never | Heard::Perhaps)) {
+        return format!(
+            "{}, or tell all: supervise --kill-mode tree -- {}",
+            exec_between(shell, first),
+            typed(main, "COMMAND")
+        );
+    }
     match heard {
         Heard::Never => format!(
             "let it pass {signal} on, start `{child}` without it, or tell all: supervise --kill-mode tree -- {}",

@@ -5,6 +5,7 @@ use supervise_init::core::{Signal, Status};
 use super::super::record::{Outcome, Process, Run};
 use super::super::scenario::{Mode, Target};
 use super::end::is_crashed_trap;
+use super::front::shell_between;
 use super::handling::{Handling, handling};
 use super::scene::{Scene, lived_at, main, others, took};
 use super::tree::leaves_nothing;
@@ -144,6 +145,7 @@ fn advice(scene: &Scene<'_>, run: &Run, main: &Process, below: &[&Process]) -> S
         return pass_on_in_pipeline(scene.signal);
     }
     let init = typed(main, "COMMAND");
+    let program = below.first().map(|first| innermost(run, first));
     let instead = match below {
         [program, ..] if is_a_loop(run, main, program) => {
             return match handling(main, scene.signal) {
@@ -154,18 +156,22 @@ fn advice(scene: &Scene<'_>, run: &Run, main: &Process, below: &[&Process]) -> S
             };
         }
         [only] if is_subshell(main, only) => PASS_ON_BELOW.to_owned(),
-        [only] if !ends_in_place(scene, only) => {
-            return format!(
-                "start it under an init that tells all: supervise --kill-mode tree -- {init}; or let the last command begin \
-                 with exec (`exec {}`), and handle {} itself",
-                typed(only, "..."),
-                scene.signal
-            );
+        [only] => {
+            let program = program.unwrap_or(only);
+            let last = last_command(only, program);
+            if !ends_in_place(scene, program) {
+                return format!(
+                    "start it under an init that tells all: supervise --kill-mode tree -- {init}; or let {last} begin with \
+                     exec (`exec {}`), and handle {} itself",
+                    typed(program, "..."),
+                    scene.signal
+                );
+            }
+            format!(
+                "let {last} begin with exec (`exec {}`), use the JSON form of ENTRYPOINT and CMD",
+                typed(program, "...")
+            )
         }
-        [only] => format!(
-            "let the last command begin with exec (`exec {}`), use the JSON form of ENTRYPOINT and CMD",
-            typed(only, "...")
-        ),
         _ => PASS_ON.to_owned(),
     };
     format!("{instead}, or: supervise --kill-mode tree -- {init}")
@@ -192,6 +198,29 @@ fn lives_beside(one: &Process, other: &Process) -> bool {
     !ends_first(one, other) && !ends_first(other, one)
 }
 
+/// What runs in the end below shells that each have one child, when the signal was sent.
+pub(super) fn innermost<'a>(run: &'a Run, first: &'a Process) -> &'a Process {
+    let below_it = |shell: &&'a Process| match below(run, shell).as_slice() {
+        [only] if shell.is_shell => Some(*only),
+        _ => None,
+    };
+    // Of a made-up or broken record, children may be a circle.
+    std::iter::successors(Some(first), below_it).take(run.processes.len().max(1)).last().unwrap_or(first)
+}
+
+/// The same as a remark.
+pub(super) fn in_each(first: &Process, program: &Process) -> &'static str {
+    if first.pid == program.pid { "" } else { " in each of the shells" }
+}
+
+/// What is to begin with exec, so that `program` is in the place of the shell.
+fn last_command(first: &Process, program: &Process) -> &'static str {
+    match first.pid == program.pid {
+        true => "the last command",
+        false => "the last command of each shell, one in the other,",
+    }
+}
+
 /// S06: why it was left by the shell, and what to change. `fate`: what became of it.
 pub(super) fn left_by_shell(
     scene: &Scene<'_>,
@@ -204,6 +233,20 @@ pub(super) fn left_by_shell(
     let end = main.ended.and_then(|ended| ended.status);
     if matches!(end, Some(Status::Signaled(by)) if is_crashed_trap(main, signal, by)) {
         return (format!("the shell {main_name} crashed and left {name}, {fate}"), "see S02".to_owned());
+    }
+    if let Some(subshell) = shell_between(run, main, process, signal) {
+        return (
+            format!(
+                "{}, below the shell {main_name}, was ended by {signal} alone, and left {name}, {fate}",
+                Name(subshell)
+            ),
+            format!(
+                "let what runs in it begin with exec (`exec {}`), or start all under an init that tells and waits for all: \
+                 supervise -- {}",
+                typed(process, "..."),
+                typed(main, "COMMAND")
+            ),
+        );
     }
     if handling(main, signal).is_some_and(Handling::is_taken) {
         let is_background =
@@ -234,10 +277,11 @@ pub(super) fn left_by_shell(
     let place = match below(run, main).as_slice() {
         [_, _, ..] => PASS_ON.to_owned() + ", or start it",
         [only] if is_subshell(main, only) => PASS_ON_BELOW.to_owned() + ", or start it",
-        _ if !ends_in_place(scene, process) => "start it".to_owned(),
+        _ if !ends_in_place(scene, innermost(run, process)) => "start it".to_owned(),
         _ => format!(
-            "start the program in the shell's place (`exec {}`, or the JSON form of CMD), or",
-            typed(process, "...")
+            "start the program in the shell's place (`exec {}`, or the JSON form of CMD){}, or",
+            typed(innermost(run, process), "..."),
+            in_each(process, innermost(run, process))
         ),
     };
     (

@@ -4,8 +4,11 @@ use std::time::Duration;
 
 use supervise_init::core::{Signal, Status};
 
-use super::super::record::{EndedBy, Facility, Orphan, Process, Run, State};
+use super::super::record::{Ended, EndedBy, Facility, Orphan, Process, Run, State};
 use super::super::scenario::{Mode, Target};
+use super::front::{
+    behind, exec_between, first_program, in_front, is_deaf_front, is_init, shell_between, without, wrapper,
+};
 use super::handling::{Handling, handling};
 use super::killer::{is_surely_the_kernel, killed_by_su};
 use super::memory;
@@ -91,7 +94,24 @@ pub(super) fn gone(scene: &Scene<'_>) -> Option<Word> {
             .take(4)
             .map(|(process, lived)| format!("{} ended {} after it", Name(process), seconds(*lived))),
     );
-    let first = left.alive.first().or(left.cut_off.first()).copied();
+    let first = first_program(&left.alive).or(first_program(&left.cut_off));
+    if left.alive.is_empty()
+        && !left.cut_off.is_empty()
+        && left.cut_off.iter().all(|process| ends_at_once(scene, process))
+    {
+        return Some(Word::new(Level::Warn, evidence).because(
+            format!(
+                "{} ended before {}, which ends by itself at once behind it where it is not process 1: it may have nothing \
+                 more to do",
+                Name(main),
+                names(&left.cut_off)
+            ),
+            format!(
+                "let `{}` wait for what it started, or start it under an init that waits: supervise -- COMMAND",
+                called(main)
+            ),
+        ));
+    }
     Some(match (first, left.later.first()) {
         (Some(process), _) => {
             let for_memory = memory::left_behind(run, process);
@@ -123,31 +143,22 @@ pub(super) fn gone(scene: &Scene<'_>) -> Option<Word> {
     })
 }
 
-/// Inits that end as soon as their child has.
-const INITS: [&str; 5] = ["tini", "tini-static", "docker-init", "dumb-init", "catatonit"];
-
-/// Programs that start another one and stay in front of it.
-const WRAPPERS: [&str; 19] = [
-    "timeout",
-    "doas",
-    "nsenter",
-    "dbus-run-session",
-    "npm",
-    "npx",
-    "yarn",
-    "pnpm",
-    "su",
-    "sudo",
-    "runuser",
-    "gosu",
-    "script",
-    "flock",
-    "xargs",
-    "setsid",
-    "strace",
-    "unshare",
-    "time",
-];
+/// Whether it ends by itself at once behind main where that is a child, each time.
+fn ends_at_once(scene: &Scene<'_>, process: &Process) -> bool {
+    let Some(child) = scene.in_mode(Mode::Child) else { return false };
+    let is_it = |run: &Run| {
+        let end = main(run).and_then(|main| main.ended).map(|ended| ended.at);
+        let at_once = |other: &Process| {
+            let is_by_itself = |ended: Ended| matches!(ended.by, EndedBy::Itself) && !is_killed(other);
+            other.ended.filter(|ended| is_by_itself(*ended)).zip(end).is_some_and(|(own, end)| own.at <= end + AT_ONCE)
+        };
+        let mut alike =
+            others(run).filter(|other| other.words == process.words && lived_at(other, end.unwrap_or_default()));
+        let first = alike.next();
+        first.is_some_and(at_once) && alike.all(at_once)
+    };
+    child.ended().next().is_some() && child.told().all(is_it)
+}
 
 /// Why `process` was left by main, and what to change.
 fn left_behind(scene: &Scene<'_>, run: &Run, main: &Process, process: &Process, is_alive: bool) -> (String, String) {
@@ -170,19 +181,10 @@ fn left_behind(scene: &Scene<'_>, run: &Run, main: &Process, process: &Process, 
     if main.is_shell {
         return left_by_shell(scene, (run, main), process, &fate);
     }
-    if is_one_of(main, &INITS) {
+    if is_init(main) {
         return (
             format!("{} ends as soon as its own child has, and does not wait for {name}, {fate}", main.comm),
             "use an init that waits for all that is left: supervise -- COMMAND".to_owned(),
-        );
-    }
-    if is_wrapper(main) {
-        return (
-            format!("{main_name} ended before {name}, {fate}"),
-            format!(
-                "start `{}` itself, or tell and wait for all: supervise --kill-mode tree -- COMMAND",
-                called(process)
-            ),
         );
     }
     if main.comm == "supervisord" {
@@ -191,11 +193,34 @@ fn left_behind(scene: &Scene<'_>, run: &Run, main: &Process, process: &Process, 
             "set stopasgroup=true and killasgroup=true for that program, or let its command begin with exec".to_owned(),
         );
     }
+    let tell_all = "tell and wait for all: supervise --kill-mode tree -- COMMAND";
+    let instead = wrapper(main).map(|wrapper| format!("{}, or {tell_all}", without(wrapper, Some(process))));
+    if let Some(shell) = shell_between(run, main, process, signal) {
+        let exec = exec_between(shell, process);
+        let cure = instead.unwrap_or_else(|| tell_all.to_owned());
+        return (
+            format!(
+                "{}, which {main_name} has started, was ended by {signal} alone, and left {name}, {fate}",
+                Name(shell)
+            ),
+            format!("{exec}; or {cure}"),
+        );
+    }
+    if let Some(cure) = instead {
+        return (format!("{main_name} ended before {name}, {fate}"), cure);
+    }
     if process.session != main.session {
         return (
             format!("{main_name} did not end {name}, a daemon in a session of its own, {fate}"),
             "start it in the foreground, or under an init that tells and waits for all: supervise -- COMMAND"
                 .to_owned(),
+        );
+    }
+    let is_ended_by_it = main.ended.and_then(|ended| ended.status) == Some(Status::Signaled(signal));
+    if is_ended_by_it && is_deaf_front(scene, run, main) && process.started_by.unwrap_or(process.parent) == main.pid {
+        return (
+            format!("{signal} ended {main_name} alone, and it left {name}, {fate}"),
+            in_front(scene, main, &behind(run, main)),
         );
     }
     (
@@ -206,24 +231,6 @@ fn left_behind(scene: &Scene<'_>, run: &Run, main: &Process, process: &Process, 
             called(main)
         ),
     )
-}
-
-/// Those of them that are scripts of node, which is then the name of the process and its first word.
-const SCRIPTS: [&str; 4] = ["npm", "npx", "yarn", "pnpm"];
-
-/// Whether it is a program that stays in front of another one.
-pub(super) fn is_wrapper(process: &Process) -> bool {
-    is_one_of(process, &WRAPPERS) || process.words.split(' ').nth(1).is_some_and(|word| is_named(word, &SCRIPTS))
-}
-
-fn is_one_of(process: &Process, programs: &[&str]) -> bool {
-    programs.contains(&process.comm.as_str())
-        || process.words.split(' ').next().is_some_and(|word| is_named(word, programs))
-}
-
-/// Whether the last part of a path is one of these.
-fn is_named(path: &str, programs: &[&str]) -> bool {
-    path.rsplit('/').next().is_some_and(|name| programs.contains(&name))
 }
 
 /// S07.
@@ -404,7 +411,7 @@ pub(super) fn zombies(scene: &Scene<'_>) -> Option<Word> {
         let evidence = vec![format!("{} not reaped: {}", count(found.len(), "process", "processes"), names(&found))];
         return Some(Word::new(level, evidence).because(
             format!("{} does not wait (wait(2)) for children that have ended", owner(zombie)),
-            match scene.is_process_1() {
+            match scene.is_process_1() && main(run).is_some_and(|main| main.pid == zombie.parent) {
                 true => {
                     format!("let it wait for its own children, or ignore SIGCHLD; for orphans that it is given, {init}")
                 }

@@ -7,6 +7,7 @@ use supervise_init::core::{Signal, Status};
 
 use super::super::record::{AtDeadline, Process, Run, State};
 use super::super::scenario::{Mode, Target};
+use super::front::{behind, is_deaf_front};
 use super::handling::{Handling, handling};
 use super::reaction::{Reaction, Sort, answer, has_begun};
 use super::scene::{
@@ -35,6 +36,8 @@ pub(super) enum Why<'a> {
     Pending,
     /// The kernel throws it away: process 1 without a handler.
     Dropped,
+    /// The same of one that has started these, which may be what it is there for.
+    DroppedInFront(Vec<&'a Process>),
     /// The same of a shell, in front of these.
     DroppedAtShell(Vec<&'a Process>, Heard),
     /// A shell that acts on it when the child in its foreground has ended.
@@ -115,6 +118,7 @@ pub(super) fn why<'a>(scene: &Scene<'a>, run: &'a Run, main: &'a Process) -> Why
             let heard = stayed.first().map_or(Heard::Perhaps, |child| heard(scene, run, child));
             Why::DroppedAtShell(stayed, heard)
         }
+        Handling::Default if is_deaf_front(scene, run, main) => Why::DroppedInFront(behind(run, main)),
         Handling::Default => Why::Dropped,
         Handling::Caught if main.is_shell => shell(scene, run, main, &stayed),
         Handling::Caught | Handling::Waited | Handling::Signalfd | Handling::Blocked => {
@@ -158,10 +162,11 @@ fn at_work<'a>(
     // A quarter of a processor all the time, on a machine that may be busy: some work goes on in every program.
     let is_busy = at_deadline.busy * 4 >= run.scenario.grace;
     let answer = answer(run);
-    // Who takes its handler away to die of the signal does so when all is done.
+    // Who takes its handler away to die of the signal, and waits for nobody.
     if scene.is_process_1()
         && found == Handling::Caught
         && !at_deadline.is_handled
+        && stayed.is_empty()
         && died_as_a_child(scene) == Some(scene.signal)
     {
         return Why::Reraised(scene.signal);
@@ -189,7 +194,7 @@ fn at_work<'a>(
 }
 
 /// Whether somebody else has started it, and its parent was given it as an orphan.
-fn is_adopted(child: &Process) -> bool {
+pub(super) fn is_adopted(child: &Process) -> bool {
     child.started_by.is_some_and(|pid| pid != child.parent)
 }
 

@@ -50,7 +50,8 @@ pub(super) fn typed(process: &Process, otherwise: &str) -> String {
     let is_plain = |letter: char| letter.is_ascii_alphanumeric() || " -_./=:@,+%".contains(letter);
     let words = called(process);
     let has_inline_script = words.split(' ').any(|word| word == "-c");
-    if !has_inline_script && !words.ends_with("...") && words.chars().all(is_plain) {
+    let is_another = process.is_main && !process.is_as_given;
+    if !is_another && !has_inline_script && !words.ends_with("...") && words.chars().all(is_plain) {
         words
     } else {
         otherwise.to_owned()

@@ -99,6 +99,8 @@ pub(super) struct Tree {
     pub(super) most: usize,
     /// Whether one could not be looked into.
     pub(super) is_closed: bool,
+    /// So many of the first, main and what is in front of it, were told to stop.
+    pub(super) told: usize,
 }
 
 /// As many as may be open, but for what we need ourselves.
@@ -123,6 +125,7 @@ impl Tree {
             is_crowded: false,
             most: 0,
             is_closed: false,
+            told: 0,
         }
     }
 
@@ -176,10 +179,17 @@ impl Tree {
 
     /// The kernel tells of an execution.
     pub(super) fn exec(&mut self, pid: i32, at: Duration) {
-        let Some(seen) = self.by_pid.get(&pid).and_then(|place| self.seen.get_mut(*place)) else { return };
+        let Some(place) = self.by_pid.get(&pid).copied() else { return };
+        let is_told = place < self.told;
+        let Some(seen) = self.seen.get_mut(place) else { return };
         if seen.life == Life::Lives {
             seen.process.executed_at = Some(at);
+            let signals = seen.process.signals;
             look_anew(seen);
+            if is_told {
+                // What it was like when it was told counts.
+                seen.process.signals = signals;
+            }
             let is_dead = |stat: Stat| stat.is_exiting || matches!(stat.state, b'Z' | b'X');
             seen.is_unnamed = Stat::read(pid).is_none_or(is_dead);
         }
@@ -201,6 +211,14 @@ impl Tree {
             signals: None,
             ..seen.process.clone()
         };
+    }
+
+    /// Whether main is still what was given: it may have executed something else, or be what a script is executed by.
+    pub(super) fn compare(&mut self, place: usize) {
+        let given = safe::words(&self.command);
+        if let Some(Seen { process, .. }) = self.seen.get_mut(place) {
+            process.is_as_given = process.words == given || process.words.ends_with(&format!(" {given}"));
+        }
     }
 
     /// The kernel tells of an end. Its place, if it has ended just now.

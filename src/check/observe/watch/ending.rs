@@ -93,6 +93,7 @@ impl Watch<'_> {
         run.listeners = self.listeners.finish();
         let main = usize::from(run.scenario.mode == Mode::Init).min(self.tree.seen.len().saturating_sub(1));
         self.tree.name(main);
+        self.tree.compare(main);
         run.processes = self.tree.seen.into_iter().map(|seen| seen.process).collect();
         tell_memory_from_process_1(&mut run);
         if let Some(main) = run.processes.get_mut(main) {

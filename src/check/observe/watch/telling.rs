@@ -105,6 +105,7 @@ impl Watch<'_> {
                 let _ = seen.send(send, Signal::CONT);
             }
         }
+        self.tree.told = mains;
         self.run.signal_at = Some(self.at(time));
         self.deadline = Some(time.after(self.scenario.grace));
         if self.scenario.way == Way::Visited {
