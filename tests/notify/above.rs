@@ -154,3 +154,37 @@ sys.stdin.readline()
         assert_eq!(above.next(), None);
     }
 }
+
+#[test]
+fn the_last_word_reaches_those_who_have_not_read_the_ones_before_it() {
+    // Who says it is the command, or nobody.
+    for (says, exit) in [("say(b'STOPPING=1'); ", Exit::Code(4)), ("", Exit::Code(4))] {
+        let scene = Scene::new();
+        let above = Above::new(&scene);
+        let program = format!(
+            "
+say(b'READY=1'); barrier()
+# More than wait there (net.unix.max_dgram_qlen).
+for number in range(600):
+    say(b'STATUS=%d' % number)
+    if number % 5 == 4: barrier()
+print('said', flush=True)
+sys.stdin.readline()
+{says}sys.exit(4)
+"
+        );
+        let mut init = python(&scene, Place::Child, &[], &program).env("NOTIFY_SOCKET", &above.1).spawn();
+        init.expect("said");
+        init.wait_until_said(&["cannot tell those who run us how the command stands"]);
+        init.go();
+        init.wait_until_said(&["ending with code 4"]);
+        // Nothing of it has been read until now.
+        let mut said = Vec::new();
+        scene.deadline.until("the last word", || {
+            said.extend(above.next());
+            said.last().is_some_and(|last| last == "STOPPING=1").then_some(())
+        });
+        assert_eq!(init.wait(), exit, "{says}");
+        assert_eq!((above.next(), said.iter().filter(|text| *text == "STOPPING=1").count()), (None, 1));
+    }
+}

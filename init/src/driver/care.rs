@@ -72,7 +72,7 @@ impl<'a> Care<'a> {
 
     /// Nothing begins again: those above us are told, if they were not.
     pub fn say_end(&mut self) {
-        self.hearing.say_end();
+        self.hearing.say_last();
     }
 
     /// What was offered is taken back. What else is in its directory should be gone.

@@ -11,6 +11,7 @@
 //! 4. What an earlier life has said is not taken for a word of this one.
 
 use core::ffi::CStr;
+use core::time::Duration;
 
 use log::{debug, info, trace, warn};
 
@@ -19,6 +20,12 @@ use crate::core::notify::{Assignment, Bark, LONGEST, Message, Said, assignments,
 use crate::core::request::{LeftOut, Limiter, News, Readiness, Standing, Subject, Way};
 use crate::core::{Event, Failure, Machine, Phase, Scope, Sight, Signal};
 use crate::sys::{self, Datagram, Errno, Fd, Kin, Notified, Notify, Pid};
+
+/// What is said above us when all ends.
+const STOPPING: &[u8] = b"STOPPING=1\n";
+
+/// How long those above us may take at our end to read what keeps that from them.
+const READING: Duration = Duration::from_secs(1);
 
 /// The ways by which main says something of itself, and whom we tell.
 #[derive(Default)]
@@ -146,13 +153,14 @@ impl Hearing {
             Assignment::Ready | Assignment::MainPid(_) | Assignment::Barrier | Assignment::Other => false,
         });
         let kept = kept.get(..count).unwrap_or_default();
-        self.is_over |= assignments(kept).any(|(_, assignment)| assignment == Assignment::Stopping);
+        let ends = assignments(kept).any(|(_, assignment)| assignment == Assignment::Stopping);
+        self.is_over |= ends;
         if assignments(kept).any(|(_, assignment)| matches!(assignment, Assignment::Reloading | Assignment::Stopping)) {
             // It does not stand so any more.
             self.owed = None;
         }
-        if !kept.is_empty() {
-            let _ = self.say_above(kept);
+        if !kept.is_empty() && self.say_above(kept) == Err(Errno::FULL) && ends {
+            self.owed = Some(STOPPING);
         }
     }
 
@@ -160,7 +168,15 @@ impl Hearing {
     pub(super) fn say_end(&mut self) {
         if !self.is_over {
             self.is_over = true;
-            self.say_state(b"STOPPING=1\n");
+            self.say_state(STOPPING);
+        }
+    }
+
+    /// The same, now that nothing comes any more by which that could be paid which is owed.
+    pub(super) fn say_last(&mut self) {
+        self.say_end();
+        if let (Some(state), Some(address)) = (self.owed.take(), self.above) {
+            let _ = sys::notify_within(address, state, READING);
         }
     }
 

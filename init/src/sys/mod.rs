@@ -45,7 +45,7 @@ pub use self::log::{
 };
 pub use self::mail::Mail;
 pub use self::memory::{Pages, Static};
-pub use self::notify::{Datagram, Notified, Notify, notification_pipe, notify, read_notification};
+pub use self::notify::{Datagram, Notified, Notify, notification_pipe, notify, notify_within, read_notification};
 pub use self::outlet::{Outlet, Sent};
 pub use self::process::{
     Pid, change_dir_to_root, change_directory, comm, effective_user, is_subreaper, parent, send_parent_death_signal,

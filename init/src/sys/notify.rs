@@ -7,6 +7,7 @@
 
 use core::ffi::CStr;
 use core::mem::size_of;
+use core::time::Duration;
 
 use super::control::{bind_to, open_name};
 use super::errno::{Errno, cerr};
@@ -185,9 +186,31 @@ impl Notify {
 /// # Errors
 /// The kernel's: nobody is there, or reads what came before. EINVAL: neither a path nor a name.
 pub fn notify(address: &CStr, bytes: &[u8]) -> Result<(), Errno> {
+    say_to(address, bytes, Duration::ZERO)
+}
+
+/// The same, and waits so long for room.
+///
+/// # Errors
+/// As above.
+pub fn notify_within(address: &CStr, bytes: &[u8], limit: Duration) -> Result<(), Errno> {
+    say_to(address, bytes, limit)
+}
+
+fn say_to(address: &CStr, bytes: &[u8], limit: Duration) -> Result<(), Errno> {
     let to = Address::of(address)?;
     let fd = Fd::socket(libc::AF_UNIX, libc::SOCK_DGRAM | libc::SOCK_CLOEXEC)?;
-    let flags = libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL;
+    let wait = if limit.is_zero() { libc::MSG_DONTWAIT } else { 0 };
+    if !limit.is_zero() {
+        let time = libc::timeval { tv_sec: limit.as_secs() as _, tv_usec: limit.subsec_micros().into() };
+        let size = size_of::<libc::timeval>() as libc::socklen_t;
+        // SAFETY: the kernel reads one structure from `time`.
+        let set =
+            unsafe { libc::setsockopt(fd.raw(), libc::SOL_SOCKET, libc::SO_SNDTIMEO, (&raw const time).cast(), size) };
+        // Without it the wait could be for ever.
+        cerr(i64::from(set))?;
+    }
+    let flags = wait | libc::MSG_NOSIGNAL;
     let place = (&raw const to.address).cast();
     // SAFETY: the kernel reads the bytes of one slice, and as many of the address as it is told.
     let sent = unsafe { libc::sendto(fd.raw(), bytes.as_ptr().cast(), bytes.len(), flags, place, to.length) };
