@@ -4,7 +4,8 @@
 //! first instruction of the next one: the payload's own end, and from its death to its exec again. It is compared, within
 //! each round, with the plain start: from just before the spawn of supervise to the first instruction of its payload.
 //!
-//! **Memory** is what process 1 keeps between two health checks when it has done some, with `--restart`.
+//! **Memory** is what process 1 keeps between two health checks when it has done some, with `--restart`; and what it keeps
+//! when the command has said by sd_notify(3) that it is ready.
 
 use std::io::pipe;
 use std::os::fd::OwnedFd;
@@ -36,15 +37,26 @@ const SLEPT: u64 = 40;
 /// kB that it may have then.
 const MOST: f64 = 1024.0;
 
+/// What the command says of itself is heard.
+const HEARD: &[&str] = &["--ready", "sd_notify"];
+/// kB that it may have when it has slept so often.
+const MOST_HEARD: f64 = 160.0;
+
 /// Measures and prints them; returns what they come to.
 pub(crate) fn measure(inits: &[Option<Init>], rounds: usize, times: usize) -> Result<Vec<Judged>> {
     let Some(ours) = inits.iter().flatten().find(|init| init.name == OURS) else { return Ok(vec![]) };
     println!("\n| the lives of a command | | |\n|---|---|---|");
     let restart = restarts(ours, rounds)?;
     let samples = (0..times).map(|_| looked_after(ours)).collect::<Result<Vec<f64>>>()?;
-    let resident = median(&samples).unwrap_or(f64::NAN);
-    let verdict = judged(resident <= MOST, format!("{resident:.0} <= {MOST}"));
-    Ok(vec![restart, told("resident memory with --restart and --health, kB", Kind::Exact, resident, verdict)])
+    let checked = resident("resident memory with --restart and --health, kB", &samples, MOST);
+    let samples = (0..times).map(|_| heard(ours)).collect::<Result<Vec<f64>>>()?;
+    let heard = resident("resident memory with --ready sd_notify, kB", &samples, MOST_HEARD);
+    Ok(vec![restart, checked, heard])
+}
+
+fn resident(what: &str, samples: &[f64], most: f64) -> Judged {
+    let resident = median(samples).unwrap_or(f64::NAN);
+    told(what, Kind::Exact, resident, judged(resident <= most, format!("{resident:.0} <= {most}")))
 }
 
 fn told(what: &str, kind: Kind, figure: f64, verdict: Verdict) -> Judged {
@@ -105,4 +117,12 @@ fn looked_after(ours: &Init) -> Result<f64> {
     let pid = talking.running.pid;
     poll_until("some checks", init.name, || Ok(sleep_of(pid)?.1 >= SLEPT))?;
     memory::once_asleep(pid, init.name).map(|memory| memory.resident)
+}
+
+/// kB that an init has whose command has said that it is ready. Not as process 1, whose socket would be in the machine's /run.
+fn heard(ours: &Init) -> Result<f64> {
+    let init = Init { options: HEARD, ..ours.clone() };
+    memory::write_back(&init.path)?;
+    let talking = Talking::ready(Some(&init), Place::Beside, Payload::Notify)?;
+    memory::once_asleep(talking.running.pid, init.name).map(|memory| memory.resident)
 }

@@ -4,6 +4,8 @@
 //! to do its work once, answered with `DONE`; at the end of file it exits. So a payload whose bench is gone, goes too.
 
 use std::io::{self, Read, Write};
+use std::os::linux::net::SocketAddrExt as _;
+use std::os::unix::net::{SocketAddr, UnixDatagram};
 use std::process::ExitCode;
 
 use nix::sys::signal::{SigSet, SigmaskHow, Signal, sigprocmask};
@@ -27,6 +29,8 @@ pub(crate) const FAILED: u8 = b'f';
 pub(crate) enum Kind {
     /// Sleeps.
     Sleep,
+    /// The same, when it has said by sd_notify(3) that it is ready.
+    Notify,
     /// Answers each SIGUSR1 with the monotonic time at which it came.
     Echo,
     /// Before it is ready, makes orphans that sleep; when ordered to, ends them all by one event.
@@ -42,6 +46,7 @@ impl Kind {
     pub(crate) fn words(self) -> Vec<String> {
         let (name, count) = match self {
             Self::Sleep => ("sleep", 0),
+            Self::Notify => ("notify", 0),
             Self::Echo => ("echo", 0),
             Self::Burst(count) => ("burst", count),
             Self::Stream(count) => ("stream", count),
@@ -54,6 +59,7 @@ impl Kind {
         let count = count?.parse().ok()?;
         match name?.as_str() {
             "sleep" => Some(Self::Sleep),
+            "notify" => Some(Self::Notify),
             "echo" => Some(Self::Echo),
             "burst" => Some(Self::Burst(count)),
             "stream" => Some(Self::Stream(count)),
@@ -82,6 +88,10 @@ pub(crate) fn main(mut words: impl Iterator<Item = String>) -> ExitCode {
 fn live(kind: Kind) -> io::Result<()> {
     match kind {
         Kind::Sleep => obey(|| Ok(())),
+        Kind::Notify => {
+            say(b"READY=1")?;
+            obey(|| Ok(()))
+        }
         Kind::Echo => echo(),
         Kind::Burst(count) => {
             let (wait, release) = pipe()?;
@@ -122,6 +132,13 @@ fn live(kind: Kind) -> io::Result<()> {
             })
         }
     }
+}
+
+/// By sd_notify(3), to a name in no file system.
+fn say(what: &[u8]) -> io::Result<()> {
+    let address = std::env::var("NOTIFY_SOCKET").map_err(io::Error::other)?;
+    let name = address.strip_prefix('@').ok_or_else(|| io::Error::other(format!("{address} is no abstract name")))?;
+    UnixDatagram::unbound()?.send_to_addr(what, &SocketAddr::from_abstract_name(name)?).map(drop)
 }
 
 /// Makes `count` children, sees each of them dead without reaping it, says so, and exits at the end of `wait`.

@@ -171,6 +171,8 @@ impl World<'_, '_, '_> {
             if wake != Wake::Nothing {
                 return wake;
             }
+            // What all of it has brought back into memory is not needed until the next word.
+            self.sleep.give_back(Pages::of_the_program());
         }
         self.sleep.wait_signal(set, until.map(|until| until.since(sys::now())))
     }

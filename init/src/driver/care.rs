@@ -17,7 +17,7 @@ use super::notify::{Hearing, say_failure};
 use super::stop::send_group;
 use crate::core::request::{News, Readiness, Standing};
 use crate::core::{Care as Core, DEATH, Event, Finding, Health, Machine, Order, Probe, Sight, Signal, Status, Time};
-use crate::sys::{self, Helper, Pages, Pid, Reaped, SigSet, Sleep, Wake};
+use crate::sys::{self, Helper, Pid, Reaped, SigSet, Sleep, Wake};
 
 /// What looks after main.
 pub struct Care<'a> {
@@ -258,8 +258,6 @@ impl World<'_, '_, '_> {
     pub(super) fn reap_prober(&mut self, machine: &mut impl Machine) {
         let Some(care) = &mut self.setting.care else { return };
         if let Some(finding) = care.prober.reap() {
-            // What all of it has brought back into memory is not needed until the next one.
-            self.sleep.give_back(Pages::of_the_program());
             self.attend(machine, Sight::Probed(finding));
         }
         self.note_prober();

@@ -9,7 +9,7 @@ use super::say::log_sent;
 use super::{Setting, Situation, World};
 use crate::core::request::News;
 use crate::core::{Child, End, Fate, KillMode, Machine, Name, Rung, Scope, Signal, Slow};
-use crate::sys::{self, Errno, Helper, Pid, Told, TreeError};
+use crate::sys::{self, Errno, Helper, Pages, Pid, Told, TreeError};
 
 impl World<'_, '_, '_> {
     pub(super) fn tell(&self, child: Child, mode: KillMode, signal: Signal) {
@@ -94,6 +94,8 @@ impl World<'_, '_, '_> {
         }
         self.reap_prober(machine);
         self.reap_takers();
+        // What all of it has brought back into memory is not needed until the next one.
+        self.sleep.give_back(Pages::of_the_program());
     }
 
     pub(super) fn tell_rest(&mut self, scope: Scope) {
