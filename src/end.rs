@@ -7,7 +7,7 @@ use log::warn;
 use nix::sys::prctl::set_dumpable;
 use nix::sys::reboot::RebootMode;
 use nix::sys::resource::{Resource, setrlimit};
-use supervise_init::core::{Signal, Status};
+use supervise_init::core::{OnReboot, Signal, Status};
 use supervise_init::sys;
 
 /// Calls reboot(2), by which whoever runs the container is told; where we may not, the code says so that runc makes of it.
@@ -22,8 +22,8 @@ pub(crate) fn reboot() -> u8 {
 /// [`REBOOTED`]. Nobody else can give it that name (proc(5), /proc/PID/comm), and nothing of the outside has to be open in
 /// it.
 pub(crate) const REBOOTS: &CStr = c"reboot";
-/// 128 + SIGHUP, which is what runc reports for a reboot(2).
-pub(crate) const REBOOTED: u8 = 129;
+/// How it ends then.
+pub(crate) const REBOOTED: u8 = OnReboot::CODE;
 
 /// Tells the `supervise run` that watches us.
 pub(crate) fn tell_reboot() -> u8 {

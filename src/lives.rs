@@ -276,7 +276,10 @@ fn begin_again(
         *record = Record::EMPTY;
     }
     if let Some(listener) = listener {
-        listener.count_restart(beginning == Beginning::Reboot);
+        listener.count_restart();
+        if beginning == Beginning::Reboot {
+            listener.forget_plan();
+        }
     }
     let back = home.path.map(sys::change_directory);
     if let (Some(path), Some(Err(errno))) = (home.path, back) {

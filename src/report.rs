@@ -9,7 +9,7 @@ use std::fmt;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use log::warn;
-use supervise_init::core::{Cause, Name, Outcome, Received, Record, Sender, Signal, Time};
+use supervise_init::core::{Cause, Name, OnReboot, Outcome, Received, Record, Sender, Signal, Time};
 use supervise_init::sys::{Errno, Fd, Line};
 
 use crate::cli::exit;
@@ -96,7 +96,7 @@ impl Run<'_> {
         match (self.outcome, self.not_started) {
             (Outcome::Code(code), _) => Ok(code),
             (Outcome::Signal(signal), _) => Err(signal),
-            (Outcome::Again | Outcome::Reboot, _) => Ok(129),
+            (Outcome::Again | Outcome::Reboot, _) => Ok(OnReboot::CODE),
             (Outcome::NotStarted(..), reason) => Ok(reason.map_or(exit::FAILURE, |reason| reason.code)),
         }
     }

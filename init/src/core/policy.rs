@@ -61,10 +61,15 @@ pub enum Hurry {
 pub enum OnReboot {
     /// Main is started again, in the same container.
     Restart,
-    /// We end with 129, as runc tells of a container that called reboot(2).
+    /// We end with [`OnReboot::CODE`].
     Exit,
     /// We call reboot(2).
     System,
+}
+
+impl OnReboot {
+    /// 128 + SIGHUP, as runc tells of a container that called reboot(2).
+    pub const CODE: u8 = 129;
 }
 
 /// What the command line and our place in the system decide. The large parts stay where they are: a copy would stay in
@@ -163,11 +168,9 @@ impl Policy<'_> {
     /// What our end is that somebody has wished for. A code that comes with the wish is taken as it is. Who ends by the signal that we sent, or with the code that a shell
     /// makes of that, has done as it was told: a container that was powered off is not to be started again as a failure.
     pub(super) fn wished_outcome(&self, wish: Wish, verdict: Verdict, told: Option<Signal>) -> Outcome {
-        /// As runc has it: 128 + SIGHUP.
-        const REBOOTED: u8 = 129;
         let status = match (wish, self.on_reboot, verdict) {
             (Wish::Restart, ..) | (Wish::Reboot, OnReboot::Restart, _) => return Outcome::Again,
-            (Wish::Reboot, OnReboot::Exit, _) => return Outcome::Code(REBOOTED),
+            (Wish::Reboot, OnReboot::Exit, _) => return Outcome::Code(OnReboot::CODE),
             (Wish::Reboot, OnReboot::System, _) => return Outcome::Reboot,
             (Wish::Exit(code), _, Verdict::Main(_) | Verdict::Hook(_)) => return Outcome::Code(code),
             (Wish::Stop, ..) => return self.outcome(verdict),

@@ -55,6 +55,23 @@ const ROUNDS: u32 = 64;
 /// More than wait in any socket (net.unix.max_dgram_qlen), as far as somebody has not made that larger.
 const MOST: u32 = 4096;
 
+/// What becomes of a `WATCHDOG=trigger`, if there is one.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Trigger {
+    Obeyed,
+    /// It is not for who has said it.
+    Refused,
+}
+
+/// What a `STOPPING=1` means to those above us, if there is one.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Stopping {
+    /// All ends, and they have not heard of that.
+    OfAll,
+    /// Nothing: another life is to begin, or they know.
+    OfALife,
+}
+
 impl Hearing {
     /// The descriptors that stay open.
     pub(super) fn descriptors(&self) -> [Option<i32>; 2] {
@@ -138,7 +155,7 @@ impl Hearing {
     }
 
     /// What of a message those above us are to know. That main is ready is theirs to hear from us alone, when it is so.
-    fn pass_on(&mut self, bytes: &[u8], phase: Phase, may_trigger: bool, is_end: bool) {
+    fn pass_on(&mut self, bytes: &[u8], phase: Phase, trigger: Trigger, stopping: Stopping) {
         if self.above.is_none() {
             return;
         }
@@ -147,9 +164,9 @@ impl Hearing {
         let count = select(bytes, &mut kept, |assignment| match assignment {
             Assignment::Status(_) | Assignment::Extend(_) => true,
             Assignment::Reloading | Assignment::Monotonic => phase == Phase::Ready,
-            Assignment::Stopping => is_end,
+            Assignment::Stopping => stopping == Stopping::OfAll,
             Assignment::Fed | Assignment::WatchdogTime(_) => is_watched,
-            Assignment::Trigger => is_watched && may_trigger,
+            Assignment::Trigger => is_watched && trigger == Trigger::Obeyed,
             Assignment::Ready | Assignment::MainPid(_) | Assignment::Barrier | Assignment::Other => false,
         });
         let kept = kept.get(..count).unwrap_or_default();
@@ -275,7 +292,8 @@ impl World<'_, '_, '_> {
         }
         let triggers = assignments(bytes).any(|(_, assignment)| assignment == Assignment::Trigger);
         let may_trigger = !triggers || datagram.sender.is_some_and(|sender| self.is_of_main(sender));
-        if !may_trigger {
+        let trigger = if may_trigger { Trigger::Obeyed } else { Trigger::Refused };
+        if trigger == Trigger::Refused {
             message.bark = message.bark.filter(|bark| *bark != Bark::Trigger);
             if let Some(hearing) = self.hearing() {
                 let what = "WATCHDOG=trigger is for the command itself, and what is below it";
@@ -288,7 +306,9 @@ impl World<'_, '_, '_> {
         }
         if let Some(hearing) = self.hearing() {
             let is_news = !(hearing.is_over && message.said == Some(Said::Stopping));
-            hearing.pass_on(bytes, phase, may_trigger, machine.is_last_life() && is_news);
+            let is_of_all = machine.is_last_life() && is_news;
+            let stopping = if is_of_all { Stopping::OfAll } else { Stopping::OfALife };
+            hearing.pass_on(bytes, phase, trigger, stopping);
         }
         if let Some(text) = status(bytes) {
             debug!(event = "status", status = text.as_str(); "the command says: {}", text.as_str());

@@ -188,13 +188,15 @@ impl<'a> Listener<'a> {
         self.open_logins();
     }
 
-    /// The command begins again. By a reboot what was scheduled is over.
-    pub fn count_restart(&mut self, is_reboot: bool) {
+    /// The command begins again.
+    pub fn count_restart(&mut self) {
         self.restarts = self.restarts.saturating_add(1);
-        if is_reboot {
-            self.desk.close();
-            self.open_logins();
-        }
+    }
+
+    /// What was scheduled is over, and nobody is told of that.
+    pub fn forget_plan(&mut self) {
+        self.desk.close();
+        self.open_logins();
     }
 
     /// The descriptors that stay open.
