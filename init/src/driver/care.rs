@@ -16,7 +16,9 @@ use super::World;
 use super::notify::{Hearing, say_failure};
 use super::stop::send_group;
 use crate::core::request::{News, Readiness, Standing};
-use crate::core::{Care as Core, DEATH, Event, Finding, Health, Machine, Order, Probe, Sight, Signal, Status, Time};
+use crate::core::{
+    Care as Core, DEATH, Event, Finding, Health, Left, Machine, Order, Probe, Sight, Signal, Status, Time,
+};
 use crate::sys::{self, Helper, Pid, Reaped, SigSet, Sleep, Wake};
 
 /// What looks after main.
@@ -273,7 +275,9 @@ impl World<'_, '_, '_> {
         };
         let Some(pid) = sys::ended_child() else {
             prober.forget_groups();
-            return (sys::reap(), false);
+            // What ends just now is told of by another signal, and looked at then: reaped here, it would be nobody's. Where
+            // it cannot be looked at before (a filter), it is reaped all the same.
+            return if sys::has_children() { (Reaped::Nothing(Left::Some), false) } else { (sys::reap(), false) };
         };
         let is_left = prober.has_left(pid);
         (sys::reap_child(pid), is_left)
