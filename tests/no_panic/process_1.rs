@@ -171,7 +171,8 @@ extern "C" fn main(count: c_int, words: *mut *mut c_char, environment: *mut *mut
     };
     let slots = if count > 4 { &mut slots[..] } else { &mut [] };
     let outcome = run(&mut machine, slots, setting);
-    listener.count_restart(many);
+    listener.count_restart();
+    listener.forget_plan();
     care.say_end();
     slots.iter_mut().for_each(Slot::rewind);
     listener.close();
