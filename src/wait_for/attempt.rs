@@ -1,16 +1,17 @@
 //! One try as its parent sees it: started, waited for with an ear for signals, and killed when its time is over.
 
-use std::io::{PipeReader, Read as _};
-use std::os::fd::AsRawFd as _;
+use std::io::{PipeReader, PipeWriter, Read as _, Write as _};
+use std::os::fd::AsFd as _;
 use std::time::Duration;
 
-use nix::unistd::{getpid, setpgid};
-use supervise_init::core::{DEATH, Signal, Status, Time};
+use nix::poll::{PollFd, PollFlags, poll};
+use nix::unistd::{getpid, getppid, setpgid};
+use supervise_init::core::{DEATH, Left, Scope, Signal, Status, Time};
 use supervise_init::sys::{self, Change, Pid, Reaped, SigSet, Sleep, Wake, now};
 
 use super::probe::{self, Group, Manner};
 use super::target::{Kind, Target};
-use crate::sys::{Waiting, find_end, pipe, start_contained, start_copy};
+use crate::sys::{Waiting, find_end, pipe, start_copy};
 
 /// What a wait ended with.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -34,9 +35,11 @@ pub(super) enum Outcome {
     Signal(Signal),
 }
 
-/// A try that somebody else waits for.
+/// A try that somebody else waits for. Its parent is a copy of ourselves that is given back all that the try has started,
+/// and kills it: when the try has ended, when it is told to, and when we end, however that comes.
 #[derive(Debug)]
 pub(crate) struct Started {
+    /// The parent of the try.
     pid: Pid,
     said: PipeReader,
 }
@@ -44,29 +47,14 @@ pub(crate) struct Started {
 impl Started {
     /// Begins to try the target once, at most for `limit`. `blocked` is for what it starts.
     ///
-    /// All that `exec:` starts ends with it, and with us, however that comes: where we may, it is in a PID namespace of its
-    /// own, whose process 1 the kernel kills when we end.
+    /// All that `exec:` starts ends with it, and with us, however that comes.
     ///
     /// # Errors
     /// There is no process for it.
     pub(crate) fn begin(target: &Target, limit: Duration, blocked: SigSet) -> Result<Started, nix::errno::Errno> {
         let (said, saying) = pipe().map_err(|error| nix::errno::Errno::from_raw(error.raw_os_error().unwrap_or(0)))?;
-        let (ourselves, manner) = (getpid(), Manner::alone(blocked));
-        let saying_fd = saying.as_raw_fd();
-        let mut saying = Some(saying);
-        let mut run = |parent| saying.take().map_or(1, |saying| probe::run(target, saying, limit, parent, manner));
-        if matches!(target.kind, Kind::Exec(_)) {
-            let contained = start_contained(libc::CLONE_NEWPID, || {
-                // That nobody but our parent has the other end tells whether that is there.
-                sys::close_from_3(&[Some(saying_fd)]);
-                // The number of who is in another namespace.
-                run(nix::unistd::Pid::from_raw(0))
-            });
-            if let Ok(pid) = contained {
-                return Ok(Started { pid, said });
-            }
-        }
-        let pid = start_copy(|| run(ourselves))?;
+        let ourselves = getpid();
+        let pid = start_copy(|| hold(target, saying, limit, ourselves, Manner::alone(blocked)))?;
         Ok(Started { pid, said })
     }
 
@@ -86,10 +74,71 @@ impl Started {
 
 impl Drop for Started {
     fn drop(&mut self) {
-        // It is not reaped, so the number is its own; the group it has made itself, or not yet.
-        let _ = sys::send_group(self.pid, Signal::KILL);
-        let _ = sys::send(self.pid, Signal::KILL);
+        /// What does not end by then is held by the kernel. Its parent stays with it.
+        const PATIENCE: u16 = 30_000;
+        // It is not reaped, so the number is its own.
+        let _ = sys::send(self.pid, END);
+        if let Ok(pidfd) = crate::sys::processes::pidfd(self.pid) {
+            let mut polled = [PollFd::new(pidfd.as_fd(), PollFlags::POLLIN)];
+            if poll(&mut polled, PATIENCE) == Ok(0) {
+                return;
+            }
+        }
         crate::sys::reap(self.pid);
+    }
+}
+
+/// What tells the parent of a try to kill all that is left.
+const END: Signal = Signal::TERM;
+
+/// Is the parent of a try, and of all that is left of it, until there is nothing. All signals are blocked.
+fn hold(target: &Target, saying: PipeWriter, limit: Duration, parent: nix::unistd::Pid, manner: Manner) -> u8 {
+    // Who kills our whole group is not to leave a try behind.
+    let own = nix::unistd::Pid::from_raw(0);
+    let _ = setpgid(own, own);
+    if sys::send_parent_death_signal(END).is_err() || sys::set_subreaper().is_err() || getppid() != parent {
+        return 1;
+    }
+    let rest = sys::Rest::new(Scope::Tree, sys::this_process());
+    let (ourselves, theirs) = (getpid(), saying.try_clone());
+    let Ok(child) = theirs.map(|said| start_copy(|| probe::run(target, said, limit, ourselves, manner))) else {
+        return 1;
+    };
+    let Ok(child) = child else { return 1 };
+    let mut sleep = Sleep::new(sys::this_process());
+    let (mut code, mut is_over) = (1, false);
+    loop {
+        match sys::reap() {
+            Reaped::Child(pid, Change::Ended(status)) if pid == child => {
+                is_over = true;
+                code = code_of(status, &saying);
+            }
+            Reaped::Child(..) => {}
+            Reaped::Nothing(Left::None) => return code,
+            Reaped::Nothing(_) => {
+                if is_over {
+                    // What is new since the last time as well.
+                    let _ = rest.kill();
+                }
+                match sleep.wait_signal(SigSet::ALL, None) {
+                    Wake::Signal(received) => is_over |= received.signal == END,
+                    Wake::Refused(_) => sys::wait_child(None),
+                    Wake::Nothing | Wake::Helper => {}
+                }
+            }
+        }
+    }
+}
+
+/// The code to end with for a try that has ended so. What no code says is said in words.
+fn code_of(status: Status, mut saying: &PipeWriter) -> u8 {
+    match status {
+        Status::Exited(code) => code,
+        Status::Signaled(_) => {
+            // Who does not read it has ended.
+            let _ = writeln!(saying, "{}", words_of(status));
+            1
+        }
     }
 }
 

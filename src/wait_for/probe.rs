@@ -5,13 +5,11 @@ use std::fmt;
 use std::fs;
 use std::io::{self, PipeWriter, Read as _, Write as _};
 use std::net::{IpAddr, SocketAddr, TcpStream, ToSocketAddrs as _};
-use std::os::fd::AsFd as _;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
 use log::{Level, log_enabled};
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::prctl::set_pdeathsig;
 use nix::sys::signal::Signal;
 use nix::unistd::{Pid, getppid, setpgid};
@@ -64,15 +62,14 @@ const LONGEST_HEAD: usize = 16 * 1024;
 const LONGEST_REST: u64 = 64 * 1024;
 const REST_TIME: Duration = Duration::from_millis(100);
 
-/// Tries `target` once, at most for `limit`. The code of the process: 0 if it is ready. `parent` is who has started it: 0 where
-/// that is outside of its PID namespace.
+/// Tries `target` once, at most for `limit`. The code of the process: 0 if it is ready.
 pub(super) fn run(target: &Target, said: PipeWriter, limit: Duration, parent: Pid, manner: Manner) -> u8 {
     if manner.group == Group::Own {
         // Nobody minds if it is there already.
         let _ = setpgid(Pid::from_raw(0), Pid::from_raw(0));
     }
     let _ = set_pdeathsig(Signal::SIGKILL);
-    if getppid() != parent || is_unheard(&said) {
+    if getppid() != parent {
         return 1;
     }
     let mut this = Try { said, end: Instant::now() + limit };
@@ -90,12 +87,6 @@ pub(super) fn run(target: &Target, said: PipeWriter, limit: Duration, parent: Pi
             1
         }
     }
-}
-
-/// Whether nobody has the other end.
-fn is_unheard(said: &PipeWriter) -> bool {
-    let mut polled = [PollFd::new(said.as_fd(), PollFlags::empty())];
-    poll(&mut polled, PollTimeout::ZERO).is_ok_and(|count| count > 0)
 }
 
 impl Try {
