@@ -6,9 +6,12 @@ mod harness;
 use std::fs;
 
 use libc::SIGKILL;
+use nix::unistd::geteuid;
 
-use harness::checked::{report, start};
-use harness::{Scene, send};
+use harness::checked::{behind, report, report_of, start};
+use harness::contained::NOBODY;
+use harness::slow::python;
+use harness::{Scene, send, skip};
 
 /// As long as what `--ready exec:` has started with this word lives.
 fn lives(scene: &Scene, word: &str) -> bool {
@@ -53,5 +56,67 @@ fn what_a_probe_has_left_ends_with_it() {
     let report = report(&scene, &options, &["sleep", "999"]);
     let why = report.run("child")["outcome"].to_string();
     assert!(why.contains("it died of SIGKILL"), "{why}");
+    scene.nothing_is_left();
+}
+
+/// Ignores SIGTERM with a file half written, of which nobody but root may know.
+const NOT_DUMPABLE: &str = "
+import ctypes, os, signal, sys
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+half = open(sys.argv[1], 'w')
+if sys.argv[2] == 'closed': ctypes.CDLL(None).prctl(4, 0, 0, 0, 0)
+os.write(1, b'ready\\n')
+while True: signal.pause()
+";
+
+#[test]
+fn a_killed_process_that_may_not_be_looked_into_is_no_pass() {
+    if !geteuid().is_root() {
+        return skip("only root can become somebody else");
+    }
+    let scene = Scene::new();
+    let file = std::env::temp_dir().join(format!("supervise-check-half-{}.db", std::process::id()));
+    let file_text = file.to_str().expect("ours");
+    for (how, level) in [("closed", "skip"), ("open", "warn")] {
+        let options = ["--as", "child,pid1", "--also", "none", "--grace", "300ms", "--ready", "log:ready"];
+        let command = [python(), "-c", NOT_DUMPABLE, file_text, how];
+        let report =
+            report_of(behind(&scene, &NOBODY, &[&["--format", "json"], &options[..], &["--"], &command].concat()));
+        for mode in ["child", "pid1"] {
+            report.says(mode, &[("S01", "fail"), ("S16", level)]);
+        }
+    }
+    fs::remove_file(&file).expect("it was made");
+    scene.nothing_is_left();
+}
+
+/// Its worker begins a file when it is told to stop, and is cut off in it by the end of process 1.
+const CUT_OFF: &str = "
+import os, signal, sys, time
+told = os.pipe()
+begun = os.pipe()
+if os.fork() == 0:
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    os.read(told[0], 1)
+    half = open(sys.argv[1], 'w')
+    os.write(begun[1], b'x')
+    while True: signal.pause()
+def stop(*_):
+    os.write(told[1], b'x')
+    os.read(begun[0], 1)
+    os._exit(0)
+signal.signal(signal.SIGTERM, stop)
+os.write(1, b'ready\\n')
+while True: signal.pause()
+";
+
+#[test]
+fn what_the_kernel_has_cut_off_is_no_pass() {
+    let scene = Scene::new();
+    let file = scene.folder().join("half.db");
+    let options = ["--as", "child,pid1", "--also", "none", "--ready", "log:ready"];
+    let report = report(&scene, &options, &[python(), "-c", CUT_OFF, file.to_str().expect("ours")]);
+    report.says("child", &[("S06", "fail"), ("S16", "warn")]);
+    report.says("pid1", &[("S06", "fail"), ("S16", "skip")]);
     scene.nothing_is_left();
 }

@@ -333,6 +333,8 @@ pub(crate) enum Facility {
     PidNamespace,
     /// /proc/PID/fd and /proc/PID/net.
     Sockets,
+    /// What was open in a process that was killed, or what is left in a directory.
+    Files,
     /// A cgroup of version 2 for the run.
     Cgroup,
     /// A /proc of the run's own namespace.

@@ -96,7 +96,7 @@ pub(super) fn files(scene: &Scene<'_>) -> Option<Word> {
             .because(format!("it did not take away {path}"), "let it remove such files when it stops"),
         // What killed processes had open.
         (None, None) if told().any(|run| run.files.open_when_killed.is_none()) => {
-            let why = told().find_map(|run| missing(run, Facility::Sockets)).unwrap_or("they were not looked at");
+            let why = told().find_map(|run| missing(run, Facility::Files)).unwrap_or("they were not looked at");
             Word::skip(format!("the files that were open when a process was killed cannot be seen: {why}"))
         }
         (None, None) if told().any(|run| !run.files.perhaps_left.is_empty()) => {

@@ -64,7 +64,7 @@ impl Leftovers {
         let is_new = |(path, file): &(PathBuf, Metadata)| self.before.get(path) != Some(&id(file));
         found.extend(in_all(&self.state_dirs, DEPTH, is_left_over).into_iter().filter(is_new).map(|(path, _)| path));
         found.extend(listeners.paths().filter(|path| is_socket(path)).map(Path::to_owned));
-        let named = tree.seen.iter().flat_map(|seen| &seen.open.named);
+        let named = tree.seen.iter().filter_map(|seen| seen.open.as_ref()).flat_map(|open| &open.named);
         found.extend(named.filter(|path| self.is_of_this_run(path)).cloned());
         let mut others = Vec::new();
         for path in pid_files().into_iter().filter(is_new).map(|(path, _)| path) {

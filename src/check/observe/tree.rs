@@ -45,8 +45,8 @@ pub(super) struct Seen {
     pub(super) pidfd: Option<OwnedFd>,
     /// CPU time when the signal was sent, in hundredths of a second.
     pub(super) ticks: u64,
-    /// What it had open when the signal was sent, or when the time was over.
-    pub(super) open: Descriptors,
+    /// What it had open when the signal was sent, or when the time was over. `None`: that could not be looked at.
+    pub(super) open: Option<Descriptors>,
     /// How the kernel has told that it ended.
     told: Option<Status>,
     /// Whether process 1 was on its way out when it ended.
@@ -153,7 +153,7 @@ impl Tree {
     fn push(&mut self, process: Process, pidfd: Option<OwnedFd>) -> usize {
         let place = self.seen.len();
         self.by_pid.insert(process.pid, place);
-        let (life, open) = (Life::Lives, Descriptors::default());
+        let (life, open) = (Life::Lives, None);
         self.seen.push(Seen { process, life, pidfd, ticks: 0, open, told: None, with_root: false, is_unnamed: false });
         self.living += 1;
         self.most = self.most.max(self.living);
@@ -286,7 +286,7 @@ impl Tree {
                         sockets.entry(*inode).or_default().push(seen.process.pid);
                     }
                     seen.process.pipes.clone_from(&open.pipes);
-                    seen.open = open;
+                    seen.open = Some(open);
                 }
                 None => self.is_closed |= Stat::read(seen.process.pid).is_some_and(|stat| stat.state != b'Z'),
             }
@@ -348,23 +348,29 @@ impl Tree {
         }
     }
 
-    /// The files that were being written by who was killed, by us or with process 1; when all is settled. `None`: not all of
-    /// them may be looked into.
-    pub(super) fn written_when_killed(&self) -> Option<Vec<String>> {
+    /// The files that were being written by who was killed, by us or with process 1; when all is settled. And of whom that
+    /// is not known, and why.
+    pub(super) fn written_when_killed(&self) -> (Vec<String>, Option<(i32, &'static str)>) {
         /// More are not told of.
         const MOST: usize = 20;
-        let was_killed =
-            |seen: &&Seen| seen.process.ended.is_some_and(|ended| matches!(ended.by, EndedBy::Us | EndedBy::Kernel));
-        if self.is_closed && self.seen.iter().any(|seen| was_killed(&seen)) {
-            return None;
-        }
-        let mut files: Vec<String> = Vec::new();
-        for file in self.seen.iter().filter(was_killed).flat_map(|seen| &seen.open.written) {
-            if files.len() < MOST && !files.contains(file) {
-                files.push(file.clone());
+        let (mut files, mut unknown): (Vec<String>, _) = (Vec::new(), None);
+        for seen in &self.seen {
+            let why_not = match (seen.process.ended.map(|ended| ended.by), &seen.open) {
+                (Some(EndedBy::Us), Some(_)) => None,
+                (Some(EndedBy::Us), None) => {
+                    Some("we may not look into it (ptrace(2): another user's, or not dumpable)")
+                }
+                (Some(EndedBy::Kernel), _) => Some("it was killed with process 1, and looked at before that alone"),
+                _ => continue,
+            };
+            unknown = unknown.or(why_not.map(|why| (seen.process.pid, why)));
+            for file in seen.open.iter().flat_map(|open| &open.written) {
+                if files.len() < MOST && !files.contains(file) {
+                    files.push(file.clone());
+                }
             }
         }
-        Some(files)
+        (files, unknown)
     }
 
     /// How each has ended, and who has ended it, now that all is known.

@@ -458,6 +458,7 @@ impl<'a> Watch<'a> {
             count += usize::from(seen.life == Life::Lives);
             if count > MOST_PICTURES {
                 seen.process.at_deadline = Some(unlooked(seen));
+                seen.open = None;
                 continue;
             }
             if self.connector.is_none() {
@@ -471,9 +472,7 @@ impl<'a> Watch<'a> {
                     let parent = Stat::read(seen.process.pid).map(|stat| stat.parent);
                     seen.process.parent = parent.unwrap_or(seen.process.parent);
                 }
-                let open = descriptors::of(seen.process.pid);
-                self.tree.is_closed |= open.is_none();
-                seen.open = open.unwrap_or_default();
+                seen.open = descriptors::of(seen.process.pid);
             }
             seen.process.at_deadline = Some(found);
         }

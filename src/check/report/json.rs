@@ -260,6 +260,7 @@ fn facility(facility: Facility) -> &'static str {
         Facility::GrandchildStatus => "grandchild-status",
         Facility::PidNamespace => "pid-namespace",
         Facility::Sockets => "sockets",
+        Facility::Files => "files",
         Facility::Cgroup => "cgroup",
         Facility::Proc => "proc",
         Facility::Descriptors => "descriptors",

@@ -83,7 +83,12 @@ impl Watch<'_> {
         let at = now().since(self.began);
         run.connections = self.visits.map(|visits| visits.finish(at)).unwrap_or_default();
         self.held.finish(&mut run);
-        run.files.open_when_killed = self.tree.written_when_killed();
+        let (written, unknown) = self.tree.written_when_killed();
+        run.files.open_when_killed = (unknown.is_none() || !written.is_empty()).then_some(written);
+        if let Some((pid, why)) = unknown {
+            let why = format!("what pid {pid} had open for writing is not known: {why}");
+            run.missing.push(Missing { facility: Facility::Files, why });
+        }
         let (left, others) = self.leftovers.find(&self.tree, &self.listeners);
         (run.files.left, run.files.perhaps_left) = (Some(left), others);
         run.most_processes = self.tree.most;
