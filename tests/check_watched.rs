@@ -120,3 +120,40 @@ fn what_the_kernel_has_cut_off_is_no_pass() {
     report.says("pid1", &[("S06", "fail"), ("S16", "skip")]);
     scene.nothing_is_left();
 }
+
+/// Waits for a file of another one, and for its end leaves that alone.
+const WAITS_FOR: &str = "
+import os, signal, sys, time
+signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
+open(sys.argv[1], 'w')
+while not os.path.exists(sys.argv[2]): time.sleep(0.01)
+os.write(1, b'ready\\n')
+while True: signal.pause()
+";
+
+#[test]
+fn a_pid_file_that_somebody_else_writes_meanwhile_is_not_the_commands() {
+    let scene = Scene::new();
+    for (wrapper, level) in [(&[][..], "pass"), (&NOBODY[..], "skip")] {
+        if !wrapper.is_empty() && !geteuid().is_root() {
+            continue;
+        }
+        for (mode, number) in [("pid1", "1"), ("child", "2"), ("init", "2")] {
+            let name = format!("supervise-check-other-{mode}-{level}-{}", std::process::id());
+            let [began, file] = ["began", "pid"].map(|end| std::env::temp_dir().join(format!("{name}.{end}")));
+            let [began_text, file_text] = [&began, &file].map(|path| path.to_str().expect("ours"));
+            let options = ["--format", "json", "--as", mode, "--also", "none", "--ready", "log:ready", "--"];
+            let command = [python(), "-c", WAITS_FOR, began_text, file_text];
+            let check = behind(&scene, wrapper, &[&options[..], &command].concat());
+            scene.deadline.until("the command", || began.exists().then_some(()));
+            fs::write(&file, number).expect("/tmp is writable");
+            let report = report_of(check);
+            for path in [began, file] {
+                let _ = fs::remove_file(path);
+            }
+            report.says(mode, &[("S01", "pass"), ("S16", level)]);
+            assert_eq!(report.run(mode)["files"]["left"].as_array().map(Vec::len), Some(0), "{:#}", report.run(mode));
+        }
+    }
+    scene.nothing_is_left();
+}

@@ -247,8 +247,10 @@ fn of_the_rest(check: Check) -> Explanation {
             means: "No file is left half written, or in the way of the next start.",
             observed: "files open for writing in what is killed; and when all is over the sockets that it listened at, pid, lock \
                        and temporary files that it had open, pid files in /run, /var/run and /tmp that hold the number of a \
-                       process of it and are called like it, and what --state-dir names.",
-            levels: "warn for any; info for a pid file that may be another container's; skip where no run was told to stop.",
+                       process of it and that one of it has written (as fanotify(7) tells root; else: that are called like \
+                       it), and what --state-dir names.",
+            levels: "warn for any; info for a pid file that may be another container's; skip where no run was told to stop, or where \
+                     it cannot be seen what was open in what was killed.",
             causes: &[
                 "It is killed while it writes.",
                 "It makes such files and does not remove them when it is told to stop.",

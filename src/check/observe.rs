@@ -23,6 +23,7 @@ mod taken;
 mod tree;
 mod visits;
 mod watch;
+mod writers;
 
 use std::ffi::OsStr;
 use std::io::{PipeReader, PipeWriter};
@@ -147,7 +148,7 @@ fn watch(
         let why = format!("the command has no /proc of its own namespace: {errno}");
         run.missing.push(Missing { facility: Facility::Proc, why });
     }
-    let leftovers = Leftovers::look(&payload.state_dirs);
+    let leftovers = Leftovers::look(&payload.state_dirs, stage.alone());
     let held = Held::make(stage.root, &mut run);
     let command = payload.words_of_init.iter().skip(2).flat_map(|word| word.to_bytes_with_nul()).copied().collect();
     let mut tree = Tree::new(stage.pid, command);

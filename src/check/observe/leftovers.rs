@@ -2,8 +2,9 @@
 //! made. What was there before and has not changed is not of this run.
 //!
 //! Known without being told: sockets that its processes listened at, such files that they had open, and pid files in the
-//! usual places that hold the number of one of them and are called like it. A number alone proves nothing: those of other
-//! namespaces are the same small ones. All else needs the directory to be named (`--state-dir`).
+//! usual places that hold the number of one of them and that one of them has written, as root is told, or else that are called
+//! like it. A number alone proves nothing: those of other namespaces are the same small ones. All else needs the directory
+//! to be named (`--state-dir`).
 
 use std::collections::{HashMap, HashSet};
 use std::ffi::OsStr;
@@ -13,8 +14,11 @@ use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
+use supervise_init::sys::Pid;
+
 use super::listeners::Listeners;
 use super::tree::Tree;
+use super::writers::{Writers, Written};
 use crate::check::record::Process;
 use crate::check::safe;
 use crate::runtime::cgroup::Host;
@@ -43,15 +47,25 @@ pub(super) struct Leftovers {
     began: SystemTime,
     state_dirs: Vec<PathBuf>,
     before: HashMap<PathBuf, Id>,
+    writers: Option<Writers>,
+}
+
+/// Whose file it is by the number in it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Owner {
+    Ours,
+    Other,
+    Unknown,
 }
 
 impl Leftovers {
-    /// Before the command is executed.
-    pub(super) fn look(state_dirs: &[PathBuf]) -> Leftovers {
+    /// Before the command is executed. `alone` is who will be that, where nobody else is in its mount namespace.
+    pub(super) fn look(state_dirs: &[PathBuf], alone: Option<Pid>) -> Leftovers {
         let mut leftovers = Leftovers {
             began: SystemTime::now().checked_sub(TICK).unwrap_or(SystemTime::UNIX_EPOCH),
             state_dirs: state_dirs.to_vec(),
             before: HashMap::new(),
+            writers: alone.and_then(|root| Writers::watch(root, &USUAL.map(PathBuf::from))),
         };
         let all = in_all(state_dirs, DEPTH, is_left_over).into_iter().chain(pid_files());
         leftovers.before = all.map(|(path, file)| (path, id(&file))).collect();
@@ -67,15 +81,12 @@ impl Leftovers {
         let named = tree.seen.iter().filter_map(|seen| seen.open.as_ref()).flat_map(|open| &open.named);
         found.extend(named.filter(|path| self.is_of_this_run(path)).cloned());
         let mut others = Vec::new();
-        for path in pid_files().into_iter().filter(is_new).map(|(path, _)| path) {
-            let Some(number) = number_in(&path) else { continue };
-            let is_its = |process: &&Process| process.pid == number || process.inside == Some(number);
-            let mut owners = tree.seen.iter().map(|seen| &seen.process).filter(is_its).peekable();
-            let is_held = owners.peek().is_some();
-            if owners.any(|process| is_called_like(&path, process)) {
-                found.push(path);
-            } else if is_held {
-                others.push(path);
+        let written = self.writers.as_ref().and_then(Writers::written);
+        for (path, file) in pid_files().into_iter().filter(is_new) {
+            match owner((&path, &file), tree, written.as_ref()) {
+                Owner::Ours => found.push(path),
+                Owner::Unknown => others.push(path),
+                Owner::Other => {}
             }
         }
         let found: HashSet<PathBuf> = found.into_iter().map(canonical).collect();
@@ -90,6 +101,20 @@ impl Leftovers {
             SystemTime::UNIX_EPOCH + Duration::from_secs(seconds) + Duration::from_nanos(rest)
         };
         fs::symlink_metadata(path).is_ok_and(|file| changed(&file) >= self.began)
+    }
+}
+
+/// Whose a pid file is, where that can be said.
+fn owner((path, file): (&Path, &Metadata), tree: &Tree, written: Option<&Written>) -> Owner {
+    let Some(number) = number_in(path) else { return Owner::Other };
+    let is_its = |process: &&Process| process.pid == number || process.inside == Some(number);
+    let mut owners = tree.seen.iter().map(|seen| &seen.process).filter(is_its).peekable();
+    match written {
+        _ if owners.peek().is_none() => Owner::Other,
+        Some(written) if written.contains(&(file.dev(), file.ino())) => Owner::Ours,
+        Some(_) => Owner::Other,
+        None if owners.any(|process| is_called_like(path, process)) => Owner::Ours,
+        None => Owner::Unknown,
     }
 }
 

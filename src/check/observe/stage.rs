@@ -244,6 +244,11 @@ impl Stage {
         }
     }
 
+    /// Its first process, where that has a mount namespace for itself and what it starts.
+    pub(super) fn alone(&self) -> Option<Pid> {
+        (self.kind == Kind::Namespace).then_some(self.root)
+    }
+
     /// Ends all that is on it.
     pub(super) fn kill(&self) {
         let signal = self.kind.signal();
