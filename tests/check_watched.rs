@@ -5,7 +5,7 @@ mod harness;
 
 use std::fs;
 
-use libc::SIGKILL;
+use libc::{SIGCONT, SIGKILL, SIGSTOP};
 use nix::unistd::geteuid;
 
 use harness::checked::{behind, report, report_of, start};
@@ -154,6 +154,49 @@ fn a_pid_file_that_somebody_else_writes_meanwhile_is_not_the_commands() {
             report.says(mode, &[("S01", "pass"), ("S16", level)]);
             assert_eq!(report.run(mode)["files"]["left"].as_array().map(Vec::len), Some(0), "{:#}", report.run(mode));
         }
+    }
+    scene.nothing_is_left();
+}
+
+/// Ends 700 ms after it is told, and says so in a file.
+const IN_TIME: &str = "
+import os, signal, sys, time
+def stop(*_):
+    os.write(1, b'told\\n')
+    time.sleep(0.7)
+    open(sys.argv[1], 'w')
+    os._exit(0)
+signal.signal(signal.SIGTERM, stop)
+os.write(1, b'ready\\n')
+while True: signal.pause()
+";
+
+#[test]
+fn a_check_that_is_suspended_does_not_blame_the_command() {
+    let scene = Scene::new();
+    // In a network namespace the kernel tells of no processes.
+    let silent = ["unshare", "--user", "--map-root-user", "--net"];
+    for (wrapper, level) in [(&[][..], "pass"), (&silent[..], "inconclusive")] {
+        let file = scene.folder().join(format!("ends-{level}"));
+        let program = IN_TIME.replace("os.write(1, b'told\\n')", "open(sys.argv[2], 'w')");
+        let told = scene.folder().join(format!("told-{level}"));
+        let options =
+            ["--format", "json", "--as", "child", "--also", "none", "--grace", "2s", "--ready", "log:ready", "--"];
+        let paths = [&file, &told].map(|path| path.to_str().expect("ours"));
+        let check = behind(&scene, wrapper, &[&options[..], &[python(), "-c", &program, paths[0], paths[1]]].concat());
+        scene.deadline.until("the signal", || told.exists().then_some(()));
+        let pid = check.outer_pid();
+        send(pid, SIGSTOP, 1);
+        scene.deadline.until("the end", || file.exists().then_some(()));
+        // The grace time is over by then.
+        std::thread::sleep(std::time::Duration::from_secs(3));
+        send(pid, SIGCONT, 1);
+        let report = report_of(check);
+        if wrapper.is_empty() && report.run("child")["missing"].to_string().contains("process-events") {
+            skip("the kernel tells of no processes here");
+            continue;
+        }
+        report.says("child", &[("S01", level)]);
     }
     scene.nothing_is_left();
 }

@@ -76,6 +76,8 @@ pub(crate) enum Hindrance {
     AnswersAlready { target: String, by: Option<String> },
     /// Within this time the kernel had not executed it: a file system hangs.
     NotExecuted(Duration),
+    /// We ourselves did not run when the time was over, until so long after it, and nobody else has seen the end.
+    Suspended(Duration),
 }
 
 impl Hindrance {
@@ -84,6 +86,7 @@ impl Hindrance {
         match self {
             Hindrance::AnswersAlready { .. } => "answers-already",
             Hindrance::NotExecuted(_) => "not-executed",
+            Hindrance::Suspended(_) => "suspended",
         }
     }
 }
@@ -96,6 +99,9 @@ impl fmt::Display for Hindrance {
             }
             Hindrance::AnswersAlready { target, by: None } => {
                 write!(f, "{target} is ready before the command was started")
+            }
+            Hindrance::Suspended(late) => {
+                write!(f, "this check itself did not run for {} s, in which the command ended", Seconds(*late))
             }
             Hindrance::NotExecuted(limit) => {
                 write!(f, "the command was not executed within {} s: its file system does not answer", Seconds(*limit))

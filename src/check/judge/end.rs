@@ -198,6 +198,9 @@ fn hindered(hindrance: &Hindrance) -> (String, String) {
         Hindrance::AnswersAlready { .. } => {
             "end that first, or let the command listen elsewhere: what answers there does not show that the command is ready"
         }
+        Hindrance::Suspended(_) => {
+            "check again, without a stop (SIGSTOP, Ctrl-Z) and on a machine that has time for it"
+        }
         Hindrance::NotExecuted(_) => "see to the device or network file system that its program is on",
     };
     (hindrance.to_string(), cure.to_owned())

@@ -47,8 +47,9 @@ pub(super) struct Seen {
     pub(super) ticks: u64,
     /// What it had open when the signal was sent, or when the time was over. `None`: that could not be looked at.
     pub(super) open: Option<Descriptors>,
-    /// How the kernel has told that it ended.
+    /// How the kernel has told that it ended, and when.
     told: Option<Status>,
+    pub(super) told_at: Option<Duration>,
     /// Whether process 1 was on its way out when it ended.
     with_root: bool,
     /// Whether it had ended before it could be seen what it executes.
@@ -154,7 +155,17 @@ impl Tree {
         let place = self.seen.len();
         self.by_pid.insert(process.pid, place);
         let (life, open) = (Life::Lives, None);
-        self.seen.push(Seen { process, life, pidfd, ticks: 0, open, told: None, with_root: false, is_unnamed: false });
+        self.seen.push(Seen {
+            process,
+            life,
+            pidfd,
+            ticks: 0,
+            open,
+            told: None,
+            told_at: None,
+            with_root: false,
+            is_unnamed: false,
+        });
         self.living += 1;
         self.most = self.most.max(self.living);
         place
@@ -229,6 +240,11 @@ impl Tree {
             && (seen.life != Life::Reaped || seen.process.ended.is_some_and(|ended| ended.status.is_none()))
         {
             seen.told = status_of(raw);
+        }
+        // It is the kernel's own time, whenever we were woken.
+        seen.told_at = seen.told_at.or(Some(at));
+        if let Some(ended) = &mut seen.process.ended {
+            ended.at = ended.at.min(at);
         }
         if seen.pidfd.is_some() || seen.life != Life::Lives {
             return None;
@@ -310,7 +326,7 @@ impl Tree {
         if ends {
             seen.life = Life::Dead;
             seen.with_root = place != 0 && is_root_leaving();
-            seen.process.ended = Some(Ended { at, status: None, by: EndedBy::Itself });
+            seen.process.ended = Some(Ended { at: seen.told_at.unwrap_or(at), status: None, by: EndedBy::Itself });
             self.living = self.living.saturating_sub(1);
             // That it is reaped is told without being asked for.
             let mut event = EpollEvent::new(EpollFlags::empty(), FIRST_TOKEN + place as u64);

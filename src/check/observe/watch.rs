@@ -12,6 +12,7 @@ use nix::sys::signalfd::SignalFd;
 use supervise_init::core::{Signal, Status, Time};
 use supervise_init::sys::now;
 
+use super::Interrupted;
 use super::course::{self, Action, Event as Step, State};
 use super::halting::Halting;
 use super::held::Held;
@@ -20,13 +21,11 @@ use super::listeners::Listeners;
 use super::notify::Hearing;
 use super::orphan::Orphan;
 use super::output::{Output, Sees};
-use super::picture::{at_deadline, unlooked};
 use super::progress::Progress;
 use super::settling::Settling;
-use super::stage::{DEATH, Stage};
-use super::tree::{FIRST_TOKEN, Life, MOST_PICTURES, Tree, see_executed};
+use super::stage::Stage;
+use super::tree::{FIRST_TOKEN, Tree};
 use super::visits::{self, Visits};
-use super::{Interrupted, descriptors};
 use crate::check::ready::{By, Readiness, Stir};
 use crate::check::record::{Event, Outcome, Run, What};
 use crate::check::safe;
@@ -168,8 +167,8 @@ impl<'a> Watch<'a> {
             let time = now();
             let events = events.get(..count).unwrap_or_default();
             // What the kernel tells has its own time, and may be of a process that ends in this turn.
-            if events.iter().any(|event| event.data() == EVENTS) {
-                let _ = self.hear_kernel();
+            if events.iter().any(|event| event.data() == EVENTS || event.data() >= FIRST_TOKEN) {
+                self.hear_all();
             }
             // Ends first: what has ended in time has done so, whatever else came meanwhile.
             for event in events.iter().filter(|event| event.data() >= FIRST_TOKEN) {
@@ -227,8 +226,12 @@ impl<'a> Watch<'a> {
         if !self.tree.tell(place, flags, at, &self.epoll, is_leaving) {
             return;
         }
+        let told_at = self.tree.seen.get(place).and_then(|seen| seen.told_at);
         if let Some(pid) = self.tree.seen.get(place).map(|seen| seen.process.pid) {
-            self.note(time, What::Ended { pid });
+            self.run.events.push(Event { at: told_at.unwrap_or(at), what: What::Ended { pid } });
+        }
+        if place == 0 && told_at.is_none() {
+            self.doubt_lateness(time);
         }
         if self.connector.is_none() && self.next_look.is_none() {
             self.next_look = Some(self.last_look.after(LOOK));
@@ -384,11 +387,15 @@ impl<'a> Watch<'a> {
         }
     }
 
-    /// Whether there may be processes that nobody has told of.
-    fn has_to_look(&mut self) -> bool {
-        /// Even of thousands, and with the rest of the machine.
+    /// Even of thousands, and with the rest of the machine.
+    fn hear_all(&mut self) {
         const ROUNDS: u32 = 100;
         let _ = (0..ROUNDS).take_while(|_| self.hear_kernel()).count();
+    }
+
+    /// Whether there may be processes that nobody has told of.
+    fn has_to_look(&mut self) -> bool {
+        self.hear_all();
         std::mem::take(&mut self.has_lost) || self.connector.is_none()
     }
 
@@ -448,41 +455,6 @@ impl<'a> Watch<'a> {
     fn end_of_linger(&self, time: Time) -> Time {
         let grace = self.deadline.filter(|_| self.scenario.target == Target::Tree);
         time.after(LINGER).max(grace.unwrap_or(time))
-    }
-
-    fn kill(&mut self, time: Time) {
-        self.look(time);
-        let (mut count, at) = (0, self.at(time));
-        let main_lives = self.tree.seen.first().is_some_and(|root| root.life == Life::Lives);
-        for seen in self.tree.seen.iter_mut().filter(|seen| seen.life != Life::Reaped) {
-            count += usize::from(seen.life == Life::Lives);
-            if count > MOST_PICTURES {
-                seen.process.at_deadline = Some(unlooked(seen));
-                seen.open = None;
-                continue;
-            }
-            if self.connector.is_none() {
-                see_executed(seen, at);
-            }
-            let found = at_deadline(seen, self.scenario.signal);
-            if seen.life == Life::Lives {
-                seen.process.state = found.state;
-                // Who was orphaned while main lives may be main's by now; later it is of interest whose it was.
-                if main_lives {
-                    let parent = Stat::read(seen.process.pid).map(|stat| stat.parent);
-                    seen.process.parent = parent.unwrap_or(seen.process.parent);
-                }
-                seen.open = descriptors::of(seen.process.pid);
-            }
-            seen.process.at_deadline = Some(found);
-        }
-        let time = now();
-        self.killed_at = Some(self.at(time));
-        self.tree.note_zombies(self.at(time));
-        self.held.kill();
-        self.stage.kill();
-        self.note(time, What::Killed { count });
-        self.deadline = Some(time.after(DEATH));
     }
 }
 

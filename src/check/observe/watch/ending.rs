@@ -3,16 +3,20 @@
 use std::time::Duration;
 
 use nix::sys::epoll::{EpollEvent, EpollTimeout};
-use supervise_init::core::Status;
+use supervise_init::core::{Status, Time};
 use supervise_init::sys::now;
 
 use super::super::Interrupted;
+use super::super::descriptors;
 use super::super::held::tell_memory_from_process_1;
-use super::super::tree::{FIRST_TOKEN, Life, Seen};
-use super::{STDERR, STDOUT, TURN, Watch};
+use super::super::picture::{at_deadline, unlooked};
+use super::super::stage::DEATH;
+use super::super::tree::{FIRST_TOKEN, Life, MOST_PICTURES, Seen, see_executed};
+use super::{STDERR, STDOUT, State, TURN, Watch};
 use crate::check::judge::{Handling, handling};
-use crate::check::record::{Facility, Missing, Outcome, Run};
+use crate::check::record::{Facility, Hindrance, Missing, Outcome, Run, What};
 use crate::check::scenario::Mode;
+use crate::proc::Stat;
 
 /// How main ended, if it was on its way out before the signal came: the default action would have ended it otherwise.
 /// Between the last look and the signal there is always a moment.
@@ -27,6 +31,50 @@ fn left_before(run: &Run) -> Option<Status> {
 }
 
 impl Watch<'_> {
+    /// Nobody tells when it ended: who sees that long after the end of its time was not awake then.
+    pub(super) fn doubt_lateness(&mut self, time: Time) {
+        const LATE: Duration = Duration::from_millis(100);
+        let late = self.deadline.filter(|_| self.state == State::Told).map(|deadline| time.since(deadline));
+        if let Some(late) = late.filter(|late| *late >= LATE) {
+            self.run.outcome = Outcome::Hindered(Hindrance::Suspended(late));
+        }
+    }
+
+    pub(super) fn kill(&mut self, time: Time) {
+        self.look(time);
+        let (mut count, at) = (0, self.at(time));
+        let main_lives = self.tree.seen.first().is_some_and(|root| root.life == Life::Lives);
+        for seen in self.tree.seen.iter_mut().filter(|seen| seen.life != Life::Reaped) {
+            count += usize::from(seen.life == Life::Lives);
+            if count > MOST_PICTURES {
+                seen.process.at_deadline = Some(unlooked(seen));
+                seen.open = None;
+                continue;
+            }
+            if self.connector.is_none() {
+                see_executed(seen, at);
+            }
+            let found = at_deadline(seen, self.scenario.signal);
+            if seen.life == Life::Lives {
+                seen.process.state = found.state;
+                // Who was orphaned while main lives may be main's by now; later it is of interest whose it was.
+                if main_lives {
+                    let parent = Stat::read(seen.process.pid).map(|stat| stat.parent);
+                    seen.process.parent = parent.unwrap_or(seen.process.parent);
+                }
+                seen.open = descriptors::of(seen.process.pid);
+            }
+            seen.process.at_deadline = Some(found);
+        }
+        let time = now();
+        self.killed_at = Some(self.at(time));
+        self.tree.note_zombies(self.at(time));
+        self.held.kill();
+        self.stage.kill();
+        self.note(time, What::Killed { count });
+        self.deadline = Some(time.after(DEATH));
+    }
+
     /// What is left to be taken in when nothing lives, and the record.
     pub(in crate::check::observe) fn finish(mut self) -> Result<Run, Interrupted> {
         let mut events = [EpollEvent::empty(); TURN];
