@@ -234,13 +234,16 @@ fn of_the_rest(check: Check) -> Explanation {
         Check::Restart => Explanation {
             means: "It starts again at once, in the same place.",
             observed: "with --repeat, and by the further runs (--also): whether each start after a stop becomes ready.",
-            levels: "fail where it does not; skip where it was started once.",
-            causes: &["A pid, lock or socket file is left.", "The port is still in use, by what lives on (S06)."],
+            levels: "fail where it does not; skip where it was started once, and where something lived on (S06), which is killed \
+                     before the next start.",
+            causes: &[
+                "A pid, lock or socket file is left.",
+                "The port is still in use, by connections that have ended (TIME_WAIT).",
+            ],
             cures: &[
                 "Remove such files at the end or the start.",
                 "For a Unix socket: unlink its file before bind.",
                 "For tcp: SO_REUSEADDR.",
-                "See S06.",
             ],
         },
         Check::Files => Explanation {

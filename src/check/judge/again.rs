@@ -1,8 +1,8 @@
 //! A start after a stop: what the run before it left may be in its way.
 
-use super::super::record::{Listener, Outcome, Run};
-use super::scene::Scene;
-use super::words::{cut, ended_with};
+use super::super::record::{Listener, Outcome, Process, Run};
+use super::scene::{Scene, survivors};
+use super::words::{cut, ended_with, names};
 use super::{Level, Word};
 
 /// More of a line is not quoted.
@@ -22,6 +22,15 @@ pub(super) fn restart(scene: &Scene<'_>) -> Option<Word> {
         .zip(runs.windows(2))
         .find_map(|(number, pair)| Some((number, *pair.get(1)?)).filter(|_| is_failed(&pair)))
     else {
+        if let Some(left) =
+            runs.iter().rev().skip(1).find_map(|run| Some(killed_by_us(run)).filter(|left| !left.is_empty()))
+        {
+            return Some(Word::skip(format!(
+                "what an earlier start left ({}; see S06) was killed before the next one, so what that would have met is not \
+                 known",
+                names(&left)
+            )));
+        }
         return Some(Word::pass(vec![format!("{} starts, one after the other", runs.len())]));
     };
     let how = match &after.outcome {
@@ -44,6 +53,11 @@ pub(super) fn restart(scene: &Scene<'_>) -> Option<Word> {
         }
     };
     Some(Word::new(Level::Fail, evidence).because(cause, cure))
+}
+
+/// What lived on when main had ended, and was killed before the next start.
+fn killed_by_us(run: &Run) -> Vec<&Process> {
+    survivors(run).into_iter().filter(|(_, lived)| lived.is_none()).map(|(process, _)| process).collect()
 }
 
 fn is_start_failed(outcome: &Outcome) -> bool {
@@ -91,7 +105,9 @@ impl Obstacle<'_> {
 
     pub(super) fn cure(&self) -> &'static str {
         match self {
-            Obstacle::Address => "set SO_REUSEADDR, and see S06: what is left may hold the socket",
+            Obstacle::Address => {
+                "set SO_REUSEADDR: connections that have ended hold the address for a while (TIME_WAIT)"
+            }
             Obstacle::Socket(_) => "let it unlink the file of its socket before it binds, or when it stops",
             Obstacle::Either(_) => {
                 "let it unlink the file of its socket before it binds, or when it stops; and set SO_REUSEADDR for tcp"
