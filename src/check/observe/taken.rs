@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::os::fd::AsFd as _;
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
@@ -31,7 +32,7 @@ pub(super) fn answers_already(ready: &Ready) -> Option<Hindrance> {
     if let Some(file) = target.file() {
         // One that was not there before our first run is of the run before this one.
         match fs::symlink_metadata(file) {
-            Ok(_) if IS_OURS.load(Ordering::Relaxed) => drop(fs::remove_file(file)),
+            Ok(_) if IS_OURS.load(Ordering::Relaxed) && is_removed(file) => {}
             Ok(_) => return Some(Hindrance::AnswersAlready { target: target.to_string(), by: None }),
             Err(_) => IS_OURS.store(true, Ordering::Relaxed),
         }
@@ -45,6 +46,11 @@ pub(super) fn answers_already(ready: &Ready) -> Option<Hindrance> {
         .end()
         .is_some_and(|why| why.is_empty())
         .then(|| Hindrance::AnswersAlready { target: target.to_string(), by: who(&target) })
+}
+
+/// A directory with something in it is not ours to remove.
+fn is_removed(file: &Path) -> bool {
+    fs::remove_file(file).or_else(|_| fs::remove_dir(file)).is_ok()
 }
 
 /// Who listens there, where /proc tells.
