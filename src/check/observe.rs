@@ -164,6 +164,11 @@ fn watch(
             // The cgroup is removed when nothing is in it.
             drop(stage);
             run.outcome = match why {
+                NotReleased::Ourselves(errno) => {
+                    let path = payload.ourselves.to_string_lossy();
+                    let errno = supervise_init::sys::Errno(errno);
+                    return Err(Interrupted::Failed(format!("cannot run {path} as the command's init: {errno}")));
+                }
                 NotReleased::Failed(why) => not_started(payload, why),
                 NotReleased::Late | NotReleased::Asked => not_executed(scenario),
             };

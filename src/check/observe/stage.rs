@@ -91,6 +91,8 @@ pub(super) enum NotSet {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum NotReleased {
     Failed(StartError),
+    /// We cannot be executed ourselves, as its init: the error.
+    Ourselves(i32),
     /// The time was over.
     Late,
     /// We are to stop.
@@ -131,6 +133,9 @@ enum News {
     /// This signal has ended it.
     Signaled = 4,
 }
+
+/// What is told in the place of a step, where it is our own file that was not executed.
+const OURSELVES: u8 = 3;
 
 /// The ends that the other side has.
 struct Ends<'a> {
@@ -225,6 +230,9 @@ impl Stage {
             Err(_) => Ok(now()),
             Ok(()) => {
                 let [step, errno @ ..] = report;
+                if step == OURSELVES {
+                    return Err(NotReleased::Ourselves(i32::from_ne_bytes(errno)));
+                }
                 let step = match step {
                     1 => Step::ExecForeign,
                     2 => Step::ExecShell,
@@ -437,6 +445,7 @@ fn be_command(mode: Mode, payload: &Payload, ends: &Ends<'_>) -> u8 {
         }
     };
     let step = match failed.step {
+        _ if mode == Mode::Init => OURSELVES,
         Step::ExecForeign => 1,
         Step::ExecShell => 2,
         _ => 0,
