@@ -107,6 +107,9 @@ pub(super) fn files(scene: &Scene<'_>) -> Option<Word> {
                 "",
             )
         }
+        (None, None) if told().any(|run| missing(run, Facility::Files).is_some()) => {
+            Word::skip(told().find_map(|run| missing(run, Facility::Files)).unwrap_or_default())
+        }
         (None, None) => {
             let left = if told().all(|run| run.files.left.is_some()) { ", none left" } else { "" };
             Word::pass(vec![format!("none was open for writing when a process was killed{left}")])

@@ -9,6 +9,7 @@
 use std::collections::{HashMap, HashSet};
 use std::ffi::OsStr;
 use std::fs::{self, Metadata};
+use std::io;
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
@@ -67,16 +68,18 @@ impl Leftovers {
             before: HashMap::new(),
             writers: alone.and_then(|root| Writers::watch(root, &USUAL.map(PathBuf::from))),
         };
-        let all = in_all(state_dirs, DEPTH, is_left_over).into_iter().chain(pid_files());
+        let all = in_all(state_dirs, DEPTH, is_left_over).0.into_iter().chain(pid_files());
         leftovers.before = all.map(|(path, file)| (path, id(&file))).collect();
         leftovers
     }
 
-    /// When nothing of it lives: what is left, and what may be somebody else's; made safe to print.
-    pub(super) fn find(&self, tree: &Tree, listeners: &Listeners) -> (Vec<String>, Vec<String>) {
+    /// When nothing of it lives: what is left, what may be somebody else's, and why something could not be seen; made safe to
+    /// print.
+    pub(super) fn find(&self, tree: &Tree, listeners: &Listeners) -> (Vec<String>, Vec<String>, Option<String>) {
         let mut found: Vec<PathBuf> = Vec::new();
         let is_new = |(path, file): &(PathBuf, Metadata)| self.before.get(path) != Some(&id(file));
-        found.extend(in_all(&self.state_dirs, DEPTH, is_left_over).into_iter().filter(is_new).map(|(path, _)| path));
+        let (of_state, why_not) = in_all(&self.state_dirs, DEPTH, is_left_over);
+        found.extend(of_state.into_iter().filter(is_new).map(|(path, _)| path));
         found.extend(listeners.paths().filter(|path| is_socket(path)).map(Path::to_owned));
         let named = tree.seen.iter().filter_map(|seen| seen.open.as_ref()).flat_map(|open| &open.named);
         found.extend(named.filter(|path| self.is_of_this_run(path)).cloned());
@@ -91,7 +94,7 @@ impl Leftovers {
         }
         let found: HashSet<PathBuf> = found.into_iter().map(canonical).collect();
         let others = others.into_iter().map(canonical).filter(|path| !found.contains(path)).collect();
-        (told(found), told(others))
+        (told(found), told(others), why_not.or_else(|| listeners.unfound()))
     }
 
     /// Whether it is there, and was made since, or changed.
@@ -157,7 +160,8 @@ fn pid_files() -> Vec<(PathBuf, Metadata)> {
     let is_pid_file = |name: &OsStr, file: &Metadata| {
         file.is_file() && name.as_bytes().split(|byte| *byte == b'.').any(|part| part == b"pid")
     };
-    in_all(&USUAL.map(PathBuf::from), USUAL_DEPTH, is_pid_file)
+    // Much of them is others'.
+    in_all(&USUAL.map(PathBuf::from), USUAL_DEPTH, is_pid_file).0
 }
 
 /// The number that it begins with, as all pid files do.
@@ -180,17 +184,33 @@ fn canonical(path: PathBuf) -> PathBuf {
 }
 
 /// What of these directories and those in them is of that kind. No link is followed but to a directory that was named, and
-/// nothing is looked at that is mounted in one: its file system may never answer.
-fn in_all(places: &[PathBuf], depth: usize, is_it: impl Fn(&OsStr, &Metadata) -> bool) -> Vec<(PathBuf, Metadata)> {
-    let mut found = Vec::new();
+/// nothing is looked at that is mounted in one: its file system may never answer. And why not all could be looked at.
+fn in_all(
+    places: &[PathBuf],
+    depth: usize,
+    is_it: impl Fn(&OsStr, &Metadata) -> bool,
+) -> (Vec<(PathBuf, Metadata)>, Option<String>) {
+    let (mut found, mut why_not) = (Vec::new(), None);
     let mut left = MOST;
     let mounted: HashSet<PathBuf> = Host::ours().mount_points().collect();
     let mut todo: Vec<(PathBuf, usize)> = places.iter().map(|place| (canonical_directory(place), depth)).collect();
     todo.sort();
     todo.dedup();
     while let Some((directory, depth)) = todo.pop() {
-        for entry in fs::read_dir(&directory).into_iter().flatten().flatten().take(left) {
-            left = left.saturating_sub(1);
+        let entries = match fs::read_dir(&directory) {
+            Ok(entries) => entries,
+            Err(error) => {
+                why_not.get_or_insert_with(|| unread(&directory, &error));
+                continue;
+            }
+        };
+        for entry in entries.flatten() {
+            if left == 0 {
+                let place = safe::line(directory.as_os_str().as_bytes());
+                why_not.get_or_insert_with(|| format!("{place} has more entries than the {MOST} that are looked at"));
+                break;
+            }
+            left -= 1;
             let Ok(kind) = entry.file_type() else { continue };
             if mounted.contains(&entry.path()) {
                 continue;
@@ -202,7 +222,12 @@ fn in_all(places: &[PathBuf], depth: usize, is_it: impl Fn(&OsStr, &Metadata) ->
             }
         }
     }
-    found
+    (found, why_not)
+}
+
+fn unread(directory: &Path, error: &io::Error) -> String {
+    let errno = supervise_init::sys::Errno(error.raw_os_error().unwrap_or(libc::EIO));
+    format!("cannot read {}: {errno}", safe::line(directory.as_os_str().as_bytes()))
 }
 
 fn canonical_directory(path: &Path) -> PathBuf {

@@ -2,7 +2,9 @@
 
 use std::collections::{HashMap, HashSet};
 use std::net::{Ipv4Addr, Ipv6Addr};
-use std::path::Path;
+use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::fs::FileTypeExt as _;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::check::record::{Listener, What};
@@ -74,6 +76,22 @@ fn address_of(text: &str) -> Option<String> {
     }
 }
 
+/// The path of a socket that was bound by a relative one.
+fn relative(address: &str) -> Option<&str> {
+    address.strip_prefix("unix ").filter(|path| !path.starts_with(['/', '@', '(']))
+}
+
+/// With the directory that one of these processes is in, where the socket is there. It may have been bound in another one.
+fn absolute(address: String, pids: &[i32]) -> String {
+    let Some(path) = relative(&address) else { return address };
+    let is_socket = |path: &PathBuf| std::fs::metadata(path).is_ok_and(|file| file.file_type().is_socket());
+    let places = pids.iter().filter_map(|pid| std::fs::read_link(format!("/proc/{pid}/cwd")).ok());
+    match places.map(|place| place.join(path)).find(is_socket) {
+        Some(path) => format!("unix {}", safe::line(path.as_os_str().as_bytes())),
+        None => address,
+    }
+}
+
 /// All that listens where we are: the inodes of the sockets, and their addresses.
 pub(super) fn listening() -> Vec<(u64, String)> {
     TABLES.into_iter().flat_map(Table::read).collect()
@@ -95,6 +113,7 @@ impl Listeners {
             for table in TABLES {
                 let ours = table.read().into_iter().filter_map(|(inode, address)| {
                     let pids = inodes.get(&inode)?.clone();
+                    let address = absolute(address, &pids);
                     Some((table, inode, Listener { address, pids, closed_at: None }))
                 });
                 found.extend(ours);
@@ -134,15 +153,22 @@ impl Listeners {
         self.is_over = true;
     }
 
-    /// Of all, also those that have closed.
+    /// Of all that can be come to, also those that have closed.
     pub(super) fn addresses(&self) -> impl Iterator<Item = String> {
-        self.found.iter().map(|(_, _, listener)| listener.address.clone())
+        let all = self.found.iter().map(|(_, _, listener)| &listener.address);
+        all.filter(|address| relative(address).is_none()).cloned()
+    }
+
+    /// That a file could not be found.
+    pub(super) fn unfound(&self) -> Option<String> {
+        let path = self.found.iter().find_map(|(_, _, listener)| relative(&listener.address))?;
+        Some(format!("the socket {path} was bound in a directory that is not known"))
     }
 
     /// Where those of unix(7) are in the file system.
     pub(super) fn paths(&self) -> impl Iterator<Item = &Path> {
         let all = self.found.iter().filter_map(|(_, _, listener)| listener.address.strip_prefix("unix "));
-        all.filter(|path| !path.starts_with(['@', '('])).map(Path::new)
+        all.filter(|path| path.starts_with('/')).map(Path::new)
     }
 
     pub(super) fn finish(self) -> Vec<Listener> {

@@ -41,7 +41,8 @@ pub(super) struct Visits {
     told_at: Time,
     /// Of the moments.
     next: usize,
-    found: Vec<Connection>,
+    /// `None`: it could not be come to.
+    found: Vec<Option<Connection>>,
 }
 
 /// One socket, and who is there.
@@ -86,7 +87,7 @@ impl Visits {
             let _ = epoll.add(&guest.hears, EpollEvent::new(EpollFlags::EPOLLIN, number));
             door.guest = Some(guest);
             let address = door.address.clone();
-            self.found.push(Connection { address, at, ended_at: None, served: Served::Unanswered });
+            self.found.push(Some(Connection { address, at, ended_at: None, served: Served::Unanswered }));
         }
     }
 
@@ -110,18 +111,23 @@ impl Visits {
             let _ = poll(&mut polled, PollTimeout::try_from(LAST).unwrap_or(PollTimeout::ZERO));
             take_in(&guest, &mut self.found, at);
         }
-        self.found
+        self.found.into_iter().flatten().collect()
     }
 }
 
-fn take_in(guest: &Guest, found: &mut [Connection], at: Duration) {
+fn take_in(guest: &Guest, found: &mut [Option<Connection>], at: Duration) {
     let mut word = [0];
     let mut hears = &guest.hears;
-    let Some(connection) = found.get_mut(guest.place) else { return };
-    if hears.read_exact(&mut word).is_ok()
-        && let Some(served) = Served::ALL.into_iter().find(|served| *served as u8 == word[0])
-    {
-        (connection.served, connection.ended_at) = (served, Some(at));
+    let Some(place) = found.get_mut(guest.place) else { return };
+    match (hears.read(&mut word), &mut *place) {
+        // It has nothing to tell.
+        (Ok(0), _) => *place = None,
+        (Ok(_), Some(connection)) => {
+            let served = Served::ALL.into_iter().find(|served| *served as u8 == word[0]);
+            (connection.served, connection.ended_at) = (served.unwrap_or(connection.served), Some(at));
+        }
+        // It waits.
+        (_, _) => {}
     }
 }
 
@@ -138,11 +144,12 @@ fn be_guest(address: &str, mut says: &PipeWriter) -> u8 {
     let _ = send_parent_death_signal(Signal::KILL);
     close_from_3(&[Some(says.as_raw_fd())]);
     let served = visit(address);
-    u8::from(says.write_all(&[served as u8]).is_err())
+    u8::from(served.is_none_or(|served| says.write_all(&[served as u8]).is_err()))
 }
 
-fn visit(address: &str) -> Served {
-    match address.split_once(' ') {
+/// `None`: it could not be come to, whoever is there.
+fn visit(address: &str) -> Option<Served> {
+    Some(match address.split_once(' ') {
         Some(("tcp", address)) => match address.parse().ok().and_then(connect) {
             Some(stream) => ask(stream),
             None => Served::Refused,
@@ -154,10 +161,17 @@ fn visit(address: &str) -> Served {
                 }
                 None => UnixStream::connect(path),
             };
-            stream.map_or(Served::Refused, ask)
+            match stream {
+                Ok(stream) => ask(stream),
+                // Nobody listens, or it was taken away.
+                Err(error) if [Some(libc::ECONNREFUSED), Some(libc::ENOENT)].contains(&error.raw_os_error()) => {
+                    Served::Refused
+                }
+                Err(_) => return None,
+            }
         }
-        None => Served::Refused,
-    }
+        None => return None,
+    })
 }
 
 fn connect(mut address: SocketAddr) -> Option<TcpStream> {

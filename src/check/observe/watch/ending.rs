@@ -137,7 +137,8 @@ impl Watch<'_> {
             let why = format!("what pid {pid} had open for writing is not known: {why}");
             run.missing.push(Missing { facility: Facility::Files, why });
         }
-        let (left, others) = self.leftovers.find(&self.tree, &self.listeners);
+        let (left, others, why_not) = self.leftovers.find(&self.tree, &self.listeners);
+        run.missing.extend(why_not.map(|why| Missing { facility: Facility::Files, why }));
         (run.files.left, run.files.perhaps_left) = (Some(left), others);
         run.most_processes = self.tree.most;
         run.injected_orphan = self.orphan.and_then(|orphan| orphan.found());
