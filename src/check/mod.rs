@@ -21,6 +21,7 @@ use std::io::{IsTerminal as _, Read as _, stdout};
 use std::path::Path;
 
 use log::error;
+use nix::errno::Errno;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use supervise_init::core::Signal;
 use supervise_init::sys::{Entry, Environment, Output, Placement, Program, SigSet, Words, is_ignored};
@@ -139,12 +140,13 @@ fn conclude(order: &Order, command: &[&CStr], runs: Vec<Run>) -> u8 {
     let mut text = Vec::new();
     // no-color.org: present and not empty, whatever it says.
     let is_terminal = stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|word| word.is_empty());
-    let written = report::write(order.format, order, command, &judged, &mut text, is_terminal)
-        .and_then(|()| help::write(Output::Stdout, &text).map_err(Into::into));
-    match written {
-        Ok(()) => judge::verdict(&judged, order.is_strict).exit_code(),
-        Err(error) => {
-            error!("cannot write to stdout: {error}");
+    // Into memory, where there is room.
+    let _ = report::write(order.format, order, command, &judged, &mut text, is_terminal);
+    match help::write(Output::Stdout, &text) {
+        // Who reads no further has read enough.
+        Ok(()) | Err(Errno::EPIPE) => judge::verdict(&judged, order.is_strict).exit_code(),
+        Err(errno) => {
+            error!("cannot write to stdout: {}", supervise_init::sys::Errno(errno as i32));
             exit::FAILURE
         }
     }
