@@ -4,14 +4,17 @@
 mod harness;
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
 
 use libc::{SIGCONT, SIGKILL, SIGSTOP};
 use nix::unistd::geteuid;
 
 use harness::checked::{behind, report, report_of, start};
 use harness::contained::NOBODY;
+use harness::running::refused;
 use harness::slow::python;
-use harness::{Scene, send, skip};
+use harness::{Exit, Scene, send, skip};
 
 /// As long as what `--ready exec:` has started with this word lives.
 fn lives(scene: &Scene, word: &str) -> bool {
@@ -121,12 +124,12 @@ fn what_the_kernel_has_cut_off_is_no_pass() {
     scene.nothing_is_left();
 }
 
-/// Waits for a file of another one, and for its end leaves that alone.
+/// Writes no file but one, and is not ready before another one is there.
 const WAITS_FOR: &str = "
 import os, signal, sys, time
 signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
 open(sys.argv[1], 'w')
-while not os.path.exists(sys.argv[2]): time.sleep(0.01)
+while not os.path.exists(sys.argv[1] + '.go'): time.sleep(0.01)
 os.write(1, b'ready\\n')
 while True: signal.pause()
 ";
@@ -134,21 +137,24 @@ while True: signal.pause()
 #[test]
 fn a_pid_file_that_somebody_else_writes_meanwhile_is_not_the_commands() {
     let scene = Scene::new();
-    for (wrapper, level) in [(&[][..], "pass"), (&NOBODY[..], "skip")] {
-        if !wrapper.is_empty() && !geteuid().is_root() {
+    let place = std::env::temp_dir();
+    for (wrapper, level) in [(&[][..], "pass"), (&NOBODY[..], "info")] {
+        if !geteuid().is_root() {
+            skip("only root is told who writes, and can become somebody else");
             continue;
         }
         for (mode, number) in [("pid1", "1"), ("child", "2"), ("init", "2")] {
-            let name = format!("supervise-check-other-{mode}-{level}-{}", std::process::id());
-            let [began, file] = ["began", "pid"].map(|end| std::env::temp_dir().join(format!("{name}.{end}")));
-            let [began_text, file_text] = [&began, &file].map(|path| path.to_str().expect("ours"));
+            let id = std::process::id();
+            let [began, go] = ["", ".go"].map(|end| place.join(format!("supervise-check-{mode}-{level}-{id}{end}")));
+            let file = place.join(format!("foreign-{id}.pid"));
             let options = ["--format", "json", "--as", mode, "--also", "none", "--ready", "log:ready", "--"];
-            let command = [python(), "-c", WAITS_FOR, began_text, file_text];
+            let command = [python(), "-c", WAITS_FOR, began.to_str().expect("ours")];
             let check = behind(&scene, wrapper, &[&options[..], &command].concat());
             scene.deadline.until("the command", || began.exists().then_some(()));
             fs::write(&file, number).expect("/tmp is writable");
+            fs::write(&go, "").expect("/tmp is writable");
             let report = report_of(check);
-            for path in [began, file] {
+            for path in [began, go, file] {
                 let _ = fs::remove_file(path);
             }
             report.says(mode, &[("S01", "pass"), ("S16", level)]);
@@ -198,5 +204,139 @@ fn a_check_that_is_suspended_does_not_blame_the_command() {
         }
         report.says("child", &[("S01", level)]);
     }
+    scene.nothing_is_left();
+}
+
+/// Ends when it is told, and leaves a child that does not.
+const LEAVES: &str = "
+import os, signal
+if os.fork() == 0:
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    os.write(1, b'ready\\n')
+    while True: signal.pause()
+signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
+while True: signal.pause()
+";
+
+#[test]
+fn a_start_behind_one_that_left_something_shows_nothing() {
+    let scene = Scene::new();
+    let options = ["--as", "child", "--also", "none", "--repeat", "2", "--ready", "log:ready"];
+    let left = report(&scene, &options, &[python(), "-c", LEAVES]);
+    left.says("child", &[("S06", "fail"), ("S15", "skip")]);
+    scene.nothing_is_left();
+}
+
+#[test]
+fn a_directory_of_the_run_before_does_not_make_the_next_one_ready() {
+    let scene = Scene::new();
+    let place = scene.folder().join("ready");
+    let place = place.to_str().expect("ours");
+    let (ready, options) = (format!("file:{place}"), ["--as", "child", "--also", "none", "--repeat", "2", "--ready"]);
+    let options = [&options[..], &[&ready]].concat();
+    // An empty one is removed, as a file is.
+    let script = format!("sleep 0.7; mkdir -p {place}; exec sleep 100");
+    let made = report(&scene, &options, &["sh", "-c", &script]);
+    for run in made.group("child")["runs"].as_array().expect("a list") {
+        assert!(run["ready_ms"].as_f64().is_some_and(|time| time >= 700.0), "{run:#}");
+    }
+    fs::remove_dir(place).expect("it was made");
+    let script = format!("mkdir {place}; : >{place}/x; exec sleep 100");
+    let made = report(&scene, &options, &["sh", "-c", &script]);
+    assert_eq!(made.group("child")["runs"][1]["outcome"]["kind"], "answers-already");
+    scene.nothing_is_left();
+}
+
+#[test]
+fn a_directory_of_state_that_cannot_be_read_is_no_pass() {
+    if !geteuid().is_root() {
+        return skip("only root can become somebody else");
+    }
+    let scene = Scene::new();
+    let place = std::env::temp_dir().join(format!("supervise-check-state-{}", std::process::id()));
+    fs::create_dir(&place).expect("it is new");
+    fs::set_permissions(&place, fs::Permissions::from_mode(0o700)).expect("it is ours");
+    let place_text = place.to_str().expect("ours");
+    let options = ["--format", "json", "--as", "child", "--also", "none", "--state-dir", place_text, "--"];
+    let report = report_of(behind(&scene, &NOBODY, &[&options[..], &["sleep", "1000"]].concat()));
+    fs::remove_dir(&place).expect("it is ours");
+    report.says("child", &[("S16", "skip")]);
+    let missing = report.run("child")["missing"].to_string();
+    assert!(missing.contains("cannot read") && missing.contains(place_text), "{missing}");
+    scene.nothing_is_left();
+}
+
+/// Binds to a relative path in one directory, and is in another one then.
+const RELATIVE: &str = "
+import os, signal, socket, sys, time
+def stop(*_):
+    time.sleep(0.5)
+    os._exit(0)
+signal.signal(signal.SIGTERM, stop)
+os.chdir(sys.argv[1])
+server = socket.socket(socket.AF_UNIX)
+if os.path.exists('rel.sock'): os.unlink('rel.sock')
+server.bind('rel.sock')
+server.listen()
+os.chdir(sys.argv[2])
+os.write(1, b'ready\\n')
+while True: signal.pause()
+";
+
+#[test]
+fn a_socket_with_a_relative_path_is_found_or_not_told_of() {
+    let scene = Scene::new();
+    let folder = scene.folder().canonicalize().expect("it was made");
+    let place = folder.to_str().expect("ours");
+    for (then, level) in [(place, "warn"), ("/", "skip")] {
+        let options = ["--as", "child", "--also", "connections", "--ready", "log:ready"];
+        let report = report(&scene, &options, &[python(), "-c", RELATIVE, place, then]);
+        report.says("child", &[("S01", "pass"), ("S16", level)]);
+        let runs = report.group("child")["runs"].as_array().expect("a list");
+        let visits = runs[1]["connections"].as_array().expect("a list");
+        assert!(visits.iter().all(|visit| visit["outcome"] != "refused"), "{visits:?}");
+        assert_eq!(visits.is_empty(), then == "/", "{visits:?}");
+        fs::remove_file(folder.join("rel.sock")).expect("it is left");
+    }
+    scene.nothing_is_left();
+}
+
+#[test]
+fn each_report_says_what_is_missing_and_the_log_what_is_done() {
+    let scene = Scene::new();
+    // In a network namespace the kernel tells of no processes.
+    let wrapper = ["unshare", "--user", "--map-root-user", "--net"];
+    for (format, wanted) in
+        [("text", "  missing: the kernel does not tell"), ("junit", "<system-out>missing: "), ("tap", "# missing: ")]
+    {
+        let words = ["-v", "--as", "child", "--also", "none", "--format", format, "--", "sleep", "1000"];
+        let ended = behind(&scene, &wrapper, &words).end();
+        assert!(ended.stdout.iter().any(|line| line.contains(wanted)), "{format}: {ended:?}");
+        for event in ["executed", "ready: ", "-> SIGTERM to main", "SIGTERM"] {
+            assert!(ended.stderr.iter().any(|line| line.contains(event)), "{event}: {ended:?}");
+        }
+    }
+    scene.nothing_is_left();
+}
+
+#[test]
+fn that_we_cannot_be_executed_is_our_own_failure() {
+    let scene = Scene::new();
+    let ours = scene.for_everybody(Path::new(env!("CARGO_BIN_EXE_supervise")));
+    let script = format!("rm -f {}; exec sleep 1000", ours.display());
+    // What `behind` starts is that copy.
+    let words = ["--as", "init", "--also", "none", "--repeat", "2", "--", "sh", "-c", &script];
+    refused(&behind(&scene, &["env"], &words).end(), &["cannot run", "as the command's init", "no such file"]);
+    scene.nothing_is_left();
+}
+
+#[test]
+fn a_report_that_nobody_takes_is_told_in_our_words_and_one_cut_short_is_a_verdict() {
+    let scene = Scene::new();
+    let words = ["--as", "child", "--also", "none", "--ok-exit", "TERM", "--", "sleep", "1000"];
+    let full = behind(&scene, &["sh", "-c", "exec \"$@\" >/dev/full", "-"], &words).end();
+    refused(&full, &["cannot write to stdout: no space left on device"]);
+    let cut = behind(&scene, &["bash", "-c", "\"$@\" | true; exit ${PIPESTATUS[0]}", "-"], &words).end();
+    assert!(cut.exit == Exit::Code(0) && cut.stderr.is_empty(), "{cut:?}");
     scene.nothing_is_left();
 }

@@ -28,9 +28,11 @@ use super::tree::{FIRST_TOKEN, Tree};
 use super::visits::{self, Visits};
 use crate::check::ready::{By, Readiness, Stir};
 use crate::check::record::{Event, Outcome, Run, What};
+use crate::check::report::words_of;
 use crate::check::safe;
 use crate::check::scenario::{Mode, Scenario, Target};
 use crate::proc::Stat;
+use crate::report::Seconds;
 use crate::sys::events::{Connector, Message, ProcessEvent};
 
 /// What the loop is woken by; processes follow at [`FIRST_TOKEN`].
@@ -139,8 +141,13 @@ impl<'a> Watch<'a> {
     }
 
     fn note(&mut self, time: Time, what: What) {
-        let at = self.at(time);
-        self.run.events.push(Event { at, what });
+        self.note_at(self.at(time), what);
+    }
+
+    fn note_at(&mut self, at: Duration, what: What) {
+        let event = Event { at, what };
+        log::debug!(event = "check"; "{} s: {}", Seconds(at), words_of(&self.run, &event));
+        self.run.events.push(event);
     }
 
     /// Until the run is over.
@@ -160,8 +167,14 @@ impl<'a> Watch<'a> {
             let next =
                 [self.deadline, ready, self.next_listen, self.next_look, told, visit].into_iter().flatten().min();
             let count = match self.epoll.wait(&mut events, timeout(next)) {
+                // Who was suspended meanwhile looks once more: what is there has come before the time was over.
+                Ok(0) => self.epoll.wait(&mut events, EpollTimeout::ZERO),
+                waited => waited,
+            };
+            let count = match count {
                 Ok(count) => count,
-                Err(Errno::EINTR) => 0,
+                // SIGCONT.
+                Err(Errno::EINTR) => continue,
                 Err(errno) => return Err(errno.into()),
             };
             let time = now();
@@ -228,7 +241,7 @@ impl<'a> Watch<'a> {
         }
         let told_at = self.tree.seen.get(place).and_then(|seen| seen.told_at);
         if let Some(pid) = self.tree.seen.get(place).map(|seen| seen.process.pid) {
-            self.run.events.push(Event { at: told_at.unwrap_or(at), what: What::Ended { pid } });
+            self.note_at(told_at.unwrap_or(at), What::Ended { pid });
         }
         if place == 0 && told_at.is_none() {
             self.doubt_lateness(time);

@@ -35,6 +35,10 @@ fn suite(out: &mut String, report: &Report<'_>, judged: &Judged) {
         let result = result(report, finding);
         let _ = writeln!(out, "{}", if result.is_empty() { "/>".to_owned() } else { format!(">{result}</testcase>") });
     }
+    let missing = super::missing(judged);
+    if !missing.is_empty() {
+        let _ = writeln!(out, "    <system-out>missing: {}</system-out>", Escaped(&missing.join("; ")));
+    }
     out.push_str("  </testsuite>\n");
 }
 

@@ -12,6 +12,7 @@ mod tests;
 use std::ffi::CStr;
 use std::io;
 
+pub(super) use self::text::words_of;
 use super::finding::{Judged, Level};
 use super::judge::{Verdict, verdict};
 use super::record::Run;
@@ -80,6 +81,17 @@ impl Verdict {
             Verdict::NotStarted(_) => "not-started",
         }
     }
+}
+
+/// What could not be seen of the runs of a group, or only in another way: each once.
+fn missing(judged: &Judged) -> Vec<&str> {
+    let mut all: Vec<&str> = Vec::new();
+    for missing in judged.runs.iter().flat_map(|run| &run.missing) {
+        if !all.contains(&missing.why.as_str()) {
+            all.push(&missing.why);
+        }
+    }
+    all
 }
 
 /// What the runs of a group have in common.

@@ -29,6 +29,9 @@ pub(super) fn page(report: &Report<'_>) -> String {
             out.push('\n');
             diagnostics(&mut out, finding);
         }
+        for why in super::missing(judged) {
+            let _ = writeln!(out, "# missing: {}", printable(why));
+        }
     }
     let _ = writeln!(out, "# {}", report.verdict.words());
     out

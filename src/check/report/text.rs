@@ -52,6 +52,12 @@ fn group(out: &mut String, report: &Report<'_>, judged: &Judged, paint: Paint) {
         out.push('\n');
     }
     findings(out, judged, paint);
+    // What a skipped check says is told there.
+    let is_told =
+        |why: &&str| judged.findings.iter().any(|finding| finding.level == Level::Skip && finding.cause.contains(*why));
+    for why in super::missing(judged).into_iter().filter(|why| !is_told(why)) {
+        let _ = writeln!(out, "  missing: {}", printable(why));
+    }
     out.push('\n');
 }
 
@@ -96,6 +102,11 @@ fn is_small(run: &Run, what: &What) -> bool {
         | What::OutputClosed
         | What::Killed { .. } => false,
     }
+}
+
+/// An event in words. Made safe to print.
+pub(in crate::check) fn words_of(run: &Run, event: &Event) -> String {
+    printable(&what(run, event))
 }
 
 fn what(run: &Run, event: &Event) -> String {
