@@ -230,8 +230,8 @@ fn who_is_told_before_it_has_its_handler_does_not_differ_by_its_mode() {
     let program = format!("import time\ntime.sleep(0.3)\n{ENDS}");
     let options = ["--as", "pid1,child", "--also", "none", "--grace", "20s", "--ready", "delay:10ms"];
     let report = report(&scene, &options, &[python(), "-c", &program]);
-    tells(&report, "pid1", "S03", "may be one of time alone", "tell it when it is ready (--ready)");
-    tells(&report, "child", "S02", "had no handler for SIGTERM yet", "(--ready)");
+    tells(&report, "pid1", "S03", "may be one of time", "tell it when it is ready (--ready)");
+    tells(&report, "child", "S02", "had no handler for SIGTERM then", "(--ready)");
     scene.nothing_is_left();
 }
 
@@ -281,5 +281,21 @@ fn each_shell_of_two_is_to_begin_with_exec() {
     tells(&report, "pid1", "S01", "", &format!("`exec {program}`"));
     tells(&report, "child", "S06", "", &format!("`exec {program}`"));
     passes(&scene, "pid1,child", &[], &["sh", "-c", &script("exec ", "exec ")]);
+    scene.nothing_is_left();
+}
+
+#[test]
+fn who_has_a_handler_as_process_1_alone_is_not_told_to_raise_the_signal_again() {
+    let scene = Scene::new();
+    // As beanstalkd, whose handler there sends a SIGKILL to process 1.
+    let program = "import os, signal
+if os.getpid() == 1: signal.signal(signal.SIGTERM, lambda *_: os.kill(1, signal.SIGKILL))
+os.write(1, b'ready\\n')
+while True: signal.pause()";
+    let command = [python(), "-c", program];
+    let report = played(&scene, "pid1,child", &["--also", "none"], &command);
+    let (cause, cure) = tells(&report, "pid1", "S01", "as a child it had none", "start it under an init: supervise --");
+    assert!(!cause.contains("again") && cure.contains("also as process 1"), "{cause} {cure}");
+    passes(&scene, "pid1", &["--also", "none"], &[&[&ours(), "--"], &command[..]].concat());
     scene.nothing_is_left();
 }

@@ -351,7 +351,7 @@ fn bad_code(scene: &Scene<'_>, main: &Process, code: u8) -> (Level, String, Stri
     let signal = scene.signal;
     let comm = wrapper(main).unwrap_or(&main.comm);
     let as_a_child = (scene.mode != Mode::Child).then(|| scene.in_mode(Mode::Child)).flatten();
-    let child = as_a_child.and_then(|child| child.ended().next().and_then(main_status));
+    let child = as_a_child.as_ref().and_then(|child| child.ended().next().and_then(main_status));
     let found = handling(main, signal);
     let is_dropped = scene.is_process_1() && found == Some(Handling::Default) && scene.order.target == Target::Main;
     if is_dropped && !main.is_shell {
@@ -380,7 +380,9 @@ fn bad_code(scene: &Scene<'_>, main: &Process, code: u8) -> (Level, String, Stri
             },
         );
     }
-    if child == Some(Status::Signaled(signal)) && scene.is_process_1() && found.is_some_and(Handling::is_taken) {
+    let is_taken = |process: &Process| handling(process, signal).is_some_and(Handling::is_taken);
+    let is_taken_there = as_a_child.and_then(|child| child.ended().next()).and_then(self::main).is_some_and(is_taken);
+    if child == Some(Status::Signaled(signal)) && scene.is_process_1() && is_taken(main) && is_taken_there {
         return (
             Level::Fail,
             format!(

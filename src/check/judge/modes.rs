@@ -36,7 +36,7 @@ pub(super) fn mode_difference(scene: &Scene<'_>) -> Option<Word> {
         }
         _ if let Some((cause, cure)) = too_early(scene).or_else(|| too_early(&child)) => {
             Word::new(Level::Warn, evidence)
-                .because(format!("{cause}, so that the difference may be one of time alone"), cure)
+                .because(format!("{cause}, so that the difference may be one of time"), cure)
         }
         _ if !(is_steady(scene) && is_steady(&child)) => Word::new(Level::Warn, evidence).because(
             "it does not end alike in each run, so that the difference may have nothing to do with the mode",
@@ -112,7 +112,8 @@ pub(super) fn too_early(scene: &Scene<'_>) -> Option<(String, String)> {
     let late = all.flat_map(|other| other.told().collect::<Vec<_>>()).find(is_later)?;
     Some((
         format!(
-            "{} it was told {} after its start, and had no handler for {signal} yet, which it has {} after its start ({})",
+            "{} it was told {} after its start, and had no handler for {signal} then; {3}, {2} after its start, it has one: it was \
+             told while it was starting, or has one there alone",
             as_what(scene.mode),
             seconds(early_at),
             seconds(late.signal_at?),

@@ -132,12 +132,22 @@ pub(super) fn output(scene: &Scene<'_>) -> Option<Word> {
         ends.map(|ended| ended.at).max().unwrap_or_default()
     };
     let holders = |run: &Run| {
-        let left: Vec<_> = survivors(run).into_iter().map(|(process, _)| process).collect();
+        let closed_at = run.output.closed_at;
+        let holds = |process: &&Process| {
+            process.ended.is_none_or(|ended| closed_at.is_none_or(|closed_at| ended.at + LAG >= closed_at))
+        };
+        let left: Vec<_> = survivors(run).into_iter().map(|(process, _)| process).filter(holds).collect();
         if left.is_empty() { "a process that was not seen".to_owned() } else { names(&left) }
     };
     let cure = "let nothing live on (S06), or give what does an output of its own";
-    let is_held =
-        |run: &Run| run.output.closed_at.is_none_or(|at| killed_at(run).is_some_and(|killed_at| at >= killed_at));
+    let is_killed = |run: &Run| {
+        let left = survivors(run);
+        left.is_empty() || left.iter().any(|(_, lived)| lived.is_none())
+    };
+    let is_held = |run: &Run| {
+        let is_late = run.output.closed_at.is_none_or(|at| killed_at(run).is_some_and(|killed_at| at >= killed_at));
+        is_late && is_killed(run)
+    };
     if let Some(run) = ended.iter().find(|run| is_held(run)) {
         let evidence = vec![format!("open until all was killed, by {}", holders(run))];
         let cause = "its output is held open by what it left, so who reads it to the end (docker logs, CI) hangs";

@@ -2,12 +2,12 @@
 
 use supervise_init::core::Signal;
 
-use super::super::record::Process;
+use super::super::record::{Process, Run};
 use super::super::scenario::{Mode, Target};
-use super::front::{exec_between, in_front as in_front_of, shell_between};
+use super::front::{behind, exec_between, in_front as in_front_of, shell_between, wrapper};
 use super::handling::{Handling, Instead, handled_instead, handling};
 use super::killer::{SU_WAITS, waits_as_su};
-use super::scene::{Scene, children_that_stayed, is_older};
+use super::scene::{Scene, children_that_stayed, is_older, main as main_of};
 use super::shell::{
     PASS_ON_BELOW, are_deaf, ends_in_place, in_each, innermost, is_before_a_pipeline, is_subshell, name_of,
     named_below, pass_on_in_pipeline, tell_all,
@@ -231,6 +231,12 @@ fn waits(scene: &Scene<'_>, main: &Process, children: &[&Process], heard: Heard,
 
 fn no_reaction(scene: &Scene<'_>, main: &Process) -> String {
     let (name, signal) = (Name(main), scene.signal);
+    if handles_as_process_1(scene) {
+        return format!(
+            "{name} handles {signal}, but nothing was seen to come of it: its handler does not end process 1; as a child it had \
+             none, and the default action of {signal} ended it"
+        );
+    }
     let raises = match is_init_untried(scene) {
         true => "the handler only raises it again (node's own does), which the kernel drops for process 1, or it",
         false => "the handler",
@@ -239,6 +245,13 @@ fn no_reaction(scene: &Scene<'_>, main: &Process) -> String {
         "{name} handles {signal}, but nothing was seen to come of it: {raises} does not end the program, what should act on \
          it is blocked, or it takes longer without a sign"
     )
+}
+
+/// Whether it has a handler as process 1, and none as a child, which the signal ended.
+fn handles_as_process_1(scene: &Scene<'_>) -> bool {
+    let Some(child) = scene.in_mode(Mode::Child).filter(|_| scene.is_process_1()) else { return false };
+    let has_none = |run: &Run| main_of(run).and_then(|main| handling(main, scene.signal)) == Some(Handling::Default);
+    child.told().next().is_some() && child.told().all(has_none) && child.told().count() == child.ended().count()
 }
 
 /// Whether it could be that an init in front helps: it does not help what does not end as a child.
@@ -266,6 +279,9 @@ fn cure(scene: &Scene<'_>, main: &Process, why: &Why<'_>) -> String {
             Some(_) => instead(scene, main),
             None => in_front_of(scene, main, programs),
         },
+        Why::Blocked if let Some(run) = scene.worst().filter(|run| wrapper(main).is_some() && !behind(run, main).is_empty()) => {
+            in_front_of(scene, main, &behind(run, main))
+        }
         Why::Blocked => format!("let it unblock {signal} before it starts its work, or start it with that unblocked"),
         Why::NotWaitedFor => format!("let it wait for {signal} too, or unblock that"),
         Why::Unread => "keep the event loop free: do long work in another thread".to_owned(),
@@ -322,16 +338,7 @@ fn cure(scene: &Scene<'_>, main: &Process, why: &Why<'_>) -> String {
             "let the handler of {signal} end the program (exit), and bound what it waits for; or, if it needs that long, \
              {MORE_TIME}"
         ),
-        Why::NoReaction => match (scene.better_signal(), is_init_untried(scene)) {
-            (Some(_), _) => instead(scene, main),
-            (None, is_untried) => {
-                let init = match is_untried {
-                    true => format!(", or start it under an init: supervise -- {}", typed(main, "COMMAND")),
-                    false => String::new(),
-                };
-                format!("let the handler of {signal} end the program in time, from a thread that is never blocked{init}")
-            }
-        },
+        Why::NoReaction => without_reaction(scene, main),
         Why::TooEarly if scene.is_process_1() => format!(
             "let it install its handler for {signal} first of all, or start it under an init, so that it ends by {signal} \
              until it has one: supervise -- {}",
@@ -341,6 +348,26 @@ fn cure(scene: &Scene<'_>, main: &Process, why: &Why<'_>) -> String {
             format!("tell it when it is ready (--ready), or let it install its handler for {signal} first of all")
         }
         Why::Unmoved => "send it once more, and see what it was doing".to_owned(),
+    }
+}
+
+fn without_reaction(scene: &Scene<'_>, main: &Process) -> String {
+    let signal = scene.signal;
+    if handles_as_process_1(scene) {
+        return format!(
+            "start it under an init: supervise -- {}; or let the handler of {signal} end the program also as process 1",
+            typed(main, "COMMAND")
+        );
+    }
+    match (scene.better_signal(), is_init_untried(scene)) {
+        (Some(_), _) => instead(scene, main),
+        (None, is_untried) => {
+            let init = match is_untried {
+                true => format!(", or start it under an init: supervise -- {}", typed(main, "COMMAND")),
+                false => String::new(),
+            };
+            format!("let the handler of {signal} end the program in time, from a thread that is never blocked{init}")
+        }
     }
 }
 

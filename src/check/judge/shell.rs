@@ -84,7 +84,8 @@ pub(super) fn exec_form(scene: &Scene<'_>) -> Option<Word> {
         return Some(by_a_trap(scene, evidence, nothing_left));
     }
     let here = match (scene.order.target, handling(main, scene.signal)) {
-        (Target::Main, Some(Handling::Default)) if scene.mode == Mode::Pid1 => {
+        // A shell that starts something blocks all for that moment.
+        (Target::Main, Some(Handling::Default | Handling::Blocked)) if scene.mode == Mode::Pid1 => {
             "as process 1 it even drops them without a trap"
         }
         (Target::Main, _) => "it is told, not the program",

@@ -280,7 +280,8 @@ pub(super) fn children_status(scene: &Scene<'_>) -> Option<Word> {
         }
         (0, _) => Word::pass(vec![match ended {
             0 => "no other process ended during the stop".to_owned(),
-            _ => format!("{} ended by themselves, or as they were told", count(ended, "process", "processes")),
+            1 => "1 process ended by itself, or as it was told".to_owned(),
+            _ => format!("{ended} processes ended by themselves, or as they were told"),
         }]),
     })
 }
@@ -331,7 +332,10 @@ pub(super) fn forwarded(scene: &Scene<'_>) -> Option<Word> {
         |process: &&Process| process.ended.is_some_and(|ended| matches!(ended.by, EndedBy::Itself | EndedBy::Signal));
     let (gone, rest): (Vec<&Process>, Vec<&Process>) = at_first.into_iter().partition(has_heard);
     if rest.is_empty() {
-        return Some(Word::pass(vec![format!("all {} ended by themselves after {signal}", gone.len())]));
+        return Some(Word::pass(vec![match gone.as_slice() {
+            [only] => format!("{} ended by itself after {signal}", Name(only)),
+            all => format!("all {} ended by themselves after {signal}", all.len()),
+        }]));
     }
     let evidence = vec![match gone.len() {
         0 => format!("none beside it ended by itself after {signal}: {}", names(&rest)),

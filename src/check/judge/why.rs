@@ -11,7 +11,7 @@ use super::front::{behind, is_deaf_front};
 use super::handling::{Handling, handling};
 use super::reaction::{Reaction, Sort, answer, has_begun};
 use super::scene::{
-    Scene, children_that_stayed, is_alive_at_deadline, is_executed_since, is_older, main_status, others, took,
+    Scene, children_that_stayed, is_alive_at_deadline, is_executed_since, is_older, main, main_status, others, took,
 };
 use super::words::names;
 
@@ -198,14 +198,16 @@ pub(super) fn is_adopted(child: &Process) -> bool {
     child.started_by.is_some_and(|pid| pid != child.parent)
 }
 
-/// The signal that ended the same command as a child, each time: its default action, which process 1 does not have.
+/// The signal that ended the same command as a child, each time, although it takes the one that it was told by: its default
+/// action, which process 1 does not have.
 fn died_as_a_child(scene: &Scene<'_>) -> Option<Signal> {
     let child = scene.in_mode(Mode::Child)?;
     let by = |run: &Run| match main_status(run) {
         Some(Status::Signaled(by)) => Some(by),
         Some(Status::Exited(_)) | None => None,
     };
-    let first = child.ended().next().and_then(by)?;
+    let is_taken = |run: &Run| main(run).and_then(|main| handling(main, child.signal)) != Some(Handling::Default);
+    let first = child.ended().next().filter(|run| is_taken(run)).and_then(by)?;
     child.ended().all(|run| by(run) == Some(first)).then_some(first)
 }
 
