@@ -299,3 +299,33 @@ while True: signal.pause()";
     passes(&scene, "pid1", &["--also", "none"], &[&[&ours(), "--"], &command[..]].concat());
     scene.nothing_is_left();
 }
+
+#[test]
+fn what_reads_from_a_pipe_is_not_to_be_executed_in_the_place_of_its_shell() {
+    let scene = Scene::new();
+    // Who writes to it has ended by then.
+    let script = format!("echo x | {} -c \"$1\"; true", python());
+    let words = ["sh", "-c", &script, "sh", ENDS];
+    let report = played(&scene, "pid1,child", &["--also", "none"], &words);
+    for (mode, check) in [("pid1", "S01"), ("pid1", "S24"), ("child", "S06"), ("child", "S24")] {
+        let (_, cure) = tells(&report, mode, check, "", "supervise --");
+        assert!(!cure.contains("exec"), "{mode} {check}: {cure}");
+    }
+    passes(&scene, "pid1,child", &["--also", "none"], &[&[&ours(), "--kill-mode", "tree", "--"], &words[..]].concat());
+    scene.nothing_is_left();
+}
+
+#[test]
+fn who_reads_what_the_command_writes_is_to_end_by_the_end_of_that() {
+    let scene = Scene::new();
+    // It needs a moment more for what it has read.
+    let reader = "while read -r line; do echo \"$line\"; done; sleep 1000";
+    let script = format!("exec > >({reader}); {} -c \"$1\" & p=$!; trap 'kill $p; wait $p' TERM; wait $p", python());
+    let report = played(&scene, "child", &["--also", "none"], &["bash", "-c", &script, "bash", ENDS]);
+    let (_, cure) = tells(&report, "child", "S06", "which reads what it writes", "exec >&-; wait $r");
+    assert!(!cure.contains("let its trap pass"), "{cure}");
+    let cured = script.replace("; sleep 1000); ", "); r=$!; ");
+    let cured = cured.replace("wait $p' TERM", "wait $p; e=$?; exec >&-; wait $r; exit $e' TERM");
+    passes(&scene, "pid1,child", &["--also", "none"], &["bash", "-c", &cured, "bash", ENDS]);
+    scene.nothing_is_left();
+}

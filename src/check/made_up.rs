@@ -133,6 +133,7 @@ pub(super) fn process(words: &str) -> Process {
             waits_for_signals: false,
         }),
         pipes: Vec::new(),
+        stdio: [None; 3],
         state: State::Able,
         at_deadline: None,
         ended: None,

@@ -137,6 +137,8 @@ pub(crate) struct Process {
     pub(crate) signals: Option<Dispositions>,
     /// The pipes that it had open when the signal was sent, by their inodes.
     pub(crate) pipes: Vec<u64>,
+    /// Those of them that are its stdin, stdout and stderr.
+    pub(crate) stdio: [Option<u64>; 3],
     pub(crate) state: State,
     /// Looked at when the grace time was over.
     pub(crate) at_deadline: Option<AtDeadline>,

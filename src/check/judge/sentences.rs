@@ -10,7 +10,7 @@ use super::killer::{SU_WAITS, waits_as_su};
 use super::scene::{Scene, children_that_stayed, is_older, main as main_of};
 use super::shell::{
     PASS_ON_BELOW, are_deaf, ends_in_place, in_each, innermost, is_before_a_pipeline, is_subshell, name_of,
-    named_below, pass_on_in_pipeline, tell_all,
+    named_below, pass_on_in_pipeline, reads_a_pipe, tell_all,
 };
 use super::why::{Heard, Why, is_adopted};
 use super::words::{Name, called, names, seconds, signals, status, typed};
@@ -394,6 +394,7 @@ fn in_front(scene: &Scene<'_>, main: &Process, children: &[&Process], heard: Hea
     let program = |only| scene.worst().map_or(only, |run| innermost(run, only));
     match children {
         [only] if is_subshell(main, only) => format!("{PASS_ON_BELOW}, or start {init}"),
+        [only] if reads_a_pipe(main, only) => format!("start {init}"),
         [only] if !ends_in_place(scene, program(only)) => format!(
             "start {init}; or start the program in the shell's place (`exec {}`, or the JSON form of CMD){} with a handler for \
              {signal}, which the kernel drops for it too without one",

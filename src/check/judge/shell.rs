@@ -49,6 +49,19 @@ fn has_pipeline(run: &Run, shell: &Process) -> bool {
     below.iter().any(|one| below.iter().any(|other| is_joint(one, other)))
 }
 
+/// Whether its stdin is a pipe that the shell has not: who wrote to it may have ended. In the place of the shell (exec) it
+/// would have nothing to read.
+pub(super) fn reads_a_pipe(shell: &Process, program: &Process) -> bool {
+    let [stdin, ..] = program.stdio;
+    stdin.is_some_and(|pipe| !shell.pipes.contains(&pipe))
+}
+
+/// Whether it reads what main writes, as a logger does (`exec > >(READER)`).
+pub(super) fn is_reader_of(main: &Process, process: &Process) -> bool {
+    let ([stdin, ..], [_, outputs @ ..]) = (process.stdio, main.stdio);
+    stdin.is_some() && outputs.contains(&stdin)
+}
+
 /// S24.
 pub(super) fn exec_form(scene: &Scene<'_>) -> Option<Word> {
     let Some(run) = scene.told().next() else { return Some(Word::skip("no run was told to stop")) };
@@ -145,6 +158,9 @@ fn advice(scene: &Scene<'_>, run: &Run, main: &Process, below: &[&Process]) -> S
     if is_before_a_pipeline(scene, main) {
         return pass_on_in_pipeline(scene.signal);
     }
+    if below.iter().any(|process| reads_a_pipe(main, process) && !is_reader_of(main, process)) {
+        return tell_all(main);
+    }
     let init = typed(main, "COMMAND");
     let program = below.first().map(|first| innermost(run, first));
     let instead = match below {
@@ -235,6 +251,12 @@ pub(super) fn left_by_shell(
     if matches!(end, Some(Status::Signaled(by)) if is_crashed_trap(main, signal, by)) {
         return (format!("the shell {main_name} crashed and left {name}, {fate}"), "see S02".to_owned());
     }
+    if is_reader_of(main, process) {
+        return (
+            format!("the shell {main_name} ended before {name}, which reads what it writes, {fate}"),
+            pass_on_in_pipeline(signal),
+        );
+    }
     if let Some(subshell) = shell_between(run, main, process, signal) {
         return (
             format!(
@@ -278,7 +300,7 @@ pub(super) fn left_by_shell(
     let place = match below(run, main).as_slice() {
         [_, _, ..] => PASS_ON.to_owned() + ", or start it",
         [only] if is_subshell(main, only) => PASS_ON_BELOW.to_owned() + ", or start it",
-        _ if !ends_in_place(scene, innermost(run, process)) => "start it".to_owned(),
+        _ if !ends_in_place(scene, innermost(run, process)) || reads_a_pipe(main, process) => "start it".to_owned(),
         _ => format!(
             "start the program in the shell's place (`exec {}`, or the JSON form of CMD){}, or",
             typed(innermost(run, process), "..."),

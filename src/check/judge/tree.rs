@@ -17,7 +17,9 @@ use super::reaction::has_begun;
 use super::scene::{
     Scene, is_executed_since, killed_at, lived_at, main, missing, others, survivors, took, waits_for_all,
 };
-use super::shell::{PASS_ON_BELOW, ends_in_place, is_before_a_pipeline, is_subshell, left_by_shell};
+use super::shell::{
+    PASS_ON_BELOW, ends_in_place, is_before_a_pipeline, is_reader_of, is_subshell, left_by_shell, pass_on_in_pipeline,
+};
 use super::words::{Name, called, count, ended_with, names, seconds};
 use super::{Level, Word};
 
@@ -180,6 +182,10 @@ fn left_behind(scene: &Scene<'_>, run: &Run, main: &Process, process: &Process, 
     let (main_name, name) = (Name(main), Name(process));
     if main.is_shell {
         return left_by_shell(scene, (run, main), process, &fate);
+    }
+    if is_reader_of(main, process) {
+        let cause = format!("{main_name} ended before {name}, which reads what it writes, {fate}");
+        return (cause, pass_on_in_pipeline(signal));
     }
     if is_init(main) {
         return (

@@ -14,6 +14,8 @@ pub(super) struct Descriptors {
     /// By their inodes.
     pub(super) sockets: Vec<u64>,
     pub(super) pipes: Vec<u64>,
+    /// Those that are stdin, stdout and stderr.
+    pub(super) stdio: [Option<u64>; 3],
     /// Made safe to print.
     pub(super) written: Vec<String>,
     /// Files that by their names are in the way of the next start.
@@ -30,6 +32,10 @@ pub(super) fn of(pid: i32) -> Option<Descriptors> {
             found.sockets.push(inode);
         } else if let Some(inode) = inode(name, b"pipe:[") {
             found.pipes.push(inode);
+            let number = entry.file_name().to_str().and_then(|number| number.parse::<usize>().ok());
+            if let Some(place) = number.and_then(|number| found.stdio.get_mut(number)) {
+                *place = Some(inode);
+            }
         } else if is_kept(&target, &entry.path()) {
             if is_overwritten(pid, &entry.file_name().to_string_lossy()) {
                 found.written.push(safe::line(name));

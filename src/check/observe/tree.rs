@@ -302,6 +302,7 @@ impl Tree {
                         sockets.entry(*inode).or_default().push(seen.process.pid);
                     }
                     seen.process.pipes.clone_from(&open.pipes);
+                    seen.process.stdio = open.stdio;
                     seen.open = Some(open);
                 }
                 None => self.is_closed |= Stat::read(seen.process.pid).is_some_and(|stat| stat.state != b'Z'),
@@ -421,9 +422,9 @@ pub(super) fn see_executed(seen: &mut Seen, at: Duration) {
 
 fn look_anew(seen: &mut Seen) {
     if let Some(now) = look_at(seen.process.pid, seen.process.first_seen_at) {
-        let Process { is_main, ended, executed_at, started_by, .. } = seen.process;
+        let Process { is_main, ended, executed_at, started_by, stdio, .. } = seen.process;
         let pipes = std::mem::take(&mut seen.process.pipes);
-        seen.process = Process { is_main, ended, executed_at, started_by, pipes, ..now };
+        seen.process = Process { is_main, ended, executed_at, started_by, pipes, stdio, ..now };
         seen.ticks = Stat::read(seen.process.pid).map_or(0, |stat| stat.ticks);
     }
 }
