@@ -5,7 +5,7 @@ use supervise_init::core::{Signal, Status};
 use super::super::record::{Process, Run};
 use super::handling::{Handling, handling};
 use super::scene::{Scene, lived_at, others};
-use super::shell::ends_in_place;
+use super::shell::{ends_in_place, tell_all};
 use super::words::{called, typed};
 
 /// Inits that end as soon as their child has.
@@ -120,8 +120,7 @@ pub(super) fn is_only_in_front(run: &Run, main: &Process) -> bool {
 /// What to change in a program, no shell, that takes no notice of the signal in front of these.
 pub(super) fn in_front(scene: &Scene<'_>, main: &Process, programs: &[&Process]) -> String {
     let signal = scene.signal;
-    let init =
-        format!("start it under an init that tells all: supervise --kill-mode tree -- {}", typed(main, "COMMAND"));
+    let init = tell_all(main);
     match (wrapper(main), programs) {
         (Some(wrapper), [only, ..]) if ends_in_place(scene, only) => {
             format!("{}, or {init}", without(wrapper, Some(only)))

@@ -106,10 +106,10 @@ pub(super) fn too_early(scene: &Scene<'_>) -> Option<(String, String)> {
     let found = |run: &Run| main(run).and_then(|main| handling(main, signal));
     let early = scene.told().find(|run| found(run) == Some(Handling::Default))?;
     let early_at = early.signal_at?;
-    let all = [Mode::Pid1, Mode::Child, Mode::Init].into_iter().filter_map(|mode| scene.in_mode(mode));
     let is_later =
         |run: &&Run| run.signal_at.is_some_and(|at| at > early_at) && found(run).is_some_and(Handling::is_taken);
-    let late = all.flat_map(|other| other.told().collect::<Vec<_>>()).find(is_later)?;
+    let in_mode = |mode| scene.in_mode(mode).and_then(|other| other.told().find(is_later));
+    let late = in_mode(Mode::Pid1).or_else(|| in_mode(Mode::Child)).or_else(|| in_mode(Mode::Init))?;
     Some((
         format!(
             "{} it was told {} after its start, and had no handler for {signal} then; {3}, {2} after its start, it has one: it was \

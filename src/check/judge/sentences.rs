@@ -9,8 +9,8 @@ use super::handling::{Handling, Instead, handled_instead, handling};
 use super::killer::{SU_WAITS, waits_as_su};
 use super::scene::{Scene, children_that_stayed, is_older, main as main_of};
 use super::shell::{
-    PASS_ON_BELOW, are_deaf, ends_in_place, in_each, innermost, is_before_a_pipeline, is_subshell, name_of,
-    named_below, pass_on_in_pipeline, reads_a_pipe, tell_all,
+    PASS_ON_BELOW, ends_in_place, in_each, innermost, is_before_a_pipeline, is_subshell, name_of, named_below,
+    pass_on_in_pipeline, reads_a_pipe,
 };
 use super::why::{Heard, Why, is_adopted};
 use super::words::{Name, called, names, seconds, signals, status, typed};
@@ -201,10 +201,6 @@ fn below_deaf_shell<'a>(scene: &Scene<'a>, main: &Process) -> Vec<&'a Process> {
     })
 }
 
-fn handled_below(scene: &Scene<'_>, main: &Process) -> bool {
-    !are_deaf(scene, &below_deaf_shell(scene, main))
-}
-
 fn waits(scene: &Scene<'_>, main: &Process, children: &[&Process], heard: Heard, is_waiting: bool) -> String {
     let (name, signal) = (Name(main), scene.signal);
     let (word, first) = match children {
@@ -269,11 +265,8 @@ fn cure(scene: &Scene<'_>, main: &Process, why: &Why<'_>) -> String {
         Why::Stopped => format!("let nothing stop it, or send SIGCONT behind {signal}"),
         Why::Stuck => "see to the device or network file system that it waits for".to_owned(),
         Why::HalfDead => "let the last thread end the process (exit, not pthread_exit)".to_owned(),
-        Why::Ignored if !below_deaf_shell(scene, main).is_empty() => match handled_below(scene, main) {
-            true => tell_all(main),
-            // It tells what to do first, and what then.
-            false => "see S24".to_owned(),
-        },
+        // It tells what to do, and what first.
+        Why::Ignored if !below_deaf_shell(scene, main).is_empty() => "see S24".to_owned(),
         Why::Ignored | Why::Dropped => instead(scene, main),
         Why::DroppedInFront(programs) => match scene.better_signal() {
             Some(_) => instead(scene, main),

@@ -21,7 +21,11 @@ pub(super) const PASS_ON_BELOW: &str =
 
 /// As trap(1) and kill(1) take it.
 pub(super) fn name_of(signal: Signal) -> String {
-    signal.to_string().replacen("SIG", "", 1)
+    let mut name = signal.to_string();
+    if name.starts_with("SIG") {
+        name.drain(..3);
+    }
+    name
 }
 
 /// What to do about a pipeline: who reads must outlive who writes, so that telling all is no help.

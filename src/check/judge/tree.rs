@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use supervise_init::core::{Signal, Status};
 
-use super::super::record::{Ended, EndedBy, Facility, Orphan, Process, Run, State};
+use super::super::record::{EndedBy, Facility, Orphan, Process, Run, State};
 use super::super::scenario::{Mode, Target};
 use super::front::{
     behind, exec_between, first_program, in_front, is_deaf_front, is_init, shell_between, without, wrapper,
@@ -149,15 +149,12 @@ pub(super) fn gone(scene: &Scene<'_>) -> Option<Word> {
 fn ends_at_once(scene: &Scene<'_>, process: &Process) -> bool {
     let Some(child) = scene.in_mode(Mode::Child) else { return false };
     let is_it = |run: &Run| {
-        let end = main(run).and_then(|main| main.ended).map(|ended| ended.at);
-        let at_once = |other: &Process| {
-            let is_by_itself = |ended: Ended| matches!(ended.by, EndedBy::Itself) && !is_killed(other);
-            other.ended.filter(|ended| is_by_itself(*ended)).zip(end).is_some_and(|(own, end)| own.at <= end + AT_ONCE)
+        let Some(end) = main(run).and_then(|main| main.ended) else { return false };
+        let is_late = |other: &Process| {
+            other.ended.is_none_or(|own| own.by != EndedBy::Itself || own.at > end.at + AT_ONCE) || is_killed(other)
         };
-        let mut alike =
-            others(run).filter(|other| other.words == process.words && lived_at(other, end.unwrap_or_default()));
-        let first = alike.next();
-        first.is_some_and(at_once) && alike.all(at_once)
+        let alike = |other: &&Process| other.words == process.words && lived_at(other, end.at);
+        others(run).any(|other| alike(&other)) && !others(run).any(|other| alike(&other) && is_late(other))
     };
     child.ended().next().is_some() && child.told().all(is_it)
 }

@@ -32,9 +32,12 @@ pub(super) fn of(pid: i32) -> Option<Descriptors> {
             found.sockets.push(inode);
         } else if let Some(inode) = inode(name, b"pipe:[") {
             found.pipes.push(inode);
-            let number = entry.file_name().to_str().and_then(|number| number.parse::<usize>().ok());
-            if let Some(place) = number.and_then(|number| found.stdio.get_mut(number)) {
-                *place = Some(inode);
+            let [stdin, stdout, stderr] = &mut found.stdio;
+            match entry.file_name().as_bytes() {
+                b"0" => *stdin = Some(inode),
+                b"1" => *stdout = Some(inode),
+                b"2" => *stderr = Some(inode),
+                _ => {}
             }
         } else if is_kept(&target, &entry.path()) {
             if is_overwritten(pid, &entry.file_name().to_string_lossy()) {

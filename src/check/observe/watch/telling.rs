@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::os::fd::AsFd as _;
+use std::os::unix::fs::MetadataExt as _;
 
 use nix::errno::Errno;
 use nix::sys::epoll::{EpollEvent, EpollFlags};
@@ -124,10 +125,9 @@ impl Watch<'_> {
                 "not all of its processes may be looked into: they are another user's, or let nobody (PR_SET_DUMPABLE)";
             self.run.missing.push(Missing { facility: Facility::Sockets, why: why.to_owned() });
         }
-        let network = |pid: &str| std::fs::read_link(format!("/proc/{pid}/ns/net")).ok();
-        let ours = network("self");
-        let is_elsewhere = |pid: &i32| network(&pid.to_string()).is_some_and(|its| Some(its) != ours);
-        if let Some(pid) = sockets.values().flatten().find(|pid| is_elsewhere(pid)) {
+        let ours = network_of(std::process::id().cast_signed());
+        let mut all = sockets.values().flatten();
+        if let Some(pid) = all.find(|pid| network_of(**pid).is_some_and(|its| Some(its) != ours)) {
             let why = format!("pid {pid} is in another network namespace, whose sockets are not looked at");
             self.run.missing.push(Missing { facility: Facility::Sockets, why });
         }
@@ -147,4 +147,9 @@ impl Watch<'_> {
             let _ = self.epoll.modify(&orphan, &mut EpollEvent::new(EpollFlags::empty(), ORPHAN));
         }
     }
+}
+
+/// Which network namespace it is in, by its inode.
+fn network_of(pid: i32) -> Option<u64> {
+    std::fs::metadata(format!("/proc/{pid}/ns/net")).ok().map(|file| file.ino())
 }
