@@ -36,17 +36,11 @@ struct Prober<'a> {
     look: &'a (dyn Fn(Probe) -> u8 + Sync),
     runs: Option<Helper>,
     /// The process groups of the last ones, as long as anybody may be in them.
-    groups: [Option<Group>; Prober::GROUPS],
+    groups: [Option<Pid>; Prober::GROUPS],
+    /// One of these in which all were killed, and when that was at the earliest.
+    killed: Option<(Pid, Time)>,
     /// It was killed: what it has found is not asked for.
     is_cut: bool,
-}
-
-/// The process group of one who has looked.
-#[derive(Clone, Copy)]
-struct Group {
-    leader: Pid,
-    /// When all in it were killed.
-    killed: Option<Time>,
 }
 
 impl<'a> Care<'a> {
@@ -55,7 +49,7 @@ impl<'a> Care<'a> {
     pub const fn new(core: Core, look: &'a (dyn Fn(Probe) -> u8 + Sync), hearing: Hearing) -> Care<'a> {
         Care {
             core,
-            prober: Prober { look, runs: None, groups: [None; Prober::GROUPS], is_cut: false },
+            prober: Prober { look, runs: None, groups: [None; Prober::GROUPS], killed: None, is_cut: false },
             hearing,
             seen: Standing::Starting,
         }
@@ -172,35 +166,36 @@ impl Prober<'_> {
     fn has_left(&self, pid: Pid) -> bool {
         let groups = self.groups.iter().flatten();
         groups.clone().next().is_some()
-            && sys::process_group_of(pid).is_some_and(|group| groups.clone().any(|it| it.leader == group))
+            && sys::process_group_of(pid).is_some_and(|group| groups.clone().any(|it| *it == group))
     }
 
+    /// All in that group were killed. Who has been dying for longer is waited for first.
     fn note_killed(&mut self, leader: Pid) {
-        for group in self.groups.iter_mut().flatten().filter(|group| group.leader == leader) {
-            group.killed.get_or_insert(sys::now());
+        self.forget_groups();
+        if self.killed.is_none_or(|(earlier, _)| !self.groups.contains(&Some(earlier))) {
+            self.killed = Some((leader, sys::now()));
         }
     }
 
     /// A group in which somebody is that was killed long ago.
     fn hanging_group(&mut self) -> Option<Pid> {
         self.forget_groups();
-        let now = sys::now();
-        let hangs = |group: &&Group| group.killed.is_some_and(|killed| now.since(killed) >= DEATH);
-        self.groups.iter().flatten().find(hangs).map(|group| group.leader)
+        let (leader, since) = self.killed.filter(|(leader, _)| self.groups.contains(&Some(*leader)))?;
+        (sys::now().since(since) >= DEATH).then_some(leader)
     }
 
     /// Forgets groups in which nobody is any more: their numbers may be others' next.
     fn forget_groups(&mut self) {
         let current = self.pid();
         for place in &mut self.groups {
-            place.take_if(|group| Some(group.leader) != current && !sys::is_group(group.leader));
+            place.take_if(|group| Some(*group) != current && !sys::is_group(*group));
         }
     }
 
     fn remember_group(&mut self, leader: Pid) {
         self.groups.rotate_right(1);
         if let Some(first) = self.groups.first_mut() {
-            *first = Some(Group { leader, killed: None });
+            *first = Some(leader);
         }
     }
 
@@ -211,7 +206,7 @@ impl Prober<'_> {
         let mut is_taken = false;
         loop {
             for group in self.groups.into_iter().flatten() {
-                while let Reaped::Child(..) = sys::reap_in_group(group.leader) {}
+                while let Reaped::Child(..) = sys::reap_in_group(group) {}
             }
             self.forget_groups();
             let limit = until.since(sys::now());
