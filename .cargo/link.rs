@@ -15,7 +15,8 @@ fn main() {
     let script = format!("{}/.cargo/release.ld", variable("CARGO_MANIFEST_DIR"));
     // A linker that is called by a compiler gets its options through that.
     let by_compiler = !variable("RUSTC_LINKER").contains("lld");
-    let arguments = ["--no-eh-frame-hdr", "-T", &script];
+    // Code and constants share their pages: where they meet, a page of each would be filled up.
+    let arguments = ["--no-eh-frame-hdr", "-z", "noseparate-code", "-T", &script];
     for argument in arguments {
         let prefix = if by_compiler { "-Wl," } else { "" };
         println!("cargo:rustc-link-arg-bin=supervise={prefix}{argument}");

@@ -1,6 +1,7 @@
 //! What a container has on the host beside its processes: a cgroup where it is limited, and a helper where its network is
 //! connected. The monitor makes both and removes both.
 
+use std::collections::HashSet;
 use std::ffi::OsStr;
 use std::fs::{self, DirBuilder, File};
 use std::io;
@@ -68,9 +69,9 @@ impl OnHost {
     pub(super) fn remove_left_behind(&mut self, host: &cgroup::Host) {
         let homes = ["memory", "cpu", "pids"].iter().filter_map(|controller| Some(host.home(controller)?.1.directory));
         // In v2 a group may be beside ours.
-        let mut places: Vec<PathBuf> =
+        let mut places: HashSet<PathBuf> =
             homes.flat_map(|home| [home.parent().map(Path::to_owned), Some(home)]).flatten().collect();
-        places.push(std::env::temp_dir());
+        places.insert(std::env::temp_dir());
         self.left = left_behind::remove(places);
     }
 

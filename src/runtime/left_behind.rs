@@ -1,6 +1,7 @@
 //! What a supervise that was killed has left on the host: the next one removes it. What is made carries its maker's number,
 //! and when that began.
 
+use std::collections::HashSet;
 use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::os::unix::ffi::OsStrExt as _;
@@ -25,13 +26,11 @@ pub(crate) fn name(id: &str) -> String {
 }
 
 /// Removes what was left in these directories. What could not be removed yet, because it is still dying.
-pub(crate) fn remove(mut places: Vec<PathBuf>) -> Vec<PathBuf> {
+pub(crate) fn remove(places: HashSet<PathBuf>) -> Vec<PathBuf> {
     // Without /proc nobody can be told to be gone.
     if start_time(this_process()).is_none() {
         return Vec::new();
     }
-    places.sort();
-    places.dedup();
     let entries = places.iter().flat_map(|place| fs::read_dir(place).into_iter().flatten().flatten());
     // Most are somebody else's, and are not looked at any further.
     let ours = entries.filter(|entry| entry.file_name().as_bytes().starts_with(NAME.as_bytes()));

@@ -26,7 +26,7 @@ pub(in crate::check) struct Times(Vec<Duration>);
 impl Times {
     pub(in crate::check) fn of<'a>(runs: impl Iterator<Item = &'a Run>) -> Times {
         let mut all: Vec<Duration> = runs.filter_map(took).collect();
-        all.sort();
+        all.sort_unstable();
         Times(all)
     }
 

@@ -1,7 +1,6 @@
 //! The cgroup of a run, below our own: what holds its processes together whatever they do, and where the kernel counts
 //! what it kills for want of memory. Where none can be made, the rest of the stage has to do, and the count of our own.
 
-use std::path::PathBuf;
 use std::time::Duration;
 
 use log::warn;
@@ -86,7 +85,6 @@ pub(crate) fn remove_left_behind() {
     let host = Host::ours();
     let homes = [(Version::Two, ""), (Version::One, "memory")];
     let homes = homes.iter().filter_map(|(version, controller)| host.directory(*version, controller));
-    let places: Vec<PathBuf> = homes.map(|place| place.directory).collect();
     // What is still dying is for the one after us.
-    let _ = left_behind::remove(places);
+    let _ = left_behind::remove(homes.map(|place| place.directory).collect());
 }

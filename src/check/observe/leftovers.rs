@@ -123,7 +123,7 @@ fn owner((path, file): (&Path, &Metadata), tree: &Tree, written: Option<&Written
 
 fn told(paths: HashSet<PathBuf>) -> Vec<String> {
     let mut told: Vec<String> = paths.iter().map(|path| safe::line(path.as_os_str().as_bytes())).collect();
-    told.sort();
+    told.sort_unstable();
     told.truncate(TOLD);
     told
 }
@@ -193,9 +193,8 @@ fn in_all(
     let (mut found, mut why_not) = (Vec::new(), None);
     let mut left = MOST;
     let mounted: HashSet<PathBuf> = Host::ours().mount_points().collect();
-    let mut todo: Vec<(PathBuf, usize)> = places.iter().map(|place| (canonical_directory(place), depth)).collect();
-    todo.sort();
-    todo.dedup();
+    let places: HashSet<PathBuf> = places.iter().map(|place| canonical_directory(place)).collect();
+    let mut todo: Vec<(PathBuf, usize)> = places.into_iter().map(|place| (place, depth)).collect();
     while let Some((directory, depth)) = todo.pop() {
         let entries = match fs::read_dir(&directory) {
             Ok(entries) => entries,

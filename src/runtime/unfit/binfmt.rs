@@ -21,9 +21,7 @@ pub(super) fn registered() -> Vec<Handler> {
         let name = entry.file_name().to_string_lossy().into_owned();
         Handler::parse(&name, &fs::read_to_string(entry.path()).ok()?)
     };
-    let mut all: Vec<Handler> = entries.filter_map(read).collect();
-    all.sort_by(|one, other| one.name.cmp(&other.name));
-    all
+    entries.filter_map(read).collect()
 }
 
 impl Handler {
