@@ -227,12 +227,12 @@ fn tries_follow_one_another_until_one_succeeds() {
     let probe = |is_last| Orders::from([Order::Probe(Probe::Readiness { is_last })]);
     let mut readiness = Readiness::new(terms);
     assert_eq!(readiness.start(at(0)), probe(false));
-    assert_eq!(readiness.look_at_tries(at(10_999)), Orders::NONE);
+    assert_eq!(readiness.look_at_tries(at(11_999)), Orders::NONE);
     assert!(readiness.is_trying());
-    assert_eq!(readiness.wake(), Some(at(11_000)));
-    assert_eq!(readiness.look_at_tries(at(11_000)), Orders::from([Order::Cut]));
-    assert_eq!((readiness.is_trying(), readiness.wake()), (false, Some(at(11_500))));
-    assert_eq!(readiness.look_at_tries(at(11_500)), probe(false));
+    assert_eq!(readiness.wake(), Some(at(12_000)));
+    assert_eq!(readiness.look_at_tries(at(12_000)), Orders::from([Order::Cut]));
+    assert_eq!((readiness.is_trying(), readiness.wake()), (false, Some(at(12_500))));
+    assert_eq!(readiness.look_at_tries(at(12_500)), probe(false));
     assert!(!readiness.tried(at(19_000), Finding::Bad));
     assert_eq!(readiness.look_at_tries(at(19_499)), Orders::NONE);
     assert_eq!(readiness.look_at_tries(at(19_500)), probe(true));
