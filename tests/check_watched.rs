@@ -194,8 +194,9 @@ fn a_check_that_is_suspended_does_not_blame_the_command() {
         let pid = check.outer_pid();
         send(pid, SIGSTOP, 1);
         scene.deadline.until("the end", || file.exists().then_some(()));
-        // The grace time is over by then.
-        std::thread::sleep(std::time::Duration::from_secs(3));
+        // The file was made when the signal came: 2 s later the grace time is over, and a bit more is not late yet.
+        let age = || fs::metadata(&told).and_then(|file| file.modified()).ok()?.elapsed().ok();
+        scene.deadline.until("the end of the grace time", || age().filter(|age| age.as_millis() > 2500));
         send(pid, SIGCONT, 1);
         let report = report_of(check);
         if wrapper.is_empty() && report.run("child")["missing"].to_string().contains("process-events") {
