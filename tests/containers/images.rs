@@ -21,18 +21,26 @@ pub(crate) const BUILDER: &str = "supervise-test/builder";
 
 const APPLETS: [&str; 7] = ["sh", "cat", "env", "grep", "ls", "readlink", "sleep"];
 
-/// $1 is an empty directory, $2 the tar file to write. What apt downloaded and what only people read
-/// stays out. npm comes in several hundred packages, which are not worth a sync each. Daemons of the
-/// packages would start in the tests' own namespace: policy-rc.d forbids it.
+/// $1 is an empty directory, $2 the tar file to write, $3 the root filesystem of bookworm that it begins as, which lacks
+/// what only people read, the time zones among it. What apt downloaded stays out. npm comes in several hundred packages,
+/// which need no more than to be unpacked. Daemons of the packages would start in the tests' own namespace: policy-rc.d
+/// forbids it.
 const MAKE_DEBIAN: &str = r#"
 set -eu
 export DEBIAN_FRONTEND=noninteractive LC_ALL=C
-debootstrap --variant=minbase bookworm "$1"
-printf '#!/bin/sh\nexit 101\n' >"$1/usr/sbin/policy-rc.d"
-chmod +x "$1/usr/sbin/policy-rc.d"
-chroot "$1" apt-get install --yes --no-install-recommends -o Dpkg::Options::=--force-unsafe-io \
-    nginx-light redis-server postgresql gunicorn nodejs npm python3 procps tini dumb-init catatonit gcc libc6-dev systemd
-tar -C "$1" --exclude='./dev/*' --exclude='./var/cache/apt/*' --exclude='./var/lib/apt/lists/*' \
+root=$1
+cp -a "$3/." "$root"
+cp /etc/resolv.conf "$root/etc/resolv.conf"
+printf '#!/bin/sh\nexit 101\n' >"$root/usr/sbin/policy-rc.d"
+chmod +x "$root/usr/sbin/policy-rc.d"
+install() { chroot "$root" apt-get install --yes --no-install-recommends -o Dpkg::Options::=--force-unsafe-io "$@"; }
+chroot "$root" apt-get update
+install --reinstall tzdata nginx-light redis-server postgresql gunicorn nodejs python3 procps tini dumb-init catatonit \
+    gcc libc6-dev systemd
+chroot "$root" apt-get clean
+install --download-only npm
+find "$root/var/cache/apt/archives" -name '*.deb' -exec dpkg-deb --extract {} "$root" \;
+tar -C "$root" --exclude='./dev/*' --exclude='./var/cache/apt/*' --exclude='./var/lib/apt/lists/*' \
     --exclude=./usr/share/doc --exclude=./usr/share/man --exclude=./usr/share/locale -cf "$2" .
 "#;
 
@@ -87,12 +95,12 @@ pub(crate) fn import_debian(docker: &Docker, sandbox: &Sandbox, cache: &Path, sc
     if fs::read_to_string(&recipe).is_ok_and(|made| made == MAKE_DEBIAN) {
         return succeed(docker.long_command(["import"]).arg(&tar).arg(DEBIAN)).map(drop);
     }
-    need(&["debootstrap", "chroot", "tar"])?;
+    need(&["chroot", "dpkg-deb", "tar"])?;
     let (root, new) = (scratch.join("debian"), scratch.join("debian.tar"));
     fs::create_dir_all(&root).map_err(failed)?;
-    // In the sandbox, so that what debootstrap mounts cannot stay when it is interrupted.
+    // In the sandbox, so that nothing of it goes on when it is interrupted.
     let mut make = sandbox.command_within(600, "sh");
-    make.args(["-c", MAKE_DEBIAN, "sh"]).arg(&root).arg(&new);
+    make.args(["-c", MAKE_DEBIAN, "sh"]).arg(&root).arg(&new).arg(bookworm_root()?);
     succeed(&mut make)?;
     fs::remove_dir_all(&root).map_err(failed)?;
     // The recipe last: it says that the tar file is whole.

@@ -42,9 +42,9 @@ fn where_no_socket_can_be_made_that_is_said_once_and_all_goes_on() {
         return;
     }
     let read_only: &[&str] = &["sh", "-c", "mount -o remount,ro /run && exec \"$@\"", "sh"];
-    // Nothing at all may be written to.
+    // Nothing at all may be written to. With what is mounted below: the /run is to be the container's own.
     let nothing: &[&str] =
-        &["sh", "-c", "mount -o remount,ro /run; mount --bind / / && mount -o remount,bind,ro / && exec \"$@\"", "sh"];
+        &["sh", "-c", "mount -o remount,ro /run; mount --rbind / / && mount -o remount,bind,ro / && exec \"$@\"", "sh"];
     let cases = [
         (read_only.to_vec(), "cannot offer the control socket /run/supervise/ctl: read-only file system"),
         (nothing.to_vec(), "cannot offer the control socket /run/supervise/ctl: read-only file system"),
