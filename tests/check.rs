@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use libc::{SIGINT, SIGKILL, SIGTERM};
 use nix::unistd::geteuid;
 
-use harness::checked::{behind, report, report_of, start};
+use harness::checked::{behind, report, report_of, stage_of, start};
 use harness::contained::NOBODY;
 use harness::launch::Init;
 use harness::running::{Running, refused, refused_with};
@@ -340,8 +340,7 @@ fn a_terminal_shows_what_is_waited_for_and_no_more_at_the_end() {
 /// The PID namespace of the run, as the kernel names it, once the command is ready.
 #[track_caller]
 fn namespace(check: &Running<'_>, scene: &Scene) -> PathBuf {
-    let stage = scene.deadline.until("the stage", || proc::children(check.outer_pid()).first().copied());
-    fs::read_link(format!("/proc/{stage}/ns/pid_for_children")).expect("it lives")
+    fs::read_link(format!("/proc/{}/ns/pid_for_children", stage_of(check, scene))).expect("it lives")
 }
 
 /// Whether a process is in the namespace.

@@ -5,11 +5,13 @@ mod harness;
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::Instant;
 
 use libc::SIGKILL;
+use nix::poll::{PollTimeout, poll};
 use nix::unistd::geteuid;
 
-use harness::checked::{Report, behind, report_of, start};
+use harness::checked::{Report, behind, report_of, stage_of, start};
 use harness::memory::Group;
 use harness::slow::python;
 use harness::{Exit, Scene, proc, send, skip};
@@ -99,15 +101,20 @@ fn what_the_kernel_kills_for_want_of_memory_is_said_to_be_so_and_fails() {
     }
 }
 
-/// The cgroups of that process that are a check's own.
-fn groups_of(pid: i32) -> Vec<PathBuf> {
+/// The cgroups of that process.
+fn homes_of(pid: i32) -> Vec<PathBuf> {
     let mounts = fs::read_to_string("/proc/self/mountinfo").expect("there is a /proc");
     let tops = mounts.lines().filter(|line| line.contains(" - cgroup")).filter_map(|line| line.split(' ').nth(4));
     let tops: Vec<&Path> = tops.map(Path::new).collect();
     let groups = fs::read_to_string(format!("/proc/{pid}/cgroup")).unwrap_or_default();
-    let own = groups.lines().filter_map(|line| line.rsplit(':').next()).filter(|path| path.contains("/supervise-"));
+    let own = groups.lines().filter_map(|line| line.rsplit(':').next());
     let all = own.flat_map(|path| tops.iter().map(|top| top.join(path.trim_start_matches('/'))).collect::<Vec<_>>());
     all.filter(|path| path.is_dir()).collect()
+}
+
+/// Those of them that are a check's own.
+fn groups_of(pid: i32) -> Vec<PathBuf> {
+    homes_of(pid).into_iter().filter(|path| path.to_string_lossy().contains("/supervise-")).collect()
 }
 
 #[test]
@@ -121,7 +128,7 @@ fn a_run_has_a_cgroup_for_itself_and_none_stays_not_even_of_a_check_that_was_kil
     let words = ["--as", "child", "--ready", "delay:60s", "--ready-timeout", "90s", "--", "sh", "-c", &script];
     let mut check = start(&scene, &words);
     scene.deadline.until("the command", || file.exists().then_some(()));
-    let stage = scene.deadline.until("the stage", || proc::children(check.outer_pid()).first().copied());
+    let stage = stage_of(&check, &scene);
     let root = scene.deadline.until("the command's process", || proc::children(stage).first().copied());
     let groups = groups_of(root);
     if groups.is_empty() {
@@ -137,11 +144,50 @@ fn a_run_has_a_cgroup_for_itself_and_none_stays_not_even_of_a_check_that_was_kil
     send(check.outer_pid(), SIGKILL, 1);
     assert_eq!(check.wait(), Exit::Signal(SIGKILL));
     scene.deadline.until("the end of all that it started", || scene.marked().is_empty().then_some(()));
-    let next = ["--format", "json", "--as", "child", "--also", "none", "--", "sleep", "1000"];
-    let report = report_of(start(&scene, &next));
-    assert_eq!(report.run("child")["cgroup"]["left"], 0);
     for group in groups {
         assert!(!group.exists(), "{} is left", group.display());
     }
+    let next = ["--format", "json", "--as", "child", "--also", "none", "--", "sleep", "1000"];
+    let report = report_of(start(&scene, &next));
+    assert_eq!(report.run("child")["cgroup"]["left"], 0);
     scene.nothing_is_left();
+}
+
+/// The cgroups that a check has made beside us.
+fn groups_made_by(check: i32) -> Vec<PathBuf> {
+    let name = format!("supervise-{check}-");
+    let beside = homes_of(std::process::id().cast_signed()).into_iter().flat_map(fs::read_dir).flatten().flatten();
+    beside.filter(|entry| entry.file_name().to_string_lossy().starts_with(&name)).map(|entry| entry.path()).collect()
+}
+
+/// At any moment of it, and in every mode.
+#[test]
+fn nothing_is_left_of_a_check_whenever_it_is_killed() {
+    const TIMES: u64 = 20;
+    /// As long as all its runs take.
+    const LONGEST: u64 = 700;
+    if !geteuid().is_root() {
+        return skip("only root has cgroups");
+    }
+    let scene = Scene::new();
+    let script = "setsid sleep 1000 & trap 'sleep 0.1; kill $!; exit 0' TERM; wait";
+    let rest = ["--grace", "1s", "--ready", "delay:50ms", "--", "sh", "-c", script];
+    let mut made = 0;
+    let start_of = Instant::now();
+    for time in 0..TIMES {
+        let mode = ["pid1", "child", "init"][time as usize % 3];
+        let mut check = start(&scene, &[&["--as", mode, "--repeat", "2"], &rest[..]].concat());
+        let pid = check.outer_pid();
+        // Spread over its whole time, and by a little that is by chance.
+        let chance = u64::from(start_of.elapsed().subsec_nanos()) / 1000 % (LONGEST / TIMES);
+        let _ = poll(&mut [], PollTimeout::from((time * LONGEST / TIMES + chance) as u16));
+        made += usize::from(!groups_made_by(pid).is_empty());
+        send(pid, SIGKILL, 1);
+        check.wait();
+        scene.deadline.until("the end of all that it started", || scene.marked().is_empty().then_some(()));
+        assert_eq!(groups_made_by(pid), Vec::<PathBuf>::new(), "{mode}, after {} ms", time * LONGEST / TIMES + chance);
+    }
+    if made == 0 {
+        skip("no cgroup can be made here");
+    }
 }

@@ -49,7 +49,7 @@ pub(crate) fn run(
         error!("{why}");
         return exit::FAILURE;
     }
-    observe::remove_left_behind();
+    let _heir = observe::settle_inheritance();
     let inherited = inherited(entry);
     let notify = (order.ready == Ready::SdNotify).then(name_of_socket);
     let program = Program {

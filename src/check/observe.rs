@@ -9,6 +9,7 @@ mod course;
 mod descriptors;
 mod full;
 mod halting;
+mod heir;
 mod held;
 mod leftovers;
 mod listeners;
@@ -42,7 +43,7 @@ use supervise_init::core::{Signal, StartError, Status, Step};
 use supervise_init::sys::{is_ignored, send};
 
 use self::held::Held;
-pub(crate) use self::held::remove_left_behind;
+pub(crate) use self::held::settle_inheritance;
 use self::leftovers::Leftovers;
 use self::notify::Hearing;
 use self::output::Output;

@@ -1,12 +1,13 @@
 //! `supervise check`, and what its report says.
 
+use std::fs;
 use std::process::Stdio;
 
 use serde_json::Value;
 
 use super::launch::Init;
 use super::running::{Ended, Running};
-use super::{Exit, Scene};
+use super::{Exit, Scene, proc};
 
 /// Starts `supervise check` with these words.
 pub(crate) fn start<'s>(scene: &'s Scene, words: &[&str]) -> Running<'s> {
@@ -80,6 +81,15 @@ impl Report {
     pub(crate) fn exits(&self, code: i32) {
         assert_eq!(self.ended.exit, Exit::Code(code), "{:#}; {:?}", self.whole, self.ended.stderr);
     }
+}
+
+/// The process of a check below which the command runs, in a PID namespace of its own.
+#[track_caller]
+pub(crate) fn stage_of(check: &Running<'_>, scene: &Scene) -> i32 {
+    let namespace = |pid: i32| fs::read_link(format!("/proc/{pid}/ns/pid")).ok();
+    let ours = namespace(check.outer_pid());
+    let is_it = |pid: &i32| namespace(*pid).is_some_and(|its| Some(its) != ours);
+    scene.deadline.until("the stage", || proc::children(check.outer_pid()).into_iter().find(is_it))
 }
 
 /// What shows that those are ready.

@@ -1,12 +1,16 @@
 //! The cgroup of a run, below our own: what holds its processes together whatever they do, and where the kernel counts
 //! what it kills for want of memory. Where none can be made, the rest of the stage has to do, and the count of our own.
 
+use std::collections::HashSet;
+use std::path::PathBuf;
 use std::time::Duration;
 
-use log::warn;
+use log::{debug, warn};
+use nix::unistd::{AccessFlags, access};
 use supervise_init::core::{Signal, Status};
 use supervise_init::sys::Pid;
 
+use super::heir::Heir;
 use crate::check::record::{Cgroup, EndedBy, Facility, Missing, Process, Run};
 use crate::runtime::cgroup::{Group, Host, Version};
 use crate::runtime::left_behind;
@@ -80,11 +84,22 @@ pub(super) fn tell_memory_from_process_1(run: &mut Run) {
     }
 }
 
-/// Removes what checks have left that were killed. What they ran has died with them.
-pub(crate) fn remove_left_behind() {
+/// Removes what checks have left that were killed, and their [`Heir`] with them. What they ran has died as well. Ours is
+/// appointed, where we may make cgroups at all.
+pub(crate) fn settle_inheritance() -> Option<Heir> {
     let host = Host::ours();
     let homes = [(Version::Two, ""), (Version::One, "memory")];
     let homes = homes.iter().filter_map(|(version, controller)| host.directory(*version, controller));
+    let mut homes: HashSet<PathBuf> = homes.map(|place| place.directory).collect();
+    homes.retain(|home| access(home, AccessFlags::W_OK).is_ok());
+    if homes.is_empty() {
+        return None;
+    }
+    let name = left_behind::name(ID);
+    let ours = homes.iter().map(|home| home.join(&name)).collect();
     // What is still dying is for the one after us.
-    let _ = left_behind::remove(homes.map(|place| place.directory).collect());
+    let _ = left_behind::remove(homes);
+    Heir::appoint(ours)
+        .inspect_err(|errno| debug!("no process removes the cgroups if this one is killed: {errno}"))
+        .ok()
 }
