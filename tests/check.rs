@@ -159,30 +159,6 @@ fn without_a_sign_it_is_ready_when_it_is_quiet() {
 }
 
 #[test]
-fn sd_notify_is_listened_to() {
-    let scene = Scene::new();
-    let program = "
-import os, signal, socket
-name = os.environ['NOTIFY_SOCKET']
-ours = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-def stop(*_):
-    ours.sendto(b'STOPPING=1\\nSTATUS=one\\x1b[2Jtwo\\n', '\\0' + name[1:])
-    os._exit(0)
-signal.signal(signal.SIGTERM, stop)
-ours.sendto(b'READY=1', '\\0' + name[1:])
-while True: signal.pause()
-";
-    let command = [harness::slow::python(), "-c", program];
-    let report = report(&scene, &["--as", "pid1,init", "--ready", "sd_notify"], &command);
-    for mode in ["pid1", "init"] {
-        let notify = &report.run(mode)["notify"];
-        assert!(notify["ready_ms"].is_number() && notify["stopping_ms"].is_number(), "{notify}");
-        assert_eq!(notify["status"], "one\u{fffd}[2Jtwo");
-    }
-    report.exits(0);
-}
-
-#[test]
 fn listening_sockets_are_seen_to_close() {
     let scene = Scene::new();
     let program = "

@@ -61,12 +61,13 @@ impl Orphan {
         Ok(orphan)
     }
 
-    /// It has died, or was reaped.
-    pub(super) fn tell(&mut self, time: Time, is_reaped: bool) {
+    pub(super) fn see_died(&mut self, time: Time) {
         self.died_at.get_or_insert(time);
-        if is_reaped {
-            self.reaped_at.get_or_insert(time);
-        }
+    }
+
+    pub(super) fn see_reaped(&mut self, time: Time) {
+        self.see_died(time);
+        self.reaped_at.get_or_insert(time);
     }
 
     pub(super) fn is_reaped(&self) -> bool {

@@ -29,17 +29,22 @@ pub(super) struct Settling {
 }
 
 impl Settling {
-    pub(super) fn begin(ready: &Ready, now: Time, has_orphan: bool) -> Settling {
+    pub(super) fn begin(ready: &Ready, now: Time) -> Settling {
         Settling {
             calm: Calm::begin(now, LOOK, LOOKS),
             // The one was quiet for longer; the other says its own time.
             is_calm: matches!(ready, Ready::Quiet | Ready::Delay(_)),
-            orphan_until: has_orphan.then(|| now.after(orphan::TIME)),
+            orphan_until: None,
             dead_until: None,
             has_waited_for_dead: false,
             until: now.after(LONGEST),
             began: now,
         }
+    }
+
+    /// One was put in, which is waited for as well.
+    pub(super) fn with_orphan(self) -> Settling {
+        Settling { orphan_until: Some(self.began.after(orphan::TIME)), ..self }
     }
 
     /// When there is something to look at: at once, where nothing is waited for. There is always such a time, as nothing
@@ -79,22 +84,24 @@ impl Settling {
 mod tests {
     use super::*;
 
+    fn begun(ready: &Ready) -> Settling {
+        Settling::begin(ready, Time::from_start(Duration::from_secs(1)))
+    }
+
     /// How many of the times that it names pass until it is over.
-    fn looks(ready: &Ready, has_orphan: bool) -> u32 {
-        let began = Time::from_start(Duration::from_secs(1));
-        let mut settling = Settling::begin(ready, began, has_orphan);
+    fn looks(mut settling: Settling) -> u32 {
         let mut looks = 1;
         while !settling.is_over(settling.next(), Stir::default) {
             looks += 1;
-            assert!(looks < 1000, "{ready:?} {has_orphan}: it comes to no end");
+            assert!(looks < 1000, "it comes to no end");
         }
         looks
     }
 
     #[test]
     fn it_rests_again_when_the_orphan_is_reaped() {
-        let began = Time::from_start(Duration::from_secs(1));
-        let mut settling = Settling::begin(&Ready::Quiet, began, true);
+        let mut settling = begun(&Ready::Quiet).with_orphan();
+        let began = settling.began;
         assert!(!settling.is_over(began, Stir::default));
         let reaped = began.after(Duration::from_millis(5));
         settling.see_reaped(reaped);
@@ -107,10 +114,10 @@ mod tests {
 
     #[test]
     fn the_times_that_it_names_bring_it_to_its_end() {
-        for has_orphan in [false, true] {
-            assert_eq!(looks(&Ready::Quiet, has_orphan), 1);
-            assert_eq!(looks(&Ready::Delay(Duration::ZERO), has_orphan), 1);
-            assert!(looks(&Ready::SdNotify, has_orphan) >= LOOKS);
+        for change in [Settling::with_orphan, |settling| settling] {
+            assert_eq!(looks(change(begun(&Ready::Quiet))), 1);
+            assert_eq!(looks(change(begun(&Ready::Delay(Duration::ZERO)))), 1);
+            assert!(looks(change(begun(&Ready::SdNotify))) >= LOOKS);
         }
     }
 }

@@ -20,7 +20,7 @@ use super::leftovers::Leftovers;
 use super::listeners::Listeners;
 use super::notify::Hearing;
 use super::orphan::Orphan;
-use super::output::{Output, Sees};
+use super::output::{Output, Sees, Side};
 use super::progress::Progress;
 use super::settling::Settling;
 use super::stage::Stage;
@@ -352,7 +352,8 @@ impl<'a> Watch<'a> {
         let ready = &self.ready;
         let mut sees = |line: &[u8]| by = by.take().or_else(|| ready.see_line(line));
         let sees: Sees<'_> = if self.state == State::Waiting && ready.reads_lines() { Some(&mut sees) } else { None };
-        let heard = self.output.read(which, at, self.run.signal_at.is_some(), sees);
+        let side = if self.run.signal_at.is_some() { Side::Behind } else { Side::Before };
+        let heard = self.output.read(which, at, side, sees);
         let heard = heard.map_err(|error| Interrupted::Failed(format!("cannot read its output: {error}")))?;
         if heard.bytes > 0 {
             self.note_written(time, heard.bytes, &heard.line);

@@ -41,7 +41,8 @@ impl Watch<'_> {
             }
             None => {}
         }
-        self.settling = Some(Settling::begin(&self.scenario.ready, time, self.orphan.is_some()));
+        let settling = Settling::begin(&self.scenario.ready, time);
+        self.settling = Some(if self.orphan.is_some() { settling.with_orphan() } else { settling });
     }
 
     /// Stops the command, where that is asked for: as a terminal, a debugger or an administrator may have done.
@@ -137,8 +138,10 @@ impl Watch<'_> {
     pub(super) fn see_orphan(&mut self, flags: EpollFlags, time: Time) {
         let Some(orphan) = &mut self.orphan else { return };
         // Afterwards the kernel reaps it, at the end of all.
-        if self.state == State::Settling {
-            orphan.tell(time, flags.contains(EpollFlags::EPOLLHUP));
+        match self.state {
+            State::Settling if flags.contains(EpollFlags::EPOLLHUP) => orphan.see_reaped(time),
+            State::Settling => orphan.see_died(time),
+            _ => {}
         }
         if orphan.is_reaped() || self.state != State::Settling {
             let _ = self.epoll.delete(&orphan);

@@ -81,7 +81,10 @@ pub(super) const CHECK: &[Section] = &[
         parts: &[
             Term("sd_notify", "It says READY=1 on the socket of sd_notify(3)."),
             Term("fd:NUMBER", "It writes a line to that descriptor, or closes it."),
-            Term("log:REGEX", "A line of its output matches."),
+            Term(
+                "log:REGEX",
+                "A line of its output matches; of one of 64 KiB or more each part of that length, as a line.",
+            ),
             Term("delay:TIME", "That long after it was executed."),
             Term("tcp:HOST:PORT, unix:PATH, http://..., file:PATH, exec:COMMAND", "As for `supervise wait-for`."),
         ],
