@@ -6,7 +6,7 @@ mod harness;
 use serde_json::Value;
 
 use harness::Scene;
-use harness::checked::{Report, report};
+use harness::checked::{Report, finding, report, tells};
 use harness::slow::python;
 
 #[test]
@@ -52,4 +52,53 @@ fn a_line_shows_readiness_however_long_it_is() {
 
 fn events(report: &Report) -> impl Iterator<Item = &Value> {
     report.run("child")["events"].as_array().expect("a list").iter()
+}
+
+/// Asks for so many microseconds when it is told to stop, and ends so many seconds later.
+const ASKS: &str = "
+import os, signal, socket, sys, time
+def say(text):
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as ours:
+        ours.sendto(text, '\\0' + os.environ['NOTIFY_SOCKET'][1:])
+def stop(*_):
+    say(b'STOPPING=1\\nEXTEND_TIMEOUT_USEC=' + sys.argv[1].encode())
+    time.sleep(float(sys.argv[2]))
+    os._exit(0)
+signal.signal(signal.SIGTERM, stop)
+say(b'EXTEND_TIMEOUT_USEC=99000000\\nREADY=1')
+while True: signal.pause()
+";
+
+#[track_caller]
+fn asks(scene: &Scene, options: &[&str], words: [&str; 2]) -> Report {
+    let fixed = ["--as", "child", "--also", "none", "--ready", "sd_notify", "--grace", "2s"];
+    report(scene, &[&fixed, options].concat(), &[python(), "-c", ASKS, words[0], words[1]])
+}
+
+#[test]
+fn more_time_is_given_to_who_asks_for_it_where_systemd_would() {
+    let scene = Scene::new();
+    let given = asks(&scene, &["--profile", "systemd"], ["60000000", "2.5"]);
+    given.says("child", &[("S01", "pass"), ("S02", "pass"), ("S18", "pass"), ("S23", "pass")]);
+    assert!(given.run("child")["took_ms"].as_f64().is_some_and(|took| took >= 2500.0), "{:#}", given.run("child"));
+    assert!(!events(&given).any(|event| event["kind"] == "killed" && event["count"] != 0));
+    let evidence = finding(&given, "child", "S23")["evidence"].to_string();
+    assert!(evidence.contains("it asked for 60.") && evidence.contains("which systemd gives it"), "{evidence}");
+    given.exits(0);
+
+    // What it has asked for while it started is not for its stop, and all others do not listen.
+    let alone = asks(&scene, &["--target", "tree"], ["60000000", "1000"]);
+    alone.says("child", &[("S01", "fail"), ("S02", "fail"), ("S23", "pass")]);
+    tells(&alone, "child", "S01", "it asked for 60.", "--profile systemd");
+    alone.exits(1);
+
+    // Who asks for less has what it would have had.
+    let less = asks(&scene, &["--profile", "systemd"], ["1", "1000"]);
+    less.says("child", &[("S01", "fail"), ("S02", "fail"), ("S23", "pass")]);
+    assert!(!finding(&less, "child", "S01")["cause"].to_string().contains("it asked for"));
+    let told = less.run("child")["signal_ms"].as_f64().expect("it was told");
+    let killed = events(&less).find(|event| event["kind"] == "killed").and_then(|event| event["ms"].as_f64());
+    assert!(killed.is_some_and(|killed| killed - told >= 2000.0), "{killed:?} {told}");
+    less.exits(1);
+    scene.nothing_is_left();
 }

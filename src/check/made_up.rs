@@ -12,7 +12,7 @@ use super::record::{
     AtDeadline, Dispositions, Ended, EndedBy, Event, Files, Inherited, Notify, Outcome, Output, Process, Run, State,
     What,
 };
-use super::scenario::{Format, Mode, Order, Ready, Scenario, Target, Way};
+use super::scenario::{Extension, Format, Mode, Order, Ready, Scenario, Target, Way};
 
 pub(super) const SIGNAL_AT: Duration = Duration::from_secs(1);
 pub(super) const GRACE: Duration = Duration::from_secs(10);
@@ -30,6 +30,7 @@ pub(super) fn order() -> Order {
         signals: vec![Signal::TERM],
         target: Target::Main,
         grace: GRACE,
+        extension: Extension::Unheard,
         ready: Ready::Delay(Duration::ZERO),
         ready_timeout: Duration::from_secs(30),
         repeat: 1,
@@ -52,6 +53,7 @@ pub(super) fn run(mode: Mode, processes: Vec<Process>) -> Run {
             signal: Signal::TERM,
             target: order.target,
             grace: order.grace,
+            extension: order.extension,
             ready: order.ready,
             ready_timeout: order.ready_timeout,
         },

@@ -116,6 +116,7 @@ fn scenario(order: &Order, mode: Mode, signal: Signal, way: Way) -> Scenario {
         signal,
         target: order.target,
         grace: order.grace,
+        extension: order.extension,
         ready: order.ready.clone(),
         ready_timeout: order.ready_timeout,
     }

@@ -311,8 +311,8 @@ pub(crate) struct Files {
 pub(crate) struct Notify {
     pub(crate) ready_at: Option<Duration>,
     pub(crate) stopping_at: Option<Duration>,
-    /// Asked for more time, in all.
-    pub(crate) extended_by: Option<Duration>,
+    /// Until when it has asked for time, at the longest; once it was told to stop, since then.
+    pub(crate) extended_until: Option<Duration>,
     /// Whether anything came at all.
     pub(crate) is_used: bool,
     pub(crate) status: Option<String>,

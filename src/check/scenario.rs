@@ -67,6 +67,15 @@ pub(crate) enum Ready {
     Quiet,
 }
 
+/// What who stops it does about a program that asks for more time (`EXTEND_TIMEOUT_USEC=`, sd_notify(3)).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Extension {
+    /// It gives so much, from then on, and never less than it would have: systemd.
+    Granted,
+    /// It does not listen: all others.
+    Unheard,
+}
+
 /// How a run goes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Way {
@@ -98,6 +107,7 @@ pub(crate) struct Scenario {
     pub(crate) target: Target,
     /// How long the command may take from the signal on, before it is killed.
     pub(crate) grace: Duration,
+    pub(crate) extension: Extension,
     pub(crate) ready: Ready,
     pub(crate) ready_timeout: Duration,
 }
@@ -128,6 +138,7 @@ pub(crate) struct Order {
     pub(crate) signals: Vec<Signal>,
     pub(crate) target: Target,
     pub(crate) grace: Duration,
+    pub(crate) extension: Extension,
     pub(crate) ready: Ready,
     pub(crate) ready_timeout: Duration,
     /// How often each mode and signal is run; at least 1.

@@ -16,7 +16,7 @@ use super::options::{self, Id};
 use super::subcommands::Row;
 use super::wrong::{Given, Wrong};
 use super::{Request, choice, maps, named, stop, value};
-use crate::check::scenario::{Format, Mode, OkExit, Order, Ready, Target, Way};
+use crate::check::scenario::{Extension, Format, Mode, OkExit, Order, Ready, Target, Way};
 use crate::wait_for;
 pub(crate) use wrong::WrongCheck;
 
@@ -107,6 +107,7 @@ impl Default for Said {
             signals: vec![Signal::TERM],
             target,
             grace,
+            extension: Extension::Unheard,
             ready: Ready::Quiet,
             ready_timeout: Duration::from_secs(30),
             repeat: 1,
@@ -151,6 +152,10 @@ impl Said {
         Order {
             grace: self.grace.unwrap_or(grace),
             target: self.target.unwrap_or(target),
+            extension: match self.profile {
+                Some(Profile::Systemd) => Extension::Granted,
+                Some(Profile::Docker | Profile::Kubernetes) | None => Extension::Unheard,
+            },
             command,
             ..self.order.clone()
         }

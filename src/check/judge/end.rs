@@ -13,8 +13,8 @@ use super::killer::waits_as_su;
 use super::memory;
 use super::modes::too_early;
 use super::put_in;
-use super::scene::{Scene, main, main_status, others, took};
-use super::sentences::sentences;
+use super::scene::{Scene, extension, main, main_status, others, took};
+use super::sentences::{MORE_TIME, sentences};
 use super::shell::{is_before_a_pipeline, name_of, pass_on_in_pipeline};
 use super::why::{company, why};
 use super::words::{Name, cut, ended_with, names, seconds, status as status_words};
@@ -73,6 +73,14 @@ pub(super) fn exits_in_grace(scene: &Scene<'_>) -> Option<Word> {
         if put_in::may_matter(scene, run, &why) {
             (cause, cure) = (format!("{cause}; {}", put_in::CAUSE), format!("{cure}; or {}", put_in::CURE));
         }
+        if let Some(time) = extension(run).filter(|time| *time > scene.grace()) {
+            cause = format!(
+                "it asked for {} by EXTEND_TIMEOUT_USEC, which systemd gives, and nobody else: docker does not listen to \
+                 it; {cause}",
+                seconds(time)
+            );
+            cure = format!("check it as systemd stops it (--profile systemd), or {MORE_TIME}; {cure}");
+        }
         return Some(Word::new(Level::Fail, evidence).because(cause, cure));
     }
     if let Some(run) = scene.runs().find(|run| run.outcome != Outcome::Stopped) {
@@ -84,7 +92,8 @@ pub(super) fn exits_in_grace(scene: &Scene<'_>) -> Option<Word> {
         return Some(Word::new(Level::Inconclusive, evidence).because("no run was told to stop", ""));
     };
     let own_time = scene.worst().and_then(main).and_then(|main| waits_as_su(scene, main));
-    if max * 2 > scene.grace() {
+    // Who says itself how long it takes has its time.
+    if max * 2 > scene.grace() && !scene.is_extended() {
         let cause = format!("it takes more than half of the {} that it has", seconds(scene.grace()));
         let (cause, cure) = match own_time {
             Some((own, cure)) => (format!("{cause}: {own}"), cure + ", or give it more time"),
@@ -411,7 +420,7 @@ pub(super) fn margin(scene: &Scene<'_>) -> Option<Word> {
     let percent = max.as_millis() * 100 / grace.as_millis().max(1);
     let mut evidence: Vec<String> = times.evidence().into_iter().collect();
     evidence.push(format!("the slowest took {percent} % of {}", seconds(grace)));
-    Some(if percent > 80 {
+    Some(if percent > 80 && !scene.is_extended() {
         Word::new(Level::Warn, evidence).because(
             "on a busier machine it will not end in time",
             "give it more time (docker stop -t, terminationGracePeriodSeconds, TimeoutStopSec), or let it stop faster",

@@ -39,7 +39,7 @@ pub(super) use words::{Name, cut, ended_with};
 
 /// Whether main ended by itself within its time, where it was told to stop.
 pub(super) fn ended_in_time(run: &Run) -> bool {
-    run.outcome == Outcome::Stopped && scene::is_in_time(run, run.scenario.grace)
+    run.outcome == Outcome::Stopped && scene::is_in_time(run, scene::grace_of(run))
 }
 
 /// What one check has to say.

@@ -6,10 +6,10 @@ use supervise_init::core::Signal;
 use supervise_init::sys::SigSet;
 
 use super::super::record::{Facility, Listener, Process, Run};
-use super::super::scenario::Ready;
+use super::super::scenario::{Extension, Ready};
 use super::connections;
 use super::reaction::reaction as first_reaction;
-use super::scene::{Scene, killed_at, main, missing, survivors, took, waits_for_all};
+use super::scene::{Scene, extension, killed_at, main, missing, survivors, took, waits_for_all};
 use super::words::{names, seconds, signals};
 use super::{Level, Word};
 
@@ -180,7 +180,13 @@ pub(super) fn sd_notify(scene: &Scene<'_>) -> Option<Word> {
     let mut evidence = Vec::new();
     let told = [("READY=1", notify.ready_at), ("STOPPING=1", notify.stopping_at)];
     evidence.extend(told.iter().filter_map(|(text, at)| Some(format!("{text} at {}", seconds((*at)?)))));
-    evidence.extend(notify.extended_by.map(|more| format!("it asked for {} more", seconds(more))));
+    evidence.extend(extension(run).map(|time| {
+        let granted = match run.scenario.extension {
+            Extension::Granted => "which systemd gives it",
+            Extension::Unheard => "which systemd alone gives (--profile systemd)",
+        };
+        format!("it asked for {} from {} on (EXTEND_TIMEOUT_USEC), {granted}", seconds(time), scene.signal)
+    }));
     evidence.extend(notify.status.as_ref().map(|status| format!("STATUS={status}")));
     Some(match notify.stopping_at {
         None => Word::info(evidence)

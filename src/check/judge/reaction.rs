@@ -7,7 +7,7 @@ use supervise_init::core::Status;
 
 use super::super::record::{Ended, EndedBy, Event, Process, Run, State, What};
 use super::super::scenario::Target;
-use super::scene::{lived_at, main};
+use super::scene::{grace_of, lived_at, main};
 use super::words::{Name, cut};
 
 /// More of a line is not quoted in a sentence.
@@ -46,7 +46,7 @@ pub(super) fn answer(run: &Run) -> Option<Reaction> {
 fn all(run: &Run) -> Option<impl Iterator<Item = Reaction>> {
     let signal_at = run.signal_at?;
     let main = main(run)?;
-    let deadline = signal_at + run.scenario.grace;
+    let deadline = signal_at + grace_of(run);
     let end = main.ended.map_or(deadline, |ended| ended.at.min(deadline));
     let after = run.events.iter().filter(move |event| event.at > signal_at && event.at < end);
     let usual = Usual::of(run, signal_at);

@@ -5,7 +5,7 @@ use std::time::Duration;
 use supervise_init::core::{Signal, Status};
 
 use super::super::record::{EndedBy, Facility, Outcome, Process, Run, State, What};
-use super::super::scenario::{Mode, OkExit, Order, Target, Way};
+use super::super::scenario::{Extension, Mode, OkExit, Order, Target, Way};
 
 /// One group of runs.
 pub(super) struct Scene<'a> {
@@ -24,8 +24,14 @@ impl<'a> Scene<'a> {
         Some(Scene { order, mode: scenario.mode, signal: scenario.signal, runs, all })
     }
 
+    /// How long it may take: as long as the run that was given most.
     pub(super) fn grace(&self) -> Duration {
-        self.order.grace
+        self.runs.iter().map(grace_of).fold(self.order.grace, Duration::max)
+    }
+
+    /// Whether it was given more than was asked for here.
+    pub(super) fn is_extended(&self) -> bool {
+        self.grace() > self.order.grace
     }
 
     /// Those that began as usual.
@@ -117,6 +123,17 @@ pub(in crate::check) fn main(run: &Run) -> Option<&Process> {
 pub(in crate::check) fn took(run: &Run) -> Option<Duration> {
     let ended = main(run)?.ended.filter(|ended| ended.by != EndedBy::Us)?;
     Some(ended.at.saturating_sub(run.signal_at?))
+}
+
+/// How long main had from the signal on: what it has asked for since, where who stops it gives that.
+pub(in crate::check) fn grace_of(run: &Run) -> Duration {
+    let granted = extension(run).filter(|_| run.scenario.extension == Extension::Granted);
+    granted.unwrap_or_default().max(run.scenario.grace)
+}
+
+/// How long main has asked for, from the signal on.
+pub(super) fn extension(run: &Run) -> Option<Duration> {
+    Some(run.notify.extended_until?.saturating_sub(run.signal_at?))
 }
 
 /// Whether main ended by itself within the time.

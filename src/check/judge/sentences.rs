@@ -63,7 +63,7 @@ const KNOWN: [Known; 4] = [
     },
 ];
 
-const MORE_TIME: &str = "give it more time (docker stop -t, terminationGracePeriodSeconds, TimeoutStopSec)";
+pub(super) const MORE_TIME: &str = "give it more time (docker stop -t, terminationGracePeriodSeconds, TimeoutStopSec)";
 
 /// Cause and cure.
 pub(super) fn sentences(scene: &Scene<'_>, main: &Process, why: &Why<'_>) -> (String, String) {

@@ -11,7 +11,8 @@ use super::front::{behind, is_deaf_front};
 use super::handling::{Handling, handling};
 use super::reaction::{Reaction, Sort, answer, has_begun};
 use super::scene::{
-    Scene, children_that_stayed, is_alive_at_deadline, is_executed_since, is_older, main, main_status, others, took,
+    Scene, children_that_stayed, grace_of, is_alive_at_deadline, is_executed_since, is_older, main, main_status,
+    others, took,
 };
 use super::words::names;
 
@@ -94,7 +95,7 @@ pub(super) enum Heard {
 /// Why main lived when the time of this run was over.
 pub(super) fn why<'a>(scene: &Scene<'a>, run: &'a Run, main: &'a Process) -> Why<'a> {
     let signal = scene.signal;
-    let late = took(run).and_then(|took| took.checked_sub(run.scenario.grace));
+    let late = took(run).and_then(|took| took.checked_sub(grace_of(run)));
     let Some(at_deadline) = main.at_deadline else { return late.map_or(Why::Unseen, Why::Late) };
     match (at_deadline.state, late) {
         (State::Stopped, _) => return Why::Stopped,
@@ -160,7 +161,7 @@ fn at_work<'a>(
     at_deadline: &AtDeadline,
 ) -> Why<'a> {
     // A quarter of a processor all the time, on a machine that may be busy: some work goes on in every program.
-    let is_busy = at_deadline.busy * 4 >= run.scenario.grace;
+    let is_busy = at_deadline.busy * 4 >= grace_of(run);
     let answer = answer(run);
     // Who takes its handler away to die of the signal, and waits for nobody.
     if scene.is_process_1()

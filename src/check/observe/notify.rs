@@ -24,6 +24,11 @@ impl Hearing {
         Ok(Hearing { socket, found: Notify::default() })
     }
 
+    /// What it has asked for while it started is not for its stop.
+    pub(super) fn begin_stop(&mut self) {
+        self.found.extended_until = None;
+    }
+
     /// Takes one message. What it says, made safe to print.
     pub(super) fn read(&mut self, at: Duration) -> Option<String> {
         let mut some = [0; 4096];
@@ -36,10 +41,8 @@ impl Hearing {
                 b"STOPPING=1" => drop(self.found.stopping_at.get_or_insert(at)),
                 [b'S', b'T', b'A', b'T', b'U', b'S', b'=', text @ ..] => self.found.status = Some(safe::line(text)),
                 _ => {
-                    if let Some(time) = extension(line) {
-                        let before = self.found.extended_by.unwrap_or_default();
-                        self.found.extended_by = Some(before.saturating_add(time));
-                    }
+                    let until = extension(line).map(|time| at.saturating_add(time));
+                    self.found.extended_until = self.found.extended_until.max(until);
                 }
             }
         }

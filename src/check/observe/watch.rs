@@ -2,6 +2,7 @@
 //! [`super::course`].
 
 mod ending;
+mod hearing;
 mod telling;
 
 use std::time::Duration;
@@ -20,7 +21,7 @@ use super::leftovers::Leftovers;
 use super::listeners::Listeners;
 use super::notify::Hearing;
 use super::orphan::Orphan;
-use super::output::{Output, Sees, Side};
+use super::output::Output;
 use super::progress::Progress;
 use super::settling::Settling;
 use super::stage::Stage;
@@ -29,7 +30,6 @@ use super::visits::{self, Visits};
 use crate::check::ready::{By, Readiness, Stir};
 use crate::check::record::{Event, Outcome, Run, What};
 use crate::check::report::words_of;
-use crate::check::safe;
 use crate::check::scenario::{Mode, Scenario, Target};
 use crate::proc::Stat;
 use crate::report::Seconds;
@@ -342,62 +342,6 @@ impl<'a> Watch<'a> {
             self.run.ready_at = Some(self.at(time));
             self.note(time, What::Ready { by: by.to_string() });
             self.turn(Step::Ready, time);
-        }
-    }
-
-    fn hear(&mut self, token: u64, time: Time) -> Result<(), Interrupted> {
-        let which = (token - STDOUT) as usize;
-        let at = self.at(time);
-        let mut by = None;
-        let ready = &self.ready;
-        let mut sees = |line: &[u8]| by = by.take().or_else(|| ready.see_line(line));
-        let sees: Sees<'_> = if self.state == State::Waiting && ready.reads_lines() { Some(&mut sees) } else { None };
-        let side = if self.run.signal_at.is_some() { Side::Behind } else { Side::Before };
-        let heard = self.output.read(which, at, side, sees);
-        let heard = heard.map_err(|error| Interrupted::Failed(format!("cannot read its output: {error}")))?;
-        if heard.bytes > 0 {
-            self.note_written(time, heard.bytes, &heard.line);
-        }
-        if heard.has_ended {
-            let pipe = if token == STDOUT { &self.stage.stdout } else { &self.stage.stderr };
-            let _ = self.epoll.delete(pipe);
-            if self.output.has_ended() {
-                self.note(time, What::OutputClosed);
-            }
-        }
-        self.see_ready(by, time);
-        Ok(())
-    }
-
-    /// What follows at once is one event: a flood would be millions.
-    fn note_written(&mut self, time: Time, more: u64, shown: &[u8]) {
-        const AT_ONCE: Duration = Duration::from_millis(100);
-        /// Of a run that is long, what is written without a pause is one event.
-        const MANY: usize = 500;
-        let (at, is_told, is_long) = (self.at(time), self.run.signal_at.is_some(), self.run.events.len() >= MANY);
-        match self.run.events.last_mut() {
-            Some(Event { at: began, what: What::Wrote { bytes, line } })
-                if is_long || at.saturating_sub(*began) < AT_ONCE =>
-            {
-                *bytes += more;
-                // The first one may be the answer to the signal.
-                if !is_told || line.is_empty() {
-                    *line = safe::line(shown);
-                }
-            }
-            _ => self.run.events.push(Event { at, what: What::Wrote { bytes: more, line: safe::line(shown) } }),
-        }
-    }
-
-    fn hear_notification(&mut self, time: Time) {
-        let at = self.at(time);
-        let Some(hearing) = &mut self.hearing else { return };
-        let Some(text) = hearing.read(at) else { return };
-        let is_ready = hearing.found.ready_at.is_some();
-        self.note(time, What::Notified { text });
-        if is_ready {
-            let by = self.ready.see_notified();
-            self.see_ready(by, time);
         }
     }
 

@@ -238,7 +238,7 @@ fn notify(notify: &Notify) -> Value {
         ("used", Value::Bool(notify.is_used)),
         ("ready_ms", Value::or_null(notify.ready_at, Value::Milliseconds)),
         ("stopping_ms", Value::or_null(notify.stopping_at, Value::Milliseconds)),
-        ("extended_ms", Value::or_null(notify.extended_by, Value::Milliseconds)),
+        ("extended_ms", Value::or_null(notify.extended_until, Value::Milliseconds)),
         ("status", Value::or_null(notify.status.as_ref(), |status| Value::text(status))),
     ])
 }

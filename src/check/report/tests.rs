@@ -62,7 +62,7 @@ fn rich() -> Run {
     run.notify = Notify {
         ready_at: Some(SIGNAL_AT),
         stopping_at: Some(SIGNAL_AT),
-        extended_by: Some(SIGNAL_AT),
+        extended_until: Some(SIGNAL_AT),
         is_used: true,
         status: Some("up".to_owned()),
     };

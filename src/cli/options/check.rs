@@ -42,7 +42,7 @@ pub(crate) const CHECK: [Row; 14] = [
         short: None,
         long: "profile",
         value: Some("docker|podman|kubernetes|systemd"),
-        help: "Stop it as that does\nIt gives --grace and --target, where those are not given: docker and podman 10s and main, kubernetes 30s and main, systemd 90s and tree.",
+        help: "Stop it as that does\nIt gives --grace and --target, where those are not given: docker and podman 10s and main, kubernetes 30s and main, systemd 90s and tree. With systemd and --ready sd_notify it has the time that it asks for by EXTEND_TIMEOUT_USEC=.",
     },
     Row {
         id: Id::Ready,

@@ -11,6 +11,7 @@ use supervise_init::sys::now;
 
 use super::super::halting::{self, Halting};
 use super::super::listeners::Listeners;
+use super::super::notify::Hearing;
 use super::super::orphan::Orphan;
 use super::super::settling::Settling;
 use super::super::tree::{Life, Seen, Send};
@@ -108,6 +109,7 @@ impl Watch<'_> {
             }
         }
         self.tree.told = mains;
+        self.hearing.iter_mut().for_each(Hearing::begin_stop);
         self.run.signal_at = Some(self.at(time));
         self.deadline = Some(time.after(self.scenario.grace));
         if self.scenario.way == Way::Visited {
