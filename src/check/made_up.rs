@@ -12,7 +12,7 @@ use super::record::{
     AtDeadline, Dispositions, Ended, EndedBy, Event, Files, Inherited, Notify, Outcome, Output, Process, Run, State,
     What,
 };
-use super::scenario::{Extension, Format, Mode, Order, Ready, Scenario, Target, Way};
+use super::scenario::{Extension, Format, Mode, Order, Orphan, Ready, Scenario, Target, Way};
 
 pub(super) const SIGNAL_AT: Duration = Duration::from_secs(1);
 pub(super) const GRACE: Duration = Duration::from_secs(10);
@@ -50,6 +50,7 @@ pub(super) fn run(mode: Mode, processes: Vec<Process>) -> Run {
         scenario: Scenario {
             mode,
             way: Way::Usual,
+            orphan: Orphan::PutIn,
             signal: Signal::TERM,
             target: order.target,
             grace: order.grace,

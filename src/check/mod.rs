@@ -28,7 +28,7 @@ use supervise_init::sys::{Entry, Environment, Output, Placement, Program, SigSet
 
 use self::observe::{Interrupted, Payload};
 use self::record::{Inherited, Run};
-use self::scenario::{Mode, Order, Ready, Scenario, Way};
+use self::scenario::{Mode, Order, Orphan, Ready, Scenario, Way};
 use crate::cli::{exit, help};
 use crate::surroundings::Surroundings;
 
@@ -92,16 +92,26 @@ fn make_runs(order: &Order, payload: &Payload) -> Result<Vec<Run>, Interrupted> 
     let mut runs = Vec::new();
     for mode in &order.modes {
         for signal in &order.signals {
-            let run = |way, repetition| observe::run(&scenario(order, *mode, *signal, way), repetition, payload);
+            let scenario = |way, orphan| scenario(order, (*mode, *signal), (way, orphan));
             let first = runs.len();
+            let mut orphan = Orphan::PutIn;
             for repetition in 1..=order.repeat {
-                runs.push(run(Way::Usual, repetition)?);
+                let mut run = observe::run(&scenario(Way::Usual, orphan), repetition, payload)?;
+                if judge::ends_by_orphan(&run).is_some() {
+                    // That is told; what else there is to say of it is seen without one.
+                    run.scenario.way = Way::Orphaned;
+                    runs.push(run);
+                    orphan = Orphan::LeftOut;
+                    run = observe::run(&scenario(Way::Usual, orphan), repetition, payload)?;
+                }
+                runs.push(run);
             }
+            let usual = || runs.iter().skip(first).filter(|run| run.scenario.way == Way::Usual);
             // What hangs as it is would hang again, for the whole of its time.
-            if runs.iter().skip(first).all(judge::ended_in_time) {
-                let listens = runs.iter().skip(first).any(|run| !run.listeners.is_empty());
+            if usual().all(judge::ended_in_time) {
+                let listens = usual().any(|run| !run.listeners.is_empty());
                 for way in order.also.iter().filter(|way| **way != Way::Visited || listens) {
-                    runs.push(run(*way, 1)?);
+                    runs.push(observe::run(&scenario(*way, Orphan::LeftOut), 1, payload)?);
                 }
             }
         }
@@ -109,10 +119,11 @@ fn make_runs(order: &Order, payload: &Payload) -> Result<Vec<Run>, Interrupted> 
     Ok(runs)
 }
 
-fn scenario(order: &Order, mode: Mode, signal: Signal, way: Way) -> Scenario {
+fn scenario(order: &Order, (mode, signal): (Mode, Signal), (way, orphan): (Way, Orphan)) -> Scenario {
     Scenario {
         mode,
         way,
+        orphan,
         signal,
         target: order.target,
         grace: order.grace,

@@ -85,6 +85,16 @@ pub(crate) enum Way {
     StoppedFirst,
     /// Clients come after the signal, where something listens.
     Visited,
+    /// It was to be as usual, and ended by the orphan that was put in.
+    Orphaned,
+}
+
+/// Whether an orphan is put in, as a health check that is cut off leaves one, where a process 1 has to reap it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Orphan {
+    PutIn,
+    /// It does not survive one.
+    LeftOut,
 }
 
 impl Way {
@@ -94,6 +104,7 @@ impl Way {
             Way::Usual => "usual",
             Way::StoppedFirst => "stopped",
             Way::Visited => "connections",
+            Way::Orphaned => "orphan",
         }
     }
 }
@@ -103,6 +114,7 @@ impl Way {
 pub(crate) struct Scenario {
     pub(crate) mode: Mode,
     pub(crate) way: Way,
+    pub(crate) orphan: Orphan,
     pub(crate) signal: Signal,
     pub(crate) target: Target,
     /// How long the command may take from the signal on, before it is killed.

@@ -1,5 +1,7 @@
 //! The orphan that is put in where the command is process 1: whether that may be why it does not end.
 
+use std::time::Duration;
+
 use supervise_init::core::Status;
 
 use super::super::record::{Outcome, Run, SAME_MOMENT, What};
@@ -47,19 +49,21 @@ pub(super) fn may_matter_at_worst(scene: &Scene<'_>) -> bool {
     scene.worst().and_then(of).unwrap_or(false)
 }
 
-/// S09, where it does not live as long as to be told: it ends badly in the moment in which it is given the orphan.
+/// How a process 1 has ended that does not live as long as to be told: badly, and so long after the orphan that it was
+/// given, which is the same moment.
+pub(in crate::check) fn ends_by_orphan(run: &Run) -> Option<(Status, Duration)> {
+    let put_in = run.events.iter().find(|event| event.what == What::PutIn)?.at;
+    let after = main(run)?.ended?.at.checked_sub(put_in).filter(|after| *after <= SAME_MOMENT)?;
+    match run.outcome {
+        Outcome::EndedBefore(Status::Exited(0)) => None,
+        Outcome::EndedBefore(status) if run.scenario.mode == Mode::Pid1 => Some((status, after)),
+        _ => None,
+    }
+}
+
+/// S09 of such a run.
 pub(super) fn ends_by_it(scene: &Scene<'_>) -> Option<Word> {
-    let is_its_end = |run: &Run| {
-        let put_in = run.events.iter().find(|event| event.what == What::PutIn)?.at;
-        let after = main(run)?.ended?.at.checked_sub(put_in).filter(|after| *after <= SAME_MOMENT)?;
-        match run.outcome {
-            Outcome::EndedBefore(Status::Exited(0)) => None,
-            Outcome::EndedBefore(status) => Some((status, after)),
-            _ => None,
-        }
-    };
-    let (run, (status, after)) =
-        scene.runs().filter(|_| scene.is_process_1()).find_map(|run| Some((run, is_its_end(run)?)))?;
+    let (run, (status, after)) = scene.in_order().find_map(|run| Some((run, ends_by_orphan(run)?)))?;
     let mut evidence = vec![format!("it {}, {} after the orphan was put in", ended_with(Some(status)), seconds(after))];
     evidence.extend(last_lines(run));
     Some(Word::new(Level::Fail, evidence).because(

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::super::finding::{Finding, Judged, Level};
 use super::super::judge::{Name, Times, as_what, cut, ended_with, handling, main, took};
 use super::super::record::{EndedBy, Event, Outcome, Run, What};
-use super::super::scenario::Way;
+use super::super::scenario::{Scenario, Way};
 use super::{Report, Verdict, printable, scenario};
 use crate::report::Seconds;
 
@@ -40,6 +40,10 @@ fn group(out: &mut String, report: &Report<'_>, judged: &Judged, paint: Paint) {
     );
     if let Some(run) = judged.runs.first() {
         timeline(out, run);
+    }
+    if let [Run { scenario: Scenario { way: Way::Orphaned, .. }, .. }, without, ..] = &judged.runs[..] {
+        let _ = writeln!(out, "  once more, without an orphan:");
+        timeline(out, without);
     }
     let repeated = || judged.runs.iter().filter(|run| run.scenario.way == Way::Usual);
     if repeated().count() > 1 {

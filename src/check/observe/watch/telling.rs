@@ -12,13 +12,13 @@ use supervise_init::sys::now;
 use super::super::halting::{self, Halting};
 use super::super::listeners::Listeners;
 use super::super::notify::Hearing;
-use super::super::orphan::Orphan;
+use super::super::orphan;
 use super::super::settling::Settling;
 use super::super::tree::{Life, Seen, Send};
 use super::super::visits::Visits;
 use super::{ORPHAN, State, Step, Watch};
 use crate::check::record::{Facility, Missing, What};
-use crate::check::scenario::{Mode, Target, Way};
+use crate::check::scenario::{Mode, Orphan, Target, Way};
 use crate::sys::processes;
 
 impl Watch<'_> {
@@ -26,10 +26,14 @@ impl Watch<'_> {
     /// where it is not reaped its time would be waited for in each of them.
     pub(super) fn settle(&mut self, time: Time) {
         self.deadline = None;
-        let has_orphan = self.scenario.mode != Mode::Child && self.scenario.way == Way::Usual;
+        let has_orphan = self.scenario.mode != Mode::Child && self.scenario.orphan == Orphan::PutIn;
+        if self.scenario.orphan == Orphan::LeftOut && self.scenario.way == Way::Usual {
+            let why = "no orphan is put in: the run before did not survive one".to_owned();
+            self.run.missing.push(Missing { facility: Facility::Orphan, why });
+        }
         let root = self.tree.seen.first().filter(|_| has_orphan);
         let root = root.and_then(|root| root.pidfd.as_ref());
-        match root.map(|root| Orphan::put(root.as_fd())) {
+        match root.map(|root| orphan::Orphan::put(root.as_fd())) {
             Some(Ok(orphan)) => {
                 self.tree.excluded.insert(orphan.pid);
                 let _ = self.epoll.add(&orphan, EpollEvent::new(EpollFlags::EPOLLIN, ORPHAN));
