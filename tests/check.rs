@@ -88,6 +88,7 @@ fn what_the_kernel_ends_with_process_1_is_told_apart() {
     report.says("pid1", &[("S01", "pass"), ("S02", "pass"), ("S06", "fail")]);
     let worker = &report.run("pid1")["processes"][1]["ended"];
     assert_eq!((&worker["status"]["signal"], &worker["by"]), (&"SIGKILL".into(), &"kernel".into()), "{worker}");
+    report.exits(1);
     scene.nothing_is_left();
 }
 
@@ -182,6 +183,7 @@ while True: signal.pause()
     assert!(listener["address"].as_str().is_some_and(|address| address.starts_with("tcp 127.0.0.1:")), "{run:#}");
     let ended = run["processes"][0]["ended"]["ms"].as_f64().expect("it ended");
     assert!(listener["closed_ms"].as_f64().is_some_and(|closed| closed < ended), "{listener} {ended}");
+    report.says("child", &[("S01", "pass"), ("S11", "pass")]);
     report.exits(0);
 }
 

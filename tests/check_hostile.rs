@@ -4,7 +4,7 @@
 mod harness;
 
 use harness::Scene;
-use harness::checked::{Report, report};
+use harness::checked::{Report, finding, report, tells};
 use harness::slow::python;
 
 /// What they have in common.
@@ -138,7 +138,8 @@ ready()
 forever()
 ";
     let report = hostile(&scene, "child", program);
-    report.says("child", &[("S01", "fail")]);
+    report.says("child", &[("S01", "fail"), ("S02", "fail")]);
+    tells(&report, "child", "S01", "stopped", "SIGCONT");
     assert_eq!(report.run("child")["processes"][0]["at_deadline"]["state"], "stopped");
     report.exits(1);
     scene.nothing_is_left();
@@ -157,7 +158,10 @@ ready()
 forever()
 ";
     let report = hostile(&scene, "child", program);
-    report.says("child", &[("S09", "fail")]);
+    report.says("child", &[("S01", "pass"), ("S09", "fail")]);
+    tells(&report, "child", "S09", "does not wait (wait(2)) for children", "let it wait for them");
+    assert!(finding(&report, "child", "S09")["evidence"].to_string().contains("20 processes not reaped"));
+    report.exits(1);
     let processes = report.run("child")["processes"].as_array().expect("a list");
     assert_eq!(processes.iter().filter(|process| process["state"] == "zombie").count(), 20);
     scene.nothing_is_left();

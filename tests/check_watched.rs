@@ -10,7 +10,7 @@ use std::path::Path;
 use libc::{SIGCONT, SIGKILL, SIGSTOP};
 use nix::unistd::geteuid;
 
-use harness::checked::{behind, report, report_of, start};
+use harness::checked::{behind, finding, report, report_of, start};
 use harness::contained::NOBODY;
 use harness::running::refused;
 use harness::slow::python;
@@ -204,6 +204,9 @@ fn a_check_that_is_suspended_does_not_blame_the_command() {
             continue;
         }
         report.says("child", &[("S01", level)]);
+        let (code, why) = if wrapper.is_empty() { (0, "it took") } else { (2, "this check itself did not run for") };
+        assert!(finding(&report, "child", "S01").to_string().contains(why), "{:#}", report.whole);
+        report.exits(code);
     }
     scene.nothing_is_left();
 }
@@ -225,6 +228,8 @@ fn a_start_behind_one_that_left_something_shows_nothing() {
     let options = ["--as", "child", "--also", "none", "--repeat", "2", "--ready", "log:ready"];
     let left = report(&scene, &options, &[python(), "-c", LEAVES]);
     left.says("child", &[("S06", "fail"), ("S15", "skip")]);
+    assert!(finding(&left, "child", "S15")["cause"].to_string().contains("was killed before the next one"));
+    left.exits(1);
     scene.nothing_is_left();
 }
 
@@ -245,6 +250,8 @@ fn a_directory_of_the_run_before_does_not_make_the_next_one_ready() {
     let script = format!("mkdir {place}; : >{place}/x; exec sleep 100");
     let made = report(&scene, &options, &["sh", "-c", &script]);
     assert_eq!(made.group("child")["runs"][1]["outcome"]["kind"], "answers-already");
+    made.says("child", &[("S01", "inconclusive")]);
+    made.exits(2);
     scene.nothing_is_left();
 }
 
