@@ -5,8 +5,9 @@ mod harness;
 
 use std::process::{Command, Output, Stdio};
 
+use harness::checked::start;
 use harness::launch::Init;
-use harness::{Scene, skip};
+use harness::{Exit, Scene, skip};
 use serde_json::Value;
 
 /// Shells stay in front of what is not the last command.
@@ -222,6 +223,26 @@ fn each_check_of_a_report_can_be_explained() {
         let said = text(&output);
         let title = format!("{id}: {}\n", finding["name"].as_str().expect("a text"));
         assert!(output.status.success() && said.starts_with(&title), "{said}");
+        for part in ["How it is observed: ", "Levels: ", "Usual causes:\n- ", "Cures:\n- "] {
+            assert!(said.contains(&format!("\n\n{part}")), "{part:?} in {said}");
+        }
+    }
+}
+
+#[test]
+fn a_check_that_is_told_to_end_itself_does_so_without_a_report() {
+    let scene = Scene::new();
+    for signal in [libc::SIGTERM, libc::SIGHUP, libc::SIGINT, libc::SIGQUIT] {
+        let (path, mut lines) = scene.fifo(&format!("up-{signal}"));
+        let command = ["sh", "-c", "echo up > \"$0\"; exec sleep 1000", path.to_str().expect("a path of ours")];
+        let options = ["--as", "child", "--ready", "delay:1000s", "--ready-timeout", "2000s", "--"];
+        let check = start(&scene, &[&options[..], &command].concat());
+        assert_eq!(lines.next().as_deref(), Some("up"));
+        check.signal(signal);
+        let ended = check.end();
+        assert_eq!((ended.exit, ended.stdout.len()), (Exit::Code(128 + signal), 0), "{:?}", ended.stderr);
+        assert!(ended.stderr.concat().contains("the run was ended, and there is no verdict"), "{:?}", ended.stderr);
+        scene.nothing_is_left();
     }
 }
 

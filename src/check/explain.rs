@@ -26,11 +26,9 @@ pub(crate) fn print(check: &str) -> Option<String> {
     let mut out =
         format!("{}: {}\n\n{means}\n\nHow it is observed: {observed}\n\nLevels: {levels}\n", check.id(), check.name());
     for (title, all) in [("Usual causes", causes), ("Cures", cures)] {
-        if !all.is_empty() {
-            let _ = writeln!(out, "\n{title}:");
-            for line in all {
-                let _ = writeln!(out, "- {line}");
-            }
+        let _ = writeln!(out, "\n{title}:");
+        for line in all {
+            let _ = writeln!(out, "- {line}");
         }
     }
     Some(out)
@@ -217,7 +215,7 @@ fn of_the_rest(check: Check) -> Explanation {
                        that come all the time are none.",
             levels: "info.",
             causes: &["None at all: the signal was dropped, stopped at a wrapper, or its handler cannot run."],
-            cures: &[],
+            cures: &["See S01, S04 and S08."],
         },
         Check::Listener => Explanation {
             means: "It stops taking connections before it ends.",
@@ -303,7 +301,14 @@ mod tests {
         for check in Check::ALL {
             let text = print(check.id()).expect("it is known");
             assert!(text.starts_with(&format!("{}: {}\n", check.id(), check.name())), "{text}");
-            assert!(text.contains("How it is observed: ") && text.contains("Levels: "), "{text}");
+            let Explanation { means, observed, levels, causes, cures } = explanation(check);
+            for (title, part) in [("\n", means), ("How it is observed: ", observed), ("Levels: ", levels)] {
+                assert!(!part.is_empty() && text.contains(&format!("\n{title}{part}\n")), "{title:?} of {text}");
+            }
+            for (title, part) in [("Usual causes", causes), ("Cures", cures)] {
+                let lines: String = part.iter().map(|line| format!("- {line}\n")).collect();
+                assert!(!part.is_empty() && text.contains(&format!("\n{title}:\n{lines}")), "{title} of {text}");
+            }
         }
     }
 

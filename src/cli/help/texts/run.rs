@@ -104,6 +104,10 @@ pub(super) const CHECK: &[Section] = &[
             ),
             Term("126, 127", "It cannot be executed, or is not there."),
             Term("125", "Wrong use, or supervise itself failed."),
+            Term(
+                "128 + n",
+                "Signal n (INT, QUIT, TERM, HUP) came to supervise itself: the run is ended, without a report.",
+            ),
         ],
     },
     Section {
