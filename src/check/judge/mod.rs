@@ -23,6 +23,7 @@ mod shell;
 mod tree;
 mod why;
 mod words;
+mod zombies;
 
 #[cfg(test)]
 mod tests;
@@ -88,7 +89,7 @@ const CHECKS: [(Check, Judge); 18] = [
     (Check::TreeGone, tree::gone),
     (Check::ChildrenStatus, tree::children_status),
     (Check::Forwarded, tree::forwarded),
-    (Check::Zombies, tree::zombies),
+    (Check::Zombies, zombies::zombies),
     (Check::Listener, outside::listener),
     (Check::Restart, again::restart),
     (Check::Files, outside::files),

@@ -23,24 +23,52 @@ pub(super) const CURE: &str = "see how it waits (wait(2)) for children that it h
 /// Whether the reason that it has not ended leaves room for that. As a child, where it gets no orphan, it ends.
 pub(super) fn may_matter(scene: &Scene<'_>, run: &Run, why: &Why<'_>) -> bool {
     let is_put_in = run.events.iter().any(|event| event.what == What::PutIn);
-    let ends_as_a_child = scene.in_mode(Mode::Child).is_none_or(|child| child.told().count() == child.ended().count());
-    // A child that it was given since is reason enough, and one that is at work.
-    let is_clear = matches!(why, Why::Waits { children, heard, .. }
-        if *heard == Heard::Began || children.iter().any(|child| is_adopted(child)));
-    let is_open = !is_clear
-        && matches!(
-            why,
-            Why::Unread
-                | Why::Pending
-                | Why::Waits { .. }
-                | Why::GoesOn(_)
-                | Why::GotChild(_)
-                | Why::Busy(_)
-                | Why::Slow(_)
-                | Why::Answered(_)
-                | Why::NoReaction
-        );
-    scene.is_process_1() && is_put_in && ends_as_a_child && is_open
+    let child = scene.in_mode(Mode::Child).filter(|child| child.told().next().is_some());
+    let room = match &child {
+        Some(child) if child.told().count() > child.ended().count() => false,
+        Some(_) => room(why) != Room::None,
+        None => room(why) == Room::Any,
+    };
+    scene.is_process_1() && is_put_in && room
+}
+
+/// What room a reason leaves for another one behind it.
+#[derive(PartialEq, Eq)]
+enum Room {
+    None,
+    /// It is enough for itself, unless it is not there where there is no orphan.
+    Beside,
+    Any,
+}
+
+fn room(why: &Why<'_>) -> Room {
+    match why {
+        // A child that it was given since is reason enough, and one that is at work.
+        Why::Waits { heard: Heard::Began, .. } => Room::None,
+        Why::Waits { children, .. } if children.iter().any(|child| is_adopted(child)) => Room::None,
+        Why::Waits { heard: Heard::Perhaps, .. } => Room::Any,
+        Why::Waits { .. } | Why::Slow(_) | Why::GoesOn(_) => Room::Beside,
+        Why::Unread | Why::Pending | Why::GotChild(_) | Why::Busy(_) | Why::Answered(_) | Why::NoReaction => Room::Any,
+        Why::Unseen
+        | Why::Late(_)
+        | Why::Stopped
+        | Why::Stuck
+        | Why::HalfDead
+        | Why::Ignored
+        | Why::Blocked
+        | Why::NotWaitedFor
+        | Why::Dropped
+        | Why::DroppedInFront(_)
+        | Why::DroppedAtShell(..)
+        | Why::Foreground(..)
+        | Why::Background(..)
+        | Why::TrapGoesOn
+        | Why::Reraised(_)
+        | Why::NotDying
+        | Why::TooEarly
+        | Why::NotItsEnd
+        | Why::Unmoved => Room::None,
+    }
 }
 
 /// The same of the worst run.

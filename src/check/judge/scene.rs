@@ -155,9 +155,14 @@ pub(super) fn main_status(run: &Run) -> Option<Status> {
     main(run)?.ended?.status
 }
 
-/// All but the command itself, and the supervise that it runs under.
+/// All but the command itself, and the supervise that it runs under with the copies of it that execute nothing.
 pub(super) fn others(run: &Run) -> impl Iterator<Item = &Process> {
-    let is_ours = |process: &Process| run.scenario.mode == Mode::Init && process.inside == Some(1);
+    let init = run.processes.iter().find(|process| run.scenario.mode == Mode::Init && process.inside == Some(1));
+    let is_copy = |init: &Process, process: &Process| {
+        let is_its = process.started_by.unwrap_or(process.parent) == init.pid;
+        is_its && process.executed_at.is_none() && process.words == init.words
+    };
+    let is_ours = move |process: &Process| init.is_some_and(|init| process.pid == init.pid || is_copy(init, process));
     run.processes.iter().filter(move |process| !process.is_main && !is_ours(process))
 }
 

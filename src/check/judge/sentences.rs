@@ -2,17 +2,17 @@
 
 use supervise_init::core::Signal;
 
-use super::super::record::{Process, Run};
+use super::super::record::Process;
 use super::super::scenario::{Mode, Target};
 use super::front::{behind, exec_between, in_front as in_front_of, shell_between, wrapper};
 use super::handling::{Handling, Instead, handled_instead, handling};
 use super::killer::{SU_WAITS, waits_as_su};
-use super::scene::{Scene, children_that_stayed, is_older, main as main_of};
+use super::scene::{Scene, children_that_stayed, is_older};
 use super::shell::{
-    PASS_ON_BELOW, ends_in_place, in_each, innermost, is_before_a_pipeline, is_subshell, name_of, named_below,
-    pass_on_in_pipeline, reads_a_pipe,
+    PASS_ON_BELOW, ends_in_place, in_its_place, innermost, is_before_a_pipeline, is_subshell, name_of, named_below,
+    or_by_trap, pass_on_in_pipeline, reads_a_pipe,
 };
-use super::why::{Heard, Why, is_adopted};
+use super::why::{Heard, Sits, Why, is_adopted};
 use super::words::{Name, called, names, seconds, signals, status, typed};
 
 impl Heard {
@@ -136,7 +136,7 @@ fn cause(scene: &Scene<'_>, main: &Process, why: &Why<'_>) -> String {
             "as a child {name} dies of {signal}, by its default action or because it raises that again, and the kernel \
              drops both for process 1"
         ),
-        Why::Waits { children, heard, is_waiting } => waits(scene, main, children, *heard, *is_waiting),
+        Why::Waits { children, heard, sits } => waits(scene, main, children, *heard, *sits),
         Why::GoesOn(child) => {
             format!("{name} handles {signal} and goes on: it has started {} since", Name(child))
         }
@@ -162,6 +162,10 @@ fn cause(scene: &Scene<'_>, main: &Process, why: &Why<'_>) -> String {
             seconds(scene.grace()),
             reaction.what,
             seconds(reaction.after)
+        ),
+        Why::NotItsEnd => format!(
+            "{name} handles {signal}, but nothing was seen to come of it: its handler does not end process 1; as a child it had \
+             none, and the default action of {signal} ended it"
         ),
         Why::NoReaction => no_reaction(scene, main),
         Why::TooEarly if scene.is_process_1() => format!(
@@ -201,7 +205,7 @@ fn below_deaf_shell<'a>(scene: &Scene<'a>, main: &Process) -> Vec<&'a Process> {
     })
 }
 
-fn waits(scene: &Scene<'_>, main: &Process, children: &[&Process], heard: Heard, is_waiting: bool) -> String {
+fn waits(scene: &Scene<'_>, main: &Process, children: &[&Process], heard: Heard, sits: Sits) -> String {
     let (name, signal) = (Name(main), scene.signal);
     let (word, first) = match children {
         [only] => ("child", Name(only).to_string()),
@@ -216,23 +220,19 @@ fn waits(scene: &Scene<'_>, main: &Process, children: &[&Process], heard: Heard,
         (_, Heard::Early) => "of which the first has executed its program only since".to_owned(),
         (_, Heard::Perhaps) => format!("which did not get {signal}, or are still at work"),
     };
-    match is_waiting {
-        true if children.iter().any(|child| is_adopted(child)) => {
+    match sits {
+        Sits::InWait if children.iter().any(|child| is_adopted(child)) => {
             format!("{name} waits for {first}, which is its {word} since who has started that has ended, {heard}")
         }
-        true => format!("{name} waits for its {word} {first}, {heard}"),
-        false => format!("{name} handles {signal}, and has not ended, and nor has its {word} {first}, {heard}"),
+        Sits::InWait => format!("{name} waits for its {word} {first}, {heard}"),
+        Sits::Elsewhere => {
+            format!("{name} handles {signal}, and has not ended, and nor has its {word} {first}, {heard}")
+        }
     }
 }
 
 fn no_reaction(scene: &Scene<'_>, main: &Process) -> String {
     let (name, signal) = (Name(main), scene.signal);
-    if handles_as_process_1(scene) {
-        return format!(
-            "{name} handles {signal}, but nothing was seen to come of it: its handler does not end process 1; as a child it had \
-             none, and the default action of {signal} ended it"
-        );
-    }
     let raises = match is_init_untried(scene) {
         true => "the handler only raises it again (node's own does), which the kernel drops for process 1, or it",
         false => "the handler",
@@ -241,13 +241,6 @@ fn no_reaction(scene: &Scene<'_>, main: &Process) -> String {
         "{name} handles {signal}, but nothing was seen to come of it: {raises} does not end the program, what should act on \
          it is blocked, or it takes longer without a sign"
     )
-}
-
-/// Whether it has a handler as process 1, and none as a child, which the signal ended.
-fn handles_as_process_1(scene: &Scene<'_>) -> bool {
-    let Some(child) = scene.in_mode(Mode::Child).filter(|_| scene.is_process_1()) else { return false };
-    let has_none = |run: &Run| main_of(run).and_then(|main| handling(main, scene.signal)) == Some(Handling::Default);
-    child.told().next().is_some() && child.told().all(has_none) && child.told().count() == child.ended().count()
 }
 
 /// Whether it could be that an init in front helps: it does not help what does not end as a child.
@@ -331,6 +324,10 @@ fn cure(scene: &Scene<'_>, main: &Process, why: &Why<'_>) -> String {
             "let the handler of {signal} end the program (exit), and bound what it waits for; or, if it needs that long, \
              {MORE_TIME}"
         ),
+        Why::NotItsEnd => format!(
+            "start it under an init: supervise -- {}; or let the handler of {signal} end the program also as process 1",
+            typed(main, "COMMAND")
+        ),
         Why::NoReaction => without_reaction(scene, main),
         Why::TooEarly if scene.is_process_1() => format!(
             "let it install its handler for {signal} first of all, or start it under an init, so that it ends by {signal} \
@@ -346,12 +343,6 @@ fn cure(scene: &Scene<'_>, main: &Process, why: &Why<'_>) -> String {
 
 fn without_reaction(scene: &Scene<'_>, main: &Process) -> String {
     let signal = scene.signal;
-    if handles_as_process_1(scene) {
-        return format!(
-            "start it under an init: supervise -- {}; or let the handler of {signal} end the program also as process 1",
-            typed(main, "COMMAND")
-        );
-    }
     match (scene.better_signal(), is_init_untried(scene)) {
         (Some(_), _) => instead(scene, main),
         (None, is_untried) => {
@@ -367,7 +358,10 @@ fn without_reaction(scene: &Scene<'_>, main: &Process) -> String {
 /// What to do about a trap that waits for this; what the trap is to do follows.
 fn in_background(scene: &Scene<'_>, child: &Process) -> String {
     let exec = match ends_in_place(scene, child) {
-        true => format!("end the script with `exec {}`, or start that", typed(child, "...")),
+        true => format!(
+            "end the script with `exec {}` (without its traps, and what follows), or start that",
+            typed(child, "...")
+        ),
         false => format!("start `{}`", called(child)),
     };
     format!("{exec} with `&` and `wait` for it, so that the trap runs at once, and let the trap")
@@ -388,17 +382,17 @@ fn in_front(scene: &Scene<'_>, main: &Process, children: &[&Process], heard: Hea
     match children {
         [only] if is_subshell(main, only) => format!("{PASS_ON_BELOW}, or start {init}"),
         [only] if reads_a_pipe(main, only) => format!("start {init}"),
-        [only] if !ends_in_place(scene, program(only)) => format!(
-            "start {init}; or start the program in the shell's place (`exec {}`, or the JSON form of CMD){} with a handler for \
-             {signal}, which the kernel drops for it too without one",
-            typed(program(only), "..."),
-            in_each(only, program(only))
-        ),
-        [only] => format!(
-            "start the program in the shell's place (`exec {}`, or the JSON form of CMD){}, or {init}",
-            typed(program(only), "..."),
-            in_each(only, program(only))
-        ),
+        [only] => {
+            let program = program(only);
+            let (place, or) = (in_its_place(only, program), or_by_trap(only, program, signal));
+            match ends_in_place(scene, program) {
+                true => format!("start {place}{or}; or start {init}"),
+                false => format!(
+                    "start {init}; or start {place} with a handler for {signal}, which the kernel drops for it too without \
+                     one{or}"
+                ),
+            }
+        }
         _ => format!("give the script a trap that passes {signal} on (kill) and waits (`wait`), or start {init}"),
     }
 }

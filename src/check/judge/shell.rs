@@ -2,13 +2,13 @@
 
 use supervise_init::core::{Signal, Status};
 
-use super::super::record::{Outcome, Process, Run};
+use super::super::record::{Process, Run};
 use super::super::scenario::{Mode, Target};
 use super::end::is_crashed_trap;
 use super::front::shell_between;
 use super::handling::{Handling, handling};
 use super::scene::{Scene, lived_at, main, others, took};
-use super::tree::leaves_nothing;
+use super::tree::{children_status, gone};
 use super::words::{Name, called, names, typed};
 use super::{Level, Word};
 
@@ -18,6 +18,20 @@ pub(super) const PASS_ON: &str = "let a trap in the script pass the signal on (k
 /// The same with a subshell, which passes no more on.
 pub(super) const PASS_ON_BELOW: &str =
     "let a trap in the script tell the subshell and what runs in it (kill), and wait (`wait`)";
+
+/// What stands beside the advice to put `program` in the place of its shell: exec(1p) ends the script there. Empty where there
+/// is another shell between, in which that would have to be done again.
+pub(super) fn or_by_trap(first: &Process, program: &Process, signal: Signal) -> String {
+    match first.pid == program.pid {
+        true => format!(
+            "; where the script does more (a loop, a trap that cleans up), which exec loses, `trap 'kill $!; wait; exit 0' \
+             {}` in it and `{} & wait`",
+            name_of(signal),
+            typed(program, "...")
+        ),
+        false => String::new(),
+    }
+}
 
 /// As trap(1) and kill(1) take it.
 pub(super) fn name_of(signal: Signal) -> String {
@@ -83,22 +97,27 @@ pub(super) fn exec_form(scene: &Scene<'_>) -> Option<Word> {
         let status = self::main(run).and_then(|main| main.ended).and_then(|ended| ended.status);
         status.is_some_and(|status| scene.is_good(status)) && ends_in_time(scene, run)
     };
-    let nothing_left = scene.ended().all(leaves_nothing);
-    if nothing_left && scene.told().all(|run| run.outcome == Outcome::Stopped && ends_well(run)) {
-        let is_by_trap = handling(main, scene.signal).is_some_and(Handling::is_taken);
-        let cause =
-            if is_by_trap { "its trap does what has to be done" } else { "it ends well, with all that runs below it" };
-        return Some(Word::info(evidence).because(cause, ""));
+    let below_it = Below::of(scene);
+    if below_it != Below::Left && scene.told().all(ends_well) {
+        let (cause, cure) = match below_it {
+            Below::Ill => ("it ends well, but not all that runs below it", "see S07"),
+            _ if handling(main, scene.signal).is_some_and(Handling::is_taken) => {
+                ("its trap does what has to be done", "")
+            }
+            _ => ("it ends well, with all that runs below it", ""),
+        };
+        return Some(Word::info(evidence).because(cause, cure));
     }
     // Whoever was told beside it has ended with it.
-    if scene.order.target != Target::Main && scene.told().all(|run| ends_in_time(scene, run)) && nothing_left {
+    if scene.order.target != Target::Main && scene.told().all(|run| ends_in_time(scene, run)) && below_it != Below::Left
+    {
         return Some(
             Word::info(evidence)
                 .because("all were told, and it is the shell's status that counts, not the program's", ""),
         );
     }
     if handling(main, scene.signal).is_some_and(Handling::is_taken) {
-        return Some(by_a_trap(scene, evidence, nothing_left));
+        return Some(by_a_trap(scene, evidence, below_it));
     }
     let here = match (scene.order.target, handling(main, scene.signal)) {
         // A shell that starts something blocks all for that moment.
@@ -117,13 +136,34 @@ pub(super) fn exec_form(scene: &Scene<'_>) -> Option<Word> {
     )
 }
 
+/// What became of what ran below a shell that ended, as those say who tell of it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Below {
+    Ended,
+    /// Not by itself, nor by what it was told: S07.
+    Ill,
+    /// S06.
+    Left,
+}
+
+impl Below {
+    fn of(scene: &Scene<'_>) -> Below {
+        let is_bad = |word: Option<Word>| word.is_some_and(|word| matches!(word.level, Level::Warn | Level::Fail));
+        match () {
+            () if is_bad(gone(scene)) => Below::Left,
+            () if is_bad(children_status(scene)) => Below::Ill,
+            () => Below::Ended,
+        }
+    }
+}
+
 /// One that does something about the signal, and does not end well: what to change is said where that is told.
-fn by_a_trap(scene: &Scene<'_>, evidence: Vec<String>, nothing_left: bool) -> Word {
-    match (scene.told().all(|run| ends_in_time(scene, run)), nothing_left) {
-        (true, true) => {
+fn by_a_trap(scene: &Scene<'_>, evidence: Vec<String>, below: Below) -> Word {
+    match (scene.told().all(|run| ends_in_time(scene, run)), below) {
+        (true, Below::Ended | Below::Ill) => {
             Word::info(evidence).because("nothing is left of what ran below it; what it ends with is told by S02", "")
         }
-        (true, false) => Word::new(Level::Warn, evidence)
+        (true, Below::Left) => Word::new(Level::Warn, evidence)
             .because("a shell passes no signals on but by a trap, and it ended before what runs below it", "see S06"),
         (false, _) => Word::new(Level::Warn, evidence)
             .because("a shell passes no signals on but by a trap, and it has not ended in time", "see S01"),
@@ -183,14 +223,16 @@ fn advice(scene: &Scene<'_>, run: &Run, main: &Process, below: &[&Process]) -> S
             if !ends_in_place(scene, program) {
                 return format!(
                     "start it under an init that tells all: supervise --kill-mode tree -- {init}; or let {last} begin with \
-                     exec (`exec {}`), and handle {} itself",
+                     exec (`exec {}`), and handle {} itself{}",
                     typed(program, "..."),
-                    scene.signal
+                    scene.signal,
+                    or_by_trap(only, program, scene.signal)
                 );
             }
             format!(
-                "let {last} begin with exec (`exec {}`), use the JSON form of ENTRYPOINT and CMD",
-                typed(program, "...")
+                "let {last} begin with exec (`exec {}`), use the JSON form of ENTRYPOINT and CMD{}",
+                typed(program, "..."),
+                or_by_trap(only, program, scene.signal)
             )
         }
         _ => PASS_ON.to_owned(),
@@ -229,9 +271,10 @@ pub(super) fn innermost<'a>(run: &'a Run, first: &'a Process) -> &'a Process {
     std::iter::successors(Some(first), below_it).take(run.processes.len().max(1)).last().unwrap_or(first)
 }
 
-/// The same as a remark.
-pub(super) fn in_each(first: &Process, program: &Process) -> &'static str {
-    if first.pid == program.pid { "" } else { " in each of the shells" }
+/// Where `program`, which runs in the end below `first`, may stand.
+pub(super) fn in_its_place(first: &Process, program: &Process) -> String {
+    let in_each = if first.pid == program.pid { "" } else { " in each of the shells" };
+    format!("the program in the shell's place (`exec {}`, or the JSON form of CMD){in_each}", typed(program, "..."))
 }
 
 /// What is to begin with exec, so that `program` is in the place of the shell.
@@ -301,15 +344,12 @@ pub(super) fn left_by_shell(
         Some(Handling::Ignored) => format!("; and let `{}` handle {signal}", called(process)),
         _ => String::new(),
     };
+    let program = innermost(run, process);
     let place = match below(run, main).as_slice() {
         [_, _, ..] => PASS_ON.to_owned() + ", or start it",
         [only] if is_subshell(main, only) => PASS_ON_BELOW.to_owned() + ", or start it",
-        _ if !ends_in_place(scene, innermost(run, process)) || reads_a_pipe(main, process) => "start it".to_owned(),
-        _ => format!(
-            "start the program in the shell's place (`exec {}`, or the JSON form of CMD){}, or",
-            typed(innermost(run, process), "..."),
-            in_each(process, innermost(run, process))
-        ),
+        _ if !ends_in_place(scene, program) || reads_a_pipe(main, process) => "start it".to_owned(),
+        _ => format!("start {}{}, or", in_its_place(process, program), or_by_trap(process, program, signal)),
     };
     (
         match main.ended.is_some_and(|ended| ended.status == Some(Status::Signaled(signal))) {

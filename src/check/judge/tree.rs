@@ -1,10 +1,10 @@
-//! The processes beside the command: what is left of them, how they ended, whether they were told, whether they are reaped.
+//! The processes beside the command: what is left of them, how they ended, whether they were told.
 
 use std::time::Duration;
 
 use supervise_init::core::{Signal, Status};
 
-use super::super::record::{EndedBy, Facility, Orphan, Process, Run, State};
+use super::super::record::{EndedBy, Facility, Process, Run, State};
 use super::super::scenario::{Mode, Target};
 use super::front::{
     behind, exec_between, first_program, in_front, is_deaf_front, is_init, shell_between, without, wrapper,
@@ -12,7 +12,6 @@ use super::front::{
 use super::handling::{Handling, handling};
 use super::killer::{is_surely_the_kernel, killed_by_su};
 use super::memory;
-use super::put_in;
 use super::reaction::has_begun;
 use super::scene::{
     Scene, is_executed_since, killed_at, lived_at, main, missing, others, survivors, took, waits_for_all,
@@ -25,6 +24,14 @@ use super::{Level, Word};
 
 /// What ends this soon after main was told at the same time as main.
 const AT_ONCE: Duration = Duration::from_millis(100);
+
+/// What became of the first that main has left.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Fate {
+    LivedOn,
+    /// Killed by the kernel.
+    CutOff,
+}
 
 /// What of a run outlived main.
 struct Left<'a> {
@@ -56,11 +63,10 @@ impl Left<'_> {
     fn badness(&self) -> (usize, usize) {
         (self.alive.len() + self.cut_off.len(), self.later.len())
     }
-}
 
-/// Whether nothing of it was left, ever or for a while.
-pub(super) fn leaves_nothing(run: &Run) -> bool {
-    Left::of(run).badness() == (0, 0)
+    fn fate(&self) -> Fate {
+        if self.alive.is_empty() { Fate::CutOff } else { Fate::LivedOn }
+    }
 }
 
 fn is_killed(process: &Process) -> bool {
@@ -117,8 +123,7 @@ pub(super) fn gone(scene: &Scene<'_>) -> Option<Word> {
     Some(match (first, left.later.first()) {
         (Some(process), _) => {
             let for_memory = memory::left_behind(run, process);
-            let (cause, cure) =
-                for_memory.unwrap_or_else(|| left_behind(scene, run, main, process, !left.alive.is_empty()));
+            let (cause, cure) = for_memory.unwrap_or_else(|| left_behind(scene, (run, main), process, left.fate()));
             Word::new(Level::Fail, evidence).because(cause, cure)
         }
         (None, Some(_)) if waits_for_all(run) => Word::pass(evidence),
@@ -159,23 +164,30 @@ fn ends_at_once(scene: &Scene<'_>, process: &Process) -> bool {
     child.ended().next().is_some() && child.told().all(is_it)
 }
 
-/// Why `process` was left by main, and what to change.
-fn left_behind(scene: &Scene<'_>, run: &Run, main: &Process, process: &Process, is_alive: bool) -> (String, String) {
+/// What became of it, behind its name.
+fn fate_of(scene: &Scene<'_>, run: &Run, process: &Process, fate: Fate) -> String {
     let signal = scene.signal;
-    let found = handling(process, signal);
-    let fate = match (is_alive, found) {
+    match (fate, handling(process, signal)) {
         // It would have ended it.
-        (true, Some(Handling::Default)) if scene.order.target != Target::Tree && !is_executed_since(run, process) => {
+        (Fate::LivedOn, Some(Handling::Default))
+            if scene.order.target != Target::Tree && !is_executed_since(run, process) =>
+        {
             format!("which never got {signal}")
         }
-        (true, Some(Handling::Ignored)) => format!("which ignores {signal}"),
-        (true, _) => "which lived on".to_owned(),
-        (false, Some(found)) if found.is_taken() => {
+        (Fate::LivedOn, Some(Handling::Ignored)) => format!("which ignores {signal}"),
+        (Fate::LivedOn, _) => "which lived on".to_owned(),
+        (Fate::CutOff, Some(found)) if found.is_taken() => {
             format!("which has a handler for {signal} of its own, and was killed before that was done")
         }
-        (false, _) if is_surely_the_kernel(scene, process) => "which the kernel then killed".to_owned(),
-        (false, _) => "which the kernel then killed, unless somebody did just before".to_owned(),
-    };
+        (Fate::CutOff, _) if is_surely_the_kernel(scene, process) => "which the kernel then killed".to_owned(),
+        (Fate::CutOff, _) => "which the kernel then killed, unless somebody did just before".to_owned(),
+    }
+}
+
+/// Why `process` was left by main, and what to change.
+fn left_behind(scene: &Scene<'_>, (run, main): (&Run, &Process), process: &Process, fate: Fate) -> (String, String) {
+    let signal = scene.signal;
+    let fate = fate_of(scene, run, process, fate);
     let (main_name, name) = (Name(main), Name(process));
     if main.is_shell {
         return left_by_shell(scene, (run, main), process, &fate);
@@ -256,7 +268,7 @@ pub(super) fn children_status(scene: &Scene<'_>) -> Option<Word> {
                 None => unknown += 1,
                 // S06 tells of those.
                 Some(_) if end.by == EndedBy::Kernel => {}
-                Some(status) if is_cut_off(process, status, signal) => bad.push(told_end(process, status)),
+                Some(status) if is_hung_up(process, status, signal) => bad.push(told_end(process, status)),
                 Some(status) if scene.is_good(status) || is_told_to_end(status, signal) => {}
                 // A code is for its parent, which may know it well (postgres).
                 Some(status @ Status::Exited(_)) => codes.push(told_end(process, status)),
@@ -266,11 +278,15 @@ pub(super) fn children_status(scene: &Scene<'_>) -> Option<Word> {
     }
     if let Some(first) = bad.first().cloned() {
         let bad = shortened(bad);
-        let is_killed = first.ends_with("by SIGKILL");
         let cause = format!("not all that it started ended well: {first}");
-        let cure = match is_killed {
-            true => "let who kills it tell it to end first, and wait as long as it needs",
-            false => "see why that one was not able to end by itself, with 0",
+        let cure = match () {
+            () if first.ends_with("by SIGKILL") => {
+                "let who kills it tell it to end first, and wait as long as it needs".to_owned()
+            }
+            () if first.ends_with("by SIGHUP") && signal != Signal::HUP => {
+                format!("tell it by {signal}, for which it has a handler, or let it handle SIGHUP too")
+            }
+            () => "see why that one was not able to end by itself, with 0".to_owned(),
         };
         return Some(killed_by_su(scene, Word::new(Level::Warn, bad).because(cause, cure)));
     }
@@ -302,10 +318,11 @@ fn shortened(mut lines: Vec<String>) -> Vec<String> {
     lines
 }
 
-/// Whether its terminal was taken away (screen, script, tmux), which has no handler, where what it was to be told by has one.
-fn is_cut_off(process: &Process, status: Status, signal: Signal) -> bool {
-    let is_hung_up = status == Status::Signaled(Signal::HUP) && signal != Signal::HUP;
-    is_hung_up && handling(process, signal).is_some_and(Handling::is_taken)
+/// Whether its terminal was taken away (screen, script, tmux), or it was told so, by what it has no handler for, where it has
+/// one for what it was to be told by.
+fn is_hung_up(process: &Process, status: Status, signal: Signal) -> bool {
+    let is_by_hup = status == Status::Signaled(Signal::HUP) && signal != Signal::HUP;
+    is_by_hup && handling(process, signal).is_some_and(Handling::is_taken)
 }
 
 /// Whether that is how a worker ends whose master, or whom we, told to.
@@ -344,122 +361,67 @@ pub(super) fn forwarded(scene: &Scene<'_>) -> Option<Word> {
         0 => format!("none beside it ended by itself after {signal}: {}", names(&rest)),
         gone => format!("{gone} beside it ended by themselves after {signal}, and not {}", names(&rest)),
     }];
+    let (cause, cure) = not_reached(scene, (run, main), &rest);
+    Some(Word::info(evidence).because(cause, cure))
+}
+
+/// Why these may not have ended, and what to change. There is one at least.
+fn not_reached(scene: &Scene<'_>, (run, main): (&Run, &Process), rest: &[&Process]) -> (String, String) {
+    let signal = scene.signal;
     let is_stopped = |process: &Process| process.at_deadline.is_some_and(|seen| seen.state == State::Stopped);
+    if let Some(stopped) = rest.iter().find(|process| is_stopped(process)) {
+        return (
+            format!("{} is stopped (state T), and cannot act on {signal}", Name(stopped)),
+            "let nothing stop it".to_owned(),
+        );
+    }
     let of = |wanted: Handling| -> Vec<&Process> {
         // What a process got before it executed its program it may have dealt with as what it was then.
-        let is_known = |process: &Process| !is_stopped(process) && !is_executed_since(run, process);
-        let is_it = |process: &Process| handling(process, signal) == Some(wanted) && is_known(process);
+        let is_it = |process: &Process| handling(process, signal) == Some(wanted) && !is_executed_since(run, process);
         rest.iter().copied().filter(|process| is_it(process)).collect()
     };
     // Whom it would have ended, it has not reached.
     let (deaf, unreached) = (of(Handling::Ignored), of(Handling::Default));
-    let (cause, cure) = if let Some(stopped) = rest.iter().find(|process| is_stopped(process)) {
-        (
-            format!("{} is stopped (state T), and cannot act on {signal}", Name(stopped)),
-            "let nothing stop it".to_owned(),
-        )
-    } else if !unreached.is_empty() {
-        (
+    if !unreached.is_empty() {
+        return (
             format!("{signal} did not get as far as {}, which it would have ended", names(&unreached)),
-            match main.is_shell {
-                true if is_before_a_pipeline(scene, main) => "see S24".to_owned(),
-                true if unreached.iter().any(|process| is_subshell(main, process)) => PASS_ON_BELOW.to_owned(),
-                true if handling(main, signal).is_some_and(Handling::is_taken) => {
-                    "a shell passes no signal on: let its trap do it (kill)".to_owned()
-                }
-                true if unreached.iter().all(|process| ends_in_place(scene, process)) => {
-                    "a shell passes no signal on: begin its last command with exec, or let a trap do it".to_owned()
-                }
-                true => "a shell passes no signal on: let a trap do it, or an init that tells all".to_owned(),
-                false => format!("see that `{}` passes {signal} on as far as there", called(main)),
-            },
-        )
-    } else if deaf.len() == rest.len() {
-        (
+            pass_it_on(scene, main, &unreached),
+        );
+    }
+    if deaf.len() == rest.len() {
+        return (
             format!("{signal} is ignored by {}, whether it is passed on or not", names(&deaf)),
             format!("let it handle {signal}"),
-        )
-    } else if let Some(begun) = rest.iter().find(|process| has_begun(run, process)) {
-        (
+        );
+    }
+    if let Some(begun) = rest.iter().find(|process| has_begun(run, process)) {
+        return (
             format!("{} has begun to stop (it closed what listens) and was still at work", Name(begun)),
             "see S01".to_owned(),
-        )
-    } else {
-        (
-            format!("{signal} did not get as far as {}, or that was still at work", names(&rest)),
-            format!("see that `{}` passes {signal} on, and waits", called(main)),
-        )
-    };
-    Some(Word::info(evidence).because(cause, cure))
+        );
+    }
+    (
+        format!("{signal} did not get as far as {}, or that was still at work", names(rest)),
+        format!("see that `{}` passes {signal} on, and waits", called(main)),
+    )
 }
 
-/// S09.
-pub(super) fn zombies(scene: &Scene<'_>) -> Option<Word> {
-    /// So many do not come together in a moment.
-    const MANY: usize = 10;
-    if let Some(word) = put_in::ends_by_it(scene) {
-        return Some(word);
+/// What is to change so that the signal gets as far as these.
+fn pass_it_on(scene: &Scene<'_>, main: &Process, unreached: &[&Process]) -> String {
+    let signal = scene.signal;
+    if !main.is_shell {
+        return format!("see that `{}` passes {signal} on as far as there", called(main));
     }
-    let Some(run) = scene.told().max_by_key(|run| zombies_of(run).len()) else {
-        return Some(Word::skip("no run was told to stop"));
-    };
-    let found = zombies_of(run);
-    let orphan = scene.told().find_map(|run| (run.injected_orphan == Some(Orphan::NotReaped)).then_some(()));
-    let owner = |zombie: &Process| {
-        run.processes
-            .iter()
-            .find(|process| process.pid == zombie.parent)
-            .map_or_else(|| format!("pid {}", zombie.parent), |parent| Name(parent).to_string())
-    };
-    // Children of its own stay its own under an init too.
-    let init = "start it under an init, which reaps them: supervise -- COMMAND";
-    if let Some(zombie) = found.first() {
-        let level = if found.len() >= MANY { Level::Fail } else { Level::Warn };
-        let evidence = vec![format!("{} not reaped: {}", count(found.len(), "process", "processes"), names(&found))];
-        return Some(Word::new(level, evidence).because(
-            format!("{} does not wait (wait(2)) for children that have ended", owner(zombie)),
-            match scene.is_process_1() && main(run).is_some_and(|main| main.pid == zombie.parent) {
-                true => {
-                    format!("let it wait for its own children, or ignore SIGCHLD; for orphans that it is given, {init}")
-                }
-                false => "let it wait for them, or ignore SIGCHLD".to_owned(),
-            },
-        ));
-    }
-    match (orphan, run.injected_orphan) {
-        (Some(()), _) => {
-            let evidence =
-                vec!["an orphan that was put in, as a health check may leave one, was a zombie after 2 s".to_owned()];
-            Some(
-                Word::new(Level::Warn, evidence)
-                    .because("as process 1 it does not reap orphans, so they pile up", init),
-            )
+    match () {
+        () if is_before_a_pipeline(scene, main) => "see S24",
+        () if unreached.iter().any(|process| is_subshell(main, process)) => PASS_ON_BELOW,
+        () if handling(main, signal).is_some_and(Handling::is_taken) => {
+            "a shell passes no signal on: let its trap do it (kill)"
         }
-        (None, Some(Orphan::ReapedAfter(time))) => {
-            Some(Word::pass(vec![format!("none; an orphan that was put in was reaped after {}", seconds(time))]))
+        () if unreached.iter().all(|process| ends_in_place(scene, process)) => {
+            "a shell passes no signal on: begin its last command with exec, or let a trap do it"
         }
-        (None, _) => Some(match missing(run, Facility::Orphan) {
-            Some(why) => Word::skip(format!("whether it reaps orphans is not known: {why}")),
-            None => Word::pass(vec!["none".to_owned()]),
-        }),
+        () => "a shell passes no signal on: let a trap do it, or an init that tells all",
     }
-}
-
-/// What had been dead for more than a second while main lived, since before the signal: what main leaves is not main's to wait
-/// for, and what ends during the stop may be waited for at its end (su, supervisord).
-fn zombies_of(run: &Run) -> Vec<&Process> {
-    const LONG: Duration = Duration::from_secs(1);
-    let until = match took(run) {
-        Some(took) => run.signal_at.map(|signal_at| signal_at + took),
-        None => killed_at(run),
-    };
-    let is_long_dead = |process: &Process| {
-        let since = process.ended.map_or(process.first_seen_at, |ended| ended.at);
-        let is_before = run.signal_at.is_some_and(|signal_at| since < signal_at);
-        is_before && until.is_some_and(|until| until.saturating_sub(since) > LONG)
-    };
-    let was_dead = |process: &Process| {
-        process.state == State::Zombie || process.at_deadline.is_some_and(|seen| seen.state == State::Zombie)
-    };
-    others(run).filter(|process| was_dead(process) && is_long_dead(process)).collect()
+    .to_owned()
 }

@@ -55,8 +55,7 @@ pub(super) enum Why<'a> {
     Waits {
         children: Vec<&'a Process>,
         heard: Heard,
-        /// It sits in wait(2).
-        is_waiting: bool,
+        sits: Sits,
     },
     /// One that has started this since.
     GoesOn(&'a Process),
@@ -69,10 +68,20 @@ pub(super) enum Why<'a> {
     Slow(Reaction),
     /// It did something, and has not ended.
     Answered(Reaction),
+    /// The same of one that has its handler as process 1 alone: as a child the signal ended it by its default action.
+    NotItsEnd,
     /// It handles the signal, and nothing happened.
     NoReaction,
     /// It should have been ended.
     Unmoved,
+}
+
+/// Where one that has children is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Sits {
+    /// In wait(2).
+    InWait,
+    Elsewhere,
 }
 
 /// What is known of a child of a process that was told.
@@ -186,10 +195,12 @@ fn at_work<'a>(
         (_, _, Some(newer)) => Why::GoesOn(newer),
         (_, Some(child), None) => {
             let heard = heard(scene, run, child);
-            Why::Waits { children: stayed, heard, is_waiting: at_deadline.waits_for_child }
+            let sits = if at_deadline.waits_for_child { Sits::InWait } else { Sits::Elsewhere };
+            Why::Waits { children: stayed, heard, sits }
         }
         (Some(answer), ..) => Why::Answered(answer),
         (None, None, None) if is_busy => Why::Busy(at_deadline.busy),
+        (None, None, None) if handles_as_process_1(scene) => Why::NotItsEnd,
         (None, None, None) => Why::NoReaction,
     }
 }
@@ -197,6 +208,13 @@ fn at_work<'a>(
 /// Whether somebody else has started it, and its parent was given it as an orphan.
 pub(super) fn is_adopted(child: &Process) -> bool {
     child.started_by.is_some_and(|pid| pid != child.parent)
+}
+
+/// Whether it has none as a child, which the signal ended.
+fn handles_as_process_1(scene: &Scene<'_>) -> bool {
+    let Some(child) = scene.in_mode(Mode::Child).filter(|_| scene.is_process_1()) else { return false };
+    let has_none = |run: &Run| main(run).and_then(|main| handling(main, scene.signal)) == Some(Handling::Default);
+    child.told().next().is_some() && child.told().all(has_none) && child.told().count() == child.ended().count()
 }
 
 /// The signal that ended the same command as a child, each time, although it takes the one that it was told by: its default

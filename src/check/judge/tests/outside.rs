@@ -6,7 +6,7 @@ use supervise_init::sys::SigSet;
 use super::super::super::finding::{Check, Finding, Level};
 use super::super::super::made_up::*;
 use super::super::super::record::{
-    Event, Facility, Files, Listener, Missing, Notify, Outcome, Process, Run, State, What,
+    EndedBy, Event, Facility, Files, Listener, Missing, Notify, Outcome, Process, Run, State, What,
 };
 use super::super::super::scenario::{Mode, Order, Ready, Target, Way};
 use super::super::judge;
@@ -188,6 +188,29 @@ fn output_that_is_held_open_is_told_with_who_holds_it() {
     cut.output.ends_with_newline = Some(false);
     assert_eq!(one(cut, Check::Output).level, Level::Info);
     assert_eq!(one(hanging(), Check::Output).level, Level::Skip);
+}
+
+#[test]
+fn what_ended_before_the_output_was_closed_did_not_hold_it() {
+    let main = || process("bash").ends(5, ZERO);
+    let mut late =
+        run(Mode::Child, vec![main(), child(1, "sleep 9").ends(6, DIED_OF_TERM), child(2, "app").ends(1_005, ZERO)]);
+    late.output.closed_at = Some(SIGNAL_AT + milliseconds(1_006));
+    let found = one(late, Check::Output);
+    assert_eq!(found.level, Level::Warn);
+    assert_eq!(found.evidence, ["closed 1.001 s after its end, by pid 102 (`app`)"]);
+    // It ended by itself as the rest was to be killed: S06 says that as well.
+    let mut at_the_border = run(Mode::Child, vec![main(), child(1, "app").ends(1_006, ZERO)]);
+    at_the_border.events.push(Event { at: SIGNAL_AT + milliseconds(1_005), what: What::Killed { count: 1 } });
+    at_the_border.output.closed_at = Some(SIGNAL_AT + milliseconds(1_007));
+    for check in [Check::Output, Check::TreeGone] {
+        assert_eq!(one(at_the_border.clone(), check).level, Level::Warn, "{check:?}");
+    }
+    let mut killed = at_the_border;
+    killed.processes[1] = child(1, "app").ends_by(1_006, Status::Signaled(Signal::KILL), EndedBy::Us);
+    for check in [Check::Output, Check::TreeGone] {
+        assert_eq!(one(killed.clone(), check).level, Level::Fail, "{check:?}");
+    }
 }
 
 #[test]

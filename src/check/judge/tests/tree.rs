@@ -300,6 +300,98 @@ fn a_shell_in_front_is_warned_of_unless_its_trap_does_all() {
     }
 }
 
+/// What the reports say of one thing does not contradict itself.
+#[test]
+fn a_trap_that_hangs_up_what_has_a_handler_does_not_do_what_has_to_be_done() {
+    let with = |program: Process, by: &'static str| {
+        let shell = process("bash run.sh").catches(Signal::TERM).ends(21, ZERO);
+        let by = Signal::all().find(|signal| signal.to_string() == by).expect("a signal");
+        let runs = vec![run(Mode::Child, vec![shell, program.ends(20, Status::Signaled(by))])];
+        (word(&order(), runs.clone(), Check::ChildrenStatus), word(&order(), runs, Check::ExecForm))
+    };
+    for by in ["SIGHUP", "SIGUSR1", "SIGKILL"] {
+        let (ends, shell) = with(child(1, "app").catches(Signal::TERM), by);
+        assert_eq!((ends.level, shell.level, shell.cure.as_str()), (Level::Warn, Level::Info, "see S07"), "{by}");
+        assert!(!shell.cause.contains("what has to be done"), "{shell:?}");
+        assert_eq!(ends.cure.contains("tell it by SIGTERM"), by == "SIGHUP", "{ends:?}");
+    }
+    // By what the trap passes on, or by what it would have died of anyway.
+    for (program, by) in [(child(1, "app").catches(Signal::TERM), "SIGTERM"), (child(1, "sleep 9"), "SIGHUP")] {
+        let (ends, shell) = with(program, by);
+        assert_eq!((ends.level, shell.level, shell.cure.as_str()), (Level::Pass, Level::Info, ""), "{by}");
+        assert!(shell.cause.contains("what has to be done"), "{shell:?}");
+    }
+}
+
+#[test]
+fn a_shell_is_said_to_leave_what_s06_says_that_it_leaves() {
+    let of = |mode, check| {
+        let shell = process("bash run.sh").catches(Signal::TERM).ends(3, ZERO);
+        one(mode, vec![shell, child(1, "app").catches(Signal::TERM).ends(900, ZERO)], check)
+    };
+    for (mode, left, shell, cure) in
+        [(Mode::Child, Level::Warn, Level::Warn, "see S06"), (Mode::Init, Level::Pass, Level::Info, "")]
+    {
+        let word = of(mode, Check::ExecForm);
+        assert_eq!((of(mode, Check::TreeGone).level, word.level, word.cure.as_str()), (left, shell, cure), "{word:?}");
+    }
+}
+
+#[test]
+fn the_helper_of_the_supervise_that_it_runs_under_is_none_of_its_processes() {
+    let ours = Process { pid: 90, inside: Some(1), ..child(0, "supervise -- bash run.sh") };
+    let helper = |executed_at| Process {
+        parent: 90,
+        started_by: Some(90),
+        executed_at,
+        ..child(7, "supervise -- bash run.sh").ends(2_500, ZERO)
+    };
+    let evidence = |executed_at| {
+        let shell = Process { inside: Some(2), ..process("bash run.sh").catches(Signal::TERM).ends(3, ZERO) };
+        let app = child(1, "app").catches(Signal::TERM).ends(4_000, ZERO);
+        let found = one(Mode::Init, vec![shell, ours.clone(), helper(executed_at), app], Check::TreeGone);
+        assert_eq!(found.level, Level::Pass);
+        found.evidence.concat()
+    };
+    let told = evidence(None);
+    assert!(told.contains("pid 101 (`app`) ended 3.997 s after it") && !told.contains("supervise"), "{told}");
+    // One that the command has started is its own.
+    assert!(evidence(Some(milliseconds(50))).contains("pid 107 (`supervise"));
+}
+
+#[test]
+fn a_subshell_that_the_signal_ends_alone_is_named() {
+    let shell = process("bash run.sh").catches(Signal::TERM).ends(9, ZERO);
+    let between = Process { executed_at: None, ..child(1, "bash run.sh").ignores(Signal::INT).ends(4, DIED_OF_TERM) };
+    let program = Process { parent: 1, started_by: Some(101), ..child(2, "app").catches(Signal::TERM).stays() };
+    let found = one(Mode::Child, vec![shell.clone(), between, program.clone()], Check::TreeGone);
+    fails(
+        &found,
+        "pid 101 (`bash run.sh`), below the shell pid 100 (`bash run.sh`), was ended by SIGTERM",
+        "`exec app`",
+    );
+    assert!(!found.cure.contains("trap"), "{found:?}");
+    // Without one between, it is the trap.
+    let own = Process { parent: MAIN, started_by: Some(MAIN), ..program };
+    fails(&left(Mode::Child, shell, own), "ended without waiting for pid 102", "let its trap pass");
+}
+
+#[test]
+fn what_ends_with_its_pipe_at_once_behind_the_command_is_only_warned_of() {
+    let main = || process("app").catches(Signal::TERM).ends(50, ZERO);
+    let helper = || child(1, "helper").ignores(Signal::TERM);
+    let of = |as_child| {
+        let runs = vec![run(Mode::Pid1, vec![main(), helper().cut_off(51)]), run(Mode::Child, vec![main(), as_child])];
+        word(&order(), runs, Check::TreeGone)
+    };
+    let warned = of(helper().ends(80, ZERO));
+    assert!(warned.level == Level::Warn && warned.cause.contains("ends by itself at once behind it"), "{warned:?}");
+    assert!(!warned.cure.contains("pass SIGTERM on"), "{warned:?}");
+    for slow in [helper().ends(400, ZERO), helper().stays()] {
+        assert_eq!(of(slow).level, Level::Fail);
+    }
+}
+
 #[test]
 fn what_a_trap_leaves_is_to_be_waited_for_and_told_where_it_was_not() {
     let check = |target, program| {

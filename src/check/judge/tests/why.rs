@@ -4,7 +4,7 @@ use supervise_init::core::{Signal, Status};
 
 use super::super::super::finding::{Check, Level};
 use super::super::super::made_up::*;
-use super::super::super::record::{EndedBy, Event, Process, Run, State, What};
+use super::super::super::record::{EndedBy, Event, Outcome, Process, Run, State, What};
 use super::super::super::scenario::{Mode, Order, Target};
 
 /// Cause and cure of S01, which must have failed, of the first of these runs.
@@ -25,6 +25,40 @@ fn says(told: &(String, String), cause: &str, cure: &str) {
 }
 
 #[test]
+fn what_has_its_handler_as_process_1_alone_is_told_so_and_no_orphan_is_suspected() {
+    let mut hangs = run(Mode::Pid1, vec![process("beanstalkd").catches(Signal::TERM).stays()]);
+    hangs.events.push(Event { at: milliseconds(600), what: What::PutIn });
+    let child = run(Mode::Child, vec![process("beanstalkd").ends(1, DIED_OF_TERM)]);
+    let told = why(vec![hangs.clone(), child]);
+    says(&told, "does not end process 1; as a child it had none", "start it under an init: supervise -- beanstalkd");
+    assert!(!told.0.contains("orphan") && !told.1.contains("orphan"), "{told:?}");
+    // Where nothing tells more, the orphan may be the reason.
+    says(&why(vec![hangs]), "it was given an orphan before", "wait(2)");
+}
+
+#[test]
+fn no_orphan_is_suspected_where_the_reason_is_enough_and_nothing_shows_that_it_ends_without_one() {
+    let hangs = |processes| {
+        let mut run = run(Mode::Pid1, processes);
+        run.events.push(Event { at: milliseconds(600), what: What::PutIn });
+        run
+    };
+    let app = || process("app").catches(Signal::TERM).stays();
+    let closed = What::Closed { pid: None, address: "tcp 127.0.0.1:80".to_owned() };
+    let mut slow = hangs(vec![app()]);
+    slow.events.push(Event { at: SIGNAL_AT + milliseconds(2), what: closed });
+    let waits = hangs(vec![app(), child(1, "worker").ignores(Signal::TERM).stays()]);
+    let ends = || run(Mode::Child, vec![process("app").catches(Signal::TERM).ends(20, Status::Exited(0))]);
+    for run in [slow, waits] {
+        let told = why(vec![run.clone()]);
+        assert!(!told.0.contains("orphan"), "{told:?}");
+        let told = why(vec![run.clone(), not_told(Mode::Child, Outcome::NeverReady(String::new()))]);
+        assert!(!told.0.contains("orphan"), "{told:?}");
+        says(&why(vec![run, ends()]), "it was given an orphan before", "");
+    }
+}
+
+#[test]
 fn process_1_without_a_handler_gets_nothing() {
     let told = of(Mode::Pid1, vec![process("sleep 100").stays()]);
     says(
@@ -40,9 +74,13 @@ fn a_shell_as_process_1_keeps_the_signal_from_its_program() {
     let init = "the shell under an init that tells all: supervise --kill-mode tree -- COMMAND";
     let exec = "the program in the shell's place (`exec app`, or the JSON form of CMD)";
     let cause = "and pid 101 (`app`) never gets it";
-    says(&of(child(1, "app").catches(Signal::TERM)), cause, &format!("start {exec}, or {init}"));
+    let trap = "; where the script does more (a loop, a trap that cleans up), which exec loses, `trap 'kill $!; wait; exit 0' \
+                TERM` in it and `app & wait`";
+    says(&of(child(1, "app").catches(Signal::TERM)), cause, &format!("start {exec}{trap}; or start {init}"));
     // In the shell's place the kernel drops it for that program.
-    says(&of(child(1, "app")), cause, &format!("start {init}; or start {exec} with a handler for SIGTERM"));
+    let told = of(child(1, "app"));
+    says(&told, cause, &format!("start {init}; or start {exec} with a handler for SIGTERM"));
+    assert!(told.1.ends_with(trap), "{told:?}");
 }
 
 #[test]
@@ -53,7 +91,13 @@ fn a_trap_waits_for_the_command_in_the_foreground() {
     let in_background =
         "`&` and `wait` for it, so that the trap runs at once, and let the trap pass the signal on (`kill`)";
     let told = of(Mode::Child, foreground.clone());
-    says(&told, cause, &format!("end the script with `exec sleep 60`, or start that with {in_background}"));
+    says(
+        &told,
+        cause,
+        &format!(
+            "end the script with `exec sleep 60` (without its traps, and what follows), or start that with {in_background}"
+        ),
+    );
     says(&of(Mode::Pid1, foreground), cause, &format!("start `sleep 60` with {in_background}"));
     // What is in the background ignores SIGINT, and `wait` lets the trap run.
     let told = of(Mode::Child, vec![shell.clone(), child(1, "sleep 60").ignores(Signal::INT).stays()]);
