@@ -336,3 +336,161 @@ fn who_reads_what_the_command_writes_is_to_end_by_the_end_of_that() {
     passes(&scene, "pid1,child", &["--also", "none"], &["bash", "-c", &cured, "bash", ENDS]);
     scene.nothing_is_left();
 }
+
+#[test]
+fn what_exec_would_lose_is_kept_by_the_trap_that_stands_beside_it() {
+    let scene = Scene::new();
+    let clean_up = "trap 'echo cleaned up' EXIT; ";
+    let scripts = ["while :; do sleep 1000; done".to_owned(), format!("{clean_up}sleep 1000; true")];
+    for (shell, script) in [("dash", &scripts[0]), ("dash", &scripts[1]), ("bash", &scripts[0])] {
+        let of = |script: &str| format!("echo ready; {script}");
+        let left = played(&scene, "pid1,child", &["--also", "none"], &[shell, "-c", &of(script)]);
+        for (mode, check) in [("pid1", "S01"), ("pid1", "S24"), ("child", "S06"), ("child", "S24")] {
+            let (_, cure) =
+                tells(&left, mode, check, "", "does more (a loop, a trap that cleans up), which exec loses");
+            let quoted = |start: &str| cure.split('`').find(|part| part.starts_with(start)).expect("it is quoted");
+            let (trap, waits) = (quoted("trap 'kill"), quoted("sleep 1000 & wait"));
+            if (mode, check) != ("child", "S06") {
+                continue;
+            }
+            let script = of(&format!("{trap}; {}", script.replace("sleep 1000", waits)));
+            let options = [&["--as", "pid1,child", "--also", "none", "--grace", "20s"], &READY[..]].concat();
+            let cured = report(&scene, &options, &[shell, "-c", &script]);
+            for mode in ["pid1", "child"] {
+                cured.says(mode, &[("S01", "pass"), ("S02", "pass"), ("S06", "pass"), ("S17", "pass")]);
+                let tail = cured.run(mode)["output"]["tail"].to_string();
+                assert_eq!(tail.contains("cleaned up"), script.contains(clean_up), "{tail}");
+            }
+        }
+    }
+    scene.nothing_is_left();
+}
+
+#[test]
+fn no_orphan_is_suspected_of_what_beanstalkd_does_as_process_1_alone() {
+    let scene = Scene::new();
+    let socket = scene.folder().join("queue.sock");
+    let address = format!("unix:{}", socket.display());
+    let command = ["beanstalkd", "-l", &address];
+    let options = ["--as", "pid1,child", "--also", "none", "--grace", "1s", "--ready", &address];
+    let hangs = report(&scene, &options, &command);
+    let (cause, cure) = tells(&hangs, "pid1", "S01", "does not end process 1; as a child it had none", "supervise -- ");
+    let difference = finding(&hangs, "pid1", "S03").to_string();
+    assert!(![&cause, &cure, &difference].iter().any(|told| told.contains("orphan")), "{cause} {cure} {difference}");
+    assert_ne!(hangs.run("pid1")["orphan"], serde_json::Value::Null, "it got one");
+    let options = ["--as", "pid1", "--also", "none", "--grace", "20s", "--ready", &address];
+    report(&scene, &options, &[&[&ours(), "--"], &command[..]].concat())
+        .says("pid1", &[("S01", "pass"), ("S09", "pass")]);
+    scene.nothing_is_left();
+}
+
+/// A program that needs a moment for its end, and says when it is ready.
+const DRAINS: &str = "import os, signal, time
+signal.signal(signal.SIGTERM, lambda *_: (time.sleep(0.5), os._exit(0)))
+os.write(1, b'ready\\n')
+while True: signal.pause()";
+
+#[test]
+fn what_a_trap_tells_by_a_signal_that_cuts_off_is_not_told_as_well_done() {
+    let scene = Scene::new();
+    let of = |kill: &str| {
+        let script = format!("\"$@\" & p=$!; trap '{kill} $p; wait $p; exit 0' TERM; wait");
+        let options = [&["--as", "child", "--also", "none", "--grace", "20s"], &READY[..]].concat();
+        report(&scene, &options, &["bash", "-c", &script, "bash", python(), "-c", DRAINS])
+    };
+    for signal in ["HUP", "USR1"] {
+        let told = of(&format!("kill -{signal}"));
+        told.says("child", &[("S01", "pass"), ("S02", "pass"), ("S07", "warn"), ("S24", "info")]);
+        tells(&told, "child", "S24", "not all that runs below it", "see S07");
+        tells(&told, "child", "S07", &format!("was ended by SIG{signal}"), "");
+    }
+    let cured = of("kill");
+    cured.says("child", &[("S07", "pass"), ("S24", "info")]);
+    assert_eq!(finding(&cured, "child", "S24")["cause"], "its trap does what has to be done");
+    scene.nothing_is_left();
+}
+
+#[test]
+fn under_an_init_that_waits_a_shell_leaves_nothing_and_the_inits_own_helper_is_no_part_of_it() {
+    let scene = Scene::new();
+    // The init explains a stop of more than 2.5 s, by a helper.
+    let slow = DRAINS.replace("0.5", "3.5");
+    let script = "\"$@\" & trap 'kill $!; exit 0' TERM; wait";
+    let options = [&["--as", "init", "--also", "none", "--grace", "30s"], &READY[..]].concat();
+    let report = report(&scene, &options, &["bash", "-c", script, "bash", python(), "-c", &slow]);
+    report.says("init", &[("S06", "pass"), ("S24", "info")]);
+    let run = report.run("init");
+    let init = &run["processes"].as_array().expect("a list").iter().find(|process| process["inside"] == 1);
+    let words = &init.expect("the init is seen")["words"];
+    let helpers = run["processes"].as_array().expect("a list").iter();
+    let helpers = helpers.filter(|process| process["words"] == *words && process["inside"] != 1).count();
+    assert!(helpers > 0, "the init has had none: {run:#}");
+    let evidence = finding(&report, "init", "S06")["evidence"].to_string();
+    assert!(evidence.contains("after it") && !evidence.contains("supervise"), "{evidence}");
+    scene.nothing_is_left();
+}
+
+#[test]
+fn a_wrapper_that_blocks_the_signal_is_not_to_unblock_it() {
+    let scene = Scene::new();
+    let command = ["unshare", "--fork", "--pid", python(), "-c", ENDS];
+    let blocked = played(&scene, "pid1", &["--also", "none"], &command);
+    let (_, cure) = tells(&blocked, "pid1", "S01", "blocks SIGTERM in every thread", "supervise --kill-mode tree -- ");
+    assert!(!cure.contains("unblock"), "{cure}");
+    passes(&scene, "pid1", &["--also", "none"], &[&[&ours(), "--kill-mode", "tree", "--"], &command[..]].concat());
+    scene.nothing_is_left();
+}
+
+#[test]
+fn a_subshell_between_that_passes_nothing_on_is_named() {
+    let scene = Scene::new();
+    let script =
+        |exec: &str| format!("run() {{ {exec}\"$@\"; }}; trap 'kill $(jobs -p); wait' TERM; run \"$@\" & wait");
+    let of = |exec: &str| {
+        let options = [&["--as", "pid1,child", "--also", "none", "--grace", "20s"], &READY[..]].concat();
+        report(&scene, &options, &["bash", "-c", &script(exec), "bash", python(), "-c", DRAINS])
+    };
+    let left = of("");
+    for mode in ["pid1", "child"] {
+        let (cause, cure) = tells(&left, mode, "S06", "was ended by SIGTERM alone, and left pid", "begin with exec");
+        assert!(cause.contains("below the shell pid") && !cure.contains("let its trap"), "{cause} {cure}");
+    }
+    let cured = of("exec ");
+    for mode in ["pid1", "child"] {
+        cured.says(mode, &[("S01", "pass"), ("S06", "pass"), ("S17", "pass")]);
+    }
+    scene.nothing_is_left();
+}
+
+#[test]
+fn what_executes_itself_again_when_it_is_told_had_a_handler_then() {
+    let scene = Scene::new();
+    // As uwsgi, whose SIGTERM loads it again.
+    let program = "import os, signal, sys, time
+def again(*_):
+    os.write(1, b'again\\n')
+    os.execv(sys.executable, sys.orig_argv)
+signal.signal(signal.SIGTERM, again)
+signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGTERM])
+os.write(1, b'ready\\n')
+while True: signal.pause()";
+    let report = played(&scene, "pid1,child", &["--also", "none"], &[python(), "-c", program]);
+    for mode in ["pid1", "child"] {
+        report.says(mode, &[("S01", "fail"), ("S04", "pass")]);
+        assert_eq!(report.run(mode)["processes"][0]["signal_is"], "caught", "{:#}", report.run(mode));
+    }
+    scene.nothing_is_left();
+}
+
+#[test]
+fn only_who_holds_the_output_is_named_for_it() {
+    let scene = Scene::new();
+    let script = "sleep 1000 & until grep -q sleep /proc/$!/comm; do :; done; \"$@\" & wait";
+    let options = [&["--as", "child", "--target", "group", "--also", "none", "--grace", "20s"], &READY[..]].concat();
+    let report = report(&scene, &options, &["bash", "-c", script, "bash", python(), "-c", &DRAINS.replace("0.5", "2")]);
+    // It is given a second more than its shell.
+    report.says("child", &[("S17", "fail")]);
+    let evidence = finding(&report, "child", "S17")["evidence"].to_string();
+    assert!(evidence.contains("python") && !evidence.contains("`sleep 1000`"), "{evidence}");
+    scene.nothing_is_left();
+}

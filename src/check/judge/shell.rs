@@ -237,7 +237,7 @@ fn advice(scene: &Scene<'_>, run: &Run, main: &Process, below: &[&Process]) -> S
         }
         _ => PASS_ON.to_owned(),
     };
-    format!("{instead}, or: supervise --kill-mode tree -- {init}")
+    format!("{instead}; or: supervise --kill-mode tree -- {init}")
 }
 
 fn ends_in_time(scene: &Scene<'_>, run: &Run) -> bool {
@@ -349,7 +349,7 @@ pub(super) fn left_by_shell(
         [_, _, ..] => PASS_ON.to_owned() + ", or start it",
         [only] if is_subshell(main, only) => PASS_ON_BELOW.to_owned() + ", or start it",
         _ if !ends_in_place(scene, program) || reads_a_pipe(main, process) => "start it".to_owned(),
-        _ => format!("start {}{}, or", in_its_place(process, program), or_by_trap(process, program, signal)),
+        _ => format!("start {}{}; or start it", in_its_place(process, program), or_by_trap(process, program, signal)),
     };
     (
         match main.ended.is_some_and(|ended| ended.status == Some(Status::Signaled(signal))) {
