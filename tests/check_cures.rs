@@ -485,12 +485,17 @@ while True: signal.pause()";
 #[test]
 fn only_who_holds_the_output_is_named_for_it() {
     let scene = Scene::new();
-    let script = "sleep 1000 & until grep -q sleep /proc/$!/comm; do :; done; \"$@\" & wait";
+    // A reader ends by the end of the command, a moment behind it; the program holds the output until it is killed.
+    let script = "exec 3> >(trap '' TERM; exec cat); \"$@\" 3>&- & wait";
     let options = [&["--as", "child", "--target", "group", "--also", "none", "--grace", "20s"], &READY[..]].concat();
-    let report = report(&scene, &options, &["bash", "-c", script, "bash", python(), "-c", &DRAINS.replace("0.5", "2")]);
-    // It is given a second more than its shell.
+    let program = DRAINS.replace("0.5", "1000");
+    let report = report(&scene, &options, &["bash", "-c", script, "bash", python(), "-c", &program]);
     report.says("child", &[("S17", "fail")]);
     let evidence = finding(&report, "child", "S17")["evidence"].to_string();
-    assert!(evidence.contains("python") && !evidence.contains("`sleep 1000`"), "{evidence}");
+    assert!(evidence.contains("python") && !evidence.contains("cat"), "{evidence}");
+    let processes = report.run("child")["processes"].as_array().expect("a list");
+    let end = |process: &serde_json::Value| process["ended"]["after_signal_ms"].as_f64();
+    let reader = processes.iter().find(|process| process["comm"] == "cat").expect("it was seen");
+    assert!(end(reader) > end(&processes[0]), "{processes:#?}");
     scene.nothing_is_left();
 }

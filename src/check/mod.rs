@@ -28,6 +28,7 @@ use supervise_init::sys::{Entry, Environment, Output, Placement, Program, SigSet
 
 use self::observe::{Interrupted, Payload};
 use self::record::{Inherited, Run};
+use self::report::Paint;
 use self::scenario::{Mode, Order, Orphan, Ready, Scenario, Way};
 use crate::cli::{exit, help};
 use crate::surroundings::Surroundings;
@@ -151,12 +152,13 @@ fn conclude(order: &Order, command: &[&CStr], runs: Vec<Run>) -> u8 {
     let judged = judge::judge(order, runs);
     let mut text = Vec::new();
     // no-color.org: present and not empty, whatever it says.
-    let is_terminal = stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|word| word.is_empty());
+    let is_coloured = stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|word| word.is_empty());
+    let paint = if is_coloured { Paint::Coloured } else { Paint::Plain };
     // Into memory, where there is room.
-    let _ = report::write(order.format, order, command, &judged, &mut text, is_terminal);
+    let _ = report::write(order.format, order, command, &judged, &mut text, paint);
     match help::write(Output::Stdout, &text) {
         // Who reads no further has read enough.
-        Ok(()) | Err(Errno::EPIPE) => judge::verdict(&judged, order.is_strict).exit_code(),
+        Ok(()) | Err(Errno::EPIPE) => judge::verdict(order, &judged).exit_code(),
         Err(errno) => {
             error!("cannot write to stdout: {}", supervise_init::sys::Errno(errno as i32));
             exit::FAILURE

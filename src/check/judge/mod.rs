@@ -154,9 +154,9 @@ impl Verdict {
 }
 
 /// A check that failed is more certain than a run that cannot be judged, and so goes first.
-pub(crate) fn verdict(judged: &[Judged], is_strict: bool) -> Verdict {
+pub(crate) fn verdict(order: &Order, judged: &[Judged]) -> Verdict {
     let levels = || judged.iter().flat_map(|judged| &judged.findings).map(|finding| finding.level);
-    let is_failure = |level: &Level| *level == Level::Fail || (is_strict && *level == Level::Warn);
+    let is_failure = |level: &Level| *level == Level::Fail || (order.is_strict && *level == Level::Warn);
     let failures = levels().filter(is_failure).count();
     if failures > 0 {
         return Verdict::Fail(failures);

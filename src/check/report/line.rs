@@ -8,13 +8,19 @@ use super::super::safe::is_safe;
 /// Its words with blanks between them, each quoted where a shell needs that. What cannot be shown is written as bash, zsh and
 /// POSIX.1-2024 read it (`$'\033'`).
 pub(super) fn line(command: &[&CStr]) -> String {
-    let words = command.iter().enumerate().map(|(place, word)| quoted(word.to_bytes(), place == 0));
+    let words = command
+        .iter()
+        .enumerate()
+        .map(|(place, word)| quoted(word.to_bytes(), if place == 0 { FIRST } else { BEHIND }));
     words.collect::<Vec<_>>().join(" ")
 }
 
-fn quoted(word: &[u8], is_first: bool) -> String {
-    let is_plain =
-        |byte: &u8| byte.is_ascii_alphanumeric() || b"-_./:@%+,".contains(byte) || (*byte == b'=' && !is_first);
+/// What needs no quotes beside letters and digits, in the first word, which with a `=` is a variable, and behind that.
+const FIRST: &[u8] = b"-_./:@%+,";
+const BEHIND: &[u8] = b"-_./:@%+,=";
+
+fn quoted(word: &[u8], plain: &[u8]) -> String {
+    let is_plain = |byte: &u8| byte.is_ascii_alphanumeric() || plain.contains(byte);
     match std::str::from_utf8(word) {
         Ok(text) if !word.is_empty() && word.iter().all(is_plain) => text.to_owned(),
         Ok(text) if text.chars().all(is_safe) => format!("'{}'", text.replace('\'', r"'\''")),

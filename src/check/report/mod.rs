@@ -12,7 +12,7 @@ mod tests;
 use std::ffi::CStr;
 use std::io;
 
-pub(super) use self::text::words_of;
+pub(super) use self::text::{Paint, words_of};
 use super::finding::{Judged, Level};
 use super::judge::{Verdict, verdict};
 use super::record::Run;
@@ -45,12 +45,12 @@ pub(crate) fn write(
     command: &[&CStr],
     judged: &[Judged],
     out: &mut impl io::Write,
-    is_terminal: bool,
+    paint: Paint,
 ) -> io::Result<()> {
     let line = line::line(command);
-    let report = Report { order, command, line, judged, verdict: verdict(judged, order.is_strict) };
+    let report = Report { order, command, line, judged, verdict: verdict(order, judged) };
     let written = match format {
-        Format::Text => text::page(&report, is_terminal),
+        Format::Text => text::page(&report, paint),
         Format::Json => json::page(&report),
         Format::Junit => junit::page(&report),
         Format::Tap => tap::page(&report),

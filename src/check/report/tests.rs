@@ -14,14 +14,14 @@ use super::super::record::{
     Served, What,
 };
 use super::super::scenario::{Format, Mode, OkExit, Order};
-use super::write;
+use super::{Paint, write};
 
 const ZERO: Status = Status::Exited(0);
 
-fn page(format: Format, order: &Order, judged: &[Judged], is_terminal: bool) -> String {
+fn page(format: Format, order: &Order, judged: &[Judged], paint: Paint) -> String {
     let command: [&CStr; 2] = [c"sh", c"-c\x1b[31m"];
     let mut out = Vec::new();
-    write(format, order, &command, judged, &mut out, is_terminal).expect("a vector takes all");
+    write(format, order, &command, judged, &mut out, paint).expect("a vector takes all");
     String::from_utf8(out).expect("it is text")
 }
 
@@ -98,7 +98,7 @@ fn strange_order() -> Order {
 }
 
 fn json(judged: &[Judged]) -> Value {
-    serde_json::from_str(&page(Format::Json, &strange_order(), judged, false)).expect("it is JSON")
+    serde_json::from_str(&page(Format::Json, &strange_order(), judged, Paint::Plain)).expect("it is JSON")
 }
 
 #[test]
@@ -162,7 +162,7 @@ fn the_readme_names_every_field_and_no_other() {
 
 #[test]
 fn people_get_a_timeline_what_is_wrong_and_a_verdict() {
-    let text = page(Format::Text, &order(), &all(), false);
+    let text = page(Format::Text, &order(), &all(), Paint::Plain);
     for line in [
         "supervise check: sh $'-c\\033[31m'   as process 1, SIGTERM to main, grace 10.000 s\n",
         "    0.000  executed pid 100 (`npm start`)\n",
@@ -180,7 +180,7 @@ fn people_get_a_timeline_what_is_wrong_and_a_verdict() {
     let last = text.lines().last().expect("a line");
     assert!(last.starts_with("FAIL ("), "{last}");
     assert!(!text.contains('\u{1b}'), "{text}");
-    let coloured = page(Format::Text, &order(), &all(), true);
+    let coloured = page(Format::Text, &order(), &all(), Paint::Coloured);
     assert!(coloured.contains("\u{1b}[31mFAIL\u{1b}[0m S01"), "{coloured}");
 }
 
@@ -192,7 +192,7 @@ fn a_flood_of_small_events_leaves_what_matters() {
     let tick = |at| Event { at: milliseconds(at), what: What::Wrote { bytes: 1, line: "tick".to_owned() } };
     flood.events.extend((1_000..1_900).map(tick));
     flood.events.sort_by_key(|event| event.at);
-    let text = page(Format::Text, &order(), &judge(&order(), vec![flood]), false);
+    let text = page(Format::Text, &order(), &judge(&order(), vec![flood]), Paint::Plain);
     assert!(text.lines().count() < 100, "{}", text.lines().count());
     for line in [
         "executed pid 100",
@@ -207,7 +207,7 @@ fn a_flood_of_small_events_leaves_what_matters() {
 #[test]
 fn junit_has_a_suite_for_each_group_and_a_case_for_each_check() {
     let judged = all();
-    let xml = page(Format::Junit, &order(), &judged, true);
+    let xml = page(Format::Junit, &order(), &judged, Paint::Coloured);
     let count = |what: &str| xml.matches(what).count();
     let findings = || judged.iter().flat_map(|judged| &judged.findings);
     let of = |level: Level| findings().filter(|finding| finding.level == level).count();
@@ -237,16 +237,16 @@ fn junit_has_a_suite_for_each_group_and_a_case_for_each_check() {
         assert_eq!(times.len(), 1 + suite.matches("<testcase ").count(), "{suite}");
     }
     let hangs = judge(&order(), vec![run(Mode::Child, vec![process("app").stays()])]);
-    let xml = page(Format::Junit, &order(), &hangs, false);
+    let xml = page(Format::Junit, &order(), &hangs, Paint::Plain);
     assert!(xml.contains("name=\"S01 ends in time\" time=\"10.001\""), "{xml}");
-    let strict = page(Format::Junit, &Order { is_strict: true, ..order() }, &judged, true);
+    let strict = page(Format::Junit, &Order { is_strict: true, ..order() }, &judged, Paint::Coloured);
     assert_eq!(strict.matches("<failure ").count(), of(Level::Fail) + of(Level::Warn));
 }
 
 #[test]
 fn tap_has_a_plan_a_line_for_each_check_and_a_block() {
     let judged = all();
-    let tap = page(Format::Tap, &order(), &judged, true);
+    let tap = page(Format::Tap, &order(), &judged, Paint::Coloured);
     let findings: Vec<_> = judged.iter().flat_map(|judged| &judged.findings).collect();
     let mut lines = tap.lines();
     assert_eq!(lines.next(), Some("TAP version 14"));
@@ -262,7 +262,7 @@ fn tap_has_a_plan_a_line_for_each_check_and_a_block() {
     }
     assert_eq!(tap.matches("\n  ---\n").count(), findings.len());
     assert_eq!(tap.matches("\n  ...\n").count(), findings.len());
-    let strict = page(Format::Tap, &Order { is_strict: true, ..order() }, &judged, true);
+    let strict = page(Format::Tap, &Order { is_strict: true, ..order() }, &judged, Paint::Coloured);
     assert!(strict.matches("\nnot ok ").count() > tap.matches("\nnot ok ").count());
 }
 
@@ -274,10 +274,10 @@ fn nothing_that_a_process_says_breaks_a_form() {
     run.output.tail.push(evil.to_owned());
     run.events.push(Event { at: SIGNAL_AT, what: What::Wrote { bytes: 1, line: evil.to_owned() } });
     let judged = judge(&order(), vec![run]);
-    let read: Value = serde_json::from_str(&page(Format::Json, &order(), &judged, false)).expect("it is JSON");
+    let read: Value = serde_json::from_str(&page(Format::Json, &order(), &judged, Paint::Plain)).expect("it is JSON");
     assert_eq!(read["groups"][0]["runs"][0]["processes"][0]["words"], evil);
     for format in [Format::Text, Format::Tap, Format::Junit] {
-        let page = page(format, &order(), &judged, false);
+        let page = page(format, &order(), &judged, Paint::Plain);
         let is_control = |letter: char| letter.is_control() && letter != '\n';
         assert!(format == Format::Junit || !page.contains(is_control), "{format:?} {page}");
         assert!(!page.lines().any(|line| line.starts_with("not ok 1 ]]>")), "{format:?} {page}");
@@ -289,7 +289,7 @@ fn nothing_that_a_process_says_breaks_a_form() {
 fn a_death_by_the_signal_is_no_143_in_any_form() {
     let judged = judge(&order(), vec![run(Mode::Child, vec![process("sleep 100").ends(1, DIED_OF_TERM)])]);
     for format in [Format::Text, Format::Json, Format::Junit, Format::Tap] {
-        let page = page(format, &order(), &judged, false);
+        let page = page(format, &order(), &judged, Paint::Plain);
         assert!(!page.contains("143") && page.contains("SIGTERM"), "{format:?} {page}");
     }
     assert_eq!(judged[0].runs[0].processes[0].pid, MAIN);
@@ -302,7 +302,7 @@ fn the_lines_of_a_flood_are_cut() {
     flood.events.push(Event { at: SIGNAL_AT + milliseconds(2), what: What::Wrote { bytes: 203, line: line.clone() } });
     flood.output.tail.push(line);
     flood.output.bytes_after_signal = 203;
-    let text = page(Format::Text, &order(), &judge(&order(), vec![flood]), false);
+    let text = page(Format::Text, &order(), &judge(&order(), vec![flood]), Paint::Plain);
     assert!(text.contains(&format!("wrote: {}...\n", "x".repeat(100))), "{text}");
     assert!(!text.contains(&"x".repeat(121)), "{text}");
 }

@@ -17,8 +17,7 @@ const SHOWN_OF_LINE: usize = 100;
 /// The same of all lines of a run: its program may never be silent.
 const LINES: usize = 60;
 
-pub(super) fn page(report: &Report<'_>, is_terminal: bool) -> String {
-    let paint = Paint(is_terminal);
+pub(super) fn page(report: &Report<'_>, paint: Paint) -> String {
     let mut out = String::new();
     for judged in report.judged {
         group(&mut out, report, judged, paint);
@@ -213,7 +212,11 @@ fn whole(out: &mut String, finding: &Finding, paint: Paint) {
 
 /// Whether there is colour.
 #[derive(Clone, Copy)]
-struct Paint(bool);
+pub(in crate::check) enum Paint {
+    Plain,
+    /// Of a terminal (ECMA-48, SGR).
+    Coloured,
+}
 
 impl Paint {
     fn level(self, level: Level) -> String {
@@ -239,6 +242,9 @@ impl Paint {
     }
 
     fn coloured(self, word: &str, colour: u8) -> String {
-        if self.0 { format!("\u{1b}[{colour}m{word}\u{1b}[0m") } else { word.to_owned() }
+        match self {
+            Paint::Plain => word.to_owned(),
+            Paint::Coloured => format!("\u{1b}[{colour}m{word}\u{1b}[0m"),
+        }
     }
 }

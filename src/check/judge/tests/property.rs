@@ -51,10 +51,10 @@ fn each_check_is_in_the_table_once_and_in_order() {
 #[test]
 fn a_run_that_was_not_told_to_stop_is_never_a_pass() {
     for outcome in not_stopped() {
-        for strict in [false, true] {
+        for is_strict in [false, true] {
             for beside in all_runs() {
                 let judged = judge(&order(), vec![beside, not_told(Mode::Child, outcome.clone())]);
-                let verdict = verdict(&judged, strict);
+                let verdict = verdict(&Order { is_strict, ..order() }, &judged);
                 assert_ne!(verdict.exit_code(), 0, "{outcome:?} {verdict:?}");
             }
         }
@@ -66,7 +66,7 @@ fn a_run_that_was_not_told_to_stop_is_never_a_pass() {
         assert!(passes.clone().all(|finding| finding.check == Check::Inherited), "{:?}", passes.collect::<Vec<_>>());
         // Also where no check says so.
         let silent: Vec<Judged> = judged.into_iter().map(|judged| Judged { findings: Vec::new(), ..judged }).collect();
-        assert_ne!(verdict(&silent, false).exit_code(), 0, "{outcome:?}");
+        assert_ne!(verdict(&order(), &silent).exit_code(), 0, "{outcome:?}");
     }
 }
 
@@ -144,7 +144,7 @@ fn a_plain_sleep_hangs_as_process_1_and_is_warned_of_as_a_child() {
     let level = |at: usize, check| found(&judged[at], check).map(|finding| finding.level);
     assert_eq!(level(0, Check::ExitsInGrace), Some(Level::Fail));
     assert_eq!((level(1, Check::ExitsInGrace), level(1, Check::Status)), (Some(Level::Pass), Some(Level::Warn)));
-    assert_eq!(verdict(&judged[1..], false), Verdict::PassWithWarnings);
+    assert_eq!(verdict(&order(), &judged[1..]), Verdict::PassWithWarnings);
 }
 
 /// A group with findings of these levels, of a run that was told to stop.
@@ -176,9 +176,10 @@ fn the_verdict_is_the_worst_level_with_its_exit_code() {
     ];
     for (levels, plain, strict) in cases {
         let judged = [judged(levels)];
-        assert_eq!((verdict(&judged, false), verdict(&judged, true)), (plain, strict), "{levels:?}");
+        let of = |is_strict| verdict(&Order { is_strict, ..order() }, &judged);
+        assert_eq!((of(false), of(true)), (plain, strict), "{levels:?}");
     }
-    assert_eq!(verdict(&[], false), Verdict::Inconclusive);
+    assert_eq!(verdict(&order(), &[]), Verdict::Inconclusive);
     let codes =
         [Verdict::Pass, Verdict::PassWithWarnings, Verdict::Fail(3), Verdict::Inconclusive, Verdict::NotStarted(126)];
     assert_eq!(codes.map(Verdict::exit_code), [0, 0, 1, 2, 126]);
@@ -188,7 +189,8 @@ fn the_verdict_is_the_worst_level_with_its_exit_code() {
 fn a_program_that_is_not_there_gives_its_code() {
     for code in [126, 127] {
         let outcome = Outcome::NotStarted { code, why: "no such file".to_owned() };
-        let judged = judge(&Order { is_strict: true, ..order() }, vec![not_told(Mode::Child, outcome)]);
-        assert_eq!(verdict(&judged, false), Verdict::NotStarted(code));
+        let order = Order { is_strict: true, ..order() };
+        let judged = judge(&order, vec![not_told(Mode::Child, outcome)]);
+        assert_eq!(verdict(&order, &judged), Verdict::NotStarted(code));
     }
 }
