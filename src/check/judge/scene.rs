@@ -157,13 +157,16 @@ pub(super) fn main_status(run: &Run) -> Option<Status> {
 
 /// All but the command itself, and the supervise that it runs under with the copies of it that execute nothing.
 pub(super) fn others(run: &Run) -> impl Iterator<Item = &Process> {
-    let init = run.processes.iter().find(|process| run.scenario.mode == Mode::Init && process.inside == Some(1));
-    let is_copy = |init: &Process, process: &Process| {
+    run.processes.iter().filter(|process| is_other(run, process))
+}
+
+fn is_other(run: &Run, process: &Process) -> bool {
+    let is_init = |other: &&Process| run.scenario.mode == Mode::Init && other.inside == Some(1);
+    let is_ours = |init: &Process| {
         let is_its = process.started_by.unwrap_or(process.parent) == init.pid;
-        is_its && process.executed_at.is_none() && process.words == init.words
+        process.pid == init.pid || (is_its && process.executed_at.is_none() && process.words == init.words)
     };
-    let is_ours = move |process: &Process| init.is_some_and(|init| process.pid == init.pid || is_copy(init, process));
-    run.processes.iter().filter(move |process| !process.is_main && !is_ours(process))
+    !process.is_main && !run.processes.iter().find(is_init).is_some_and(is_ours)
 }
 
 /// When we killed what was alive: the time was over, or main had ended and what it left had not.

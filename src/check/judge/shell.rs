@@ -319,26 +319,48 @@ pub(super) fn left_by_shell(
         );
     }
     if handling(main, signal).is_some_and(Handling::is_taken) {
-        let is_background =
-            [Signal::INT, Signal::QUIT].contains(&signal) && handling(process, signal) == Some(Handling::Ignored);
         return (
             format!("the shell {main_name} ended without waiting for {name}, {fate}"),
-            match (is_background, scene.order.target) {
-                _ if is_before_a_pipeline(scene, main) => pass_on_in_pipeline(signal),
-                (true, _) => format!(
-                    "let its trap pass the signal on as SIGTERM (what a shell starts by `&` ignores {signal}) and wait \
-                     (`wait`) before it exits"
-                ),
-                (false, Target::Tree) => "let its trap wait (`wait`) before it exits".to_owned(),
-                // A trap on EXIT of bash does not wait for the foreground.
-                (false, _) if !is_by_ampersand(main, process) => {
-                    "let its trap pass the signal on (kill) and wait (`wait`) before it exits, and start in the background \
-                     (`&`, then `wait`) what is in the foreground"
-                        .to_owned()
-                }
-                (false, _) => "let its trap pass the signal on (kill) and wait (`wait`) before it exits".to_owned(),
-            },
+            more_of_its_trap(scene, main, process),
         );
+    }
+    (
+        match end == Some(Status::Signaled(signal)) {
+            true => format!("{signal} ended the shell {main_name} alone, and it left {name}, {fate}"),
+            // Process 1, or its last command was told besides.
+            false => format!("the shell {main_name} ended without waiting for {name}, {fate}"),
+        },
+        in_place_of_shell(scene, (run, main), process),
+    )
+}
+
+/// What a trap lacks that has left this.
+fn more_of_its_trap(scene: &Scene<'_>, main: &Process, process: &Process) -> String {
+    let signal = scene.signal;
+    let is_background =
+        [Signal::INT, Signal::QUIT].contains(&signal) && handling(process, signal) == Some(Handling::Ignored);
+    match (is_background, scene.order.target) {
+        _ if is_before_a_pipeline(scene, main) => pass_on_in_pipeline(signal),
+        (true, _) => format!(
+            "let its trap pass the signal on as SIGTERM (what a shell starts by `&` ignores {signal}) and wait (`wait`) \
+             before it exits"
+        ),
+        (false, Target::Tree) => "let its trap wait (`wait`) before it exits".to_owned(),
+        // A trap on EXIT of bash does not wait for the foreground.
+        (false, _) if !is_by_ampersand(main, process) => {
+            "let its trap pass the signal on (kill) and wait (`wait`) before it exits, and start in the background (`&`, \
+             then `wait`) what is in the foreground"
+                .to_owned()
+        }
+        (false, _) => "let its trap pass the signal on (kill) and wait (`wait`) before it exits".to_owned(),
+    }
+}
+
+/// What to change where a shell without a trap has left this.
+fn in_place_of_shell(scene: &Scene<'_>, (run, main): (&Run, &Process), process: &Process) -> String {
+    let signal = scene.signal;
+    if is_before_a_pipeline(scene, main) {
+        return pass_on_in_pipeline(signal);
     }
     let deaf = match handling(process, signal) {
         Some(Handling::Ignored) => format!("; and let `{}` handle {signal}", called(process)),
@@ -351,20 +373,7 @@ pub(super) fn left_by_shell(
         _ if !ends_in_place(scene, program) || reads_a_pipe(main, process) => "start it".to_owned(),
         _ => format!("start {}{}; or start it", in_its_place(process, program), or_by_trap(process, program, signal)),
     };
-    (
-        match main.ended.is_some_and(|ended| ended.status == Some(Status::Signaled(signal))) {
-            true => format!("{signal} ended the shell {main_name} alone, and it left {name}, {fate}"),
-            // Process 1, or its last command was told besides.
-            false => format!("the shell {main_name} ended without waiting for {name}, {fate}"),
-        },
-        match is_before_a_pipeline(scene, main) {
-            true => pass_on_in_pipeline(signal),
-            false => {
-                let init = typed(main, "COMMAND");
-                format!("{place} under an init that tells and waits for all: supervise -- {init}{deaf}")
-            }
-        },
-    )
+    format!("{place} under an init that tells and waits for all: supervise -- {}{deaf}", typed(main, "COMMAND"))
 }
 
 /// Whether it ignores SIGINT as what a shell without job control has started by `&` (POSIX, 2.11).

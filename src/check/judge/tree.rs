@@ -64,6 +64,31 @@ impl Left<'_> {
         (self.alive.len() + self.cut_off.len(), self.later.len())
     }
 
+    /// With how main ended, this long after the signal.
+    fn evidence(&self, scene: &Scene<'_>, (run, main): (&Run, &Process), took: Duration) -> Vec<String> {
+        let ended = ended_with(main.ended.and_then(|ended| ended.status));
+        let mut evidence = vec![format!("{} {ended}, {} after {}", Name(main), seconds(took), scene.signal)];
+        if !self.alive.is_empty() {
+            let lived = killed_at(run).zip(main.ended).map(|(at, ended)| at.saturating_sub(ended.at));
+            let how = lived.map_or_else(String::new, |lived| format!("alive {} after it, ", seconds(lived)));
+            evidence.push(format!("{how}until killed: {}", names(&self.alive)));
+        }
+        if !self.cut_off.is_empty() {
+            let by = match self.cut_off.iter().all(|process| is_surely_the_kernel(scene, process)) {
+                true => "killed by the kernel when process 1 ended",
+                false => "killed when process 1 ended, by the kernel because of that, or by somebody just before",
+            };
+            evidence.push(format!("{by}: {}", names(&self.cut_off)));
+        }
+        evidence.extend(
+            self.later
+                .iter()
+                .take(4)
+                .map(|(process, lived)| format!("{} ended {} after it", Name(process), seconds(*lived))),
+        );
+        evidence
+    }
+
     fn fate(&self) -> Fate {
         if self.alive.is_empty() { Fate::CutOff } else { Fate::LivedOn }
     }
@@ -82,26 +107,7 @@ pub(super) fn gone(scene: &Scene<'_>) -> Option<Word> {
     };
     let main = main(run)?;
     let took = took(run)?;
-    let ended = ended_with(main.ended.and_then(|ended| ended.status));
-    let mut evidence = vec![format!("{} {ended}, {} after {}", Name(main), seconds(took), scene.signal)];
-    if !left.alive.is_empty() {
-        let lived = killed_at(run).zip(main.ended).map(|(at, ended)| at.saturating_sub(ended.at));
-        let how = lived.map_or_else(String::new, |lived| format!("alive {} after it, ", seconds(lived)));
-        evidence.push(format!("{how}until killed: {}", names(&left.alive)));
-    }
-    if !left.cut_off.is_empty() {
-        let by = match left.cut_off.iter().all(|process| is_surely_the_kernel(scene, process)) {
-            true => "killed by the kernel when process 1 ended",
-            false => "killed when process 1 ended, by the kernel because of that, or by somebody just before",
-        };
-        evidence.push(format!("{by}: {}", names(&left.cut_off)));
-    }
-    evidence.extend(
-        left.later
-            .iter()
-            .take(4)
-            .map(|(process, lived)| format!("{} ended {} after it", Name(process), seconds(*lived))),
-    );
+    let evidence = left.evidence(scene, (run, main), took);
     let first = first_program(&left.alive).or(first_program(&left.cut_off));
     if left.alive.is_empty()
         && !left.cut_off.is_empty()
