@@ -36,8 +36,23 @@ pub(crate) struct Stat {
 }
 
 impl Stat {
+    /// What its first thread is like, or, where that has ended, one that goes on: only then is it no zombie.
     pub(crate) fn read(pid: i32) -> Option<Stat> {
-        Stat::parse(pid, &read_text(pid, "stat"))
+        let first = Stat::parse(pid, &read_text(pid, "stat"))?;
+        Some(match Stat::survivor(&first) {
+            Some(Stat { state, is_exiting, .. }) => Stat { state, is_exiting, ..first },
+            None => first,
+        })
+    }
+
+    /// Of the first thread's: another one, where that has ended.
+    fn survivor(first: &Stat) -> Option<Stat> {
+        if first.state != b'Z' {
+            return None;
+        }
+        let threads = numbers(&format!("/proc/{}/task", first.pid)).unwrap_or_default();
+        let read = |thread: i32| Stat::parse(thread, &read_text(first.pid, &format!("task/{thread}/stat")));
+        threads.into_iter().filter_map(read).find(|stat| !matches!(stat.state, b'Z' | b'X'))
     }
 
     /// The name may hold anything, also `)`: the last one ends it.
@@ -55,6 +70,14 @@ impl Stat {
         let ticks = far(4)?.saturating_add(far(0)?);
         let started = far(6)?;
         Some(Stat { pid, state, parent, group, session, has_terminal, is_exiting, ticks, started })
+    }
+}
+
+/// Where /proc shows what all threads share. Of the first one that is nothing when it has ended, though others go on.
+pub(crate) fn place(pid: i32) -> String {
+    match Stat::parse(pid, &read_text(pid, "stat")).and_then(|first| Stat::survivor(&first)) {
+        Some(survivor) => format!("/proc/{pid}/task/{}", survivor.pid),
+        None => format!("/proc/{pid}"),
     }
 }
 
@@ -170,9 +193,9 @@ pub(crate) fn kernel_name(place: &str) -> &str {
 
 /// All `sigmask:` in /proc/PID/fdinfo (proc_pid_fdinfo(5)).
 pub(crate) fn read_by_signalfd(pid: i32) -> u64 {
-    let mut all = 0;
-    for file in numbers(&format!("/proc/{pid}/fdinfo")).unwrap_or_default() {
-        for line in read_text(pid, &format!("fdinfo/{file}")).lines() {
+    let (mut all, place) = (0, place(pid));
+    for file in numbers(&format!("{place}/fdinfo")).unwrap_or_default() {
+        for line in read_file(&format!("{place}/fdinfo/{file}")).lines() {
             all |= line.strip_prefix("sigmask:\t").map_or(0, bits);
         }
     }

@@ -205,3 +205,16 @@ while True: signal.pause()
     told.exits(1);
     scene.nothing_is_left();
 }
+
+#[test]
+fn who_starts_again_has_another_pid_as_it_would_without_a_check() {
+    let scene = Scene::new();
+    // As with a pid file: who finds its own number there takes itself for started already.
+    let place = scene.folder().join("number").display().to_string();
+    let program =
+        format!("[ \"$(cat {place} 2>/dev/null)\" != $$ ] || exit 1; echo $$ >{place}; echo ready; exec sleep 1000");
+    let options = ["--as", "child", "--also", "none", "--repeat", "3", "--ready", "log:^ready$"];
+    let report = report(&scene, &options, &["sh", "-c", &program]);
+    report.says("child", &[("S01", "pass"), ("S15", "pass")]);
+    scene.nothing_is_left();
+}

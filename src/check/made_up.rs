@@ -196,6 +196,7 @@ impl Process {
             is_pending: false,
             is_handled: false,
             waits_for_child: false,
+            is_running: false,
             busy: Duration::ZERO,
         });
         process

@@ -192,6 +192,8 @@ pub(crate) struct AtDeadline {
     /// Whether it has a handler or a signalfd for it now, whatever it had when that came.
     pub(crate) is_handled: bool,
     pub(crate) waits_for_child: bool,
+    /// Whether it had work for a processor in that moment.
+    pub(crate) is_running: bool,
     /// CPU time that it used since the signal.
     pub(crate) busy: Duration,
 }

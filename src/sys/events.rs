@@ -7,7 +7,7 @@ use std::time::Duration;
 use nix::errno::Errno;
 use supervise_init::core::Time;
 
-/// What has happened to a process, not to one of its threads.
+/// What has happened to a process.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum ProcessEvent {
     Forked {
@@ -17,9 +17,10 @@ pub(crate) enum ProcessEvent {
     Executed {
         pid: i32,
     },
-    /// With its wait status.
-    Ended {
+    /// One of its threads has ended, its last one or not. With what that was, as wait(2) has it.
+    ThreadEnded {
         pid: i32,
+        thread: i32,
         raw: i32,
     },
 }
@@ -134,7 +135,7 @@ fn parse(event: &[u8]) -> Message {
         let event = match word(0)? {
             FORK if number(24)? == number(28)? => ProcessEvent::Forked { parent: number(20)?, child: number(28)? },
             EXEC => ProcessEvent::Executed { pid: number(20)? },
-            EXIT if number(16)? == number(20)? => ProcessEvent::Ended { pid: number(20)?, raw: number(24)? },
+            EXIT => ProcessEvent::ThreadEnded { pid: number(20)?, thread: number(16)?, raw: number(24)? },
             _ => return None,
         };
         Some(Message::Event(at, event))

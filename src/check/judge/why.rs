@@ -169,8 +169,10 @@ fn at_work<'a>(
     stayed: Vec<&'a Process>,
     at_deadline: &AtDeadline,
 ) -> Why<'a> {
-    // A quarter of a processor all the time, on a machine that may be busy: some work goes on in every program.
-    let is_busy = at_deadline.busy * 4 >= grace_of(run);
+    // A quarter of a processor all the time: some work goes on in every program. Who has work left at the end may have got
+    // less of a machine that others want too.
+    let least = if at_deadline.is_running { 20 } else { 4 };
+    let is_busy = at_deadline.busy * least >= grace_of(run);
     let answer = answer(run);
     // Who takes its handler away to die of the signal, and waits for nobody.
     if scene.is_process_1()

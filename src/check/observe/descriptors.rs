@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::leftovers::is_telling;
 use crate::check::safe;
-use crate::proc::read_text;
+use crate::proc::{place, read_file};
 
 /// What one has open.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -24,8 +24,8 @@ pub(super) struct Descriptors {
 
 /// `None`: we may not look.
 pub(super) fn of(pid: i32) -> Option<Descriptors> {
-    let mut found = Descriptors::default();
-    for entry in fs::read_dir(format!("/proc/{pid}/fd")).ok()?.flatten() {
+    let (mut found, place) = (Descriptors::default(), place(pid));
+    for entry in fs::read_dir(format!("{place}/fd")).ok()?.flatten() {
         let Ok(target) = fs::read_link(entry.path()) else { continue };
         let name = target.as_os_str().as_bytes();
         if let Some(inode) = inode(name, b"socket:[") {
@@ -40,7 +40,7 @@ pub(super) fn of(pid: i32) -> Option<Descriptors> {
                 _ => {}
             }
         } else if is_kept(&target, &entry.path()) {
-            if is_overwritten(pid, &entry.file_name().to_string_lossy()) {
+            if is_overwritten(&place, &entry.file_name().to_string_lossy()) {
                 found.written.push(safe::line(name));
             }
             if target.file_name().is_some_and(is_telling) {
@@ -65,8 +65,8 @@ fn is_kept(target: &Path, entry: &Path) -> bool {
 }
 
 /// Open for writing, and not only to append lines, as a log is.
-fn is_overwritten(pid: i32, number: &str) -> bool {
-    let info = read_text(pid, &format!("fdinfo/{number}"));
+fn is_overwritten(place: &str, number: &str) -> bool {
+    let info = read_file(&format!("{place}/fdinfo/{number}"));
     let flags = info.lines().find_map(|line| i32::from_str_radix(line.strip_prefix("flags:")?.trim(), 8).ok());
     flags.is_some_and(|flags| flags & libc::O_ACCMODE != libc::O_RDONLY && flags & libc::O_APPEND == 0)
 }

@@ -16,12 +16,12 @@ use crate::proc::{self, Stat, WaitsFor, is_shell, read_by_signalfd, read_file, r
 /// What it is like. `None`: it is gone.
 pub(super) fn look_at(pid: i32, at: Duration) -> Option<Process> {
     let stat = Stat::read(pid)?;
-    let file = |name: &str| fs::read(format!("/proc/{pid}/{name}")).unwrap_or_default();
+    let place = proc::place(pid);
     // Everybody may read that, as long as there is such a process.
     let comm = fs::read(format!("/proc/{pid}/comm")).ok()?;
-    let words = file("cmdline");
+    let words = fs::read(format!("{place}/cmdline")).unwrap_or_default();
     let comm = safe::name(comm.strip_suffix(b"\n").unwrap_or(&comm));
-    let exe = fs::read_link(format!("/proc/{pid}/exe")).ok();
+    let exe = fs::read_link(format!("{place}/exe")).ok();
     let status = read_file(&format!("/proc/{pid}/status"));
     let inside = status.lines().find_map(|line| line.strip_prefix("NSpid:")?.rsplit('\t').next()?.parse().ok());
     Some(Process {
@@ -94,6 +94,7 @@ pub(super) fn at_deadline(seen: &Seen, signal: Signal) -> AtDeadline {
         is_handled: signals
             .is_some_and(|now| matches!(handling_of(now, signal), Handling::Caught | Handling::Signalfd)),
         waits_for_child: waits_for(pid) == WaitsFor::Child,
+        is_running: threads(pid).iter().any(|thread| thread.state == b'R'),
         busy: Duration::from_millis(ticks.saturating_mul(10)),
     }
 }
@@ -101,7 +102,8 @@ pub(super) fn at_deadline(seen: &Seen, signal: Signal) -> AtDeadline {
 /// The same where there is no time to look: there are thousands.
 pub(super) fn unlooked(seen: &Seen) -> AtDeadline {
     let state = if seen.life == Life::Lives { seen.process.state } else { State::Zombie };
-    AtDeadline { state, is_pending: false, is_handled: false, waits_for_child: false, busy: Duration::ZERO }
+    let (is_pending, is_handled, waits_for_child, is_running) = (false, false, false, false);
+    AtDeadline { state, is_pending, is_handled, waits_for_child, is_running, busy: Duration::ZERO }
 }
 
 /// Of all its threads together.

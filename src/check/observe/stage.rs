@@ -8,6 +8,7 @@
 use std::fs;
 use std::io::{self, PipeReader, PipeWriter, Read as _, Write as _};
 use std::os::fd::{AsFd as _, AsRawFd as _, BorrowedFd, OwnedFd, RawFd};
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -343,10 +344,15 @@ fn be_stage(kind: Kind, mode: Mode, payload: &Payload, ends: &Ends<'_>) -> u8 {
     }
     // Keys are for us alone.
     let _ = setsid();
-    if kind == Kind::Namespace
-        && let Err(errno) = show_own_proc()
-    {
-        tell(ends.news, News::NoProc, errno as i32);
+    if kind == Kind::Namespace {
+        // The old /proc says who we are outside.
+        let outside = fs::read_link("/proc/self");
+        if let Err(errno) = show_own_proc() {
+            tell(ends.news, News::NoProc, errno as i32);
+        }
+        // What starts again has another number than before, as outside: else it takes the pid file, the lock of its last
+        // start for its own. Where that is refused, it has the same.
+        let _ = outside.map(|outside| fs::write("/proc/sys/kernel/ns_last_pid", outside.as_os_str().as_bytes()));
     }
     let work = || be_command(mode, payload, ends);
     let started = match mode {

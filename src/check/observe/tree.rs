@@ -18,7 +18,7 @@ use crate::check::record::{Ended, EndedBy, Process, SAME_MOMENT, State};
 use crate::check::safe;
 use crate::check::scenario::Mode;
 use crate::proc::Stat;
-use crate::sys::processes::{self, pidfd, status_of};
+use crate::sys::processes::{self, pidfd};
 
 /// Where the tokens of processes begin.
 pub(super) const FIRST_TOKEN: u64 = 1000;
@@ -72,13 +72,12 @@ impl Seen {
         if is_it { send(fd.as_fd(), signal) } else { Err(Errno::ESRCH) }
     }
 
-    /// Whether it has ended, or is on its way out, whoever has told of that so far. Its first thread alone may have ended
-    /// (a zombie with threads): that one lives.
+    /// Whether it has ended, or is on its way out, whoever has told of that so far. Its first thread alone may have ended:
+    /// that one lives.
     pub(super) fn has_ended(&self) -> bool {
-        let is_leaving = |stat: Stat| stat.is_exiting && stat.state != b'Z';
         self.life != Life::Lives
             || self.pidfd.as_ref().is_some_and(|pidfd| processes::has_ended(pidfd.as_fd()))
-            || Stat::read(self.process.pid).is_none_or(is_leaving)
+            || Stat::read(self.process.pid).is_none_or(|stat| stat.is_exiting)
     }
 }
 
@@ -201,8 +200,7 @@ impl Tree {
                 // What it was like when it was told counts.
                 seen.process.signals = signals;
             }
-            let is_dead = |stat: Stat| stat.is_exiting || matches!(stat.state, b'Z' | b'X');
-            seen.is_unnamed = Stat::read(pid).is_none_or(is_dead);
+            seen.is_unnamed = Stat::read(pid).is_none_or(|stat| stat.is_exiting);
         }
     }
 
@@ -232,17 +230,25 @@ impl Tree {
         }
     }
 
-    /// The kernel tells of an end. Its place, if it has ended just now.
-    pub(super) fn end(&mut self, pid: i32, raw: i32, at: Duration) -> Option<usize> {
+    /// The kernel tells of the end of a thread; with the status of the process, if it is the first one. Its place, if the
+    /// process has ended with that just now.
+    pub(super) fn end(&mut self, pid: i32, status: Option<Status>, at: Duration) -> Option<usize> {
         let place = *self.by_pid.get(&pid)?;
         let seen = self.seen.get_mut(place)?;
+        let goes_on = match &seen.pidfd {
+            Some(pidfd) => !processes::has_ended(pidfd.as_fd()),
+            None => seen.life == Life::Lives && Stat::read(pid).is_some_and(|stat| !matches!(stat.state, b'Z' | b'X')),
+        };
+        if goes_on {
+            return None;
+        }
         if seen.told.is_none()
             && (seen.life != Life::Reaped || seen.process.ended.is_some_and(|ended| ended.status.is_none()))
         {
-            seen.told = status_of(raw);
+            seen.told = status;
         }
-        // It is the kernel's own time, whenever we were woken.
-        seen.told_at = seen.told_at.or(Some(at));
+        // It is the kernel's own time, whenever we were woken; until we are, that of the last thread.
+        seen.told_at = if seen.life == Life::Lives { Some(at) } else { seen.told_at.or(Some(at)) };
         if let Some(ended) = &mut seen.process.ended {
             ended.at = ended.at.min(at);
         }

@@ -34,6 +34,7 @@ use crate::check::scenario::{Mode, Scenario, Target};
 use crate::proc::Stat;
 use crate::report::Seconds;
 use crate::sys::events::{Connector, Message, ProcessEvent};
+use crate::sys::processes::status_of;
 
 /// What the loop is woken by; processes follow at [`FIRST_TOKEN`].
 pub(super) const ASKED: u64 = 0;
@@ -223,8 +224,9 @@ impl<'a> Watch<'a> {
                 }
             }
             ProcessEvent::Executed { pid } => self.tree.exec(pid, at),
-            ProcessEvent::Ended { pid, raw } => {
-                if self.tree.end(pid, raw, at).is_some() {
+            ProcessEvent::ThreadEnded { pid, thread, raw } => {
+                let status = status_of(raw).filter(|_| thread == pid);
+                if self.tree.end(pid, status, at).is_some() {
                     self.note(time, What::Ended { pid });
                 }
             }
@@ -235,7 +237,7 @@ impl<'a> Watch<'a> {
         let at = self.at(time);
         let root = self.stage.root.number();
         let has_namespace = self.scenario.mode != Mode::Child;
-        let is_leaving = || has_namespace && Stat::read(root).is_none_or(|stat| stat.is_exiting || stat.state == b'Z');
+        let is_leaving = || has_namespace && Stat::read(root).is_none_or(|stat| stat.is_exiting);
         if !self.tree.tell(place, flags, at, &self.epoll, is_leaving) {
             return;
         }

@@ -187,8 +187,13 @@ fn a_busy_program_is_told_from_one_that_waits() {
     let app = || process("redis-server").catches(Signal::TERM).stays();
     let busy = app().at_deadline(|seen| seen.busy = milliseconds(9_800));
     says(&of(Mode::Child, vec![busy]), "is busy, with 9.800 s of processor time", "another thread");
-    let idle = app().at_deadline(|seen| seen.busy = milliseconds(200));
+    let idle = app().at_deadline(|seen| seen.busy = milliseconds(2_000));
     says(&of(Mode::Child, vec![idle]), "nothing was seen to come of it", "");
+    // It would take more, but others have the processors.
+    let starved = app().at_deadline(|seen| (seen.busy, seen.is_running) = (milliseconds(600), true));
+    says(&of(Mode::Child, vec![starved]), "is busy, with 0.600 s of processor time", "another thread");
+    let at_times = app().at_deadline(|seen| (seen.busy, seen.is_running) = (milliseconds(200), true));
+    says(&of(Mode::Child, vec![at_times]), "nothing was seen to come of it", "");
 }
 
 #[test]
