@@ -7,6 +7,8 @@ mod harness;
 mod container;
 #[path = "ctl/events.rs"]
 mod events;
+#[path = "ctl/networks.rs"]
+mod networks;
 #[path = "ctl/places.rs"]
 mod places;
 #[path = "ctl/readers.rs"]

@@ -58,7 +58,9 @@ impl fmt::Display for Failure {
 impl From<Unanswered> for Failure {
     fn from(why: Unanswered) -> Failure {
         match why {
-            Unanswered::NotThere(_) | Unanswered::NowhereToLook(_) => Failure::Unreachable(vec![why.to_string()]),
+            Unanswered::NotThere(_) | Unanswered::NowhereToLook(_) | Unanswered::Elsewhere(_) => {
+                Failure::Unreachable(vec![why.to_string()])
+            }
             Unanswered::Forbidden(socket) => Failure::NotAdmitted(socket),
             Unanswered::Silent(_) | Unanswered::Strange(_) => Failure::Unanswered(why),
         }

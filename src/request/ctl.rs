@@ -148,7 +148,8 @@ fn pass_on(signal: Signal, environment: &Environment) -> Result<u8, Failure> {
 }
 
 fn listen(form: Form, environment: &Environment) -> Result<u8, Failure> {
-    let (_line, reply, reader) = read_news(Verb::Events, environment)?;
+    let (line, reply, reader) = read_news(Verb::Events, environment)?;
+    drop(line);
     Ok(events::print(form, &reply, reader))
 }
 
@@ -178,6 +179,7 @@ fn end(wish: Wish, patience: Patience, environment: &Environment) -> Result<u8, 
     if wish == Wish::Restart && before.standing == Standing::Pausing {
         // There is no command to be waited for.
         return Ok(exit::SUCCESS);
+    drop(line);
     }
     let waits_for_ready = before.facts.readiness.is_some();
     let mut wanted = Wanted { wish, asker: std::process::id(), is_heard: false, is_started: false, waits_for_ready };

@@ -34,9 +34,9 @@ fn is_our_executable() -> bool {
     file("/proc/1/exe").is_some_and(|theirs| file("/proc/self/exe") == Some(theirs))
 }
 
-/// Whether it is another user's than root.
-pub(super) fn is_anothers() -> bool {
-    fs::metadata("/proc/1").is_ok_and(|process| process.uid() != 0)
+/// The user that it is, if that is not root.
+pub(super) fn other_user() -> Option<u32> {
+    fs::metadata("/proc/1").ok().map(|process| process.uid()).filter(|uid| *uid != 0)
 }
 
 /// Whether a supervise that was started so takes signals for requests.

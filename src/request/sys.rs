@@ -72,19 +72,21 @@ fn broken_down(seconds: i64) -> Option<libc::tm> {
     (!filled.is_null()).then(|| unsafe { time.assume_init() })
 }
 
-/// Gives the socket an address of the kernel's choice, by which it can be answered (unix(7), "Autobind feature"), and has
-/// the kernel say with each message who we are.
+/// Has the kernel say with each message who we are.
 pub(super) fn introduce(socket: &UnixDatagram) -> io::Result<()> {
     let (fd, on) = (socket.as_raw_fd(), 1_i32);
     let length = size_of_val(&on) as libc::socklen_t;
     // SAFETY: an integer of that length, which lives through the call.
     let done = unsafe { libc::setsockopt(fd, libc::SOL_SOCKET, libc::SO_PASSCRED, (&raw const on).cast(), length) };
-    if done != 0 {
-        return Err(io::Error::last_os_error());
-    }
+    if done != 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
+}
+
+/// Gives the socket an address of the kernel's choice, by which it can be answered (unix(7), "Autobind feature").
+pub(super) fn name_anyhow(socket: &UnixDatagram) -> io::Result<()> {
     let family = libc::AF_UNIX as libc::sa_family_t;
+    let length = size_of_val(&family) as libc::socklen_t;
     // SAFETY: a family alone, which is read as far as the length says.
-    let done = unsafe { libc::bind(fd, (&raw const family).cast(), size_of_val(&family) as libc::socklen_t) };
+    let done = unsafe { libc::bind(socket.as_raw_fd(), (&raw const family).cast(), length) };
     if done != 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
 }
 

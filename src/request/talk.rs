@@ -1,17 +1,23 @@
 //! The control socket of process 1: one datagram there, one back.
+//!
+//! What comes back comes to a name of the kernel's choice, which is one of our network namespace alone. Where process 1 is in
+//! another, or where that cannot be seen, it comes to a file beside the control socket, if we may have one there.
 
 use std::fmt;
+use std::fs::{self, Permissions};
 use std::io::{self, ErrorKind};
 use std::os::fd::{AsRawFd as _, OwnedFd};
+use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use supervise_init::core::request::{Message, Reply};
-use supervise_init::sys::{Environment, Errno};
+use supervise_init::sys::{ANSWERS, Environment, Errno};
 
 use super::process_1;
-use super::sys::{introduce, receive_with_descriptor};
+use super::sys::{introduce, name_anyhow, receive_with_descriptor};
 
 /// Where process 1 has it, if it is root.
 const PATH: &str = "/run/supervise/ctl";
@@ -30,6 +36,8 @@ pub(super) enum Unanswered {
     NowhereToLook(Vec<(PathBuf, Errno)>),
     /// We may not ask there.
     Forbidden(PathBuf),
+    /// Somebody listens, who could not answer here.
+    Elsewhere(PathBuf),
     /// Somebody listens, and says nothing.
     Silent(PathBuf),
     /// What was said is no answer.
@@ -44,9 +52,18 @@ impl fmt::Display for Unanswered {
                 write!(f, "{}; it is not root's, and XDG_RUNTIME_DIR is not set", listed(tried))
             }
             Unanswered::Forbidden(path) => {
-                write!(f, "{}: permission denied; it is root's and --ctl-group's", path.display())
+                let whose = if path.starts_with(PATH) { "root's and --ctl-group's" } else { "its user's" };
+                write!(f, "{}: permission denied; it is {whose}", path.display())
             }
-            Unanswered::Silent(path) => write!(f, "{}: no answer within {PATIENCE:?}", path.display()),
+            Unanswered::Elsewhere(path) => write!(
+                f,
+                "{}: it could not answer to this network namespace; ask in its own, by docker exec or \
+                 `nsenter --all --target PID`",
+                path.display()
+            ),
+            Unanswered::Silent(path) => {
+                write!(f, "{}: no answer within {PATIENCE:?}; it may be done all the same", path.display())
+            }
             Unanswered::Strange(path) => write!(f, "{}: the answer is none of this supervise's", path.display()),
         }
     }
@@ -73,7 +90,9 @@ pub(super) fn ask(message: &Message, environment: &Environment) -> Result<Reply,
 /// Where it may be besides.
 fn where_else(why: Unanswered) -> Unanswered {
     match why {
-        Unanswered::NotThere(tried) if tried.len() == 1 && process_1::is_anothers() => Unanswered::NowhereToLook(tried),
+        Unanswered::NotThere(tried) if tried.len() == 1 && process_1::other_user().is_some() => {
+            Unanswered::NowhereToLook(tried)
+        }
         why => why,
     }
 }
@@ -116,21 +135,62 @@ fn ask_at(path: &Path, message: &Message, patience: Duration) -> Result<Reply, U
 pub(super) struct Line {
     socket: UnixDatagram,
     path: PathBuf,
+    /// Where it is answered, if that is a file.
+    back: Option<PathBuf>,
+}
+
+impl Drop for Line {
+    fn drop(&mut self) {
+        if let Some(back) = &self.back {
+            // Nobody is asked any more.
+            let _ = fs::remove_file(back);
+        }
+    }
 }
 
 impl Line {
     /// Opens it. From here on nobody else can send to us. Process 1 may take so long for each answer.
     pub(super) fn open(path: &Path, patience: Duration) -> Result<Line, Unanswered> {
-        let open = || {
-            let socket = UnixDatagram::unbound()?;
-            introduce(&socket)?;
-            socket.set_write_timeout(Some(patience))?;
-            socket.set_read_timeout(Some(patience))?;
-            socket.connect(path)?;
-            Ok(socket)
-        };
-        let socket = open().map_err(|error| failed(path, error))?;
-        Ok(Line { socket, path: path.to_owned() })
+        Line::open_to(path, patience, is_near(path))
+    }
+
+    fn open_to(path: &Path, patience: Duration, is_near: io::Result<bool>) -> Result<Line, Unanswered> {
+        let unnamed =
+            Line::unnamed(path).and_then(|line| line.connected(patience)).map_err(|error| failed(path, error))?;
+        if let Ok(true) = is_near {
+            return Ok(unnamed);
+        }
+        match (Line::beside(path).and_then(|line| line.connected(patience)), is_near) {
+            (Ok(beside), _) => Ok(beside),
+            (Err(_), Ok(_)) => Err(Unanswered::Elsewhere(path.to_owned())),
+            (Err(_), Err(_)) => Ok(unnamed),
+        }
+    }
+
+    /// Answered at a name of the kernel's choice.
+    fn unnamed(path: &Path) -> io::Result<Line> {
+        let socket = UnixDatagram::unbound()?;
+        name_anyhow(&socket)?;
+        Ok(Line { socket, path: path.to_owned(), back: None })
+    }
+
+    /// Answered at a file beside the socket.
+    fn beside(path: &Path) -> io::Result<Line> {
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        let back = path.with_file_name(format!("{ANSWERS}{}-{:x}", std::process::id(), now.as_nanos()));
+        Ok(Line { socket: UnixDatagram::bind(&back)?, path: path.to_owned(), back: Some(back) })
+    }
+
+    fn connected(self, patience: Duration) -> io::Result<Line> {
+        introduce(&self.socket)?;
+        self.socket.set_write_timeout(Some(patience))?;
+        self.socket.set_read_timeout(Some(patience))?;
+        self.socket.connect(&self.path)?;
+        if let Some(back) = &self.back {
+            // Process 1 may be another user.
+            fs::set_permissions(back, Permissions::from_mode(0o666))?;
+        }
+        Ok(self)
     }
 
     /// Asks. After an error another answer may be this one's.
@@ -166,6 +226,14 @@ impl Line {
     pub(super) fn raw(&self) -> i32 {
         self.socket.as_raw_fd()
     }
+}
+
+/// Whether the socket there is one of our network namespace, by its name: the two last words of it, as the way there may
+/// be written in several ways.
+fn is_near(path: &Path) -> io::Result<bool> {
+    let name: PathBuf = path.components().rev().take(2).collect::<Vec<_>>().into_iter().rev().collect();
+    let name = [b"/", name.as_os_str().as_bytes()].concat();
+    Ok(fs::read("/proc/net/unix")?.split(|byte| *byte == b'\n').any(|line| line.ends_with(&name)))
 }
 
 fn failed(path: &Path, error: io::Error) -> Unanswered {

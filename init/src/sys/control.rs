@@ -1,5 +1,9 @@
 //! The control socket: datagrams, so that nobody who connects and says nothing holds anything, each with its sender's
 //! pid, user and group by the kernel's word (SCM_CREDENTIALS in unix(7)).
+//!
+//! An answer goes to an abstract name, which nobody has to be looked for in a file system for, or to a file beside our own
+//! name: an abstract name is one of a network namespace, and who asks may be in another. No other path is followed,
+//! which could lead to where a look takes as long as a server wants.
 
 use core::ffi::CStr;
 use core::mem::size_of;
@@ -33,6 +37,9 @@ pub struct Peer {
     address: libc::sockaddr_un,
     length: libc::socklen_t,
 }
+
+/// How the file is called, beside the control socket's own, at which a client of another network namespace is answered.
+pub const ANSWERS: &str = "ctl-";
 
 /// Who may send.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -134,10 +141,30 @@ impl Control {
 
     /// Answers. Who does not listen for it has no answer.
     pub fn reply(&self, to: &Peer, bytes: &[u8]) {
+        let Ok((address, length)) = self.way_back(to) else { return };
         let flags = libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL;
-        let address = (&raw const to.address).cast();
-        // SAFETY: the kernel reads the bytes of one slice, and as many of the address as it wrote itself.
-        unsafe { libc::sendto(self.fd.raw(), bytes.as_ptr().cast(), bytes.len(), flags, address, to.length) };
+        let address = (&raw const address).cast();
+        // SAFETY: the kernel reads the bytes of one slice, and of the address no more than there is.
+        unsafe { libc::sendto(self.fd.raw(), bytes.as_ptr().cast(), bytes.len(), flags, address, length) };
+    }
+
+    /// Where the peer is answered.
+    fn way_back(&self, to: &Peer) -> Result<(libc::sockaddr_un, libc::socklen_t), Errno> {
+        let path = &to.address.sun_path;
+        if path.first() == Some(&0) {
+            return Ok((to.address, to.length));
+        }
+        let (mut beside, _) = address(self.path)?;
+        let name = path.get(behind_slash(path)..).unwrap_or_default();
+        if !name.iter().copied().take(ANSWERS.len()).eq(ANSWERS.bytes().map(letter)) {
+            return Err(Errno(libc::EACCES));
+        }
+        let at = behind_slash(&beside.sun_path);
+        // With the zeros behind it, if there is room for them. What is cut off is nobody's name.
+        for (to, from) in beside.sun_path.iter_mut().skip(at).zip(name) {
+            *to = *from;
+        }
+        Ok((beside, size_of::<libc::sockaddr_un>() as libc::socklen_t))
     }
 
     /// Answers with a descriptor beside the bytes, of which the other one gets a copy.
@@ -145,14 +172,14 @@ impl Control {
     /// # Errors
     /// The kernel's: nobody is there, or does not read its answers.
     pub fn reply_with(&self, to: &Peer, bytes: &[u8], fd: &Fd) -> Result<(), Errno> {
-        let mut address = to.address;
+        let (mut address, length) = self.way_back(to)?;
         let mut part = libc::iovec { iov_base: bytes.as_ptr().cast_mut().cast(), iov_len: bytes.len() };
         let mut gift =
             Gift { length: GIFT, level: libc::SOL_SOCKET, kind: libc::SCM_RIGHTS, number: fd.raw(), padding: 0 };
         // SAFETY: all zeros are a valid header.
         let mut header: libc::msghdr = unsafe { core::mem::zeroed() };
         header.msg_name = (&raw mut address).cast();
-        header.msg_namelen = to.length;
+        header.msg_namelen = length;
         header.msg_iov = &raw mut part;
         header.msg_iovlen = 1;
         header.msg_control = (&raw mut gift).cast();
@@ -242,8 +269,17 @@ fn address(path: &CStr) -> Result<(libc::sockaddr_un, libc::socklen_t), Errno> {
         return Err(Errno(libc::ENAMETOOLONG));
     }
     for (to, from) in address.sun_path.iter_mut().zip(bytes) {
-        *to = (*from).cast_signed() as libc::c_char;
+        *to = letter(*from);
     }
     let length = size_of::<libc::sa_family_t>().saturating_add(bytes.len());
     Ok((address, length as libc::socklen_t))
+}
+
+const fn letter(byte: u8) -> libc::c_char {
+    byte.cast_signed() as libc::c_char
+}
+
+/// Where the last component of a path begins.
+fn behind_slash(path: &[libc::c_char]) -> usize {
+    path.iter().rposition(|byte| *byte == letter(b'/')).map_or(0, |at| at.saturating_add(1))
 }

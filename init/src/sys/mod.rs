@@ -34,7 +34,7 @@ pub use self::alarm::Alarm;
 pub use self::alter::{Alteration, Alterations};
 pub use self::capabilities::{Capabilities, CapabilitySets, bounding_set, has_capability};
 pub use self::clock::{microseconds_since_1970, now};
-pub use self::control::{Control, Door, Peer};
+pub use self::control::{ANSWERS, Control, Door, Peer};
 pub use self::errno::Errno;
 pub use self::fds::{Fd, close_from_3};
 pub use self::fifo::Fifo;
