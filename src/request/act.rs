@@ -244,7 +244,7 @@ impl Job<'_> {
     /// `is-system-running`.
     fn state(&self, quiet: bool) -> u8 {
         let state = match talk::ask(&status(), &self.environment).map(|reply| reply.standing) {
-            Ok(Standing::Running | Standing::Pausing) => "running",
+            Ok(Standing::Running | Standing::Waiting | Standing::Pausing) => "running",
             Ok(Standing::Starting | Standing::Restarting) => "starting",
             Ok(Standing::Stopping) => "stopping",
             Err(Unanswered::NotThere(_) | Unanswered::NowhereToLook(_)) if !process_1::is_supervise() => "offline",

@@ -47,7 +47,7 @@ fn zombies() -> Option<usize> {
 
 /// Whether it runs, and where somebody asks for that, is ready and not unhealthy.
 fn code(reply: &Reply) -> u8 {
-    let runs = matches!(reply.standing, Standing::Running | Standing::Pausing);
+    let runs = matches!(reply.standing, Standing::Running | Standing::Waiting | Standing::Pausing);
     let is_ready = matches!(reply.facts.readiness, None | Some(Readiness::Ready | Readiness::Reloading));
     let is_healthy = reply.facts.health != Some(Health::Unhealthy);
     if runs && is_ready && is_healthy { exit::SUCCESS } else { exit::NOT_DONE }
@@ -57,6 +57,7 @@ pub(super) fn name(standing: Standing) -> &'static str {
     match standing {
         Standing::Starting => "starting",
         Standing::Running => "running",
+        Standing::Waiting => "waiting",
         Standing::Stopping => "stopping",
         Standing::Pausing => "pausing",
         Standing::Restarting => "restarting",
@@ -241,6 +242,7 @@ mod tests {
     fn what_runs_and_is_not_known_to_be_unwell_is_healthy() {
         for (standing, healthy) in [
             (Standing::Running, 0),
+            (Standing::Waiting, 0),
             (Standing::Pausing, 0),
             (Standing::Starting, 1),
             (Standing::Stopping, 1),

@@ -55,6 +55,21 @@ fn what_does_not_run_is_not_healthy_and_says_nothing() {
 }
 
 #[test]
+fn who_waits_for_what_the_command_left_behind_stops_nothing() {
+    if !is_root() {
+        return;
+    }
+    let scene = Scene::new();
+    let mut container = Container::new(&scene, &["--leftovers", "wait"], "setsid sleep 1000 & echo up; exit 3");
+    container.init.expect("up");
+    let waits = container.wait_until("a wait", |status| status["state"] == "waiting");
+    assert_eq!((&waits["main"], &waits["last"]["code"]), (&Value::Null, &3.into()), "{waits}");
+    assert_eq!(container.ctl(ROOT, &["status", "--check"]).exit, Exit::Code(0));
+    container.asks(&["stop"]);
+    assert_eq!(container.init.wait(), Exit::Code(3));
+}
+
+#[test]
 fn a_variable_that_says_how_asks_for_nothing() {
     if !is_root() {
         return;

@@ -102,7 +102,7 @@ impl Guest {
             }
             Sought::State => {
                 let state = match world.ask(&status())?.standing {
-                    Standing::Running | Standing::Pausing => "running",
+                    Standing::Running | Standing::Waiting | Standing::Pausing => "running",
                     Standing::Starting | Standing::Restarting => "starting",
                     Standing::Stopping => "stopping",
                 };

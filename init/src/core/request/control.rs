@@ -102,6 +102,8 @@ pub enum Standing {
     Starting,
     /// The command runs.
     Running,
+    /// The command has ended, and what it left behind may take its time.
+    Waiting,
     /// A stop is under way.
     Stopping,
     /// There is no command.
@@ -110,9 +112,10 @@ pub enum Standing {
     Restarting,
 }
 
-const STANDINGS: [(u8, Standing); 5] = [
+const STANDINGS: [(u8, Standing); 6] = [
     (b's', Standing::Starting),
     (b'r', Standing::Running),
+    (b'w', Standing::Waiting),
     (b'e', Standing::Stopping),
     (b'p', Standing::Pausing),
     (b'a', Standing::Restarting),

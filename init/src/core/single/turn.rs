@@ -64,6 +64,7 @@ impl Machine for Single<'_> {
             State::New | State::PreStarting(_) => Standing::Starting,
             State::Running => Standing::Running,
             State::Pausing => Standing::Pausing,
+            State::Waiting { .. } => Standing::Waiting,
             State::Abandoning { .. }
             | State::KillingHook { .. }
             | State::PreStopping(_)
@@ -71,7 +72,6 @@ impl Machine for Single<'_> {
             | State::Asking(_)
             | State::KillingMain { .. }
             | State::MainEnded { .. }
-            | State::Waiting { .. }
             | State::Leftovers { .. }
             | State::Killing { .. }
             | State::Done => Standing::Stopping,
