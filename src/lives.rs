@@ -123,7 +123,7 @@ impl Lives<'_> {
             }
         };
         say_why(slots, outcome);
-        say_restart(life, delay.as_millis(), restarts.count());
+        say_restart(course, delay.as_millis(), restarts.count());
         let milliseconds = u64::try_from(delay.as_millis()).unwrap_or(u64::MAX);
         publish(listener.as_deref_mut(), News::Restarting(milliseconds));
         if delay.is_zero() {
@@ -202,9 +202,14 @@ impl Beginning {
     }
 }
 
-fn say_restart(life: Life, milliseconds: u128, count: u32) {
+fn say_restart(course: Course, milliseconds: u128, count: u32) {
+    let life = course.life();
     let ended = Ended(life);
     match life.death {
+        // As a daemon does: it would be started and stopped for ever.
+        Death::Ended(Status::Exited(0)) if course.has_left() => {
+            warn!(event = "restart", count; "the command {ended}; starting it again in {milliseconds} ms (restart {count}); what it left behind was stopped: a daemon must be told to stay in the foreground");
+        }
         Death::Ended(Status::Exited(0)) => {
             info!(event = "restart", count; "the command {ended}; starting it again in {milliseconds} ms (restart {count})");
         }

@@ -283,6 +283,20 @@ fn what_cannot_be_started_the_first_time_ends_it_and_later_is_a_failure() {
 }
 
 #[test]
+fn a_daemon_that_is_stopped_with_each_life_is_told_of() {
+    const TOLD: &str = "what it left behind was stopped: a daemon must be told to stay in the foreground";
+    for (script, is_told) in [("sleep 1000 & exit 0", true), ("exit 0", false), ("sleep 1000 & exit 7", false)] {
+        let scene = Scene::new();
+        let options = ["--restart", "always", "--restart-delay", "1h", "--restart-max-delay", "1h", "-v"];
+        let mut init = counting(&scene, Place::Child, &options, script).spawn();
+        let said = init.wait_until_said(&["starting it again in"]);
+        assert_eq!(said.ends_with(TOLD), is_told, "{script}: {said}");
+        init.signal(SIGTERM);
+        init.wait();
+    }
+}
+
+#[test]
 fn a_hook_that_fails_is_tried_again() {
     let scene = Scene::new();
     let hook = "echo x >>hooks; [ $(wc -l <hooks) -ge 3 ]";

@@ -16,6 +16,8 @@ pub struct Course {
     started: Option<Time>,
     ended: Option<Status>,
     is_not_started: bool,
+    /// Something was left when main had ended, and was told to end.
+    has_left: bool,
     is_asked: bool,
     failure: Option<Failure>,
     /// The signals of keys, and of the end of a terminal, that came: a bit for each.
@@ -31,6 +33,7 @@ impl Course {
         started: None,
         ended: None,
         is_not_started: false,
+        has_left: false,
         is_asked: false,
         failure: None,
         pressed: 0,
@@ -61,6 +64,7 @@ impl Course {
                 self.ended = self.ended.or(Some(status));
                 self.has_obeyed |= self.key.is_some_and(|key| now.since(key) <= Course::OBEYS);
             }
+            Input::Reaped(_) => self.has_left |= actions.contains(Action::Climb(Rung::Leftovers)),
             Input::NotStarted(_) => (self.is_not_started, self.started) = (true, None),
             Input::Stop(_) | Input::Hurry => self.is_asked = true,
             // A new beginning that is not begun changes nothing.
@@ -85,6 +89,11 @@ impl Course {
     /// Whether somebody has asked for its end.
     pub(super) fn is_asked(&self) -> bool {
         self.is_asked
+    }
+
+    /// Whether it has left something behind that was told to end.
+    pub fn has_left(&self) -> bool {
+        self.has_left
     }
 
     /// The life, which is over.
