@@ -1,11 +1,12 @@
 //! Health checks, as they are done in a process of their own.
 
 use std::ffi::CStr;
+use std::time::Duration;
 
 use log::{debug, warn};
 use supervise_init::core::{self, Checks, Probe};
 use supervise_init::driver::{Care, Hearing};
-use supervise_init::sys::{Environment, SigSet, Static, change_directory};
+use supervise_init::sys::{Environment, SigSet, Static, change_directory, now};
 
 use crate::cli::Options;
 use crate::cli::exit;
@@ -77,7 +78,7 @@ impl Check {
         let manner = Manner { group: Group::Shared, blocked: self.blocked, environment: Some(self.environment) };
         match (probe, self.health, self.readiness) {
             (Probe::Health { nth }, Some((target, checks)), _) => check_health(&target, &checks, nth, manner),
-            (Probe::Readiness { is_last }, _, Some(target)) => try_readiness(&target, is_last, manner),
+            (Probe::Readiness { left }, _, Some(target)) => try_readiness(&target, left, manner),
             // It is looked for nothing else.
             (Probe::Health { .. } | Probe::Readiness { .. }, ..) => exit::FAILURE,
         }
@@ -96,9 +97,13 @@ fn check_health(target: &Target, checks: &Checks, nth: Option<u32>, manner: Mann
     exit::FAILURE
 }
 
-fn try_readiness(target: &Target, is_last: bool, manner: Manner) -> u8 {
-    let Err(why) = try_once(target, core::Readiness::TRY, manner) else { return exit::SUCCESS };
-    if is_last {
+/// Ready within what is left it must be. One that hangs is cut before, to say why.
+fn try_readiness(target: &Target, left: Option<Duration>, manner: Manner) -> u8 {
+    let began = now();
+    let limit = left.map_or(core::Readiness::TRY, |left| core::Readiness::TRY.min(left - left / 8));
+    let Err(why) = try_once(target, limit, manner) else { return exit::SUCCESS };
+    let next = now().since(began).saturating_add(core::Readiness::INTERVAL);
+    if left.is_some_and(|left| next >= left) {
         warn!(event = "try"; "{target} is not ready: {why}");
     } else {
         debug!(event = "try"; "{target} is not ready: {why}");

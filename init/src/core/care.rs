@@ -42,8 +42,8 @@ pub enum Sight {
 pub enum Probe {
     /// Whether main is ready.
     Readiness {
-        /// There will be no other one in time.
-        is_last: bool,
+        /// How long there is until it must be.
+        left: Option<Duration>,
     },
     /// Whether main does its work.
     Health {
@@ -91,6 +91,11 @@ impl Care {
     /// How main stands, as far as anybody wants to know whether it is ready.
     pub fn phase(&self) -> Option<Phase> {
         self.readiness.as_ref().map(Readiness::phase)
+    }
+
+    /// How main is to be known to be ready.
+    pub fn terms(&self) -> Option<Terms> {
+        self.readiness.as_ref().map(Readiness::terms)
     }
 
     /// What is known of main's health; `None`: nobody looks.

@@ -106,6 +106,11 @@ impl Readiness {
         Readiness { terms, phase: Phase::Idle, was_ready: false, ready_by, period, fed_by, tries: Try::No }
     }
 
+    /// What the options say.
+    pub const fn terms(&self) -> Terms {
+        self.terms
+    }
+
     /// How it stands.
     pub const fn phase(&self) -> Phase {
         self.phase
@@ -126,8 +131,8 @@ impl Readiness {
 
     fn begin_try(&mut self, now: Time) -> Orders {
         self.tries = Try::Until(Term::until(now.after(Readiness::LONGEST_TRY)));
-        let is_last = self.ready_by.is_some_and(|by| by.end() <= now.after(Readiness::INTERVAL));
-        [Order::Probe(Probe::Readiness { is_last })].into()
+        let left = self.ready_by.map(|by| by.end().since(now));
+        [Order::Probe(Probe::Readiness { left })].into()
     }
 
     /// Whether what looks at main tries whether it is ready.

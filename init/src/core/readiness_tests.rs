@@ -224,18 +224,18 @@ fn who_is_not_asked_does_not_say_that_it_is_ready() {
 #[test]
 fn tries_follow_one_another_until_one_succeeds() {
     let terms = Terms { timeout: Some(ms(20_000)), by_tries: true, by_message: false, ..TERMS[0] };
-    let probe = |is_last| Orders::from([Order::Probe(Probe::Readiness { is_last })]);
+    let probe = |left| Orders::from([Order::Probe(Probe::Readiness { left: Some(ms(left)) })]);
     let mut readiness = Readiness::new(terms);
-    assert_eq!(readiness.start(at(0)), probe(false));
+    assert_eq!(readiness.start(at(0)), probe(20_000));
     assert_eq!(readiness.look_at_tries(at(11_999)), Orders::NONE);
     assert!(readiness.is_trying());
     assert_eq!(readiness.wake(), Some(at(12_000)));
     assert_eq!(readiness.look_at_tries(at(12_000)), Orders::from([Order::Cut]));
     assert_eq!((readiness.is_trying(), readiness.wake()), (false, Some(at(12_500))));
-    assert_eq!(readiness.look_at_tries(at(12_500)), probe(false));
+    assert_eq!(readiness.look_at_tries(at(12_500)), probe(7_500));
     assert!(!readiness.tried(at(19_000), Finding::Bad));
     assert_eq!(readiness.look_at_tries(at(19_499)), Orders::NONE);
-    assert_eq!(readiness.look_at_tries(at(19_500)), probe(true));
+    assert_eq!(readiness.look_at_tries(at(19_500)), probe(500));
     assert!(readiness.tried(at(19_600), Finding::Good));
     assert_eq!((readiness.phase(), readiness.wake()), (Phase::Ready, None));
     // And again, to be too late.

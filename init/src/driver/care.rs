@@ -305,7 +305,8 @@ impl World<'_, '_, '_> {
                     }
                     Order::Cut => self.cut_prober(sight),
                     Order::Fail(failure) => {
-                        say_failure(failure);
+                        let care = self.setting.care.as_ref();
+                        say_failure(failure, care.and_then(|care| care.core.terms()));
                         self.deliver(machine, Event::Failed(failure));
                     }
                     Order::SayPhase(phase) => self.say_phase(phase),

@@ -18,7 +18,7 @@ use log::{debug, info, trace, warn};
 use super::World;
 use crate::core::notify::{Assignment, Bark, LONGEST, Message, Said, assignments, select, status};
 use crate::core::request::{LeftOut, Limiter, News, Readiness, Standing, Subject, Way};
-use crate::core::{Event, Failure, Machine, Phase, Scope, Sight, Signal};
+use crate::core::{Event, Failure, Machine, Phase, Scope, Sight, Signal, Terms};
 use crate::sys::{self, Datagram, Errno, Fd, Kin, Notified, Notify, Pid};
 
 /// What is said above us when all ends.
@@ -213,9 +213,17 @@ fn complain(who: Option<Pid>, what: &str, left_out: LeftOut) {
 }
 
 /// What a life has failed in, and what comes of it.
-pub(super) fn say_failure(failure: Failure) {
+pub(super) fn say_failure(failure: Failure, terms: Option<Terms>) {
     match failure {
-        Failure::NotReady => warn!(event = "not-ready"; "the command is not ready in time; stopping it"),
+        Failure::NotReady => {
+            let Some(Terms { timeout: Some(timeout), by_message, by_tries, .. }) = terms else { return };
+            let missed = match (by_message, by_tries) {
+                (true, _) => "it has not said READY=1 (sd_notify)",
+                (_, true) => "no try has succeeded",
+                _ => "it has written no line to its descriptor",
+            };
+            warn!(event = "not-ready"; "the command is not ready in time; stopping it: {missed} within {timeout:?}");
+        }
         Failure::Watchdog => {
             warn!(event = "watchdog"; "the command does not say in time that it is alive; stopping it")
         }
