@@ -82,7 +82,7 @@ fn of_checks_that_cannot_be_killed_there_is_one_and_the_others_fail_without_bein
         };
         let inside = format!("cd {} && exec \"$@\"", scene.folder().display());
         let enter = ["nsenter", "--target", &server.0.id().to_string(), "--mount", "sh", "-c", &inside, "sh"];
-        let options = ["-v", "--health", check, "--health-timeout", "100ms", "--health-interval", "1s"];
+        let options = ["-v", "--health", check, "--health-timeout", "100ms", "--health-interval", "50ms"];
         let launch = scene.supervise().place(Place::Child).options(&options).options(&["--health-retries", "4"]);
         let launch = launch.options(&["--health-action", "ignore"]).behind(&enter);
         let mut init = launch.argv(&shell("read line; exit 7")).spawn();

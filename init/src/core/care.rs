@@ -29,6 +29,8 @@ pub enum Sight {
     Over,
     /// The probe that was ordered last has ended by itself.
     Probed(Finding),
+    /// It has not begun: what an earlier one has left was killed then, and is not gone.
+    Occupied(Time),
     /// Main has said something by sd_notify(3).
     Heard(Message),
     /// Main has said by its descriptor that it is ready.
@@ -59,6 +61,8 @@ pub enum Order {
     Probe(Probe),
     /// Kill the process that looks, with all that it has started.
     Cut,
+    /// Say that what an earlier probe has left hangs in the kernel, so that this one has failed.
+    SayHanging,
     /// Tell main's machine that it has failed.
     Fail(Failure),
     /// Say that main stands otherwise now.
@@ -130,6 +134,7 @@ impl Care {
                 }
                 None => self.tell_health(now, Input::Checked(finding)),
             },
+            Sight::Occupied(killed) => self.wait_for_place(now, killed.after(DEATH)),
             Sight::Heard(message) => self.hear(now, &message),
             Sight::Notified => {
                 let is_new = self.readiness.as_mut().is_some_and(|readiness| readiness.find_ready(now));
@@ -145,6 +150,21 @@ impl Care {
             Some(readiness) => orders.then(readiness.start(now)),
             // Who says nothing of when it is ready is so at once.
             None => orders.then(self.tell_health(now, Input::Ready)),
+        }
+    }
+
+    /// There is one probe at a time: what may still die by then is waited for. What hangs does not die, and whoever should
+    /// look meanwhile has failed.
+    fn wait_for_place(&mut self, now: Time, until: Time) -> Orders {
+        if now >= until {
+            return Orders::from([Order::SayHanging]).then(self.on(now, Sight::Probed(Finding::Bad)));
+        }
+        match self.readiness.as_mut().filter(|readiness| readiness.is_trying()) {
+            Some(readiness) => {
+                readiness.put_off(now, until);
+                Orders::NONE
+            }
+            None => self.tell_health(now, Input::PutOff(until)),
         }
     }
 

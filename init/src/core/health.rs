@@ -11,7 +11,8 @@
 //! Invariants, which the tests check against a simpler model:
 //!
 //! 1. There is one check at a time, and none but while main runs and is ready. The first comes one interval after that,
-//!    each other one an interval after the end of the one before it.
+//!    each other one an interval after the end of the one before it. One that finds its place taken comes an interval
+//!    later, or when who has it should be dead, if that is sooner.
 //! 2. A check that has not ended long after its time ([`super::term`]) is cut, and has failed.
 //! 3. What fails before anything has succeeded, and was begun within the start period, does not count.
 //! 4. Main is unhealthy from as many failures in a row as are too many, until a success. What is to be done about it is
@@ -85,6 +86,8 @@ pub(super) enum Input {
     Over,
     /// The check has ended.
     Checked(Finding),
+    /// It has not begun: what an earlier one has left may be there until then.
+    PutOff(Time),
     /// The time has come for which we wait.
     Due,
 }
@@ -146,6 +149,9 @@ impl Checking {
             (State::Checking { started, since, .. }, Input::Checked(finding)) => {
                 self.judge(now, started, since, finding)
             }
+            (State::Checking { started, .. }, Input::PutOff(until)) => {
+                (State::Waiting { started, next: until.min(now.after(self.checks.interval)) }, Orders::NONE)
+            }
             (State::Checking { started, since, mut until }, Input::Due) => {
                 if until.is_over(now, self.longest()) {
                     let (next, orders) = self.judge(now, started, since, Finding::Bad);
@@ -157,7 +163,10 @@ impl Checking {
             (State::Checking { .. }, Input::Over) => (State::Idle, [Order::Cut].into()),
             (State::Idle | State::Started(_) | State::Waiting { .. }, Input::Over) => (State::Idle, Orders::NONE),
             // It was cut, or the clock of somebody else has rung.
-            (State::Idle | State::Started(_) | State::Waiting { .. }, Input::Checked(_) | Input::Due)
+            (
+                State::Idle | State::Started(_) | State::Waiting { .. },
+                Input::Checked(_) | Input::PutOff(_) | Input::Due,
+            )
             | (State::Idle | State::Waiting { .. } | State::Checking { .. }, Input::Ready) => {
                 (self.state, Orders::NONE)
             }

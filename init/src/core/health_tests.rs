@@ -4,11 +4,11 @@ use core::time::Duration;
 use std::vec::Vec;
 
 use super::{Checking, Checks, Finding, Health, Input};
-use crate::core::care::{Care, Order, PATIENCE, Probe, Sight};
+use crate::core::care::{Care, DEATH, Order, PATIENCE, Probe, Sight};
 use crate::core::dice::{Dice, at, ms};
 use crate::core::machine::{Failure, Then, Time};
 use crate::core::notify::Message;
-use crate::core::readiness::Terms;
+use crate::core::readiness::{Readiness, Terms};
 use crate::core::term::SLACK;
 
 const POLICIES: [Checks; 4] = [
@@ -29,10 +29,12 @@ const POLICIES: [Checks; 4] = [
 struct Model {
     started: u64,
     ready: Option<u64>,
-    /// When each check began, when it ended, and whether it was good.
-    checks: Vec<(u64, u64, bool)>,
+    /// When each check began, when it ended, and what it found.
+    checks: Vec<(u64, u64, Finding)>,
     /// Since when one is under way.
     checking: Option<u64>,
+    /// When the next one is to come whose place was taken.
+    waits: Option<Time>,
     /// When we were told of it and had not run before, so that it began anew.
     put_off: Option<u64>,
     /// It is being stopped, for whatever reason, or does not run yet.
@@ -42,7 +44,7 @@ struct Model {
 impl Model {
     fn counts(&self, policy: &Checks, index: usize) -> bool {
         let (begun, ..) = self.checks[index];
-        let is_started = self.checks[..index].iter().any(|(.., good)| *good);
+        let is_started = self.checks[..index].iter().any(|(.., found)| *found == Finding::Good);
         is_started
             || ms(begun - self.started) >= policy.start_period
             || self.health_after(policy, index) == Health::Unhealthy
@@ -50,9 +52,9 @@ impl Model {
 
     /// What is known after so many of the checks.
     fn health_after(&self, policy: &Checks, count: usize) -> Health {
-        let bad = (0..count).rev().take_while(|index| !self.checks[*index].2);
+        let bad = (0..count).rev().take_while(|index| self.checks[*index].2 == Finding::Bad);
         let bad = bad.filter(|index| self.counts(policy, *index)).count();
-        match (bad >= policy.retries as usize, self.checks[..count].iter().any(|(.., good)| *good)) {
+        match (bad >= policy.retries as usize, self.checks[..count].iter().any(|(.., found)| *found == Finding::Good)) {
             (true, _) => Health::Unhealthy,
             (false, true) => Health::Healthy,
             (false, false) => Health::Starting,
@@ -66,7 +68,8 @@ impl Model {
     /// When the next one is to begin.
     fn next(&self, policy: &Checks) -> Option<Time> {
         let last = self.checks.last().map_or(self.ready, |(_, ended, _)| Some(*ended));
-        last.filter(|_| !self.is_over && self.checking.is_none()).map(|last| at(last).after(policy.interval))
+        let next = self.waits.or(last.map(|last| at(last).after(policy.interval)));
+        next.filter(|_| !self.is_over && self.checking.is_none())
     }
 
     fn late(&self, policy: &Checks) -> Option<Time> {
@@ -74,10 +77,10 @@ impl Model {
     }
 
     /// A check has ended: what is ordered.
-    fn judge(&mut self, policy: &Checks, now: u64, good: bool) -> Vec<Order> {
+    fn judge(&mut self, policy: &Checks, now: u64, found: Finding) -> Vec<Order> {
         let before = self.health(policy);
         let since = self.checking.take().expect("one is under way");
-        self.checks.push((since, now, good));
+        self.checks.push((since, now, found));
         let health = self.health(policy);
         let mut orders = Vec::new();
         if health != before {
@@ -99,15 +102,19 @@ impl Model {
                 return self.checking.take().map(|_| Order::Cut).into_iter().collect();
             }
             Input::Checked(finding) if self.checking.is_some() => {
-                return self.judge(policy, now, finding == Finding::Good);
+                return self.judge(policy, now, finding);
+            }
+            Input::PutOff(until) if self.checking.take().is_some() => {
+                self.waits = Some(until.min(at(now).after(policy.interval)));
             }
             Input::Due if self.next(policy).is_some_and(|next| at(now) >= next) => {
+                self.waits = None;
                 // What would be its number if it failed, where that counts and is news.
-                self.checks.push((now, now, false));
+                self.checks.push((now, now, Finding::Bad));
                 let index = self.checks.len() - 1;
                 let tells = self.counts(policy, index) && self.health_after(policy, index) != Health::Unhealthy;
                 self.checks.pop();
-                let bad = (0..index).rev().take_while(|index| !self.checks[*index].2);
+                let bad = (0..index).rev().take_while(|index| self.checks[*index].2 == Finding::Bad);
                 let bad = bad.filter(|index| self.counts(policy, *index)).count();
                 (self.checking, self.put_off) = (Some(now), None);
                 let nth = tells.then(|| u32::try_from(bad + 1).expect("they are few"));
@@ -119,7 +126,7 @@ impl Model {
                 self.put_off = Some(now);
             }
             Input::Due if self.late(policy).is_some_and(|late| at(now) >= late) => {
-                let mut orders = self.judge(policy, now, false);
+                let mut orders = self.judge(policy, now, Finding::Bad);
                 orders.insert(0, Order::Cut);
                 return orders;
             }
@@ -143,7 +150,8 @@ fn whatever_happens_checks_come_and_count_as_the_options_say() {
                     0 if model.is_over && model.checking.is_none() => Input::Started,
                     1 if dice.roll(8) == 0 => Input::Over,
                     2 | 3 => Input::Ready,
-                    4..=20 => Input::Checked(if dice.roll(100) < luck { Finding::Good } else { Finding::Bad }),
+                    4 | 5 => Input::PutOff(at(now + dice.roll(120))),
+                    6..=20 => Input::Checked(if dice.roll(100) < luck { Finding::Good } else { Finding::Bad }),
                     21 => {
                         luck = dice.roll(100);
                         Input::Due
@@ -165,7 +173,7 @@ fn whatever_happens_checks_come_and_count_as_the_options_say() {
                         Order::Fail(_) => 2,
                         Order::SayHealth(Health::Healthy) => 3,
                         Order::SayHealth(_) => 4,
-                        Order::SayPhase(_) => unreachable!("health does not say that"),
+                        Order::SayPhase(_) | Order::SayHanging => unreachable!("health does not say that"),
                     }] += 1;
                 }
                 // Often exactly when something is due.
@@ -181,6 +189,49 @@ fn whatever_happens_checks_come_and_count_as_the_options_say() {
         }
     }
     assert!(seen.iter().all(|count| *count > 200), "{seen:?}");
+}
+
+/// What was killed dies later, or hangs and never does, and whoever should look meanwhile does not begin.
+#[test]
+fn who_looks_waits_for_the_one_before_it_until_that_is_known_to_hang() {
+    let looks_at_readiness = Terms { timeout: None, watchdog: None, by_message: false, by_tries: true };
+    let checks = |interval| Checks { interval, retries: 1, then: None, ..Checks::DEFAULT };
+    let often = (None, Some(checks(ms(7))), ms(7));
+    let seldom = (None, Some(checks(ms(300))), ms(300));
+    let tries = (Some(looks_at_readiness), Some(checks(ms(7))), Readiness::INTERVAL);
+    for (terms, checks, interval) in [often, seldom, tries] {
+        for (dies, hangs) in
+            [(None, true), (Some(1), false), (Some(250), false), (Some(999), false), (Some(1100), true)]
+        {
+            let killed = at(10_000);
+            let dies = dies.map(|time| killed.after(ms(time)));
+            let mut care = Care::new(terms, checks);
+            care.on(killed, Sight::Started);
+            // The life before has left it.
+            if terms.is_some() {
+                assert!(care.on(killed, Sight::Occupied(killed)).is_empty());
+            }
+            let mut said = 0;
+            let begun = (0..2000).find_map(|_| {
+                let now = care.wake().expect("another look comes");
+                assert!(care.on(now, Sight::Due).iter().any(|order| matches!(order, Order::Probe(_))));
+                if dies.is_some_and(|dies| now >= dies) {
+                    return Some(now);
+                }
+                let orders = care.on(now, Sight::Occupied(killed));
+                assert_eq!(orders.contains(Order::SayHanging), now >= killed.after(DEATH), "{now:?}");
+                assert!(!orders.iter().any(|order| matches!(order, Order::Probe(_))), "{orders:?}");
+                said += u32::from(!orders.is_empty());
+                assert_eq!(care.failures(), if terms.is_some() { 0 } else { said });
+                assert!(care.wake() <= Some(now.after(interval)), "{:?}", care.wake());
+                None
+            });
+            assert_eq!((begun.is_none(), said > 0), (dies.is_none(), hangs), "{dies:?}");
+            if let (Some(begun), Some(dies)) = (begun, dies) {
+                assert!(begun.since(dies) < interval, "{begun:?} {dies:?}");
+            }
+        }
+    }
 }
 
 /// Three failures with docker's own times.

@@ -16,8 +16,8 @@
 //! 4. There is a time to wake up at exactly while one of the two can come.
 //! 5. That it ends by itself ends the watchdog, but not the time in which it was to become ready.
 //! 6. Where it is found to be ready by tries, there is one at a time, from the start on until one succeeds or main is
-//!    stopped: the next one begins [`Readiness::INTERVAL`] after the end of the one before it. One that has not ended long
-//!    after [`Readiness::TRY`] is cut, and has failed.
+//!    stopped: the next one begins [`Readiness::INTERVAL`] after the end of the one before it, or so much later where its
+//!    place is taken. One that has not ended long after [`Readiness::TRY`] is cut, and has failed.
 
 use core::time::Duration;
 
@@ -145,6 +145,11 @@ impl Readiness {
         let goes_on = self.phase == Phase::Starting;
         self.tries = if goes_on { Try::Next(now.after(Readiness::INTERVAL)) } else { Try::No };
         finding == Finding::Good && self.find_ready(now)
+    }
+
+    /// The try has not begun: what an earlier one has left may be there until then.
+    pub(super) fn put_off(&mut self, now: Time, until: Time) {
+        self.tries = Try::Next(until.min(now.after(Readiness::INTERVAL)));
     }
 
     /// What is to be done about the tries, if it is time for that.

@@ -3,8 +3,8 @@
 //!
 //! 1. There is one prober at a time, in a process group that it leads. Whatever becomes of it, all that is left in that
 //!    group is killed.
-//! 2. One that does not die (it sits in a system call that cannot be interrupted) keeps the place, and so does what it has
-//!    started and is still there [`DEATH`] after it was killed: to look is to fail then, so that not each look leaves one more.
+//! 2. One that was killed keeps the place until it is dead, and so does what it has started. Where they sit in a system call
+//!    that cannot be interrupted, that is for ever; the core says from when on to look is to fail then.
 //! 3. None outlives the life of main that it has begun in, as far as it can be killed.
 
 use core::mem;
@@ -16,9 +16,7 @@ use super::World;
 use super::notify::{Hearing, say_failure};
 use super::stop::send_group;
 use crate::core::request::{News, Readiness, Standing};
-use crate::core::{
-    Care as Core, DEATH, Event, Finding, Health, Left, Machine, Order, Probe, Sight, Signal, Status, Time,
-};
+use crate::core::{Care as Core, Event, Finding, Health, Left, Machine, Order, Probe, Sight, Signal, Status, Time};
 use crate::sys::{self, Helper, Pid, Reaped, SigSet, Sleep, Wake};
 
 /// What looks after main.
@@ -35,24 +33,17 @@ pub struct Care<'a> {
 struct Prober<'a> {
     look: &'a (dyn Fn(Probe) -> u8 + Sync),
     runs: Option<Helper>,
-    /// The process groups of the last ones, as long as anybody may be in them.
-    groups: [Option<Pid>; Prober::GROUPS],
-    /// One of these in which all were killed, and when that was at the earliest.
-    killed: Option<(Pid, Time)>,
-    /// It was killed: what it has found is not asked for.
-    is_cut: bool,
+    /// The process group of the last one, as long as anybody may be in it.
+    group: Option<Pid>,
+    /// When all in that group were killed, if they were.
+    killed: Option<Time>,
 }
 
 impl<'a> Care<'a> {
     /// Before the first main. `look` does what is wanted in a process of its own, says why it fails, and returns 0 if it
     /// does not.
     pub const fn new(core: Core, look: &'a (dyn Fn(Probe) -> u8 + Sync), hearing: Hearing) -> Care<'a> {
-        Care {
-            core,
-            prober: Prober { look, runs: None, groups: [None; Prober::GROUPS], killed: None, is_cut: false },
-            hearing,
-            seen: Standing::Starting,
-        }
+        Care { core, prober: Prober { look, runs: None, group: None, killed: None }, hearing, seen: Standing::Starting }
     }
 
     /// What is known.
@@ -108,8 +99,6 @@ impl<'a> Care<'a> {
 }
 
 impl Prober<'_> {
-    /// How many checks may have left something that has been killed and is not dead yet.
-    const GROUPS: usize = 16;
     /// How long the end of a life waits for the end of what was killed. What cannot be killed must not hold us up.
     const PARTING: Duration = Duration::from_millis(100);
 
@@ -117,16 +106,12 @@ impl Prober<'_> {
         self.runs.as_ref().map(Helper::pid)
     }
 
-    /// Whether it looks.
-    fn start(&mut self, probe: Probe) -> bool {
+    /// Begins to look. What comes of it at once, where nobody looks.
+    fn start(&mut self, probe: Probe) -> Option<Sight> {
         self.reap();
-        if let Some(earlier) = self.pid() {
-            warn!(event = "check", pid = earlier.number(); "pid {earlier}, which was to check the command, cannot be killed: it hangs in the kernel");
-            return false;
-        }
-        if let Some(group) = self.hanging_group() {
-            warn!(event = "check", pgid = group.number(); "the command is not checked, which counts as a check that fails: what an earlier check has started (process group {group}) cannot be killed: it hangs in the kernel");
-            return false;
+        self.forget_group();
+        if self.group.is_some() {
+            return Some(Sight::Occupied(self.killed.unwrap_or(sys::now())));
         }
         let look = self.look;
         let work = || {
@@ -137,13 +122,13 @@ impl Prober<'_> {
         match Helper::start_with_code(work) {
             Ok(helper) => {
                 debug!(event = "check", pid = helper.pid().number(); "checking the command, by pid {}", helper.pid());
-                self.remember_group(helper.pid());
-                (self.runs, self.is_cut) = (Some(helper), false);
-                true
+                (self.group, self.killed) = (Some(helper.pid()), None);
+                self.runs = Some(helper);
+                None
             }
             Err(errno) => {
                 warn!(event = "check"; "cannot check the command: no process can be started: {errno}");
-                false
+                Some(Sight::Probed(Finding::Bad))
             }
         }
     }
@@ -152,51 +137,30 @@ impl Prober<'_> {
     fn reap(&mut self) -> Option<Finding> {
         let helper = self.runs.as_ref()?;
         let status = helper.end_status()?;
+        let is_wanted = self.killed.is_none();
         // A group has its leader's number as long as anybody is in it; and if nobody is, the number is not another group's so soon.
-        let leader = helper.pid();
-        let _ = sys::send_group(leader, Signal::KILL);
-        self.note_killed(leader);
+        let _ = sys::send_group(helper.pid(), Signal::KILL);
+        self.note_killed();
         self.runs = None;
         let found = if status == Status::Exited(0) { Finding::Good } else { Finding::Bad };
-        (!self.is_cut).then_some(found)
+        is_wanted.then_some(found)
     }
 
     /// Whether that one, which has ended and is to be reaped, is in the group of a check. (What a check has left dies in its own
-    /// time, in which the next ones may begin.)
+    /// time.)
     fn has_left(&self, pid: Pid) -> bool {
-        let groups = self.groups.iter().flatten();
-        groups.clone().next().is_some()
-            && sys::process_group_of(pid).is_some_and(|group| groups.clone().any(|it| *it == group))
+        self.group.is_some() && sys::process_group_of(pid) == self.group
     }
 
-    /// All in that group were killed. Who has been dying for longer is waited for first.
-    fn note_killed(&mut self, leader: Pid) {
-        self.forget_groups();
-        if self.killed.is_none_or(|(earlier, _)| !self.groups.contains(&Some(earlier))) {
-            self.killed = Some((leader, sys::now()));
-        }
+    /// All in the group were killed, which counts from the first time on.
+    fn note_killed(&mut self) {
+        self.killed = self.killed.or(Some(sys::now()));
     }
 
-    /// A group in which somebody is that was killed long ago.
-    fn hanging_group(&mut self) -> Option<Pid> {
-        self.forget_groups();
-        let (leader, since) = self.killed.filter(|(leader, _)| self.groups.contains(&Some(*leader)))?;
-        (sys::now().since(since) >= DEATH).then_some(leader)
-    }
-
-    /// Forgets groups in which nobody is any more: their numbers may be others' next.
-    fn forget_groups(&mut self) {
+    /// Forgets the group if nobody is in it any more: its number may be another's next.
+    fn forget_group(&mut self) {
         let current = self.pid();
-        for place in &mut self.groups {
-            place.take_if(|group| Some(*group) != current && !sys::is_group(*group));
-        }
-    }
-
-    fn remember_group(&mut self, leader: Pid) {
-        self.groups.rotate_right(1);
-        if let Some(first) = self.groups.first_mut() {
-            *first = Some(leader);
-        }
+        self.group.take_if(|group| Some(*group) != current && !sys::is_group(*group));
     }
 
     /// What it has started and was killed dies when it is its turn, on a loaded machine a moment later. Whether a signal was
@@ -205,12 +169,11 @@ impl Prober<'_> {
         let until = sys::now().after(Prober::PARTING);
         let mut is_taken = false;
         loop {
-            for group in self.groups.into_iter().flatten() {
-                while let Reaped::Child(..) = sys::reap_in_group(group) {}
-            }
-            self.forget_groups();
+            let Some(group) = self.group else { return is_taken };
+            while let Reaped::Child(..) = sys::reap_in_group(group) {}
+            self.forget_group();
             let limit = until.since(sys::now());
-            if self.groups.iter().all(Option::is_none) || limit.is_zero() {
+            if self.group.is_none() || limit.is_zero() {
                 return is_taken;
             }
             match sleep.wait_signal(SigSet::NONE.with(Signal::CHLD), Some(limit)) {
@@ -225,8 +188,7 @@ impl Prober<'_> {
     fn cut(&mut self) {
         if let Some(pid) = self.pid() {
             let _ = send_group(pid, Signal::KILL);
-            self.note_killed(pid);
-            self.is_cut = true;
+            self.note_killed();
         }
     }
 }
@@ -265,11 +227,11 @@ impl World<'_, '_, '_> {
     #[inline(never)]
     pub(super) fn reap_beside_prober(&mut self) -> (Reaped, bool) {
         let prober = self.setting.care.as_mut().map(|care| &mut care.prober);
-        let Some(prober) = prober.filter(|prober| prober.groups.iter().any(Option::is_some)) else {
+        let Some(prober) = prober.filter(|prober| prober.group.is_some()) else {
             return (sys::reap(), false);
         };
         let Some(pid) = sys::ended_child() else {
-            prober.forget_groups();
+            prober.forget_group();
             // What ends just now is told of by another signal, and looked at then: reaped here, it would be nobody's. Where
             // it cannot be looked at before (a filter), it is reaped all the same.
             return if sys::has_children() { (Reaped::Nothing(Left::Some), false) } else { (sys::reap(), false) };
@@ -298,12 +260,9 @@ impl World<'_, '_, '_> {
             let Some(care) = &mut self.setting.care else { return };
             for order in care.core.on(sys::now(), sight) {
                 match order {
-                    Order::Probe(probe) => {
-                        if !self.start_prober(probe) {
-                            next = Some(Sight::Probed(Finding::Bad));
-                        }
-                    }
+                    Order::Probe(probe) => next = self.start_prober(probe),
                     Order::Cut => self.cut_prober(sight),
+                    Order::SayHanging => self.say_hanging(),
                     Order::Fail(failure) => {
                         let care = self.setting.care.as_ref();
                         say_failure(failure, care.and_then(|care| care.core.terms()));
@@ -316,11 +275,10 @@ impl World<'_, '_, '_> {
         }
     }
 
-    fn start_prober(&mut self, probe: Probe) -> bool {
-        let Some(care) = &mut self.setting.care else { return false };
-        let is_started = care.prober.start(probe);
+    fn start_prober(&mut self, probe: Probe) -> Option<Sight> {
+        let sight = self.setting.care.as_mut()?.prober.start(probe);
         self.note_prober();
-        is_started
+        sight
     }
 
     fn cut_prober(&mut self, why: Sight) {
@@ -329,6 +287,19 @@ impl World<'_, '_, '_> {
             warn!(event = "check", pid = pid.number(); "pid {pid}, which was to check the command, does not come to an end; killing it");
         }
         care.prober.cut();
+    }
+
+    fn say_hanging(&self) {
+        let Some(prober) = self.setting.care.as_ref().map(|care| &care.prober) else { return };
+        match (prober.pid(), prober.group) {
+            (Some(pid), _) => {
+                warn!(event = "check", pid = pid.number(); "pid {pid}, which was to check the command, cannot be killed: it hangs in the kernel");
+            }
+            (None, Some(group)) => {
+                warn!(event = "check", pgid = group.number(); "the command is not checked, which counts as a check that fails: what an earlier check has started (process group {group}) cannot be killed: it hangs in the kernel");
+            }
+            (None, None) => {}
+        }
     }
 
     /// It is none of the program's processes.
