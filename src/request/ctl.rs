@@ -176,10 +176,10 @@ fn end(wish: Wish, patience: Patience, environment: &Environment) -> Result<u8, 
         return Err(Failure::OneOfTheCommand);
     }
     judge(wish, &line.ask(&request)?)?;
+    drop(line);
     if wish == Wish::Restart && before.standing == Standing::Pausing {
         // There is no command to be waited for.
         return Ok(exit::SUCCESS);
-    drop(line);
     }
     let waits_for_ready = before.facts.readiness.is_some();
     let mut wanted = Wanted { wish, asker: std::process::id(), is_heard: false, is_started: false, waits_for_ready };
