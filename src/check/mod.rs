@@ -93,26 +93,32 @@ fn make_runs(order: &Order, payload: &Payload) -> Result<Vec<Run>, Interrupted> 
     let mut runs = Vec::new();
     for mode in &order.modes {
         for signal in &order.signals {
-            let scenario = |way, orphan| scenario(order, (*mode, *signal), (way, orphan));
+            let run = |way, orphan, repetition| {
+                let scenario = scenario(order, (*mode, *signal), (way, orphan));
+                observe::run(&scenario, repetition, payload)
+            };
             let first = runs.len();
             let mut orphan = Orphan::PutIn;
             for repetition in 1..=order.repeat {
-                let mut run = observe::run(&scenario(Way::Usual, orphan), repetition, payload)?;
-                if judge::ends_by_orphan(&run).is_some() {
-                    // That is told; what else there is to say of it is seen without one.
-                    run.scenario.way = Way::Orphaned;
-                    runs.push(run);
-                    orphan = Orphan::LeftOut;
-                    run = observe::run(&scenario(Way::Usual, orphan), repetition, payload)?;
+                loop {
+                    let mut made = run(Way::Usual, orphan, repetition)?;
+                    let is_lost = judge::ends_by_orphan(&made).is_some();
+                    if is_lost {
+                        // That is told; what else there is to say of it is seen without one.
+                        (made.scenario.way, orphan) = (Way::Orphaned, Orphan::LeftOut);
+                    }
+                    runs.push(made);
+                    if !is_lost {
+                        break;
+                    }
                 }
-                runs.push(run);
             }
             let usual = || runs.iter().skip(first).filter(|run| run.scenario.way == Way::Usual);
             // What hangs as it is would hang again, for the whole of its time.
             if usual().all(judge::ended_in_time) {
                 let listens = usual().any(|run| !run.listeners.is_empty());
                 for way in order.also.iter().filter(|way| **way != Way::Visited || listens) {
-                    runs.push(observe::run(&scenario(*way, Orphan::LeftOut), 1, payload)?);
+                    runs.push(run(*way, Orphan::LeftOut, 1)?);
                 }
             }
         }

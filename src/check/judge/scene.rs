@@ -25,6 +25,7 @@ impl<'a> Scene<'a> {
     }
 
     /// How long it may take: as long as the run that was given most.
+    #[inline(never)]
     pub(super) fn grace(&self) -> Duration {
         self.runs.iter().map(grace_of).fold(self.order.grace, Duration::max)
     }

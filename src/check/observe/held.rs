@@ -90,8 +90,8 @@ pub(crate) fn settle_inheritance() -> Option<Heir> {
     let host = Host::ours();
     let homes = [(Version::Two, ""), (Version::One, "memory")];
     let homes = homes.iter().filter_map(|(version, controller)| host.directory(*version, controller));
-    let mut homes: HashSet<PathBuf> = homes.map(|place| place.directory).collect();
-    homes.retain(|home| access(home, AccessFlags::W_OK).is_ok());
+    let homes = homes.map(|place| place.directory).filter(|home| access(home, AccessFlags::W_OK).is_ok());
+    let homes: HashSet<PathBuf> = homes.collect();
     if homes.is_empty() {
         return None;
     }

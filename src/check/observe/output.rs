@@ -134,7 +134,7 @@ impl Stream {
             }
             if side == Side::Before || shown.is_empty() {
                 shown.clear();
-                shown.extend(self.line.iter().take(SHOWN));
+                shown.extend_from_slice(self.line.get(..SHOWN).unwrap_or(&self.line));
             }
             let spare = if is_whole { self.line.len() } else { LONGEST - OVERLAP };
             self.line.drain(..spare);

@@ -65,6 +65,7 @@ fn group(out: &mut String, report: &Report<'_>, judged: &Judged, paint: Paint) {
 }
 
 /// All that matters, with the small things between as far as there is room.
+#[inline(never)]
 fn timeline(out: &mut String, run: &Run) {
     let (mut lines, mut stretch, mut hidden) = (0, 0, 0);
     for event in run.events.iter().filter(|event| event.what != What::Killed { count: 0 }) {
