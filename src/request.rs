@@ -183,12 +183,19 @@ struct Wanted {
     deed: Deed,
     /// What is to be said of the words themselves.
     notes: Vec<String>,
-    quiet: bool,
+    verbosity: Verbosity,
+}
+
+/// Whether what is found or done is told.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Verbosity {
+    Usual,
+    Quiet,
 }
 
 impl From<Deed> for Wanted {
     fn from(deed: Deed) -> Wanted {
-        Wanted { deed, notes: Vec::new(), quiet: false }
+        Wanted { deed, notes: Vec::new(), verbosity: Verbosity::Usual }
     }
 }
 

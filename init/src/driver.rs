@@ -22,6 +22,7 @@ use core::time::Duration;
 use log::{debug, info, trace, warn};
 
 pub use self::care::Care;
+use self::care::LeftBy;
 pub use self::notify::Hearing;
 pub use self::requests::{Listener, Offer, Places, Sockets};
 pub use self::setting::{ForwardTo, Kept, Setting, Situation};
@@ -209,12 +210,12 @@ impl World<'_, '_, '_> {
         }
         let mut count = 0_u32;
         let left = loop {
-            let (reaped, is_of_check) =
-                if self.setting.care.is_some() { self.reap_beside_prober() } else { (sys::reap(), false) };
+            let (reaped, left_by) =
+                if self.setting.care.is_some() { self.reap_beside_prober() } else { (sys::reap(), LeftBy::Others) };
             match reaped {
                 Reaped::Nothing(Left::Some) => break self.rest.is_any(),
                 Reaped::Nothing(Left::None) => break Left::None,
-                Reaped::Child(pid, change) => self.child_changed(machine, pid, change, is_of_check),
+                Reaped::Child(pid, change) => self.child_changed(machine, pid, change, left_by),
             }
             count = count.wrapping_add(1);
             if count.is_multiple_of(ROUND) {
@@ -259,7 +260,7 @@ impl World<'_, '_, '_> {
         }
     }
 
-    fn child_changed(&mut self, machine: &mut impl Machine, pid: Pid, change: Change, is_of_check: bool) {
+    fn child_changed(&mut self, machine: &mut impl Machine, pid: Pid, change: Change, left_by: LeftBy) {
         if let Change::Ended(status) = change {
             let is_followed = self.is_main(pid) && machine.standing() == Standing::Running && self.follow_main(pid);
             self.forget_child(pid, status);
@@ -292,7 +293,7 @@ impl World<'_, '_, '_> {
                 let terminal = slot.terminal(pid);
                 self.deliver(machine, Event::Stopped(Child(index), by, terminal));
             }
-            (None, Change::Ended(status)) if is_of_check => log_end_of_check(pid, status),
+            (None, Change::Ended(status)) if left_by == LeftBy::ACheck => log_end_of_check(pid, status),
             (None, Change::Ended(status)) => {
                 log_end(None, pid, status);
                 if let Some(listener) = &mut self.setting.listener {
@@ -398,7 +399,7 @@ impl World<'_, '_, '_> {
                 debug!(event = "dropped", signal = signal.number(); "{signal} is not forwarded: {note}");
             }
             Action::Exit(outcome) => {
-                log_outcome(outcome, self.slots.first().is_some_and(Slot::has_begun));
+                log_outcome(outcome, self.slots.first());
                 self.outcome = Some(outcome);
             }
         }

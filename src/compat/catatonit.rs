@@ -67,7 +67,7 @@ pub(super) fn read(given: &Given<'_>) -> Result<Front, Printed> {
         None if pauses => (*given.words, 1),
         None => return printed(Output::Stderr, format!("{}missing program name\n{USAGE}", mark()), FAILURE),
     };
-    let mut options = Options::of_another_init(conduct(given, pauses));
+    let mut options = Options::of_another_init(Conduct { has_main: !pauses, ..conduct(given) });
     options.command = first;
     if to_group {
         options.forward_to = ForwardTo::Group;
@@ -112,7 +112,7 @@ fn pause(forwarding: &mut Forwarding) {
 }
 
 /// What it does otherwise than we do.
-fn conduct(given: &Given<'_>, pauses: bool) -> Conduct {
+fn conduct(given: &Given<'_>) -> Conduct {
     let strict = given.is_strict();
     let blocked = OF_A_TERMINAL.into_iter().fold(SigSet::NONE, SigSet::with);
     Conduct {
@@ -123,7 +123,6 @@ fn conduct(given: &Given<'_>, pauses: bool) -> Conduct {
         hurry: Hurry::Leftovers,
         kept: Kept { descriptors: false, directory: strict },
         names_pid: [true, !strict],
-        has_main: !pauses,
         ..Conduct::OURS
     }
 }

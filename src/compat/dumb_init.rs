@@ -43,7 +43,8 @@ pub(super) fn read(given: &Given<'_>) -> Result<Front, Printed> {
     let verbose = said.verbose || by_debug;
     let has_session = !said.is_single && !by_setsid;
 
-    let mut options = Options::of_another_init(conduct(given, has_session));
+    let grouping = if has_session { Grouping::Session } else { Grouping::Shared };
+    let mut options = Options::of_another_init(conduct(given, grouping));
     options.command = first;
     options.forward_to = if has_session { ForwardTo::Group } else { ForwardTo::Main };
     if !has_session {
@@ -52,7 +53,7 @@ pub(super) fn read(given: &Given<'_>) -> Result<Front, Printed> {
     if said.is_rewritten {
         options.mark_given(Id::Rewrite);
     }
-    let rewritten = forward(&mut options, &said.rewrites, has_session);
+    let rewritten = forward(&mut options, &said.rewrites, grouping);
     let term = said.rewrites.get(index(Signal::TERM)).copied().flatten().unwrap_or(Some(Signal::TERM));
     // As PID 1 we tell all that is left, and wait for it.
     if has_session && (!given.is_pid_1() || given.is_strict()) {
@@ -113,7 +114,8 @@ fn printed(text: String, code: u8) -> Printed {
 }
 
 /// Has each signal passed on as `rewrites` say, and returns those that are not passed on as they came.
-fn forward(options: &mut Options, rewrites: &Rewrites, has_session: bool) -> SigSet {
+fn forward(options: &mut Options, rewrites: &Rewrites, grouping: Grouping) -> SigSet {
+    let has_session = grouping == Grouping::Session;
     let mut rewritten = SigSet::NONE;
     for (signal, to) in Signal::all().filter_map(|signal| Some((signal, rewrites.get(index(signal)).copied()??))) {
         options.forwarding.pass_on(signal, to);
@@ -131,10 +133,10 @@ fn forward(options: &mut Options, rewrites: &Rewrites, has_session: bool) -> Sig
 }
 
 /// What it does otherwise than we do.
-fn conduct(given: &Given<'_>, has_session: bool) -> Conduct {
+fn conduct(given: &Given<'_>, grouping: Grouping) -> Conduct {
     let strict = given.is_strict();
     Conduct {
-        grouping: if has_session { Grouping::Session } else { Grouping::Shared },
+        grouping,
         orphans: Orphans::LeftToOthers,
         signals: if strict { Signals::Reset } else { Signals::AsGiven },
         on_signal_death: Some(OnSignalDeath::Code),

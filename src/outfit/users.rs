@@ -57,18 +57,28 @@ impl User {
 pub(super) fn look_up(spec: &[u8]) -> Result<User, Unfit> {
     let numbers = spec.splitn(2, |byte| *byte == b':').collect::<Vec<_>>();
     // Then no line gives more than a HOME.
-    let needed = !matches!(&numbers[..], [user, group] if (user.is_empty() || is_number(user)) && is_number(group));
-    let files = Files { passwd: read(PASSWD, needed)?, group: read(GROUP, needed)? };
+    let need = match &numbers[..] {
+        [user, group] if (user.is_empty() || is_number(user)) && is_number(group) => Need::IfReadable,
+        _ => Need::Must,
+    };
+    let files = Files { passwd: read(PASSWD, need)?, group: read(GROUP, need)? };
     files.resolve(spec, nix::unistd::geteuid().as_raw(), nix::unistd::getegid().as_raw())
 }
 
+/// Whether a file is needed.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Need {
+    Must,
+    IfReadable,
+}
+
 /// `None` if there is none, or none that we may read where it is not needed.
-fn read(path: &str, needed: bool) -> Result<Option<Vec<u8>>, Unfit> {
+fn read(path: &str, need: Need) -> Result<Option<Vec<u8>>, Unfit> {
     match read_file(path.as_bytes(), LARGEST) {
         Ok(Some(content)) => Ok(Some(content)),
         Ok(None) => Err(Unfit::TooLarge(path.to_owned())),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(error) if error.kind() == io::ErrorKind::PermissionDenied && !needed => Ok(None),
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied && need == Need::IfReadable => Ok(None),
         Err(error) => Err(Unfit::Unreadable(path.to_owned(), error)),
     }
 }

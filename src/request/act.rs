@@ -17,7 +17,7 @@ use super::process_1;
 use super::talk::{self, Unanswered};
 use super::time::{When, written};
 use super::ways::{self, Barred};
-use super::{Client, DIVERTED, DIVERTED_TOO, Deed, End, Force, Job, Notice, Wanted, joined, say, sys, tell};
+use super::{Client, DIVERTED, DIVERTED_TOO, Deed, End, Force, Job, Notice, Verbosity, Wanted, joined, say, sys, tell};
 use crate::cli::{exit, help};
 
 /// Why it is not done.
@@ -88,7 +88,7 @@ impl Causes {
 impl Job<'_> {
     /// Does it, and returns the code to end with.
     pub(super) fn act(&self, wanted: &Wanted) -> u8 {
-        if !wanted.quiet {
+        if wanted.verbosity == Verbosity::Usual {
             wanted.notes.iter().for_each(|note| say(self.client, note));
         }
         match self.done(wanted) {
@@ -110,12 +110,12 @@ impl Job<'_> {
                 Ok(exit::NOT_DONE)
             }
             Deed::PassOn => Ok(self.pass_on()),
-            Deed::State => Ok(self.state(wanted.quiet)),
+            Deed::State => Ok(self.state(wanted.verbosity)),
             Deed::Upkeep => self.needs_root().map(|()| exit::SUCCESS),
             Deed::Show => self.show(),
             _ if self.ourselves.number() == 1 => Err(Failure::Ourselves),
             Deed::End(end) => self.end(end),
-            Deed::Schedule(wish, when, notice) => self.schedule(*wish, *when, notice, wanted.quiet),
+            Deed::Schedule(wish, when, notice) => self.schedule(*wish, *when, notice, wanted.verbosity),
             Deed::Warn(wish, when, notice) => {
                 let when = when.on_the_clock(now()).ok_or(Failure::NoSuchTime)?;
                 let reply = self.ask(&self.message(Verb::Warn, Request::orderly(*wish), when, notice))?;
@@ -201,12 +201,12 @@ impl Job<'_> {
         sys::reboot(end.wish)
     }
 
-    fn schedule(&self, wish: Wish, when: When, notice: &Notice, quiet: bool) -> Result<u8, Failure> {
+    fn schedule(&self, wish: Wish, when: When, notice: &Notice, verbosity: Verbosity) -> Result<u8, Failure> {
         let when = when.on_the_clock(now()).ok_or(Failure::NoSuchTime)?;
         let reply = self.ask(&self.message(Verb::Schedule, Request::orderly(wish), when, notice))?;
         if reply.answer == Answer::UnderWay {
             say(self.client, UNDER_WAY);
-        } else if !quiet {
+        } else if verbosity == Verbosity::Usual {
             tell(&self.scheduled(wish, when));
         }
         Ok(exit::SUCCESS)
@@ -242,7 +242,7 @@ impl Job<'_> {
     }
 
     /// `is-system-running`.
-    fn state(&self, quiet: bool) -> u8 {
+    fn state(&self, verbosity: Verbosity) -> u8 {
         let state = match talk::ask(&status(), &self.environment).map(|reply| reply.standing) {
             Ok(Standing::Running | Standing::Waiting | Standing::Pausing) => "running",
             Ok(Standing::Starting | Standing::Restarting) => "starting",
@@ -250,7 +250,7 @@ impl Job<'_> {
             Err(Unanswered::NotThere(_) | Unanswered::NowhereToLook(_)) if !process_1::is_supervise() => "offline",
             Err(_) => "unknown",
         };
-        if !quiet {
+        if verbosity == Verbosity::Usual {
             print(&format!("{state}\n"));
         }
         if state == "running" { exit::SUCCESS } else { exit::NOT_DONE }

@@ -4,7 +4,7 @@ use supervise_init::core::request::Wish;
 use supervise_init::sys::Words;
 
 use super::words::Taken;
-use super::{Called, Deed, End, Force, Notice, Refusal, Wanted, joined};
+use super::{Called, Deed, End, Force, Notice, Refusal, Verbosity, Wanted, joined};
 use crate::cli::options::{HALT, Id};
 
 /// `-h` puts sysvinit's disks to sleep, and is nothing to systemd's; behind `supervise` it is what it is there.
@@ -41,7 +41,7 @@ pub(super) fn read(name: Wish, called: Called, words: &Words) -> Result<Wanted, 
         [..] => return Err(Refusal("too many arguments".to_owned())),
     };
     let deed = if given.has(Id::OnlyRecord) { Deed::Nothing } else { Deed::End(end) };
-    Ok(Wanted { deed, notes, quiet: false })
+    Ok(Wanted { deed, notes, verbosity: Verbosity::Usual })
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use supervise_init::sys::Words;
 
 use super::time::When;
 use super::words::{Given, Taken};
-use super::{Called, Deed, End, Force, Notice, Refusal, Wanted, joined};
+use super::{Called, Deed, End, Force, Notice, Refusal, Verbosity, Wanted, joined};
 use crate::cli::options::{Id, SYSTEMCTL};
 
 const TAKEN: Taken = Taken {
@@ -33,7 +33,8 @@ pub(super) fn read(called: Called, words: &Words) -> Result<Wanted, Refusal> {
     let Ok(given) = TAKEN.read(called, words) else { return Ok(Deed::PassOn.into()) };
     let mut notes = Vec::new();
     let deed = deed(&given, &mut notes)?;
-    Ok(Wanted { deed, notes, quiet: given.has(Id::Quiet) })
+    let verbosity = if given.has(Id::Quiet) { Verbosity::Quiet } else { Verbosity::Usual };
+    Ok(Wanted { deed, notes, verbosity })
 }
 
 fn deed(given: &Given, notes: &mut Vec<String>) -> Result<Deed, Refusal> {
@@ -215,6 +216,6 @@ mod tests {
         for line in ["exit 256", "exit x", "poweroff now", "halt a b"] {
             assert!(asked(line).is_err(), "{line}");
         }
-        assert!(asked("-q is-system-running").is_ok_and(|wanted| wanted.quiet));
+        assert!(asked("-q is-system-running").is_ok_and(|wanted| wanted.verbosity == super::Verbosity::Quiet));
     }
 }

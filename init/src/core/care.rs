@@ -129,8 +129,11 @@ impl Care {
             }
             Sight::Probed(finding) => match self.readiness.as_mut().filter(|readiness| readiness.is_trying()) {
                 Some(readiness) => {
-                    let is_ready = readiness.tried(now, finding);
-                    self.become_ready_if(now, is_ready)
+                    if readiness.tried(now, finding) {
+                        self.become_ready(now)
+                    } else {
+                        Orders::NONE
+                    }
                 }
                 None => self.tell_health(now, Input::Checked(finding)),
             },
@@ -138,7 +141,7 @@ impl Care {
             Sight::Heard(message) => self.hear(now, &message),
             Sight::Notified => {
                 let is_new = self.readiness.as_mut().is_some_and(|readiness| readiness.find_ready(now));
-                self.become_ready_if(now, is_new)
+                if is_new { self.become_ready(now) } else { Orders::NONE }
             }
             Sight::Due => self.look(now),
         }
@@ -183,10 +186,7 @@ impl Care {
         Orders::NONE.then(says).then(checks).then(heard.failure.map(Order::Fail))
     }
 
-    fn become_ready_if(&mut self, now: Time, is_new: bool) -> Orders {
-        if !is_new {
-            return Orders::NONE;
-        }
+    fn become_ready(&mut self, now: Time) -> Orders {
         Orders::from([Order::SayPhase(Phase::Ready)]).then(self.tell_health(now, Input::Ready))
     }
 

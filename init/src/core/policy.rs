@@ -123,12 +123,6 @@ impl Policy<'_> {
         Ask::of_signal(signal, sender, manager)
     }
 
-    /// Who is told to end when main has ended. Where main may be started again, what others have started in our namespace
-    /// (`docker exec`) is none of what it left.
-    pub(super) fn scope_of_rest(&self, may_restart: bool) -> Scope {
-        if may_restart { Scope::Tree } else { self.scope }
-    }
-
     /// What a request to stop stands for that came without a signal: what SIGTERM does.
     pub(super) fn usual_signal(&self) -> Signal {
         match self.forwarding.rule(Signal::TERM) {

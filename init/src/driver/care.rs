@@ -19,6 +19,15 @@ use crate::core::request::{News, Readiness, Standing};
 use crate::core::{Care as Core, Event, Finding, Health, Left, Machine, Order, Probe, Sight, Signal, Status, Time};
 use crate::sys::{self, Helper, Pid, Reaped, SigSet, Sleep, Wake};
 
+/// Whose a child was that is neither main nor a hook.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum LeftBy {
+    /// A check has started it.
+    ACheck,
+    /// It is an orphan.
+    Others,
+}
+
 /// What looks after main.
 pub struct Care<'a> {
     core: Core,
@@ -225,19 +234,20 @@ impl World<'_, '_, '_> {
     /// The next child that has ended or was stopped, if there is one and it may be what a check has left in its group, and
     /// whether it is: those are not the orphans that are counted. It is looked at before it is reaped, and is nobody after.
     #[inline(never)]
-    pub(super) fn reap_beside_prober(&mut self) -> (Reaped, bool) {
+    pub(super) fn reap_beside_prober(&mut self) -> (Reaped, LeftBy) {
         let prober = self.setting.care.as_mut().map(|care| &mut care.prober);
         let Some(prober) = prober.filter(|prober| prober.group.is_some()) else {
-            return (sys::reap(), false);
+            return (sys::reap(), LeftBy::Others);
         };
         let Some(pid) = sys::ended_child() else {
             prober.forget_group();
             // What ends just now is told of by another signal, and looked at then: reaped here, it would be nobody's. Where
             // it cannot be looked at before (a filter), it is reaped all the same.
-            return if sys::has_children() { (Reaped::Nothing(Left::Some), false) } else { (sys::reap(), false) };
+            let reaped = if sys::has_children() { Reaped::Nothing(Left::Some) } else { sys::reap() };
+            return (reaped, LeftBy::Others);
         };
-        let is_left = prober.has_left(pid);
-        (sys::reap_child(pid), is_left)
+        let left_by = if prober.has_left(pid) { LeftBy::ACheck } else { LeftBy::Others };
+        (sys::reap_child(pid), left_by)
     }
 
     /// What has ended in time has done so, also where nothing has told of it.

@@ -298,9 +298,7 @@ impl World<'_, '_, '_> {
         if machine.standing() == Standing::Starting {
             return;
         }
-        let triggers = assignments(bytes).any(|(_, assignment)| assignment == Assignment::Trigger);
-        let may_trigger = !triggers || datagram.sender.is_some_and(|sender| self.is_of_main(sender));
-        let trigger = if may_trigger { Trigger::Obeyed } else { Trigger::Refused };
+        let trigger = self.trigger_of(bytes, datagram.sender);
         if trigger == Trigger::Refused {
             message.bark = message.bark.filter(|bark| *bark != Bark::Trigger);
             if let Some(hearing) = self.hearing() {
@@ -353,10 +351,14 @@ impl World<'_, '_, '_> {
         }
     }
 
-    /// Whether it is main, or below it.
-    fn is_of_main(&self, sender: Pid) -> bool {
+    /// Obeyed is main, and what is below it.
+    fn trigger_of(&self, bytes: &[u8], sender: Option<Pid>) -> Trigger {
         let main = self.slots.first().and_then(|slot| slot.pid);
-        main.is_some_and(|main| main == sender || self.rest.is_below_of(sender, main))
+        match sender.zip(main) {
+            _ if !assignments(bytes).any(|(_, assignment)| assignment == Assignment::Trigger) => Trigger::Obeyed,
+            Some((sender, main)) if main == sender || self.rest.is_below_of(sender, main) => Trigger::Obeyed,
+            Some(_) | None => Trigger::Refused,
+        }
     }
 
     /// Somebody of ours says who is main. It is so when main has ended while that one lives.

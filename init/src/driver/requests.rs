@@ -135,7 +135,7 @@ impl<'a> Listener<'a> {
         if let Some((directory, path)) = offer.control {
             match Control::offer(directory, path, offer.door, ourselves) {
                 Ok(control) => listener.control = Some(control),
-                Err(errno) => no_control(path, errno, offer.is_missed, LeftOut::NONE),
+                Err(errno) => no_control(&offer, path, errno, LeftOut::NONE),
             }
         }
         listener.bus = match (offer.bus, &listener.control) {
@@ -156,7 +156,7 @@ impl<'a> Listener<'a> {
             && let Err(errno) = control.offer_again(directory, self.offer.door, self.ourselves)
             && let Some(left_out) = self.admit(Subject::Unavailable, Way::Control)
         {
-            no_control(path, errno, self.offer.is_missed, left_out);
+            no_control(&self.offer, path, errno, left_out);
         }
         if let Some(places) = self.offer.bus
             && let Some(bus) = self.bus.take_if(|bus| !bus.is_there())

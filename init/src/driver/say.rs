@@ -51,12 +51,12 @@ pub(super) fn log_signal(received: Received) {
     }
 }
 
-/// `by_main`: main was started, and our end is as its own was.
-pub(super) fn log_outcome(outcome: Outcome, by_main: bool) {
+/// Where main was started, our end is as its own was.
+pub(super) fn log_outcome(outcome: Outcome, main: Option<&Slot<'_>>) {
     match outcome {
         Outcome::Code(code) => debug!(event = "exit", code = code; "ending with code {code}"),
         Outcome::Signal(signal) => {
-            let as_did = if by_main { "the main program" } else { "the hook" };
+            let as_did = if main.is_some_and(Slot::has_begun) { "the main program" } else { "the hook" };
             debug!(event = "exit", signal = signal.number(); "ending by {signal}, as {as_did} did")
         }
         Outcome::Again => debug!(event = "again"; "beginning again"),

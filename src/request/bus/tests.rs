@@ -176,11 +176,21 @@ fn a_time_that_was_lost_on_the_way_is_read_from_the_words() {
     }
 }
 
+/// In which order the bytes of a number are.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Endian {
+    Big,
+    Little,
+}
+
 /// A call without arguments of these types, in either order of bytes.
-fn call(big: bool, interface: &str, member: &str, signature: &str, body: &[u8]) -> Vec<u8> {
+fn call(endian: Endian, interface: &str, member: &str, signature: &str, body: &[u8]) -> Vec<u8> {
     let number = |value: usize| {
         let value = u32::try_from(value).expect("it is small");
-        if big { value.to_be_bytes() } else { value.to_le_bytes() }
+        match endian {
+            Endian::Big => value.to_be_bytes(),
+            Endian::Little => value.to_le_bytes(),
+        }
     };
     let mut fields = Vec::new();
     for (code, kind, text) in [(1, b'o', "/a"), (2, b's', interface), (3, b's', member), (8, b'g', signature)] {
@@ -193,7 +203,7 @@ fn call(big: bool, interface: &str, member: &str, signature: &str, body: &[u8]) 
         }
         fields.extend(text.bytes().chain([0]));
     }
-    let mut all = vec![if big { b'B' } else { b'l' }, 1, 0, 1];
+    let mut all = vec![if endian == Endian::Big { b'B' } else { b'l' }, 1, 0, 1];
     all.extend([number(body.len()), number(9), number(fields.len())].concat());
     all.extend(fields);
     all.resize(all.len().next_multiple_of(8), 0);
@@ -202,11 +212,11 @@ fn call(big: bool, interface: &str, member: &str, signature: &str, body: &[u8]) 
 
 #[test]
 fn both_orders_of_bytes_are_understood() {
-    for big in [false, true] {
-        let exit = call(big, "org.freedesktop.systemd1.Manager", "SetExitCode", "y", &[42]);
-        let length = if big { [0, 0, 0, 11] } else { [11, 0, 0, 0] };
+    for endian in [Endian::Little, Endian::Big] {
+        let exit = call(endian, "org.freedesktop.systemd1.Manager", "SetExitCode", "y", &[42]);
+        let length = if endian == Endian::Big { [0, 0, 0, 11] } else { [11, 0, 0, 0] };
         let unit = [&length[..], b"exit.target\0", &length, b"isolate....\0"].concat();
-        let start = call(big, "org.freedesktop.systemd1.Manager", "StartUnit", "ss", &unit);
+        let start = call(endian, "org.freedesktop.systemd1.Manager", "StartUnit", "ss", &unit);
         let (guest, out) = said(0, &mut Room::new(), &[&exit, &start]);
         assert_eq!(kinds(&out), [RETURN, RETURN, SIGNAL]);
         assert_eq!(guest.ending.map(|ending| ending.request.wish), Some(Wish::Exit(42)));
@@ -227,20 +237,20 @@ fn each_method_asks_for_what_it_is_called() {
         (LOGIN, "RebootWithFlags", Wish::Reboot, Haste::Orderly),
         (LOGIN, "PowerOff", Wish::Poweroff, Haste::Orderly),
     ] {
-        let (guest, out) = said(0, &mut Room::new(), &[&call(false, interface, member, "", b"")]);
+        let (guest, out) = said(0, &mut Room::new(), &[&call(Endian::Little, interface, member, "", b"")]);
         assert_eq!(kinds(&out), [RETURN], "{member}");
         assert_eq!(guest.ending.map(|ending| ending.request), Some(Request { wish, haste }), "{member}");
     }
     for (member, kind) in [("Reload", RETURN), ("Reexecute", RETURN), ("Subscribe", RETURN), ("GetUnit", ERROR)] {
-        let (guest, out) = said(0, &mut Room::new(), &[&call(false, MANAGER, member, "", b"")]);
+        let (guest, out) = said(0, &mut Room::new(), &[&call(Endian::Little, MANAGER, member, "", b"")]);
         assert_eq!((kinds(&out), guest.ending), (vec![kind], None), "{member}");
     }
-    let (_, out) = said(1000, &mut Room::new(), &[&call(false, MANAGER, "Reload", "", b"")]);
+    let (_, out) = said(1000, &mut Room::new(), &[&call(Endian::Little, MANAGER, "Reload", "", b"")]);
     assert_eq!(kinds(&out), [ERROR]);
-    let (_, out) = said(1000, &mut Room::new(), &[&call(false, LOGIN, "ListInhibitors", "", b"")]);
+    let (_, out) = said(1000, &mut Room::new(), &[&call(Endian::Little, LOGIN, "ListInhibitors", "", b"")]);
     assert!(has(&out, "a(ssssuu)"));
     // The types are not what it takes.
-    let (guest, out) = said(0, &mut Room::new(), &[&call(false, MANAGER, "StartUnit", "s", b"\0\0\0\0\0")]);
+    let (guest, out) = said(0, &mut Room::new(), &[&call(Endian::Little, MANAGER, "StartUnit", "s", b"\0\0\0\0\0")]);
     assert_eq!((kinds(&out), guest.ending), (vec![ERROR], None));
 }
 
@@ -253,7 +263,7 @@ fn times_of_logind_are_those_of_its_clients() {
         body.resize(body.len().next_multiple_of(8), 0);
         body.extend(when.to_le_bytes());
         let mut room = Room::new();
-        let (guest, out) = said(0, &mut room, &[&call(false, LOGIN, "ScheduleShutdown", "st", &body)]);
+        let (guest, out) = said(0, &mut room, &[&call(Endian::Little, LOGIN, "ScheduleShutdown", "st", &body)]);
         let asked = room.asked.into_iter().find(|message| message.verb != Verb::May);
         (kinds(&out)[0], asked.map(|asked| (asked.verb, asked.request.wish, asked.when)), guest.ending.is_some())
     };
@@ -273,7 +283,7 @@ fn nothing_is_promised_during_a_stop() {
         body.resize(body.len().next_multiple_of(8), 0);
         body.extend((NOW + 60_000_000).to_le_bytes());
         let mut room = Room { standing: Standing::Stopping, ..Room::new() };
-        let (_, out) = said(0, &mut room, &[&call(false, LOGIN, "ScheduleShutdown", "st", &body)]);
+        let (_, out) = said(0, &mut room, &[&call(Endian::Little, LOGIN, "ScheduleShutdown", "st", &body)]);
         assert_eq!(kinds(&out), [ERROR], "{kind}");
     }
 }

@@ -26,7 +26,7 @@ impl Single<'_> {
         let kill_at = now.after(time);
         let actions = [
             Action::Climb(Rung::Leftovers),
-            Action::TellRest(self.policy.scope_of_rest(self.may_restart(asked))),
+            Action::TellRest(self.scope_of_rest(asked)),
             Action::Arm(now.midway(kill_at)),
         ];
         (State::Leftovers { verdict, kill_at }, actions.into())
@@ -38,7 +38,7 @@ impl Single<'_> {
 
     /// None of our children is left, but a namespace may hold others, and the kernel kills them when we end.
     pub(super) fn end_alone(&self, asked: Option<Time>, verdict: Verdict) -> Actions {
-        let scope = self.policy.scope_of_rest(self.may_restart(asked));
+        let scope = self.scope_of_rest(asked);
         match (scope, self.policy.ladder.leftovers) {
             (Scope::Namespace, Leftovers::Stop | Leftovers::Wait) => {
                 [Action::TellRest(scope), self.exit(verdict)].into()
@@ -49,6 +49,12 @@ impl Single<'_> {
 
     pub(super) fn end_naming_the_rest(&self, verdict: Verdict) -> Actions {
         [Action::NameRest(Fate::LeftBehind), self.exit(verdict)].into()
+    }
+
+    /// Who is told to end when main has ended. Where main may be started again, what others have started in our namespace
+    /// (`docker exec`) is none of what it left.
+    fn scope_of_rest(&self, asked: Option<Time>) -> Scope {
+        if self.may_restart(asked) { Scope::Tree } else { self.policy.scope }
     }
 
     /// Whether main may be started again after an end that was asked for then, or by nobody.

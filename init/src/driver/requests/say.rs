@@ -7,6 +7,7 @@ use log::{debug, info, warn};
 
 use crate::core::request::{Ask, Client, Haste, LeftOut, Message, Notice, Request, Way, Wish};
 use crate::core::{Heard, Sender};
+use crate::driver::Offer;
 use crate::sys::{self, Errno, Line};
 
 /// Who asks.
@@ -60,9 +61,9 @@ pub(super) fn unavailable(path: &CStr, errno: Errno, left_out: LeftOut) {
 }
 
 /// The control socket cannot be offered. Nothing else tells why `supervise ctl` finds nobody.
-pub(super) fn no_control(path: &CStr, errno: Errno, is_missed: bool, left_out: LeftOut) {
+pub(super) fn no_control(offer: &Offer, path: &CStr, errno: Errno, left_out: LeftOut) {
     // That is for somebody to mend.
-    if !is_missed || errno == Errno::NOT_OURS {
+    if !offer.is_missed || errno == Errno::NOT_OURS {
         return unavailable(path, errno, left_out);
     }
     let path = path.to_str().unwrap_or_default();
