@@ -14,7 +14,7 @@ use supervise_init::sys;
 pub(crate) fn reboot() -> u8 {
     // It does not return where it is allowed.
     let Err(errno) = nix::sys::reboot::reboot(RebootMode::RB_AUTOBOOT);
-    warn!("cannot call reboot(2): {}; ending with {REBOOTED}", errno.desc().to_lowercase());
+    warn!("cannot call reboot(2): {}; ending with {REBOOTED}", errno.desc().to_ascii_lowercase());
     REBOOTED
 }
 

@@ -157,7 +157,10 @@ impl Watch<'_> {
         if let Some(status) = left_before(&run) {
             (run.outcome, run.signal_at) = (Outcome::EndedBefore(status), None);
         }
-        run.events.sort_by_key(|event| event.at);
+        // What happened at one time stays in the order of its notes.
+        let mut events: Vec<_> = run.events.drain(..).enumerate().collect();
+        events.sort_unstable_by_key(|(place, event)| (event.at, *place));
+        run.events = events.into_iter().map(|(_, event)| event).collect();
         run
     }
 }
