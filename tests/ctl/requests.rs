@@ -5,7 +5,8 @@ use std::fs;
 use nix::sys::signal::Signal;
 
 use crate::container::{Container, ROOT, USER, is_root, supervise};
-use crate::harness::{Exit, Scene, proc};
+use crate::harness::running::Running;
+use crate::harness::{Exit, Scene, proc, send};
 
 /// Counts its runs, and sleeps as a shell that hears signals.
 const SLEEPS: &str = "echo x >>runs; echo run $(($(wc -l <runs))); while :; do sleep 1000 & wait $!; done";
@@ -367,5 +368,40 @@ fn who_is_outside_is_told_where_to_ask() {
     // Whoever may ask nothing else may ask that.
     assert_eq!(container.begin_outside(&["status", "--check"]).end().exit, Exit::Code(0));
     container.asks(&["stop"]);
+    assert_eq!(container.init.wait(), Exit::Code(143));
+}
+
+/// Sends so many requests to start again, and one to stop, all at once; and prints what is answered to each.
+const AT_ONCE: &str = "import os, socket
+asked = []
+for wish in b'aaat':
+    asks = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    asks.setsockopt(socket.SOL_SOCKET, 16, 1)
+    asks.bind('')
+    asks.settimeout(60)
+    asks.sendto(b'SVc4e' + bytes([wish]) + b'o' + bytes(254), '/run/supervise/ctl')
+    asked.append(asks)
+print('asked', flush=True)
+for asks in asked:
+    print(asks.recv(999)[4:5].decode(), flush=True)";
+
+#[test]
+fn what_is_asked_for_with_a_restart_is_not_lost_to_the_next_life() {
+    if !is_root() {
+        return;
+    }
+    let scene = Scene::new();
+    let options = ["--restart", "always", "--restart-delay", "1h", "--restart-max-delay", "1h"];
+    let script = "[ -e once ] || { : >once; exit 3; }; echo up; while :; do sleep 1000 & wait $!; done";
+    let mut container = Container::new(&scene, &options, script);
+    container.wait_until("a rest", |status| status["state"] == "restarting");
+    // So that all of it waits when it looks.
+    send(container.init.pid(), libc::SIGSTOP, 1);
+    let asks = container.command(ROOT, &["python3", "-c", AT_ONCE]);
+    let mut asks = Running::start(&scene, asks, 1, "python3".as_ref());
+    asks.expect("asked");
+    send(container.init.pid(), libc::SIGCONT, 1);
+    let ended = asks.end();
+    assert_eq!(ended.stdout, ["a", "a", "a", "u"], "{ended:?}");
     assert_eq!(container.init.wait(), Exit::Code(143));
 }

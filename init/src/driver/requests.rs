@@ -341,7 +341,7 @@ impl World<'_, '_, '_> {
     pub(super) fn look_at_files(&mut self, machine: &mut impl Machine) {
         self.read_initctl(machine);
         self.read_control(machine);
-        let Some(listener) = &mut self.setting.listener else { return };
+        let Some(listener) = self.setting.listener.as_mut().filter(|_| self.outcome.is_none()) else { return };
         if listener.watch.is_some() {
             listener.keep_sockets();
             self.keep_notify();
@@ -359,7 +359,9 @@ impl World<'_, '_, '_> {
 
     fn read_control(&mut self, machine: &mut impl Machine) {
         let mut buffer = [0; 1024];
-        for _ in 0..ROUNDS {
+        let mut rounds = 0..ROUNDS;
+        // What waits when the life is over is for the next one to answer.
+        while self.outcome.is_none() && rounds.next().is_some() {
             let Some(listener) = &mut self.setting.listener else { return };
             let Some(control) = &mut listener.control else { return };
             let Some((count, peer)) = control.receive(&mut buffer) else { return };

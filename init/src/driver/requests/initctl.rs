@@ -53,7 +53,8 @@ impl World<'_, '_, '_> {
     pub(super) fn read_initctl(&mut self, machine: &mut impl Machine) {
         let mut buffer = [0; 4096 + Initctl::RECORD];
         let mut has_heard = false;
-        for _ in 0..ROUNDS {
+        let mut rounds = 0..ROUNDS;
+        while self.outcome.is_none() && rounds.next().is_some() {
             let Some(listener) = &mut self.setting.listener else { return };
             let Some(fifo) = &listener.fifo else {
                 // What stood in its way may be gone.
