@@ -116,3 +116,20 @@ fn where_nothing_runs_it_says_so() {
     container.asks(&["signal", "TERM"]);
     assert_eq!(container.init.wait(), Exit::Code(7));
 }
+
+#[test]
+fn who_dies_of_a_reload_has_failed_and_comes_back() {
+    if !is_root() {
+        return;
+    }
+    let scene = Scene::new();
+    let options = ["--restart", "on-failure", "--restart-delay", "0"];
+    let mut container = Container::new(&scene, &options, "echo up; exec sleep 1000");
+    for _ in 0..3 {
+        container.init.expect("up");
+        container.asks(&["signal", "HUP"]);
+    }
+    container.init.expect("up");
+    container.asks(&["stop"]);
+    assert_eq!(container.init.wait(), Exit::Code(143));
+}

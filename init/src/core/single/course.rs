@@ -47,6 +47,10 @@ impl Course {
     /// A signal has come. Who dies of a key that was pressed was asked to by that.
     pub(super) fn press(&mut self, now: Time, received: Received) {
         let Received { signal, sender } = received;
+        // By its name it is no hang-up, but what reads files again.
+        if signal == Signal::HUP && matches!(sender, Sender::Client { .. }) {
+            return;
+        }
         if matches!(signal, Signal::INT | Signal::QUIT | Signal::HUP) {
             self.pressed |= bit(signal);
             if sender == Sender::Kernel {
