@@ -17,7 +17,7 @@ use super::events::{Form, Read, Reader};
 use super::status::Format;
 use super::talk::{self, Line, Unanswered};
 use super::ways::Barred;
-use super::{events, process_1, status};
+use super::{events, process_1, status, sys};
 use crate::cli::exit;
 use crate::proc::Stat;
 
@@ -69,6 +69,10 @@ impl Failure {
     /// Says it, and returns the code to end with.
     fn end(&self, verb: &str) -> u8 {
         match self {
+            Failure::Unanswered(Unanswered::Forbidden(socket)) if asks_for_something(verb) => match socket {
+                socket if talk::is_of_root(socket) => error!("ctl {verb}: must be root, or a member of --ctl-group"),
+                _ => return Failure::NotRoot.end(verb),
+            },
             Failure::Unanswered(why) => {
                 match deafness(why) {
                     Some(reason) => error!("cannot reach process 1: {why}; process 1 {reason}"),
@@ -104,6 +108,11 @@ impl Failure {
 /// Why a supervise that nobody can reach does not want to be reached.
 fn deafness(why: &Unanswered) -> Option<&'static str> {
     let is_there = matches!(why, Unanswered::NotThere(_) | Unanswered::NowhereToLook(_));
+/// Whether not everybody may have it.
+fn asks_for_something(verb: &str) -> bool {
+    !matches!(verb, "status" | "events")
+}
+
     match process_1::hears_signals() {
         Err(Barred::Deaf(reason)) if is_there && process_1::is_supervise() => Some(reason),
         _ => None,
@@ -117,6 +126,7 @@ impl Ctl {
         // Ctrl-C ends it. It did not fail before.
         let _ = set_mask(blocked);
         let (verb, done) = match self {
+        sys::keep_closed();
             Ctl::Status(format) => ("status", stand(format, environment)),
             Ctl::Stop(patience) => ("stop", end(Wish::Stop, patience, environment)),
             Ctl::Restart(patience) => ("restart", end(Wish::Restart, patience, environment)),

@@ -6,10 +6,12 @@
 
 use std::ffi::{CStr, c_char};
 use std::mem::MaybeUninit;
-use std::os::fd::{AsRawFd as _, FromRawFd as _, OwnedFd};
+use std::os::fd::{AsRawFd as _, FromRawFd as _, IntoRawFd as _, OwnedFd};
 use std::os::unix::net::UnixDatagram;
 use std::{io, ptr};
 
+use nix::fcntl::OFlag;
+use nix::sys::stat::Mode;
 use supervise_init::core::request::Wish;
 use supervise_init::sys::Errno;
 
@@ -70,6 +72,18 @@ fn broken_down(seconds: i64) -> Option<libc::tm> {
     let filled = unsafe { libc::localtime_r(&raw const seconds, time.as_mut_ptr()) };
     // SAFETY: filled in; and all zeros are a valid one too.
     (!filled.is_null()).then(|| unsafe { time.assume_init() })
+}
+
+/// Nothing of ours gets the number of a stream that came closed, so that words which are for that go nowhere else: by a
+/// descriptor that can be neither read nor written (O_PATH in open(2)), as if it were closed still.
+pub(super) fn keep_closed() {
+    while let Ok(fd) = nix::fcntl::open("/", OFlag::O_PATH | OFlag::O_CLOEXEC, Mode::empty()) {
+        if fd.as_raw_fd() > libc::STDERR_FILENO {
+            return;
+        }
+        // To our end.
+        let _ = fd.into_raw_fd();
+    }
 }
 
 /// Has the kernel say with each message who we are.

@@ -52,7 +52,7 @@ impl fmt::Display for Unanswered {
                 write!(f, "{}; it is not root's, and XDG_RUNTIME_DIR is not set", listed(tried))
             }
             Unanswered::Forbidden(path) => {
-                let whose = if path.starts_with(PATH) { "root's and --ctl-group's" } else { "its user's" };
+                let whose = if is_of_root(path) { "root's and --ctl-group's" } else { "its user's" };
                 write!(f, "{}: permission denied; it is {whose}", path.display())
             }
             Unanswered::Elsewhere(path) => write!(
@@ -71,6 +71,11 @@ impl fmt::Display for Unanswered {
 
 fn listed(tried: &[(PathBuf, Errno)]) -> String {
     tried.iter().map(|(path, errno)| format!("{}: {errno}", path.display())).collect::<Vec<_>>().join("; ")
+}
+
+/// Whether process 1 has its socket there if it is root.
+pub(super) fn is_of_root(path: &Path) -> bool {
+    path == Path::new(PATH)
 }
 
 /// Where process 1 may listen.

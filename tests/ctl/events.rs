@@ -264,3 +264,24 @@ print(reader.wait())";
     crate::harness::send(reader.pid(), libc::SIGTERM, 1);
     assert_eq!(reader.wait(), Exit::Code(143));
 }
+
+#[test]
+fn who_has_no_stdout_is_told_so_and_tells_process_1_nothing() {
+    if !is_root() {
+        return;
+    }
+    let scene = Scene::new();
+    let mut container = Container::new(&scene, &["-v"], "echo up; read line");
+    container.init.expect("up");
+    for closed in [">&-", "<&- >&-", ">&- 2>&-"] {
+        let path = supervise(&scene);
+        let events = container.command(ROOT, &["sh", "-c", &format!("exec {path} ctl events {closed}")]);
+        let ended = Running::start(&scene, events, 1, path.as_ref()).end();
+        assert_eq!(ended.exit, Exit::Code(125), "{closed}: {ended:?}");
+        let said = ended.stderr.iter().filter(|line| line.contains("cannot write to stdout: bad file descriptor"));
+        assert_eq!(said.count(), usize::from(!closed.contains("2>&-")), "{closed}: {ended:?}");
+    }
+    container.init.go();
+    let ended = container.init.end();
+    assert!(!ended.stderr.iter().any(|line| line.contains("is no request")), "{ended:?}");
+}

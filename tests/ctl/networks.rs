@@ -72,7 +72,8 @@ fn who_may_not_is_told_so_before_anything_is_asked() {
     assert_eq!(status["scheduled"], serde_json::Value::Null, "{status}");
     // A nobody may not even ask.
     let other = [ALONE, &["setpriv", "--reuid=1001", "--regid=1001", "--clear-groups"]].concat();
-    container.is_refused(&other, &["stop"], 125, "permission denied");
+    container.is_refused(&other, &["stop"], 1, "ctl stop: must be root, or a member of --ctl-group");
+    container.is_refused(&other, &["status"], 125, "permission denied");
     assert_eq!(container.ctl(USER, &["stop"]).exit, Exit::Code(0));
     assert_eq!(container.init.wait(), Exit::Code(143));
 }
