@@ -174,7 +174,13 @@ impl Job<'_> {
         let request = Request { wish: end.wish, haste };
         let mut causes = Causes::default();
         match self.ask(&self.message(Verb::End, request, 0, &end.notice)) {
-            Ok(_) => return Ok(exit::SUCCESS),
+            Ok(reply) => {
+                // An end is what comes, and no new beginning.
+                if reply.answer == Answer::UnderWay && matches!(end.wish, Wish::Reboot | Wish::Restart) {
+                    say(self.client, UNDER_WAY);
+                }
+                return Ok(exit::SUCCESS);
+            }
             Err(Failure::Unreachable(why)) => causes.0.extend(why),
             Err(Failure::Unanswered(why)) if end.force == Force::Once => causes.0.push(why.to_string()),
             Err(failure) => return Err(failure),

@@ -81,7 +81,10 @@ impl Failure {
                 return exit::FAILURE;
             }
             // As the other clients have it.
-            Failure::NotRoot => error!("ctl {verb}: must be root."),
+            Failure::NotRoot => match process_1::other_user() {
+                None => error!("ctl {verb}: must be root."),
+                Some(uid) => error!("ctl {verb}: must be root, or uid {uid}"),
+            },
             Failure::Outside => error!("ctl {verb}: {OUTSIDE}"),
             Failure::UnderWay => error!("ctl {verb}: {UNDER_WAY}"),
             Failure::Dropped(signal, note) => error!("ctl {verb}: {signal} goes nowhere: {note}"),

@@ -67,7 +67,14 @@ pub(super) fn no_control(offer: &Offer, path: &CStr, errno: Errno, left_out: Lef
         return unavailable(path, errno, left_out);
     }
     let path = path.to_str().unwrap_or_default();
-    info!(event = "unavailable"; "cannot offer the control socket {path}: {errno}; going on without, so that `supervise ctl` finds nobody{left_out}");
+    let cure = match (errno, sys::effective_user()) {
+        (Errno(libc::EACCES | libc::EROFS | libc::ENOENT), 0) => "; a --tmpfs /run would give it a place",
+        (Errno(libc::EACCES | libc::EROFS | libc::ENOENT), _) => {
+            "; XDG_RUNTIME_DIR would give it a place, as a directory that this user may write to"
+        }
+        _ => "",
+    };
+    info!(event = "unavailable"; "cannot offer the control socket {path}: {errno}; going on without, so that `supervise ctl` finds nobody{cure}{left_out}");
 }
 
 /// Why somebody may not.
@@ -112,7 +119,10 @@ pub(super) fn announce(ask: Ask, heard: Heard, way: Way, who: Who, text: &str, l
         (Ask::End(Request { haste: Haste::Immediate, .. }), Heard::Begun) => "killing everything",
         (Ask::End(Request { wish: Wish::Reboot | Wish::Restart, .. }), Heard::Begun) => "stopping, to begin again",
         (Ask::End(_), Heard::Begun) => "stopping",
-        (_, Heard::UnderWay) => "all are being stopped already",
+        (Ask::End(Request { wish: Wish::Reboot | Wish::Restart, .. }), Heard::UnderWay) => {
+            "all are being stopped already"
+        }
+        (_, Heard::UnderWay) => "all are being stopped already, and nothing begins again",
         (Ask::Runlevel(_), _) => "a container has no runlevels; nothing happens",
         (_, Heard::Begun | Heard::Ignored) => "there is nothing to do",
     };
