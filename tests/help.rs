@@ -309,7 +309,7 @@ fn a_stdout_that_takes_nothing_is_125() {
 
 #[test]
 fn what_is_misspelt_is_recognized() {
-    let cases: [(&[&str], i32, &str); 44] = [
+    let cases: [(&[&str], i32, &str); 46] = [
         (&["--grac", "5s", "true"], 125, "unknown option --grac; did you mean --grace?"),
         (&["--stopsignal=TERM", "true"], 125, "did you mean --stop-signal?"),
         (&["-grace", "5s", "true"], 125, "did you mean --grace?"),
@@ -328,6 +328,11 @@ fn what_is_misspelt_is_recognized() {
         (&["shim", "--inits", "/"], 127, "did you mean `supervise shims`?"),
         (&["comletions", "bash"], 127, "not found in PATH; did you mean `supervise completions`?"),
         (&["waitfor", "tcp:db:1"], 127, "did you mean `supervise wait-for`?"),
+        (
+            &["--", "--restart", "always", "--", "true"],
+            127,
+            "run --restart: not found in PATH; an option stands before",
+        ),
         (&["help"], 127, "did you mean `supervise --help`?"),
         (&["completions"], 125, "say `supervise completions bash|zsh|fish`"),
         (&["completions", "bsh"], 125, "bash|zsh|fish; did you mean bash?"),
@@ -340,16 +345,17 @@ fn what_is_misspelt_is_recognized() {
         (&["features", "--json=1"], 125, "--json takes no value"),
         (&["ctl", "statsu"], 125, "did you mean status?"),
         (&["ctl", "frobnicate"], 125, "it is one of status|stop|restart|signal|events"),
-        (&["ctl", "stop", "now"], 125, "ctl now: it takes nothing like that"),
-        (&["ctl", "stop", "--json"], 125, "ctl stop --json: stop takes no such option"),
-        (&["ctl", "events", "--wait"], 125, "ctl events --wait: events takes no such option"),
-        (&["ctl", "status", "--timeout", "5s"], 125, "ctl status --timeout: status takes no such option"),
+        (&["ctl", "stop", "now"], 125, "ctl stop now: stop takes nothing like that"),
+        (&["ctl", "stop", "--json"], 125, "ctl stop --json: stop takes nothing like that"),
+        (&["ctl", "events", "--wait"], 125, "ctl events --wait: events takes nothing like that"),
+        (&["ctl", "status", "--timeout", "5s"], 125, "ctl status --timeout: status takes nothing like that"),
         (&["ctl", "restart", "--timeout", "5"], 125, "\"5\" is no time; say 5s"),
         (&["ctl", "restart", "--timeout"], 125, "--timeout needs a value"),
         (&["ctl", "signal"], 125, "ctl signal which?"),
+        (&["ctl", "signal", "-9"], 125, "ctl signal -9: signal takes nothing like that"),
         (&["ctl", "signal", "TREM"], 125, "no signal is called \"TREM\"; did you mean TERM?"),
         (&["ctl", "signal", "65"], 125, "or 1 to 64"),
-        (&["ctl", "stop", "--json"], 125, "ctl stop --json: stop takes no such option"),
+        (&["ctl", "stop", "--json"], 125, "ctl stop --json: stop takes nothing like that"),
         (&["powerof"], 127, "did you mean `supervise poweroff`?"),
         (&["shutdwon", "now"], 127, "did you mean `supervise shutdown`?"),
         (&["man", "ls"], 125, "`supervise -- man ls` runs a program called man"),

@@ -436,7 +436,7 @@ fn so_is_who_names_the_directory_as_daemontools_has_it() {
 
 #[test]
 fn what_is_wrong_with_the_words_is_said() {
-    let cases: [(&[&str], &[&str]); 9] = [
+    let cases: [(&[&str], &[&str]); 10] = [
         (&["--restart", "sometimes"], &["--restart sometimes", "no|on-failure|always"]),
         (&["--restart", "alway"], &["did you mean always?"]),
         (&["--restart-limit", "3"], &["--restart-limit 3", "like 3/10s"]),
@@ -446,6 +446,10 @@ fn what_is_wrong_with_the_words_is_said() {
         (
             &["--restart-delay", "1s"],
             &["--restart-delay is about restarts, and there are none", "--restart on-failure"],
+        ),
+        (
+            &["--restart", "always", "--restart-delay", "10s", "--restart-max-delay", "1s"],
+            &["--restart-delay 10s is longer than --restart-max-delay 1s"],
         ),
         (&["--ok-exit", "7"], &["--ok-exit is about restarts"]),
         (&["--ok-exit", "7,NOSUCH"], &["\"NOSUCH\" is neither an exit code"]),

@@ -40,14 +40,14 @@ pub(super) fn parse(subcommand: &'static Row, words: &Words) -> Result<Request, 
         match word.to_bytes() {
             [b'-', b'-', _, ..] => {
                 let (row, attached) =
-                    named(word, options.iter().copied()).ok_or_else(|| Wrong::unknown_to(subcommand, word))?;
+                    named(word, options.iter().copied()).ok_or_else(|| said.unknown(subcommand, word))?;
                 let value = value(words, &mut at, row, attached)?;
                 if let Some(print) = said.option(subcommand, row, word, value)? {
                     return Ok(Request::Print(print));
                 }
             }
             [b'-', _, ..] => {
-                let row = flag(subcommand, &options, word)?;
+                let row = flag(subcommand, &options, word).map_err(|_| said.unknown(subcommand, word))?;
                 if let Some(print) = said.option(subcommand, row, word, c"")? {
                     return Ok(Request::Print(print));
                 }
@@ -84,13 +84,21 @@ impl Said {
         Ok(None)
     }
 
+    /// What nothing here takes.
+    fn unknown(&self, subcommand: &'static Row, word: &'static CStr) -> Wrong {
+        match (Wrong::unknown_to(subcommand, word), self.verb) {
+            (Wrong::NotTaken { .. }, Some(verb)) => Wrong::NotOfThisVerb { verb, word },
+            (wrong, _) => wrong,
+        }
+    }
+
     /// The verb, or its signal.
     fn word(&mut self, subcommand: &'static Row, word: &'static CStr) -> Result<(), Wrong> {
         match self.verb {
             None if VERBS.split('|').any(|verb| verb.as_bytes() == word.to_bytes()) => self.verb = Some(word),
             None => return Err(Wrong::NotAVerb(word)),
             Some(verb) if verb == c"signal" && self.signal.is_none() => self.signal = Some(word),
-            Some(_) => return Err(Wrong::NotTaken { subcommand, word }),
+            Some(_) => return Err(self.unknown(subcommand, word)),
         }
         Ok(())
     }

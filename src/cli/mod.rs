@@ -309,10 +309,11 @@ impl Options {
         if let Some(asked) = &self.ready {
             asked.check()?;
         }
-        if let Some(asked) = &self.restart
-            && self.restarting().is_none()
-        {
-            asked.check()?;
+        if let Some(asked) = &self.restart {
+            match self.restarting() {
+                None => asked.check()?,
+                Some(_) => asked.check_delays()?,
+            }
         }
         // As for timeout(1).
         self.ladder.max_time = self.ladder.max_time.filter(|time| !time.is_zero());

@@ -260,7 +260,7 @@ pub(crate) const TABLE: [Row; 51] = [
         short: None,
         long: "max-time",
         value: Some("TIME"),
-        help: "Stop the command when it has run this long\nHooks and waits before it do not count. It is killed 10s later, or after --grace. Default, and with 0: never.",
+        help: "Stop the command when it has run this long\nEach life, without hooks and waits before it. It is killed 10s later, or after --grace. Default, and with 0: never.",
     },
     Row {
         id: Id::Restart,

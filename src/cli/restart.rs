@@ -17,6 +17,8 @@ pub(crate) enum WrongRestart {
     NotALimit(Given, &'static str),
     /// It says how, and nothing says that.
     NoRestart(&'static Row),
+    /// The first delay, and the longest.
+    ShorterMost(Duration, Duration),
 }
 
 impl fmt::Display for WrongRestart {
@@ -25,6 +27,9 @@ impl fmt::Display for WrongRestart {
             WrongRestart::NotALimit(given, word) => {
                 let most = Limit::MOST;
                 write!(f, "{given}{word}: say how many restarts in what time are the most, like 3/10s; 1 to {most}")
+            }
+            WrongRestart::ShorterMost(delay, longest) => {
+                write!(f, "--restart-delay {delay:?} is longer than --restart-max-delay {longest:?}; say that as long")
             }
             WrongRestart::NoRestart(row) => {
                 write!(f, "--{} is about restarts, and there are none; say --restart on-failure or always", row.long)
@@ -38,13 +43,15 @@ pub(crate) struct Asked {
     /// `None`: `--restart` is not given; `Some(None)`: it says `no`.
     when: Option<Option<When>>,
     policy: Restarting,
+    /// The longest delay is given.
+    longest: Option<Duration>,
     /// The last of the options that say how.
     how: Option<&'static Row>,
 }
 
 impl Default for Asked {
     fn default() -> Asked {
-        Asked { when: None, policy: Restarting::new(When::OnFailure), how: None }
+        Asked { when: None, policy: Restarting::new(When::OnFailure), longest: None, how: None }
     }
 }
 
@@ -55,7 +62,10 @@ impl Asked {
         match given.row().id {
             Id::Restart => return when_named(given, word).map(|when| self.when = Some(when)),
             Id::RestartDelay => policy.delay = time_in(given, word, word)?,
-            Id::RestartMaxDelay => policy.longest_delay = time_in(given, word, word)?,
+            Id::RestartMaxDelay => {
+                policy.longest_delay = time_in(given, word, word)?;
+                self.longest = Some(policy.longest_delay);
+            }
             Id::RestartReset => policy.healthy_after = time_in(given, word, word)?,
             Id::RestartLimit => policy.limit = Some(limit(given, word)?),
             _ => ok_exit(given, policy, word)?,
@@ -72,6 +82,16 @@ impl Asked {
         match (self.when, self.how) {
             (None, Some(row)) => Err(Wrong::Restart(WrongRestart::NoRestart(row))),
             (Some(_), _) | (None, None) => Ok(()),
+        }
+    }
+
+    /// Whether the delays fit together.
+    pub(crate) fn check_delays(&self) -> Result<(), Wrong> {
+        match self.longest {
+            Some(longest) if longest < self.policy.delay => {
+                Err(Wrong::Restart(WrongRestart::ShorterMost(self.policy.delay, longest)))
+            }
+            _ => Ok(()),
         }
     }
 

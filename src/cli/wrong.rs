@@ -187,7 +187,7 @@ fn a_signal(f: &mut fmt::Formatter<'_>, word: &str) -> fmt::Result {
 fn a_time(f: &mut fmt::Formatter<'_>, word: &str) -> fmt::Result {
     match word.parse::<u64>() {
         Ok(number) => write!(f, "say {number}s, {number}ms, {number}m or {number}h"),
-        Err(_) => f.write_str("it is a number and a unit, like 500ms, 10s, 1.5s, 2m or 1h"),
+        Err(_) => f.write_str("it is a number and a unit, like 500ms, 10s, 1.5s, 2m or 1h, at most 5000000h"),
     }
 }
 
@@ -295,7 +295,7 @@ impl fmt::Display for Wrong {
             }
             Wrong::NotOfThisVerb { verb, word } => {
                 let (verb, word) = (verb.to_string_lossy(), word.to_string_lossy());
-                write!(f, "ctl {verb} {word}: {verb} takes no such option; `supervise ctl --help` says which do")
+                write!(f, "ctl {verb} {word}: {verb} takes nothing like that; `supervise ctl --help` says what")
             }
             Wrong::NoSignal => f.write_str("ctl signal which? say `supervise ctl signal HUP`"),
             Wrong::NotASignalToSend(word) => {

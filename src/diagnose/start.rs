@@ -100,6 +100,11 @@ impl fmt::Display for Reason {
             Reason::NotInPath(name, _) if name.contains(' ') => {
                 write!(f, "cannot run {name:?}: not found in PATH (it is one word; were several meant?)")
             }
+            Reason::NotInPath(name, None) if name.starts_with("--") => write!(
+                f,
+                "cannot run {name}: not found in PATH; an option stands before the `--` (of an ENTRYPOINT too), or is a \
+                 variable, as SUPERVISE_GRACE is --grace"
+            ),
             Reason::NotInPath(name, None) => write!(f, "cannot run {name}: not found in PATH"),
             Reason::NotInPath(name, Some(meant)) if name == meant => {
                 write!(f, "cannot run {name}: not found in PATH; a subcommand stands first: supervise {name} ...")
@@ -112,7 +117,7 @@ impl fmt::Display for Reason {
             Reason::ServiceDirectory(path) => {
                 let path = path.display();
                 write!(f, "cannot run {path}: is a directory; as daemontools' supervise would do it, say: supervise ")?;
-                write!(f, "--restart always --restart-delay 1s --workdir {path} -- ./run")
+                write!(f, "--restart always --restart-delay 1s --restart-max-delay 1s --workdir {path} -- ./run")
             }
             Reason::NotExecutable(path) => {
                 write!(f, "cannot run {}: no permission to execute it (chmod +x?)", path.display())

@@ -108,14 +108,14 @@ impl Failure {
     }
 }
 
-/// Why a supervise that nobody can reach does not want to be reached.
-fn deafness(why: &Unanswered) -> Option<&'static str> {
-    let is_there = matches!(why, Unanswered::NotThere(_) | Unanswered::NowhereToLook(_));
 /// Whether not everybody may have it.
 fn asks_for_something(verb: &str) -> bool {
     !matches!(verb, "status" | "events")
 }
 
+/// Why a supervise that nobody can reach does not want to be reached.
+fn deafness(why: &Unanswered) -> Option<&'static str> {
+    let is_there = matches!(why, Unanswered::NotThere(_) | Unanswered::NowhereToLook(_));
     match process_1::hears_signals() {
         Err(Barred::Deaf(reason)) if is_there && process_1::is_supervise() => Some(reason),
         _ => None,
@@ -126,10 +126,10 @@ impl Ctl {
     /// Does it, and returns the code to end with. `blocked` are the signals that were so before we were.
     #[inline(never)]
     pub(crate) fn run(self, environment: &Environment, blocked: SigSet) -> u8 {
+        sys::keep_closed();
         // Ctrl-C ends it. It did not fail before.
         let _ = set_mask(blocked);
         let (verb, done) = match self {
-        sys::keep_closed();
             Ctl::Status(format) => ("status", stand(format, environment)),
             Ctl::Stop(patience) => ("stop", end(Wish::Stop, patience, environment)),
             Ctl::Restart(patience) => ("restart", end(Wish::Restart, patience, environment)),

@@ -26,7 +26,7 @@ pub(super) const TIMEOUT: Row = Row {
     short: None,
     long: "health-timeout",
     value: Some("TIME"),
-    help: "A check that takes longer has failed\nIt is killed with all that it has started. Default: 30s.",
+    help: "A check that takes longer has failed\nIt is killed with what it has started in its process group. Default: 30s.",
 };
 
 pub(super) const RETRIES: Row = Row {
