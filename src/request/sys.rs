@@ -56,14 +56,19 @@ pub(super) fn since_1970(local: Local) -> Option<i64> {
     (seconds != -1).then_some(seconds)
 }
 
-/// As systemd writes a time.
+/// As systemd writes a time. (strftime(3) would bring the printing of floating-point numbers, a hundredth of the binary.)
 pub(super) fn written(seconds: i64) -> Option<String> {
-    let time = broken_down(seconds)?;
-    let mut text = [0_u8; 96];
-    let format = c"%a %Y-%m-%d %H:%M:%S %Z";
-    // SAFETY: writes at most so many bytes; the format ends with a NUL, and the time is one of localtime_r(3).
-    let count = unsafe { libc::strftime(text.as_mut_ptr().cast(), text.len(), format.as_ptr(), &raw const time) };
-    text.get(..count).filter(|text| !text.is_empty()).map(|text| String::from_utf8_lossy(text).into_owned())
+    const DAYS: [&str; 7] = ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"];
+    let (time, local) = (broken_down(seconds)?, local(seconds)?);
+    let day = DAYS.get(usize::try_from(time.tm_wday).ok()?)?;
+    let zone = match time.tm_zone.is_null() {
+        true => c"",
+        // SAFETY: localtime_r(3) has set it to a name that the C library keeps until the time zone is another.
+        false => unsafe { CStr::from_ptr(time.tm_zone) },
+    };
+    let Local { year, month, day: of_month, hour, minute, second } = local;
+    let zone = zone.to_string_lossy();
+    Some(format!("{day} {year:04}-{month:02}-{of_month:02} {hour:02}:{minute:02}:{second:02} {zone}"))
 }
 
 fn broken_down(seconds: i64) -> Option<libc::tm> {
