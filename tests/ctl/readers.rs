@@ -64,6 +64,36 @@ fn there_is_room_for_sixteen_and_for_who_waits_and_one_line_for_those_beyond() {
 }
 
 #[test]
+fn beside_sixteen_readers_eight_may_wait_at_once_for_what_they_ask_for() {
+    if !is_root() {
+        return;
+    }
+    let scene = Scene::new();
+    let reluctant = "trap 'echo told' TERM; echo up; while :; do sleep 1000 & wait $!; done";
+    let mut container = Container::new(&scene, &["--grace", "1h"], reluctant);
+    container.init.expect("up");
+    let mut readers: Vec<Reader<'_>> = (0..16).map(|_| container.reads(ROOT)).collect();
+    let mut waiting = Vec::new();
+    for _ in 0..8 {
+        waiting.push(container.begin(ROOT, &["restart", "--wait"]));
+        assert_eq!(readers[0].until("request").0["result"], "begun");
+    }
+    container.is_refused(ROOT, &["restart", "--wait"], 1, "process 1 tells as many what happens as it has room for");
+    container.init.expect("told");
+    container.asks(&["signal", "KILL"]);
+    container.init.expect("up");
+    for mut one in waiting {
+        assert_eq!(one.wait(), Exit::Code(0));
+    }
+    // They have left their places, and the readers keep theirs.
+    assert_eq!(readers[15].until("started").0["restarts"], 1);
+    container.asks(&["stop"]);
+    container.init.expect("told");
+    container.asks(&["signal", "KILL"]);
+    assert_eq!(container.init.wait(), Exit::Code(137));
+}
+
+#[test]
 fn who_does_not_read_holds_up_nobody_and_is_told_what_it_missed() {
     if !is_root() {
         return;
