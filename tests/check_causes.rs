@@ -451,3 +451,23 @@ fn a_death_by_another_signal_is_a_crash_only_where_it_may_be_one() {
     assert_eq!(finding(&report, "child", "S02")["evidence"][1], "it wrote: ready");
     scene.nothing_is_left();
 }
+
+#[test]
+fn what_executes_itself_again_when_it_is_told_had_a_handler_then() {
+    let scene = Scene::new();
+    // As uwsgi, whose SIGTERM loads it again.
+    let program = "import os, signal, sys, time
+def again(*_):
+    os.write(1, b'again\\n')
+    os.execv(sys.executable, sys.orig_argv)
+signal.signal(signal.SIGTERM, again)
+signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGTERM])
+os.write(1, b'ready\\n')
+while True: signal.pause()";
+    let report = played(&scene, "pid1,child", &["--also", "none"], &[python(), "-c", program]);
+    for mode in ["pid1", "child"] {
+        report.says(mode, &[("S01", "fail"), ("S04", "pass")]);
+        assert_eq!(report.run(mode)["processes"][0]["signal_is"], "caught", "{:#}", report.run(mode));
+    }
+    scene.nothing_is_left();
+}

@@ -463,26 +463,6 @@ fn a_subshell_between_that_passes_nothing_on_is_named() {
 }
 
 #[test]
-fn what_executes_itself_again_when_it_is_told_had_a_handler_then() {
-    let scene = Scene::new();
-    // As uwsgi, whose SIGTERM loads it again.
-    let program = "import os, signal, sys, time
-def again(*_):
-    os.write(1, b'again\\n')
-    os.execv(sys.executable, sys.orig_argv)
-signal.signal(signal.SIGTERM, again)
-signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGTERM])
-os.write(1, b'ready\\n')
-while True: signal.pause()";
-    let report = played(&scene, "pid1,child", &["--also", "none"], &[python(), "-c", program]);
-    for mode in ["pid1", "child"] {
-        report.says(mode, &[("S01", "fail"), ("S04", "pass")]);
-        assert_eq!(report.run(mode)["processes"][0]["signal_is"], "caught", "{:#}", report.run(mode));
-    }
-    scene.nothing_is_left();
-}
-
-#[test]
 fn only_who_holds_the_output_is_named_for_it() {
     let scene = Scene::new();
     // A reader ends by the end of the command, a moment behind it; the program holds the output until it is killed.
