@@ -348,3 +348,27 @@ fn a_report_that_nobody_takes_is_told_in_our_words_and_one_cut_short_is_a_verdic
     assert!(cut.exit == Exit::Code(0) && cut.stderr.is_empty(), "{cut:?}");
     scene.nothing_is_left();
 }
+
+#[test]
+fn who_catches_every_signal_has_time_for_its_own_handlers_behind_its_first_answer() {
+    let scene = Scene::new();
+    // As a server in Go: its runtime catches all, it listens, and then only it says what SIGTERM is to do.
+    let program = "
+import os, signal, socket, sys, time
+def die(number, _):
+    signal.signal(number, signal.SIG_DFL)
+    os.kill(os.getpid(), number)
+for number in set(range(1, 32)) - {signal.SIGKILL, signal.SIGSTOP}: signal.signal(number, die)
+server = socket.create_server(sys.argv[1], family=socket.AF_UNIX)
+time.sleep(1)
+signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
+while True: signal.pause()
+";
+    let place = scene.folder().join("socket").display().to_string();
+    let ready = format!("unix:{place}");
+    let options = ["--as", "child", "--also", "none", "--ready", &ready];
+    let report = report(&scene, &options, &[python(), "-c", program, &place]);
+    report.says("child", &[("S01", "pass"), ("S02", "pass")]);
+    assert_eq!(report.run("child")["processes"][0]["ended"]["status"]["code"], 0);
+    scene.nothing_is_left();
+}

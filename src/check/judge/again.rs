@@ -156,6 +156,7 @@ fn address_in_use<'a>(scene: &Scene<'a>, run: &Run) -> Obstacle<'a> {
 }
 
 fn is_address_in_use(run: &Run) -> bool {
-    let is_it = |line: &String| line.contains("EADDRINUSE") || line.to_ascii_lowercase().contains("address already in use");
+    let is_it =
+        |line: &String| line.contains("EADDRINUSE") || line.to_ascii_lowercase().contains("address already in use");
     run.output.tail.iter().any(is_it)
 }

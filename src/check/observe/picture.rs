@@ -106,6 +106,14 @@ pub(super) fn unlooked(seen: &Seen) -> AtDeadline {
     AtDeadline { state, is_pending, is_handled, waits_for_child, is_running, busy: Duration::ZERO }
 }
 
+/// Whether it catches also what hardly anybody has a handler for: Go's runtime does (os/signal, "Default behavior of
+/// signals in Go programs").
+pub(super) fn catches_all(pid: i32) -> bool {
+    const ODD: [i32; 5] = [libc::SIGTRAP, libc::SIGSYS, libc::SIGPROF, libc::SIGPWR, libc::SIGXCPU];
+    let caught = dispositions(pid).map(|signals| signals.caught);
+    caught.is_some_and(|caught| ODD.into_iter().filter_map(Signal::new).all(|odd| caught.contains(odd)))
+}
+
 /// Of all its threads together.
 fn dispositions(pid: i32) -> Option<Dispositions> {
     let threads = threads(pid);

@@ -13,6 +13,7 @@ use super::super::halting::{self, Halting};
 use super::super::listeners::Listeners;
 use super::super::notify::Hearing;
 use super::super::orphan;
+use super::super::picture::catches_all;
 use super::super::settling::Settling;
 use super::super::tree::{Life, Seen, Send};
 use super::super::visits::Visits;
@@ -25,6 +26,8 @@ impl Watch<'_> {
     /// Puts an orphan in, where there is a process 1 that has to reap it. Once: the further runs show something else, and
     /// where it is not reaped its time would be waited for in each of them.
     pub(super) fn settle(&mut self, time: Time) {
+        /// The command, and what is in front of it, is among them.
+        const FIRST: usize = 20;
         self.deadline = None;
         let has_orphan = self.scenario.mode != Mode::Child && self.scenario.orphan == Orphan::PutIn;
         if self.scenario.orphan == Orphan::LeftOut && self.scenario.way == Way::Usual {
@@ -47,7 +50,9 @@ impl Watch<'_> {
             None => {}
         }
         let settling = Settling::begin(&self.scenario.ready, time);
-        self.settling = Some(if self.orphan.is_some() { settling.with_orphan() } else { settling });
+        let settling = if self.orphan.is_some() { settling.with_orphan() } else { settling };
+        let is_unshown = self.tree.living().take(FIRST).any(|seen| catches_all(seen.process.pid));
+        self.settling = Some(if is_unshown { settling.with_unshown_handlers(&self.scenario.ready) } else { settling });
     }
 
     /// Stops the command, where that is asked for: as a terminal, a debugger or an administrator may have done.
