@@ -420,10 +420,10 @@ fn under_an_init_that_waits_a_shell_leaves_nothing_and_the_inits_own_helper_is_n
     let report = report(&scene, &options, &["bash", "-c", script, "bash", python(), "-c", &slow]);
     report.says("init", &[("S06", "pass"), ("S24", "info")]);
     let run = report.run("init");
-    let init = &run["processes"].as_array().expect("a list").iter().find(|process| process["inside"] == 1);
-    let words = &init.expect("the init is seen")["words"];
-    let helpers = run["processes"].as_array().expect("a list").iter();
-    let helpers = helpers.filter(|process| process["words"] == *words && process["inside"] != 1).count();
+    let processes = || run["processes"].as_array().expect("a list").iter();
+    let init = processes().find(|process| process["inside"] == 1).expect("it is seen");
+    let is_its = |process: &&serde_json::Value| process["parent"] == init["pid"] && process["comm"] == init["comm"];
+    let helpers = processes().filter(is_its).count();
     assert!(helpers > 0, "the init has had none: {run:#}");
     let evidence = finding(&report, "init", "S06")["evidence"].to_string();
     assert!(evidence.contains("after it") && !evidence.contains("supervise"), "{evidence}");

@@ -156,7 +156,8 @@ pub(super) fn main_status(run: &Run) -> Option<Status> {
     main(run)?.ended?.status
 }
 
-/// All but the command itself, and the supervise that it runs under with the copies of it that execute nothing.
+/// All but the command itself, and the supervise that it runs under with the copies of it that execute nothing (which have its
+/// words, or when they are dead its name).
 pub(super) fn others(run: &Run) -> impl Iterator<Item = &Process> {
     run.processes.iter().filter(|process| is_other(run, process))
 }
@@ -165,7 +166,8 @@ fn is_other(run: &Run, process: &Process) -> bool {
     let is_init = |other: &&Process| run.scenario.mode == Mode::Init && other.inside == Some(1);
     let is_ours = |init: &Process| {
         let is_its = process.started_by.unwrap_or(process.parent) == init.pid;
-        process.pid == init.pid || (is_its && process.executed_at.is_none() && process.words == init.words)
+        let is_named = [&init.words, &init.comm].contains(&&process.words);
+        process.pid == init.pid || (is_its && process.executed_at.is_none() && is_named)
     };
     !process.is_main && !run.processes.iter().find(is_init).is_some_and(is_ours)
 }
