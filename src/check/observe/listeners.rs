@@ -1,6 +1,6 @@
 //! The sockets that take connections when the signal is sent, and when each of them closes.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::FileTypeExt as _;
@@ -137,9 +137,9 @@ impl Listeners {
             if ours().next().is_none() {
                 continue;
             }
-            let open: HashSet<u64> = table.read().into_iter().map(|(inode, _)| inode).collect();
+            let open = table.read();
             for (other, inode, listener) in &mut self.found {
-                if *other == table && listener.closed_at.is_none() && !open.contains(inode) {
+                if *other == table && listener.closed_at.is_none() && !open.iter().any(|(open, _)| open == inode) {
                     listener.closed_at = Some(at);
                     closed.push(What::Closed { pid: listener.closer(), address: listener.address.clone() });
                 }

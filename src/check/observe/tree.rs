@@ -1,7 +1,7 @@
 //! The processes of a run: found below the stage, each followed by a descriptor of its own, so that its end is seen and
 //! its number is never taken for another's.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use std::time::Duration;
 
@@ -90,7 +90,7 @@ pub(super) struct Tree {
     /// The last one of each number.
     by_pid: HashMap<i32, usize>,
     /// Those that are ours.
-    pub(super) excluded: HashSet<i32>,
+    pub(super) excluded: Option<i32>,
     living: usize,
     /// How many more may be followed by a descriptor.
     room: usize,
@@ -119,7 +119,7 @@ impl Tree {
             command,
             seen: Vec::new(),
             by_pid: HashMap::new(),
-            excluded: HashSet::new(),
+            excluded: None,
             living: 0,
             room: room(),
             is_crowded: false,
@@ -135,7 +135,7 @@ impl Tree {
 
     /// Follows it from now on. Its place; `None` if it is followed already, or gone.
     pub(super) fn add(&mut self, pid: i32, at: Duration, epoll: &Epoll) -> Option<usize> {
-        if self.is_followed(pid) || self.excluded.contains(&pid) {
+        if self.is_followed(pid) || self.excluded == Some(pid) {
             return None;
         }
         // Before it is looked at: what is read is then of the process that is followed.
@@ -178,7 +178,7 @@ impl Tree {
         let parent = self.by_pid.get(&parent).and_then(|place| self.seen.get(*place)).filter(|seen| is_ours(seen));
         let of_parent = parent.map(|parent| unseen(child, &parent.process, at))?;
         let started_by = of_parent.started_by;
-        let is_new = !self.is_followed(child) && !self.excluded.contains(&child);
+        let is_new = !self.is_followed(child) && self.excluded != Some(child);
         let place = is_new.then(|| self.add(child, at, epoll).unwrap_or_else(|| self.push(of_parent, None)));
         // Looked at, it may have another parent by now; found by a look, nobody has told of it before.
         if let Some(seen) = self.by_pid.get(&child).and_then(|place| self.seen.get_mut(*place)) {

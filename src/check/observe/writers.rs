@@ -1,7 +1,6 @@
 //! Which files the processes of a run have written. They are alone in their mount namespace, and what is written by way of its
 //! mounts is told by fanotify(7), to root alone.
 
-use std::collections::HashSet;
 use std::os::fd::AsRawFd as _;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
@@ -11,8 +10,8 @@ use nix::fcntl::AT_FDCWD;
 use nix::sys::fanotify::{EventFFlags, Fanotify, InitFlags, MarkFlags, MaskFlags};
 use supervise_init::sys::Pid;
 
-/// A file: its file system and its inode.
-pub(super) type Written = HashSet<(u64, u64)>;
+/// Files, each by its file system and its inode.
+pub(super) type Written = Vec<(u64, u64)>;
 
 /// The watch. It is read at the end alone: the kernel merges what is told of the same file, and says when it was too much.
 pub(super) struct Writers {

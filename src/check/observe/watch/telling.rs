@@ -38,7 +38,7 @@ impl Watch<'_> {
         let root = root.and_then(|root| root.pidfd.as_ref());
         match root.map(|root| orphan::Orphan::put(root.as_fd())) {
             Some(Ok(orphan)) => {
-                self.tree.excluded.insert(orphan.pid);
+                self.tree.excluded = Some(orphan.pid);
                 let _ = self.epoll.add(&orphan, EpollEvent::new(EpollFlags::EPOLLIN, ORPHAN));
                 self.orphan = Some(orphan);
                 self.note(now(), What::PutIn);
