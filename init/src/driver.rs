@@ -213,7 +213,7 @@ impl World<'_, '_, '_> {
             let (reaped, left_by) =
                 if self.setting.care.is_some() { self.reap_beside_prober() } else { (sys::reap(), LeftBy::Others) };
             match reaped {
-                Reaped::Nothing(Left::Some) => break self.rest.is_any(),
+                Reaped::Nothing(Left::Some) => break self.left(),
                 Reaped::Nothing(Left::None) => break Left::None,
                 Reaped::Child(pid, change) => self.child_changed(machine, pid, change, left_by),
             }
@@ -376,7 +376,7 @@ impl World<'_, '_, '_> {
             Action::TellRest(scope) => self.tell_rest(scope),
             Action::TellGroup(child, signal) => self.tell_group(child, signal),
             Action::LookForRest => {
-                let left = if sys::has_children() { self.rest.is_any() } else { Left::None };
+                let left = if sys::has_children() { self.left() } else { Left::None };
                 return Some(Event::Reaped(left));
             }
             Action::SignalRest(signal) => {

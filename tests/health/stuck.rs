@@ -67,6 +67,35 @@ fn stuck(pid: i32) -> usize {
 }
 
 #[test]
+fn what_hangs_of_a_check_is_none_of_what_the_command_has_left() {
+    if !geteuid().is_root() || !Path::new("/dev/fuse").exists() {
+        return skip("a file system that hangs needs root and /dev/fuse");
+    }
+    for (check, main) in [("exec cat stuck/file", "exit 7"), ("cat stuck/file; true", "sleep 1000 & exit 7")] {
+        let scene = Scene::new();
+        let place = scene.folder().join("stuck");
+        fs::create_dir(&place).expect("it is new");
+        let server = match Stuck::make(&place) {
+            Ok(server) => server,
+            Err(why) => return skip(&format!("no file system of ours can be mounted: {why}")),
+        };
+        let inside = format!("cd {} && exec \"$@\"", scene.folder().display());
+        let enter = ["nsenter", "--target", &server.0.id().to_string(), "--mount", "sh", "-c", &inside, "sh"];
+        let options = ["--health", check, "--health-timeout", "100ms", "--health-interval", "50ms"];
+        let launch = scene.supervise().place(Place::Child).options(&options).options(&["--health-action", "ignore"]);
+        let mut init = launch.behind(&enter).argv(&shell(&format!("read line; {main}"))).spawn();
+        init.expect("life 1");
+        init.wait_until_said(&["the command is not checked"]);
+        init.go();
+        assert_eq!(init.wait(), Exit::Code(7), "{check}");
+        // It was killed long ago: nobody waits for it, and kills it once more.
+        let said = init.said();
+        assert!(!said.contains("not end"), "{check}: {said}");
+        drop(server);
+    }
+}
+
+#[test]
 fn of_checks_that_cannot_be_killed_there_is_one_and_the_others_fail_without_being_tried() {
     if !geteuid().is_root() || !Path::new("/dev/fuse").exists() {
         return skip("a file system that hangs needs root and /dev/fuse");

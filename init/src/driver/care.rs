@@ -312,9 +312,20 @@ impl World<'_, '_, '_> {
         }
     }
 
+    /// Whether the program has left anything, given that we still have children.
+    pub(super) fn left(&mut self) -> Left {
+        if let Some(care) = &mut self.setting.care {
+            care.prober.forget_group();
+            self.note_prober();
+        }
+        self.rest.is_any()
+    }
+
     /// It is none of the program's processes.
     fn note_prober(&mut self) {
-        self.rest.set_prober(self.setting.care.as_ref().and_then(|care| care.prober.pid()));
+        let prober = self.setting.care.as_ref().map(|care| &care.prober);
+        let killed = prober.filter(|prober| prober.killed.is_some()).and_then(|prober| prober.group);
+        self.rest.set_prober(prober.and_then(Prober::pid), killed);
     }
 
     fn say_health(&mut self, health: Health) {

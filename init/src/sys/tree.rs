@@ -16,6 +16,7 @@ use self::processes::{Entries, Stat, parse_number, status_line};
 use super::errno::{Errno, cerr};
 use super::fds::Fd;
 use super::process::Pid;
+use super::session::process_group_of;
 use super::signals::{send, send_namespace};
 use super::wait::has_children;
 use crate::core::{Left, Scope, Signal};
@@ -48,6 +49,8 @@ pub struct Rest {
     has_inherited: bool,
     /// Helpers of our own: one that explains, one that makes known, one that speaks for clients, one that looks after main.
     helpers: [Option<Pid>; 6],
+    /// The process group of a check, in which all were killed.
+    killed: Option<Pid>,
 }
 
 /// Whether anybody was there to be told.
@@ -101,8 +104,8 @@ impl Rest {
 
     /// To be made before the first program is started.
     pub fn new(scope: Scope, ourselves: Pid) -> Rest {
-        let mut rest =
-            Rest { scope, ourselves, inherited: [None; Rest::INHERITED], has_inherited: false, helpers: [None; 6] };
+        let (inherited, has_inherited) = ([None; Rest::INHERITED], false);
+        let mut rest = Rest { scope, ourselves, inherited, has_inherited, helpers: [None; 6], killed: None };
         // A PID 1 takes all with it when it ends, so it tells all.
         if scope == Scope::Tree && has_children() {
             rest.find_inherited();
@@ -142,9 +145,9 @@ impl Rest {
         [self.helpers[1], self.helpers[2]] = others;
     }
 
-    /// The same of the one that looks after main.
-    pub fn set_prober(&mut self, prober: Option<Pid>) {
-        self.helpers[3] = prober;
+    /// The same of the one that looks after main, and of what it has left in its process group, where that was killed.
+    pub fn set_prober(&mut self, prober: Option<Pid>, killed: Option<Pid>) {
+        (self.helpers[3], self.killed) = (prober, killed);
     }
 
     /// The same of those that take descriptors away from our two sockets.
@@ -171,11 +174,17 @@ impl Rest {
 
     /// Whether the program has left anything, given that we still have children.
     pub fn is_any(&self) -> Left {
-        if self.inherited.iter().all(Option::is_none) {
+        if self.killed.is_none() && self.inherited.iter().all(Option::is_none) {
             return Left::Some;
         }
         let mut left = Left::None;
-        match self.for_each(|_| left = Left::Some) {
+        let ourselves = self.ourselves.number();
+        // Whatever is left is a child of ours, or below one; what others have started in our namespace is neither.
+        match self.for_each(|process| {
+            if process.stat.parent == ourselves {
+                left = Left::Some;
+            }
+        }) {
             Ok(()) => left,
             Err(_) => Left::Some,
         }
@@ -334,7 +343,7 @@ impl Rest {
         let directory = Fd::open(c"/proc", libc::O_RDONLY | libc::O_DIRECTORY).map_err(TreeError::NoProc)?;
         let mut entries = Entries::new(&directory);
         while let Some(pid) = entries.next_pid().map_err(TreeError::NoProc)? {
-            if pid == self.ourselves || self.helpers.contains(&Some(pid)) {
+            if pid == self.ourselves || self.helpers.contains(&Some(pid)) || self.is_killed(pid) {
                 continue;
             }
             let pidfd = if has_pidfds { Fd::of_process(pid.number()).ok() } else { None };
@@ -347,6 +356,11 @@ impl Rest {
             }
         }
         Ok(())
+    }
+
+    /// Whether it is what a check has left. Where that hangs in the kernel, there is nothing more to be done about it.
+    fn is_killed(&self, pid: Pid) -> bool {
+        self.killed.is_some() && process_group_of(pid) == self.killed
     }
 
     /// The living process of that number, if it is of the scope, or below the root.
