@@ -124,11 +124,11 @@ fn a_restart_that_does_not_come_is_said() {
     }
     let scene = Scene::new();
     scene.executable("program", b"#!/bin/sh\necho up; exec sleep 1000\n");
-    std::fs::write(scene.folder().join("state"), "ready\n").expect("it is ours");
+    fs::write(scene.folder().join("state"), "ready\n").expect("it is ours");
     let mut container = Container::new(&scene, &["--pre-start", "cat state"], "exec ./program");
     container.init.expect("ready");
     container.init.expect("up");
-    std::fs::remove_file(scene.folder().join("state")).expect("it is ours");
+    fs::remove_file(scene.folder().join("state")).expect("it is ours");
     let said = "ctl restart: the command could not be started: what is to run before it has failed";
     container.is_refused(ROOT, &["restart", "--wait"], 1, said);
     assert_eq!(container.init.wait(), Exit::Code(1));
@@ -308,10 +308,10 @@ fn what_cannot_be_started_for_a_moment_is_tried_again_also_when_a_restart_was_as
     let words = [&[&*path], &options[..], &[program.to_str().expect("UTF-8")]].concat();
     let mut container = Container::of(&scene, &words);
     container.init.expect("up");
-    std::fs::rename(&program, &place).expect("it can be renamed");
+    fs::rename(&program, &place).expect("it can be renamed");
     container.asks(&["restart"]);
     container.init.wait_until_said(&["starting it again in"]);
-    std::fs::rename(&place, &program).expect("it can be renamed");
+    fs::rename(&place, &program).expect("it can be renamed");
     container.init.expect("up");
 }
 
@@ -331,7 +331,7 @@ fn who_waits_for_a_restart_is_told_that_it_fails_also_where_it_is_tried_again() 
     let mut reader = container.reads(ROOT);
     let mut people = container.begin(ROOT, &["events"]);
     people.line();
-    std::fs::rename(&program, &place).expect("it can be renamed");
+    fs::rename(&program, &place).expect("it can be renamed");
     let said = "ctl restart: the command could not be started: no such file or directory";
     for wait in [&["restart", "--wait"][..], &["restart", "--wait", "--timeout", "1h"]] {
         // Once from what runs, once from the delay.
@@ -343,7 +343,7 @@ fn who_waits_for_a_restart_is_told_that_it_fails_also_where_it_is_tried_again() 
         let status = container.status();
         assert_eq!((&status["state"], &status["last"]["error"]), (&"restarting".into(), &event["error"]), "{status}");
     }
-    std::fs::rename(&place, &program).expect("it can be renamed");
+    fs::rename(&place, &program).expect("it can be renamed");
     container.asks(&["restart", "--wait"]);
     container.init.expect("up");
     container.asks(&["stop"]);
