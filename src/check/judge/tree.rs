@@ -14,7 +14,7 @@ use super::killer::{is_surely_the_kernel, killed_by_su};
 use super::memory;
 use super::reaction::has_begun;
 use super::scene::{
-    Scene, is_executed_since, killed_at, lived_at, main, missing, others, survivors, took, waits_for_all,
+    Scene, is_executed_since, is_older, killed_at, lived_at, main, missing, others, survivors, took, waits_for_all,
 };
 use super::shell::{
     PASS_ON_BELOW, ends_in_place, is_before_a_pipeline, is_reader_of, is_subshell, left_by_shell, pass_on_in_pipeline,
@@ -173,7 +173,15 @@ fn ends_at_once(scene: &Scene<'_>, process: &Process) -> bool {
 /// What became of it, behind its name.
 fn fate_of(scene: &Scene<'_>, run: &Run, process: &Process, fate: Fate) -> String {
     let signal = scene.signal;
+    let is_newer = !is_older(run, process);
+    let killed = match is_surely_the_kernel(scene, process) {
+        true => "which the kernel then killed",
+        false => "which the kernel then killed, unless somebody did just before",
+    };
     match (fate, handling(process, signal)) {
+        // The signal was not sent to it, whatever it has of who started it.
+        (Fate::LivedOn, _) if is_newer => format!("which was started after {signal}, and lived on"),
+        (Fate::CutOff, _) if is_newer => format!("which was started after {signal}, and {killed}"),
         // It would have ended it.
         (Fate::LivedOn, Some(Handling::Default))
             if scene.order.target != Target::Tree && !is_executed_since(run, process) =>
@@ -185,8 +193,7 @@ fn fate_of(scene: &Scene<'_>, run: &Run, process: &Process, fate: Fate) -> Strin
         (Fate::CutOff, Some(found)) if found.is_taken() => {
             format!("which has a handler for {signal} of its own, and was killed before that was done")
         }
-        (Fate::CutOff, _) if is_surely_the_kernel(scene, process) => "which the kernel then killed".to_owned(),
-        (Fate::CutOff, _) => "which the kernel then killed, unless somebody did just before".to_owned(),
+        (Fate::CutOff, _) => killed.to_owned(),
     }
 }
 
@@ -247,9 +254,9 @@ fn left_behind(scene: &Scene<'_>, (run, main): (&Run, &Process), process: &Proce
     (
         format!("{main_name} ended without waiting for {name}, {fate}"),
         format!(
-            "let `{}` pass {signal} on and wait for what it started, or start it under an init that does: supervise -- \
-             COMMAND",
-            called(main)
+            "let `{}` {}wait for what it started, or start it under an init that does: supervise -- COMMAND",
+            called(main),
+            if is_older(run, process) { format!("pass {signal} on and ") } else { String::new() }
         ),
     )
 }

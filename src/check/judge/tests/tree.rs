@@ -457,3 +457,19 @@ fn nothing_is_said_of_what_was_not_told() {
     let by_us = process("app").ends_by(5, ZERO, EndedBy::Us);
     assert_eq!(one(Mode::Pid1, vec![by_us], Check::TreeGone).level, Level::Skip);
 }
+
+#[test]
+fn what_was_started_after_the_signal_has_not_got_it() {
+    let main = || process("app").catches(Signal::TERM).ends(5, ZERO);
+    for (mode, other, fate) in [
+        (Mode::Pid1, child(1, "app").cut_off(5), "started after SIGTERM, and which the kernel then killed"),
+        (Mode::Child, child(1, "app").stays(), "started after SIGTERM, and lived on"),
+    ] {
+        let other = other.catches(Signal::TERM);
+        let older = left(mode, main(), other.clone());
+        assert!(!older.cause.contains("started after"), "{older:?}");
+        fails(&older, "", "let `app` pass SIGTERM on and wait for what it started");
+        let newer = Process { first_seen_at: SIGNAL_AT + milliseconds(2), ..other };
+        fails(&left(mode, main(), newer), fate, "let `app` wait for what it started");
+    }
+}
