@@ -208,25 +208,26 @@ fn who_cannot_be_judged_does_not_pass() {
 }
 
 #[test]
-fn who_ends_because_a_child_has_ended_is_not_judged() {
+fn who_ends_because_a_child_has_ended_fails_by_that_also_with_0() {
     let scene = Scene::new();
-    // It reaps the orphan, and is not done at once.
+    // It reaps the orphan, and is not done at once; without one it waits for ever.
     let program = "
-import os, threading
+import os, signal
+signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
+if os.fork() == 0:
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    signal.pause()
 os.write(1, b'ready\\n')
-while True:
-    try: os.wait()
-    except ChildProcessError: continue
-    threading.Event().wait(0.05)
-    os._exit(0)
+os.wait()
+os._exit(0)
 ";
     let command = [harness::slow::python(), "-c", program];
     let report = report(&scene, &["--as", "pid1", "--ready", "log:^ready$"], &command);
-    report.says("pid1", &[("S01", "inconclusive")]);
+    report.says("pid1", &[("S09", "fail"), ("S01", "pass"), ("S02", "pass")]);
     let events = report.run("pid1")["events"].as_array().expect("a list");
     assert!(events.iter().any(|event| event["kind"] == "put-in"), "{events:?}");
-    assert!(report.group("pid1").to_string().contains("after an orphan was put in"), "{:#}", report.whole);
-    report.exits(2);
+    assert!(report.group("pid1").to_string().contains("after the orphan was put in"), "{:#}", report.whole);
+    report.exits(1);
 }
 
 #[test]

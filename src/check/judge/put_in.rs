@@ -5,7 +5,7 @@ use std::time::Duration;
 use supervise_init::core::Status;
 
 use super::super::record::{Outcome, Run, SAME_MOMENT, What};
-use super::super::scenario::Mode;
+use super::super::scenario::{Mode, Orphan};
 use super::again::last_lines;
 use super::scene::{Scene, main};
 use super::why::{Heard, Why, is_adopted, why};
@@ -77,20 +77,23 @@ pub(super) fn may_matter_at_worst(scene: &Scene<'_>) -> bool {
     scene.worst().and_then(of).unwrap_or(false)
 }
 
-/// How a process 1 has ended that does not live as long as to be told: badly, and so long after the orphan that it was
-/// given, which is the same moment.
+/// How a process 1 has ended that does not live as long as to be told, and so long after the orphan that it was given, which
+/// is the same moment. Whatever the code: a health check ends the container.
 pub(in crate::check) fn ends_by_orphan(run: &Run) -> Option<(Status, Duration)> {
     let put_in = run.events.iter().find(|event| event.what == What::PutIn)?.at;
     let after = main(run)?.ended?.at.checked_sub(put_in).filter(|after| *after <= SAME_MOMENT)?;
     match run.outcome {
-        Outcome::EndedBefore(Status::Exited(0)) => None,
         Outcome::EndedBefore(status) if run.scenario.mode == Mode::Pid1 => Some((status, after)),
         _ => None,
     }
 }
 
-/// S09 of such a run.
+/// S09 of such a run, unless it ends as early without an orphan.
 pub(super) fn ends_by_it(scene: &Scene<'_>) -> Option<Word> {
+    if scene.runs().any(|run| run.scenario.orphan == Orphan::LeftOut && matches!(run.outcome, Outcome::EndedBefore(_)))
+    {
+        return None;
+    }
     let (run, (status, after)) = scene.in_order().find_map(|run| Some((run, ends_by_orphan(run)?)))?;
     let mut evidence = vec![format!("it {}, {} after the orphan was put in", ended_with(Some(status)), seconds(after))];
     evidence.extend(last_lines(run));
