@@ -16,7 +16,7 @@ use super::put_in;
 use super::scene::{Scene, extension, main, main_status, others, took};
 use super::sentences::{MORE_TIME, sentences};
 use super::shell::{is_before_a_pipeline, name_of, pass_on_in_pipeline};
-use super::why::{company, why};
+use super::why::{Why, company, why};
 use super::words::{Name, cut, ended_with, names, seconds, status as status_words};
 use super::{Level, Word, as_what};
 
@@ -455,7 +455,20 @@ pub(super) fn stopped_before(scene: &Scene<'_>) -> Option<Word> {
             let mut evidence = vec![evidence(format!("did not end within {}", seconds(scene.grace())))];
             evidence.extend(facts(scene, run));
             evidence.extend(company(run));
-            let (cause, cure) = sentences(scene, main, &why(scene, run, main));
+            let why = why(scene, run, main);
+            let (cause, cure) = match why {
+                Why::Stopped if run.events.iter().any(|event| event.what == What::Continued) => (
+                    format!(
+                        "{} was continued, and has stopped again, as su and runuser do behind their child",
+                        Name(main)
+                    ),
+                    match wrapper(main) {
+                        Some(wrapper) => without(wrapper, None),
+                        None => format!("let it not stop itself when it was told by {signal}"),
+                    },
+                ),
+                _ => sentences(scene, main, &why),
+            };
             Word::new(Level::Warn, evidence)
                 .because(format!("it ends when it is told, but not when it was stopped before: {cause}"), cure)
         }

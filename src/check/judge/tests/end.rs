@@ -4,8 +4,8 @@ use supervise_init::core::{Signal, Status};
 
 use super::super::super::finding::{Check, Finding, Level};
 use super::super::super::made_up::*;
-use super::super::super::record::{EndedBy, Event, Outcome, Process, Run, What};
-use super::super::super::scenario::{Mode, OkExit, Order, Way};
+use super::super::super::record::{EndedBy, Event, Outcome, Process, Run, State, What};
+use super::super::super::scenario::{Mode, OkExit, Order, Orphan, Way};
 
 fn app(mode: Mode, after: u64, status: Status) -> Run {
     run(mode, vec![process("app").catches(Signal::TERM).ends(after, status)])
@@ -270,4 +270,47 @@ fn a_run_that_was_stopped_first_is_judged_for_itself() {
 fn an_end_by_another_is_no_end_in_time() {
     let by_us = process("app").ends_by(20, Status::Signaled(Signal::KILL), EndedBy::Us);
     assert_eq!(one(run(Mode::Child, vec![by_us]), Check::ExitsInGrace).level, Level::Fail);
+}
+
+#[test]
+fn who_is_continued_and_stops_itself_again_is_told_so() {
+    let halted = |continued: bool| {
+        let main = process("runuser nobody -s /bin/sh").catches(Signal::TERM).stays();
+        let mut run = run(Mode::Child, vec![main.at_deadline(|seen| seen.state = State::Stopped)]);
+        run.scenario.way = Way::StoppedFirst;
+        run.events.push(Event { at: SIGNAL_AT, what: What::Halted });
+        run.events.extend(continued.then_some(Event { at: SIGNAL_AT, what: What::Continued }));
+        word(&order(), vec![app(Mode::Child, 5, Status::Exited(0)), run], Check::Stopped)
+    };
+    let found = halted(true);
+    assert_eq!(found.level, Level::Warn);
+    assert!(found.cause.contains("was continued, and has stopped again, as su and runuser do"), "{found:?}");
+    assert!(!found.cure.contains("SIGCONT") && found.cure.contains("in the place of runuser"), "{found:?}");
+    assert!(halted(false).cure.contains("send SIGCONT"));
+}
+
+#[test]
+fn who_does_not_survive_an_orphan_fails_by_that_whatever_the_code() {
+    let early = |code, way, orphan| {
+        let mut run = not_told(Mode::Pid1, Outcome::EndedBefore(Status::Exited(code)));
+        (run.scenario.way, run.scenario.orphan) = (way, orphan);
+        run.processes[0] = process("app").ends(0, Status::Exited(code));
+        let put_in = Event { at: SIGNAL_AT - milliseconds(20), what: What::PutIn };
+        run.events.extend((orphan == Orphan::PutIn).then_some(put_in));
+        run
+    };
+    for code in [0, 1] {
+        let orphaned = early(code, Way::Orphaned, Orphan::PutIn);
+        let mut without = app(Mode::Pid1, 5, Status::Exited(0));
+        without.scenario.orphan = Orphan::LeftOut;
+        let of = |run, check| word(&order(), vec![orphaned.clone(), run], check);
+        let found = of(without.clone(), Check::Zombies);
+        assert!(found.level == Level::Fail && found.cause.contains("does not survive an orphan"), "{found:?}");
+        assert!(found.evidence[0].contains(&format!("exit code {code}, 0.020 s after")), "{found:?}");
+        assert_eq!(of(without, Check::ExitsInGrace).level, Level::Pass);
+        // It ends as early without one.
+        let ends = early(code, Way::Usual, Orphan::LeftOut);
+        assert_eq!(of(ends.clone(), Check::Zombies).level, Level::Skip);
+        assert_eq!(of(ends, Check::ExitsInGrace).level, Level::Inconclusive);
+    }
 }
