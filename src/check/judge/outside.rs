@@ -5,7 +5,7 @@ use std::time::Duration;
 use supervise_init::core::Signal;
 use supervise_init::sys::SigSet;
 
-use super::super::record::{Facility, Listener, Process, Run};
+use super::super::record::{Ended, EndedBy, Facility, Listener, Process, Run};
 use super::super::scenario::{Extension, Ready};
 use super::connections;
 use super::reaction::reaction as first_reaction;
@@ -87,10 +87,20 @@ pub(super) fn files(scene: &Scene<'_>) -> Option<Word> {
     let mut evidence: Vec<String> =
         open.iter().take(8).map(|path| format!("{path} was open for writing when its process was killed")).collect();
     evidence.extend(left.iter().take(8).map(|path| format!("{path} is left")));
+    let has_killed = |run: &&Run| {
+        let is_killed = |ended: Ended| matches!(ended.by, EndedBy::Us | EndedBy::Kernel);
+        run.processes.iter().filter_map(|process| process.ended).any(is_killed)
+    };
+    let has_left = |run: &Run| run.files.left.iter().flatten().next().is_some();
+    let is_cut_off = told().filter(|run| has_left(run)).all(|run| has_killed(&run));
     Some(match (open.first(), left.first()) {
         (Some(path), _) => Word::new(Level::Warn, evidence).because(
             format!("{path} may be half written"),
             "let it end by itself (S01, S06), and write files anew and rename them",
+        ),
+        (None, Some(path)) if is_cut_off => Word::new(Level::Warn, evidence).because(
+            format!("{path} is left, or still in use, where what may take it away was killed"),
+            "let all end by itself first (S01, S06)",
         ),
         (None, Some(path)) => Word::new(Level::Warn, evidence)
             .because(format!("it did not take away {path}"), "let it remove such files when it stops"),

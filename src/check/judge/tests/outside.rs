@@ -253,3 +253,24 @@ fn what_we_inherited_is_told() {
     assert_eq!(found.level, Level::Info);
     assert!(found.evidence[0].contains("with SIGINT and SIGQUIT ignored"), "{found:?}");
 }
+
+#[test]
+fn files_that_what_was_killed_may_have_taken_away_are_not_laid_to_the_command() {
+    let main = || process("app").catches(Signal::TERM);
+    let with = |mode, processes| {
+        let left = Some(vec!["/tmp/dbus-1".to_owned()]);
+        let files = Files { left, open_when_killed: Some(Vec::new()), ..Files::default() };
+        one(Run { files, ..run(mode, processes) }, Check::Files)
+    };
+    for (mode, processes) in [
+        (Mode::Child, vec![main().stays()]),
+        (Mode::Child, vec![main().ends(5, ZERO), child(1, "dbus-daemon").stays()]),
+        (Mode::Pid1, vec![main().ends(5, ZERO), child(1, "dbus-daemon").cut_off(5)]),
+    ] {
+        let found = with(mode, processes);
+        assert_eq!(found.level, Level::Warn);
+        assert!(found.cause.contains("was killed") && found.cure.contains("(S01, S06)"), "{found:?}");
+    }
+    let own = with(Mode::Child, vec![main().ends(5, ZERO), child(1, "worker").ends(4, ZERO)]);
+    assert!(own.cause.contains("it did not take away /tmp/dbus-1"), "{own:?}");
+}
