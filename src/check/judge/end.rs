@@ -192,9 +192,10 @@ fn left_before(run: &Run) -> Vec<&Process> {
     let end = main(run).and_then(|main| main.ended);
     let outlived = |process: &&Process| {
         let is_later = |ended: Ended| {
-            // Ends that are told in one turn have one time; a signal that ended it came from who ended what was left.
+            // Ends that are told in one turn have one time; a signal that ended it came from who ended what was left. What
+            // exits by itself has not stayed: a helper that sees main's end.
             let is_by_signal = matches!(ended.status, Some(Status::Signaled(_)));
-            let is_behind = |end: Ended| ended.at > end.at || (is_by_signal && ended.at == end.at);
+            let is_behind = |end: Ended| is_by_signal && ended.at >= end.at;
             matches!(ended.by, EndedBy::Kernel | EndedBy::Us) || end.is_some_and(is_behind)
         };
         process.state != State::Zombie && process.ended.is_none_or(is_later)

@@ -195,6 +195,12 @@ fn what_puts_itself_in_the_background_is_told_so() {
     // Its helper was done before.
     let found = with(Mode::Child, child(1, "helper").ends(0, Status::Exited(0)));
     assert!(!found.cause.contains("background"), "{found:?}");
+    // One that ends when it sees that main has.
+    let mut run = not_told(Mode::Child, Outcome::EndedBefore(Status::Exited(0)));
+    run.processes[0] = process("iex").ends(0, Status::Exited(0));
+    run.processes.push(child(1, "erl_child_setup").ends(9, Status::Exited(0)));
+    let found = one(run, Check::ExitsInGrace);
+    assert!(!found.cause.contains("background") && found.cure.contains("its stdin is /dev/null"), "{found:?}");
 }
 
 #[test]
