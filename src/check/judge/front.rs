@@ -122,6 +122,10 @@ pub(super) fn in_front(scene: &Scene<'_>, main: &Process, programs: &[&Process])
     let signal = scene.signal;
     let init = tell_all(main);
     match (wrapper(main), programs) {
+        // As process 1 of a namespace of its own it gets nothing by an init either.
+        (Some("unshare"), [only, ..]) if handling(only, signal) == Some(Handling::Default) => {
+            without("unshare", Some(only)) + ", under an init: supervise -- COMMAND"
+        }
         (Some(wrapper), [only, ..]) if ends_in_place(scene, only) => {
             format!("{}, or {init}", without(wrapper, Some(only)))
         }

@@ -192,7 +192,8 @@ fn dropped(scene: &Scene<'_>, main: &Process, why: &Why<'_>) -> String {
 }
 
 fn ignored(scene: &Scene<'_>, main: &Process) -> String {
-    let below = below_deaf_shell(scene, main);
+    let mut below = below_deaf_shell(scene, main);
+    below.extend(behind_deaf(scene, main));
     let on = if below.is_empty() { String::new() } else { format!(", and {} never gets it", names(&below)) };
     format!("{} ignores {}{on}", Name(main), scene.signal)
 }
@@ -203,6 +204,14 @@ fn below_deaf_shell<'a>(scene: &Scene<'a>, main: &Process) -> Vec<&'a Process> {
     run.map_or_else(Vec::new, |run| {
         children_that_stayed(run, main).into_iter().filter(|child| is_older(run, child)).collect()
     })
+}
+
+/// What a wrapper has started that ignores the signal itself, by design (strace), and has not what it starts do so.
+fn behind_deaf<'a>(scene: &Scene<'a>, main: &Process) -> Vec<&'a Process> {
+    let run = scene.worst().filter(|_| wrapper(main).is_some() && scene.order.target == Target::Main);
+    let mut programs = run.map_or_else(Vec::new, |run| behind(run, main));
+    programs.retain(|program| handling(program, scene.signal) != Some(Handling::Ignored));
+    programs
 }
 
 fn waits(scene: &Scene<'_>, main: &Process, children: &[&Process], heard: Heard, sits: Sits) -> String {
@@ -260,6 +269,9 @@ fn cure(scene: &Scene<'_>, main: &Process, why: &Why<'_>) -> String {
         Why::HalfDead => "let the last thread end the process (exit, not pthread_exit)".to_owned(),
         // It tells what to do, and what first.
         Why::Ignored if !below_deaf_shell(scene, main).is_empty() => "see S24".to_owned(),
+        Why::Ignored if scene.better_signal().is_none() && !behind_deaf(scene, main).is_empty() => {
+            in_front_of(scene, main, &behind_deaf(scene, main))
+        }
         Why::Ignored | Why::Dropped => instead(scene, main),
         Why::DroppedInFront(programs) => match scene.better_signal() {
             Some(_) => instead(scene, main),
