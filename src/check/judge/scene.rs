@@ -45,6 +45,11 @@ impl<'a> Scene<'a> {
         self.runs.iter()
     }
 
+    /// Those of all modes and signals.
+    pub(super) fn everywhere(&self) -> impl Iterator<Item = &'a Run> + use<'a> {
+        self.all.iter().flatten()
+    }
+
     /// Those that were made before that one, the last first.
     pub(super) fn before(&self, run: &Run) -> impl Iterator<Item = &'a Run> + use<'a> {
         let all: Vec<&Run> = self.all.iter().flatten().collect();

@@ -7,10 +7,10 @@ use super::super::scenario::{Mode, Target};
 use super::front::{behind, exec_between, in_front as in_front_of, shell_between, wrapper};
 use super::handling::{Handling, Instead, handled_instead, handling};
 use super::killer::{SU_WAITS, waits_as_su};
-use super::scene::{Scene, children_that_stayed, is_older};
+use super::scene::{Scene, children_that_stayed, is_older, main as main_of};
 use super::shell::{
-    PASS_ON_BELOW, ends_in_place, in_its_place, innermost, is_before_a_pipeline, is_subshell, name_of, named_below,
-    or_by_trap, pass_on_in_pipeline, reads_a_pipe,
+    PASS_ON_BELOW, ends_in_place, in_its_place, innermost, is_a_loop, is_before_a_pipeline, is_subshell, name_of,
+    named_below, or_by_trap, pass_on_in_pipeline, reads_a_pipe,
 };
 use super::why::{Heard, Sits, Why, is_adopted};
 use super::words::{Name, called, names, seconds, signals, status, typed};
@@ -369,7 +369,8 @@ fn without_reaction(scene: &Scene<'_>, main: &Process) -> String {
 
 /// What to do about a trap that waits for this; what the trap is to do follows.
 fn in_background(scene: &Scene<'_>, child: &Process) -> String {
-    let exec = match ends_in_place(scene, child) {
+    let is_last = scene.worst().and_then(main_of).is_some_and(|shell| !is_a_loop(scene, shell, child));
+    let exec = match ends_in_place(scene, child) && is_last {
         true => format!(
             "end the script with `exec {}` (without its traps, and what follows), or start that",
             typed(child, "...")
@@ -394,7 +395,7 @@ fn in_front(scene: &Scene<'_>, main: &Process, children: &[&Process], heard: Hea
     match children {
         [only] if is_subshell(main, only) => format!("{PASS_ON_BELOW}, or start {init}"),
         [only] if reads_a_pipe(main, only) => format!("start {init}"),
-        [only] => {
+        [only] if !is_a_loop(scene, main, only) => {
             let program = program(only);
             let (place, or) = (in_its_place(only, program), or_by_trap(only, program, signal));
             match ends_in_place(scene, program) {

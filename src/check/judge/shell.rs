@@ -208,13 +208,13 @@ fn advice(scene: &Scene<'_>, run: &Run, main: &Process, below: &[&Process]) -> S
     let init = typed(main, "COMMAND");
     let program = below.first().map(|first| innermost(run, first));
     let instead = match below {
-        [program, ..] if is_a_loop(run, main, program) => {
-            return match handling(main, scene.signal) {
-                Some(Handling::Default) => {
-                    format!("give the script a trap that ends its loop, or start it under an init: supervise -- {init}")
-                }
-                _ => "give the script a trap that ends its loop".to_owned(),
+        [program, ..] if is_a_loop(scene, main, program) => {
+            let init = match handling(main, scene.signal) {
+                Some(Handling::Default) => format!(", or start it under an init: supervise -- {init}"),
+                _ => String::new(),
             };
+            let name = name_of(scene.signal);
+            return format!("give the script a trap that ends its loop (`trap 'exit 0' {name}`){init}");
         }
         [only] if is_subshell(main, only) => PASS_ON_BELOW.to_owned(),
         [only] => {
@@ -244,15 +244,19 @@ fn ends_in_time(scene: &Scene<'_>, run: &Run) -> bool {
     took(run).is_some_and(|took| took <= scene.grace())
 }
 
-/// Whether what runs below a shell is started again and again.
-fn is_a_loop(run: &Run, main: &Process, program: &Process) -> bool {
-    let is_another = |other: &&Process| {
-        other.pid != program.pid
-            && other.parent == main.pid
-            && other.words == program.words
-            && !lives_beside(other, program)
-    };
-    others(run).any(|other| is_another(&other))
+/// Whether what runs below a shell is started again and again, which exec would end: in one of the runs that was seen, or
+/// the words of the shell end a loop.
+pub(super) fn is_a_loop(scene: &Scene<'_>, shell: &Process, program: &Process) -> bool {
+    let is_written = shell.words.contains(" -c ")
+        && shell.words.trim_end().ends_with("done")
+        && ["while ", "until ", "for "].iter().any(|word| shell.words.contains(word));
+    is_written || scene.everywhere().any(|run| is_started_again(run, program))
+}
+
+fn is_started_again(run: &Run, program: &Process) -> bool {
+    let pid = main(run).map(|main| main.pid);
+    let alike = || others(run).filter(|other| Some(other.parent) == pid && other.words == program.words);
+    alike().any(|one| alike().any(|other| one.pid != other.pid && !lives_beside(one, other)))
 }
 
 /// Whether there was a time at which both lived.
@@ -369,6 +373,7 @@ fn in_place_of_shell(scene: &Scene<'_>, (run, main): (&Run, &Process), process: 
     let program = innermost(run, process);
     let place = match below(run, main).as_slice() {
         [_, _, ..] => PASS_ON.to_owned() + ", or start it",
+        [only] if is_a_loop(scene, main, only) => PASS_ON.to_owned() + ", or start it",
         [only] if is_subshell(main, only) => PASS_ON_BELOW.to_owned() + ", or start it",
         _ if !ends_in_place(scene, program) || reads_a_pipe(main, process) => "start it".to_owned(),
         _ => format!("start {}{}; or start it", in_its_place(process, program), or_by_trap(process, program, signal)),

@@ -48,3 +48,35 @@ fn what_has_no_handler_is_not_to_be_told_as_process_1_of_another_namespace() {
         assert!(with(mode, child(1, "app").catches(Signal::TERM)).contains("supervise --kill-mode tree -- "));
     }
 }
+
+#[test]
+fn a_loop_is_not_to_be_ended_by_exec() {
+    let written = "bash -c while :; do sleep 60; done";
+    let left = || run(Mode::Child, vec![process(written).ends(1, DIED_OF_TERM), child(1, "sleep 60").stays()]);
+    let trapped = run(Mode::Child, vec![process(written).catches(Signal::TERM).stays(), child(1, "sleep 60").stays()]);
+    let dropped = run(Mode::Pid1, vec![process(written).stays(), child(1, "sleep 60").stays()]);
+    for (run, check, cure) in [
+        (left(), Check::ExecForm, "a trap that ends its loop (`trap 'exit 0' TERM`)"),
+        (left(), Check::TreeGone, "let a trap in the script pass the signal on (kill) and wait"),
+        (trapped, Check::ExitsInGrace, "start `sleep 60` with `&` and `wait` for it"),
+        (dropped, Check::ExitsInGrace, "give the script a trap that passes SIGTERM on (kill)"),
+    ] {
+        let told = told(vec![run], check);
+        assert!(told.1.contains(cure) && !told.1.contains("exec"), "{check:?}: {told:?}");
+    }
+    // What is told too early to be seen again was seen so in another mode; and once is no loop.
+    let of = |mode, seen: &[(i32, u64, u64)]| {
+        let each = seen.iter().map(|(number, from, to)| Process {
+            first_seen_at: milliseconds(*from),
+            ..child(*number, "sleep 1").ends(*to, DIED_OF_TERM)
+        });
+        run(mode, std::iter::once(process("bash loop.sh").ends(1, DIED_OF_TERM)).chain(each).collect())
+    };
+    let again = of(Mode::Pid1, &[(1, 100, 100), (2, 1_101, 1_101)]);
+    let once = || of(Mode::Child, &[(1, 100, 9_000)]);
+    assert!(told(vec![once(), again], Check::ExecForm).1.contains("ends its loop"));
+    assert!(told(vec![once()], Check::ExecForm).1.contains("begin with exec"));
+    // A loop before the last command is over.
+    let over = process("bash -c for i in 1 2; do true; done; sleep 60").ends(1, DIED_OF_TERM);
+    assert!(told(vec![run(Mode::Child, vec![over, child(1, "sleep 60").stays()])], Check::ExecForm).1.contains("exec"));
+}
