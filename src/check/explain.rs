@@ -132,7 +132,10 @@ fn of_the_tree(check: Check) -> Explanation {
             means: "The other processes of the command end well too.",
             observed: "exit statuses by PIDFD_GET_INFO, also of processes that are not our children (Linux 6.15); kills for want of \
                        memory by the count of the run's cgroup.",
-            levels: "fail where the kernel killed one for want of memory; warn for SIGKILL, a crash or another signal; info for codes, which are their parent's business; skip where the kernel does not tell.",
+            levels: "fail where the kernel killed one for want of memory; warn for SIGKILL, a crash or another signal; not for the \
+                     signal of the run, SIGTERM, SIGINT, SIGQUIT and SIGHUP, by which they may be told to end (SIGHUP where it \
+                     has no handler for that of the run); info for codes, which are their parent's business; skip where the \
+                     kernel does not tell.",
             causes: &[
                 "The main process kills its workers instead of waiting for them.",
                 "A worker crashes when it is told to end.",
