@@ -471,3 +471,16 @@ while True: signal.pause()";
     }
     scene.nothing_is_left();
 }
+
+#[test]
+fn what_is_started_after_the_signal_is_told_as_that() {
+    let scene = Scene::new();
+    let starts = deaf("os.fork() and os._exit(0) or time.sleep(1000)", PAUSE);
+    let report = played(&scene, "pid1,child", &["--also", "none"], &[python(), "-c", &starts]);
+    for mode in ["pid1", "child"] {
+        let (cause, _) =
+            tells(&report, mode, "S06", "which was started after SIGTERM, and", "wait for what it started");
+        assert!(!cause.contains("handler"), "{cause}");
+    }
+    scene.nothing_is_left();
+}

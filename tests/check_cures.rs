@@ -346,8 +346,8 @@ fn what_exec_would_lose_is_kept_by_the_trap_that_stands_beside_it() {
         let of = |script: &str| format!("echo ready; {script}");
         let left = played(&scene, "pid1,child", &["--also", "none"], &[shell, "-c", &of(script)]);
         for (mode, check) in [("pid1", "S01"), ("pid1", "S24"), ("child", "S06"), ("child", "S24")] {
-            let (_, cure) =
-                tells(&left, mode, check, "", "does more (a loop, a trap that cleans up), which exec loses");
+            let advice = if script.starts_with("while") { "a trap that ends its loop" } else { "which exec loses" };
+            let (_, cure) = tells(&left, mode, check, "", advice);
             let quoted = |start: &str| cure.split('`').find(|part| part.starts_with(start)).expect("it is quoted");
             let (trap, waits) = (quoted("trap 'kill"), quoted("sleep 1000 & wait"));
             if (mode, check) != ("child", "S06") {
@@ -473,5 +473,22 @@ fn only_who_holds_the_output_is_named_for_it() {
     report.says("child", &[("S17", "fail")]);
     let evidence = finding(&report, "child", "S17")["evidence"].to_string();
     assert!(evidence.contains("python") && !evidence.contains("cat"), "{evidence}");
+    scene.nothing_is_left();
+}
+
+#[test]
+fn a_wrapper_that_is_deaf_by_design_is_told_with_what_helps() {
+    let scene = Scene::new();
+    let command = ["strace", "-o", "/dev/null", python(), "-c", ENDS];
+    let report = played(&scene, "child", &["--also", "none"], &command);
+    let (cause, cure) =
+        tells(&report, "child", "S01", "never gets it", "itself, not by strace, or start it under an init");
+    assert!(cause.contains("ignores SIGTERM") && !cure.contains("handler"), "{cause} {cure}");
+    passes(
+        &scene,
+        "pid1,child",
+        &["--also", "none"],
+        &[&[&ours(), "--kill-mode", "tree", "--"], &command[..]].concat(),
+    );
     scene.nothing_is_left();
 }

@@ -9,8 +9,8 @@ use super::handling::{Handling, Instead, handled_instead, handling};
 use super::killer::{SU_WAITS, waits_as_su};
 use super::scene::{Scene, children_that_stayed, is_older, main as main_of};
 use super::shell::{
-    PASS_ON_BELOW, ends_in_place, in_its_place, innermost, is_a_loop, is_before_a_pipeline, is_subshell, name_of,
-    named_below, or_by_trap, pass_on_in_pipeline, reads_a_pipe,
+    PASS_ON_BELOW, end_the_loop, ends_in_place, in_its_place, innermost, is_a_loop, is_before_a_pipeline, is_subshell,
+    name_of, named_below, or_by_trap, pass_on_in_pipeline, reads_a_pipe,
 };
 use super::why::{Heard, Sits, Why, is_adopted};
 use super::words::{Name, called, names, seconds, signals, status, typed};
@@ -395,7 +395,8 @@ fn in_front(scene: &Scene<'_>, main: &Process, children: &[&Process], heard: Hea
     match children {
         [only] if is_subshell(main, only) => format!("{PASS_ON_BELOW}, or start {init}"),
         [only] if reads_a_pipe(main, only) => format!("start {init}"),
-        [only] if !is_a_loop(scene, main, only) => {
+        [only] if is_a_loop(scene, main, only) => format!("{}, or start {init}", end_the_loop(only, signal)),
+        [only] => {
             let program = program(only);
             let (place, or) = (in_its_place(only, program), or_by_trap(only, program, signal));
             match ends_in_place(scene, program) {

@@ -24,13 +24,20 @@ pub(super) const PASS_ON_BELOW: &str =
 pub(super) fn or_by_trap(first: &Process, program: &Process, signal: Signal) -> String {
     match first.pid == program.pid {
         true => format!(
-            "; where the script does more (a loop, a trap that cleans up), which exec loses, `trap 'kill $!; wait; exit 0' \
-             {}` in it and `{} & wait`",
-            name_of(signal),
-            typed(program, "...")
+            "; where the script does more (a loop, a trap that cleans up), which exec loses, {}",
+            by_trap(program, signal)
         ),
         false => String::new(),
     }
+}
+
+fn by_trap(program: &Process, signal: Signal) -> String {
+    format!("`trap 'kill $!; wait; exit 0' {}` in it and `{} & wait`", name_of(signal), typed(program, "..."))
+}
+
+/// What to change in a script that starts `program` in a loop, which exec would end.
+pub(super) fn end_the_loop(program: &Process, signal: Signal) -> String {
+    format!("give the script a trap that ends its loop: {}", by_trap(program, signal))
 }
 
 /// As trap(1) and kill(1) take it.
@@ -213,8 +220,7 @@ fn advice(scene: &Scene<'_>, run: &Run, main: &Process, below: &[&Process]) -> S
                 Some(Handling::Default) => format!(", or start it under an init: supervise -- {init}"),
                 _ => String::new(),
             };
-            let name = name_of(scene.signal);
-            return format!("give the script a trap that ends its loop (`trap 'exit 0' {name}`){init}");
+            return end_the_loop(program, scene.signal) + &init;
         }
         [only] if is_subshell(main, only) => PASS_ON_BELOW.to_owned(),
         [only] => {
@@ -373,7 +379,7 @@ fn in_place_of_shell(scene: &Scene<'_>, (run, main): (&Run, &Process), process: 
     let program = innermost(run, process);
     let place = match below(run, main).as_slice() {
         [_, _, ..] => PASS_ON.to_owned() + ", or start it",
-        [only] if is_a_loop(scene, main, only) => PASS_ON.to_owned() + ", or start it",
+        [only] if is_a_loop(scene, main, only) => end_the_loop(only, signal) + ", or start it",
         [only] if is_subshell(main, only) => PASS_ON_BELOW.to_owned() + ", or start it",
         _ if !ends_in_place(scene, program) || reads_a_pipe(main, process) => "start it".to_owned(),
         _ => format!("start {}{}; or start it", in_its_place(process, program), or_by_trap(process, program, signal)),

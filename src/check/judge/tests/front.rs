@@ -51,15 +51,17 @@ fn what_has_no_handler_is_not_to_be_told_as_process_1_of_another_namespace() {
 
 #[test]
 fn a_loop_is_not_to_be_ended_by_exec() {
+    const A_TRAP: &str =
+        "a trap that ends its loop: `trap 'kill $!; wait; exit 0' TERM` in it and `sleep 60 & wait`, or start";
     let written = "bash -c while :; do sleep 60; done";
     let left = || run(Mode::Child, vec![process(written).ends(1, DIED_OF_TERM), child(1, "sleep 60").stays()]);
     let trapped = run(Mode::Child, vec![process(written).catches(Signal::TERM).stays(), child(1, "sleep 60").stays()]);
     let dropped = run(Mode::Pid1, vec![process(written).stays(), child(1, "sleep 60").stays()]);
     for (run, check, cure) in [
-        (left(), Check::ExecForm, "a trap that ends its loop (`trap 'exit 0' TERM`)"),
-        (left(), Check::TreeGone, "let a trap in the script pass the signal on (kill) and wait"),
+        (left(), Check::ExecForm, A_TRAP),
+        (left(), Check::TreeGone, A_TRAP),
         (trapped, Check::ExitsInGrace, "start `sleep 60` with `&` and `wait` for it"),
-        (dropped, Check::ExitsInGrace, "give the script a trap that passes SIGTERM on (kill)"),
+        (dropped, Check::ExitsInGrace, A_TRAP),
     ] {
         let told = told(vec![run], check);
         assert!(told.1.contains(cure) && !told.1.contains("exec"), "{check:?}: {told:?}");
