@@ -205,7 +205,7 @@ fn who_is_not_ready_in_time_is_stopped_and_that_is_a_failure() {
         assert_eq!(ended.exit, Exit::Code(1), "{place:?} {ended:?}");
         assert!(
             ended.stderr[0]
-                .ends_with("not ready in time; stopping it: it has not said READY=1 (sd_notify) within 50ms"),
+                .ends_with("not ready in time; stopping it: it has not said READY=1 (sd_notify) within 50 ms"),
             "{ended:?}"
         );
     }
@@ -214,7 +214,7 @@ fn who_is_not_ready_in_time_is_stopped_and_that_is_a_failure() {
     let options = ["--ready", "file:/nowhere", "--ready-timeout", "100ms"];
     let ended = shell(&scene, Place::Child, &options, "exec sleep 1000").end();
     assert!(ended.stderr[0].ends_with("file:/nowhere is not ready: no such file or directory"), "{ended:?}");
-    let said = "the command is not ready in time; stopping it: no try has succeeded within 100ms";
+    let said = "the command is not ready in time; stopping it: no try has succeeded within 100 ms";
     assert!(ended.stderr[1].ends_with(said), "{ended:?}");
     // One that hangs too.
     let options = ["--ready", "exec:sleep 1000", "--ready-timeout", "2s"];

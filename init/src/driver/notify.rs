@@ -222,7 +222,8 @@ pub(super) fn say_failure(failure: Failure, terms: Option<Terms>) {
                 (_, true) => "no try has succeeded",
                 _ => "it has written no line to its descriptor",
             };
-            warn!(event = "not-ready"; "the command is not ready in time; stopping it: {missed} within {timeout:?}");
+            let limit = u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX);
+            warn!(event = "not-ready"; "the command is not ready in time; stopping it: {missed} within {limit} ms");
         }
         Failure::Watchdog => {
             warn!(event = "watchdog"; "the command does not say in time that it is alive; stopping it")
