@@ -220,7 +220,7 @@ fn who_is_not_ready_in_time_is_stopped_and_that_is_a_failure() {
     let options = ["--ready", "exec:sleep 1000", "--ready-timeout", "2s"];
     let ended = shell(&scene, Place::Child, &options, "exec sleep 1000").end();
     assert!(ended.stderr[0].contains("warning: exec:sleep 1000 is not ready: "), "{ended:?}");
-    assert!(ended.stderr[1].ends_with("no try has succeeded within 2s"), "{ended:?}");
+    assert!(ended.stderr[1].ends_with("no try has succeeded within 2000 ms"), "{ended:?}");
 }
 
 #[test]

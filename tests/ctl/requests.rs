@@ -373,8 +373,8 @@ fn who_is_outside_is_told_where_to_ask() {
 
 /// Sends so many requests to start again, and one to stop, all at once; and prints what is answered to each.
 const AT_ONCE: &str = "import os, signal, socket
-# The stop tells it too.
-signal.signal(signal.SIGTERM, signal.SIG_IGN)
+# The stop tells it too, as it tells shells.
+for told in (signal.SIGTERM, signal.SIGHUP): signal.signal(told, signal.SIG_IGN)
 asked = []
 for wish in b'aaat':
     asks = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
