@@ -125,10 +125,7 @@ fn explain_kill(main: Pid) {
             warn!(event = "explain", pid = main.number(), why = "memory", count = kills.count; "the main program (pid {main}) was killed by SIGKILL, and not by supervise: by the kernel for want of memory? ({kills}): {cure}");
         }
         Some(_) => debug!("the main program (pid {main}) was killed by somebody, and not for want of memory"),
-        // As in a container of `supervise run`.
-        None => {
-            warn!(event = "explain", pid = main.number(), why = "unknown"; "the main program (pid {main}) was killed by SIGKILL, and not by supervise: by the kernel for want of memory? no cgroup is seen here that counts that (`supervise run --memory` tells at its end)");
-        }
+        None => debug!("the main program (pid {main}) was killed; whether for want of memory cannot be seen"),
     }
 }
 
