@@ -66,6 +66,18 @@ fn stuck(pid: i32) -> usize {
     below.iter().filter(|pid| is_it(pid)).count() + below.iter().map(|pid| stuck(*pid)).sum::<usize>()
 }
 
+/// Serves a file that hangs as `stuck/file` in the scene's folder; and how a command gets there. `None`: skipped.
+fn served(scene: &Scene) -> Option<(Stuck, [String; 8])> {
+    let place = scene.folder().join("stuck");
+    fs::create_dir(&place).expect("it is new");
+    let server =
+        Stuck::make(&place).map_err(|why| skip(&format!("no file system of ours can be mounted: {why}"))).ok()?;
+    let inside = format!("cd {} && exec \"$@\"", scene.folder().display());
+    let target = server.0.id().to_string();
+    let enter = ["nsenter", "--target", &target, "--mount", "sh", "-c", &inside, "sh"].map(str::to_owned);
+    Some((server, enter))
+}
+
 #[test]
 fn what_hangs_of_a_check_is_none_of_what_the_command_has_left() {
     if !geteuid().is_root() || !Path::new("/dev/fuse").exists() {
@@ -73,14 +85,8 @@ fn what_hangs_of_a_check_is_none_of_what_the_command_has_left() {
     }
     for (check, main) in [("exec cat stuck/file", "exit 7"), ("cat stuck/file; true", "sleep 1000 & exit 7")] {
         let scene = Scene::new();
-        let place = scene.folder().join("stuck");
-        fs::create_dir(&place).expect("it is new");
-        let server = match Stuck::make(&place) {
-            Ok(server) => server,
-            Err(why) => return skip(&format!("no file system of ours can be mounted: {why}")),
-        };
-        let inside = format!("cd {} && exec \"$@\"", scene.folder().display());
-        let enter = ["nsenter", "--target", &server.0.id().to_string(), "--mount", "sh", "-c", &inside, "sh"];
+        let Some((server, enter)) = served(&scene) else { return };
+        let enter = enter.each_ref().map(String::as_str);
         let options = ["--health", check, "--health-timeout", "100ms", "--health-interval", "50ms"];
         let launch = scene.supervise().place(Place::Child).options(&options).options(&["--health-action", "ignore"]);
         let mut init = launch.behind(&enter).argv(&shell(&format!("read line; {main}"))).spawn();
@@ -103,14 +109,8 @@ fn of_checks_that_cannot_be_killed_there_is_one_and_the_others_fail_without_bein
     // What hangs is the check itself, or something that it waits for.
     for check in ["exec cat stuck/file", "cat stuck/file; true"] {
         let scene = Scene::new();
-        let place = scene.folder().join("stuck");
-        fs::create_dir(&place).expect("it is new");
-        let server = match Stuck::make(&place) {
-            Ok(server) => server,
-            Err(why) => return skip(&format!("no file system of ours can be mounted: {why}")),
-        };
-        let inside = format!("cd {} && exec \"$@\"", scene.folder().display());
-        let enter = ["nsenter", "--target", &server.0.id().to_string(), "--mount", "sh", "-c", &inside, "sh"];
+        let Some((server, enter)) = served(&scene) else { return };
+        let enter = enter.each_ref().map(String::as_str);
         let options = ["-v", "--health", check, "--health-timeout", "100ms", "--health-interval", "50ms"];
         let launch = scene.supervise().place(Place::Child).options(&options).options(&["--health-retries", "4"]);
         let launch = launch.options(&["--health-action", "ignore"]).behind(&enter);
