@@ -82,6 +82,7 @@ impl<'a> Slot<'a> {
     pub fn rewind(&mut self) {
         (self.pid, self.number) = (None, None);
         self.has_terminal = matches!(self.program.placement, Placement::Foreground(_));
+        self.keep_behind();
     }
 
     /// What is executed.
@@ -117,7 +118,8 @@ impl<'a> Slot<'a> {
         self.number.is_some()
     }
 
-    /// Looks again whether the terminal is ours to hand on: while a hook ran, our caller may have put us behind.
+    /// Looks again whether the terminal is ours to hand on: while a hook or an earlier life ran, our caller may have put us
+    /// behind.
     pub(super) fn keep_behind(&mut self) {
         if let Placement::Foreground(tty) = self.program.placement
             && !tty.is_ours()
