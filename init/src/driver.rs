@@ -248,9 +248,10 @@ impl World<'_, '_, '_> {
         }
     }
 
-    /// But for SIGIO: of what never ends coming there is always one.
+    /// But for SIGIO: of what never ends coming there is always one. What comes behind one that ends a life is for the next to
+    /// hear.
     fn take_signals(&mut self, machine: &mut impl Machine) {
-        loop {
+        while self.outcome.is_none() {
             let set = SigSet::ALL.without(Signal::CHLD).without(Signal::IO);
             match self.sleep.wait_signal(set, Some(Duration::ZERO)) {
                 Wake::Signal(received) => self.take_signal(machine, received),

@@ -1,6 +1,7 @@
 //! A stop and a restart that are asked for: when, and by whom.
 
 use std::fs;
+use std::io::Write as _;
 
 use nix::sys::signal::Signal;
 
@@ -406,4 +407,39 @@ fn what_is_asked_for_with_a_restart_is_not_lost_to_the_next_life() {
     let ended = asks.end();
     assert_eq!(ended.stdout, ["a", "a", "a", "u"], "{ended:?}");
     assert_eq!(container.init.wait(), Exit::Code(143));
+}
+
+/// A record for that runlevel, as sysvinit's clients write it (`struct init_request` of initreq.h).
+fn record(runlevel: u8) -> Vec<u8> {
+    let words = [0x0309_1969, 1, i32::from(runlevel), 0].map(i32::to_ne_bytes).concat();
+    [words, vec![0; 384 - 16]].concat()
+}
+
+#[test]
+fn neither_is_what_comes_behind_a_reboot_in_one_write_or_in_a_storm() {
+    if !is_root() {
+        return;
+    }
+    for is_signal in [false, true] {
+        let scene = Scene::new();
+        let options = ["--restart", "always", "--restart-delay", "1h", "--restart-max-delay", "1h"];
+        let script = "[ -e once ] || { : >once; exit 3; }; echo up; exec sleep 1000";
+        let mut container = Container::new(&scene, &options, script);
+        container.wait_until("a rest", |status| status["state"] == "restarting");
+        send(container.init.pid(), libc::SIGSTOP, 1);
+        if is_signal {
+            // More than are reaped without a look at signals: first a reboot, then a poweroff at once.
+            let orphans = "for orphan in $(seq 200); do (true & true); done";
+            assert!(container.command(ROOT, &["sh", "-c", orphans]).status().expect("nsenter").success());
+            container.init.signal(34 + 5);
+            container.init.signal(34 + 14);
+        } else {
+            let fifo = format!("/proc/{}/root/run/initctl", container.init.pid());
+            let both = [record(b'6'), record(b'0')].concat();
+            fs::File::options().write(true).open(fifo).expect("it is offered").write_all(&both).expect("there is room");
+        }
+        send(container.init.pid(), libc::SIGCONT, 1);
+        let code = if is_signal { 137 } else { 0 };
+        assert_eq!(container.init.wait(), Exit::Code(code), "by a signal: {is_signal}");
+    }
 }

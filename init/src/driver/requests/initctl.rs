@@ -51,7 +51,8 @@ impl Listener<'_> {
 
 impl World<'_, '_, '_> {
     pub(super) fn read_initctl(&mut self, machine: &mut impl Machine) {
-        let mut buffer = [0; 4096 + Initctl::RECORD];
+        // So that no more than one request is read at a time: what is behind one that ends a life is for the next to hear.
+        let mut buffer = [0; Initctl::RECORD];
         let mut has_heard = false;
         let mut rounds = 0..ROUNDS;
         while self.outcome.is_none() && rounds.next().is_some() {
