@@ -443,3 +443,22 @@ fn neither_is_what_comes_behind_a_reboot_in_one_write_or_in_a_storm() {
         assert_eq!(container.init.wait(), Exit::Code(code), "by a signal: {is_signal}");
     }
 }
+
+#[test]
+fn a_wait_for_a_restart_lasts_until_the_command_is_ready() {
+    if !is_root() {
+        return;
+    }
+    let scene = Scene::new();
+    let script = "echo x >>runs; run=$(($(wc -l <runs))); [ $run = 2 ] || echo >&7; echo run $run; exec sleep 1000";
+    let mut container = Container::new(&scene, &["--ready", "fd:7"], script);
+    container.init.expect("run 1");
+    let late = "ctl restart: it has not happened within 1s";
+    container.is_refused(ROOT, &["restart", "--wait", "--timeout", "1s"], 124, late);
+    container.init.expect("run 2");
+    container.asks(&["restart", "--wait"]);
+    assert_eq!(container.status()["readiness"], "ready");
+    container.init.expect("run 3");
+    container.asks(&["stop"]);
+    assert_eq!(container.init.wait(), Exit::Code(143));
+}
