@@ -25,6 +25,8 @@ use crate::sys::{self, Fd, Outlet, Pid, Sent};
 #[derive(Default)]
 pub(super) struct Audience {
     places: [Option<Place>; Audience::MOST],
+    /// How many those are.
+    taken: u8,
 }
 
 /// One who is told.
@@ -58,7 +60,7 @@ impl Audience {
     const OF_OTHERS: usize = 8;
 
     fn is_empty(&self) -> bool {
-        self.places.iter().all(Option::is_none)
+        self.taken == 0
     }
 
     pub(super) fn descriptors(&self) -> impl Iterator<Item = Option<i32>> {
@@ -67,12 +69,10 @@ impl Audience {
 
     /// Whether there is room for one more. Those that are gone make some.
     fn has_room(&mut self, role: Role) -> bool {
-        for place in &mut self.places {
-            place.take_if(|place| !place.outlet.is_open());
-        }
+        self.forget_unless(|place| place.outlet.is_open());
         let taken = |by: &dyn Fn(Role) -> bool| self.places.iter().flatten().filter(|place| by(place.role)).count();
         let readers = taken(&|role| role != Role::Follower);
-        taken(&|_| true) < Audience::MOST
+        usize::from(self.taken) < Audience::MOST
             && match role {
                 Role::Follower => true,
                 Role::Reader => readers < Audience::OF_READERS,
@@ -85,26 +85,34 @@ impl Audience {
     fn add(&mut self, outlet: Outlet, role: Role) {
         if let Some(place) = self.places.iter_mut().find(|place| place.is_none()) {
             *place = Some(Place { outlet, lost: 0, role });
+            self.taken = self.taken.saturating_add(1);
+        }
+    }
+
+    /// Forgets whoever is not to be kept.
+    fn forget_unless(&mut self, mut is_kept: impl FnMut(&mut Place) -> bool) {
+        for place in &mut self.places {
+            if place.take_if(|place| !is_kept(place)).is_some() {
+                self.taken = self.taken.saturating_sub(1);
+            }
         }
     }
 
     /// We are to end, and the kernel kills them by that: those that read have a moment to read to the end.
     pub(super) fn wait_gone(&mut self) {
         let until = sys::now().after(READING);
-        for place in self.places.iter_mut().filter_map(Option::take) {
+        self.forget_unless(|place| {
             place.outlet.wait_gone(until.since(sys::now()));
-        }
+            false
+        });
     }
 
     fn tell(&mut self, dispatch: Dispatch) {
-        for place in &mut self.places {
-            let Some(reader) = place else { continue };
-            match reader.outlet.send(&Dispatch { lost: reader.lost, ..dispatch }.encode()) {
-                Sent::Taken => reader.lost = 0,
-                Sent::Full => reader.lost = reader.lost.saturating_add(1),
-                Sent::Gone => *place = None,
-            }
-        }
+        self.forget_unless(|reader| {
+            let sent = reader.outlet.send(&Dispatch { lost: reader.lost, ..dispatch }.encode());
+            reader.lost = if sent == Sent::Full { reader.lost.saturating_add(1) } else { 0 };
+            sent != Sent::Gone
+        });
     }
 }
 
