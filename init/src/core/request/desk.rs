@@ -3,9 +3,10 @@
 //! 1. An end that comes now takes the place of a later one, but for a restart of the command, which is no end of what people
 //!    have planned. People are told of it if whoever wants it has something to say,
 //!    or if they were told of the other one.
-//! 2. While all are being stopped nothing can be scheduled, and nobody is warned: the end is on its way.
+//! 2. Of what is cancelled people are told if they were told of it, and are to be told of that.
+//! 3. While all are being stopped nothing can be scheduled, and nobody is warned: the end is on its way.
 
-use super::control::{Answer, Message, Standing, Text, Verb};
+use super::control::{Answer, Message, Standing, Verb};
 use super::schedule::{Notice, Plan, Schedule, Steps};
 use super::{Ask, Wish};
 
@@ -56,8 +57,11 @@ impl Desk {
             Verb::Schedule | Verb::Warn if standing == Standing::Stopping => answered(Answer::UnderWay),
             Verb::Schedule => Said::from(self.schedule.set(now, plan)),
             Verb::Warn => Said { notices: [Some(Notice::Warning(plan)), None, None], ..answered(Answer::Accepted) },
-            Verb::Cancel => match self.schedule.cancel(wall, text) {
-                Some(notice) => Said { notices: [Some(notice), None, None], ..answered(Answer::Accepted) },
+            Verb::Cancel => match self.schedule.forget() {
+                Some(former) => {
+                    let notice = Notice::Cancelled(Plan { wall: former.wall && wall, text, ..former });
+                    Said { notices: [Some(notice), None, None], ..answered(Answer::Accepted) }
+                }
                 None => answered(Answer::NothingScheduled),
             },
         }
@@ -67,7 +71,7 @@ impl Desk {
         if plan.request.wish == Wish::Restart {
             return Said { ask: Some(Ask::End(plan.request)), ..Said::default() };
         }
-        let is_known = self.schedule.replace().is_some_and(|replaced| replaced.wall);
+        let is_known = self.schedule.forget().is_some_and(|replaced| replaced.wall);
         let tells = plan.wall && (is_known || !plan.text.is_empty()) && standing != Standing::Stopping;
         let notice = tells.then_some(Notice::Ending(plan));
         Said { answer: None, notices: [notice, None, None], ask: Some(Ask::End(plan.request)) }
@@ -79,8 +83,8 @@ impl Desk {
     }
 
     /// Everything ends by another way: what is scheduled will not be needed.
-    pub fn close(&mut self) -> Option<Notice> {
-        self.schedule.cancel(true, Text::EMPTY)
+    pub fn close(&mut self) {
+        self.schedule.forget();
     }
 }
 
@@ -92,7 +96,7 @@ impl From<Steps> for Said {
 
 #[cfg(test)]
 mod tests {
-    use super::{Answer, Ask, Desk, Guest, Message, Notice, Said, Standing, Verb};
+    use super::{Answer, Ask, Desk, Guest, Message, Notice, Plan, Said, Standing, Verb};
     use crate::core::request::{Request, Text, Wish};
 
     const NOW: u64 = 1_700_000_000_000_000;
@@ -193,6 +197,24 @@ mod tests {
         desk.hear(NOW, Standing::Running, ROOT, &message(Verb::Schedule, 1));
         assert_eq!(desk.look(NOW + 59_000_000).ask, None);
         assert_eq!(desk.look(NOW + 60_000_000).ask, Some(Ask::End(Request::orderly(Wish::Poweroff))));
+    }
+
+    #[test]
+    fn who_was_told_of_it_is_told_that_it_does_not_come_unless_that_is_not_wanted() {
+        for (is_told, tells) in [(true, true), (true, false), (false, true), (false, false)] {
+            let mut desk = Desk::default();
+            let planned = Message { wall: is_told, ..message(Verb::Schedule, 10) };
+            desk.hear(NOW, Standing::Running, ROOT, &planned);
+            let cancels = Message { wall: tells, text: Text::new("we stay"), ..message(Verb::Cancel, 0) };
+            let said = desk.hear(NOW, Standing::Running, ROOT, &cancels);
+            let plan = Plan {
+                wall: is_told && tells,
+                text: cancels.text,
+                ..Plan::new(Wish::Poweroff, planned.when, Text::EMPTY)
+            };
+            assert_eq!(said.notices, [Some(Notice::Cancelled(plan)), None, None]);
+            assert_eq!(desk, Desk::default());
+        }
     }
 
     #[test]

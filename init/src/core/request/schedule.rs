@@ -5,8 +5,7 @@
 //!    minutes before, and each hour as long as there is more time; each of these once.
 //! 2. Logins are closed from 5 minutes before on, once.
 //! 3. The end comes when its time has, also where the clock was set forward over it.
-//! 4. Another plan takes the place of the one before; what is cancelled is as if it had never been, but people who were
-//!    told are told of that too.
+//! 4. Another plan takes the place of the one before; what is forgotten is as if it had never been.
 
 use super::control::Text;
 use super::{Request, Wish};
@@ -98,14 +97,8 @@ impl Schedule {
         Steps { notices: [Some(Notice::Scheduled(plan)), first, second], ..steps }
     }
 
-    /// Forgets it. People are told of that with this text, if they are told at all.
-    pub fn cancel(&mut self, wall: bool, text: Text) -> Option<Notice> {
-        let plan = self.pending.take()?.plan;
-        Some(Notice::Cancelled(Plan { wall: plan.wall && wall, text, ..plan }))
-    }
-
-    /// Something else takes its place: nobody is told that it does not come.
-    pub fn replace(&mut self) -> Option<Plan> {
+    /// Forgets it: what it was.
+    pub fn forget(&mut self) -> Option<Plan> {
         self.pending.take().map(|pending| pending.plan)
     }
 
@@ -224,14 +217,11 @@ mod tests {
     }
 
     #[test]
-    fn what_is_cancelled_does_not_come() {
+    fn what_is_forgotten_does_not_come() {
         let mut schedule = Schedule::default();
-        assert_eq!(schedule.cancel(true, Text::EMPTY), None);
-        for (wall, text) in [(true, Text::EMPTY), (false, Text::new("we stay"))] {
-            schedule.set(NOW, plan(1));
-            let cancelled = Plan { wall, text, ..plan(1) };
-            assert_eq!(schedule.cancel(wall, text), Some(Notice::Cancelled(cancelled)));
-        }
+        assert_eq!(schedule.forget(), None);
+        schedule.set(NOW, plan(1));
+        assert_eq!(schedule.forget(), Some(plan(1)));
         assert_eq!((schedule.wake(), schedule.plan()), (None, None));
         assert_eq!(schedule.look(NOW + 2 * MINUTE), Steps::default());
     }
