@@ -42,7 +42,7 @@ pub fn run(words: Words, mut environment: Environment) -> u8 {
     if surroundings.is_in_our_container() {
         forbid_tracing();
     }
-    let called = called_as(&words, surroundings.is_pid_1());
+    let called = called_as(&words).filter(|name| !(surroundings.is_pid_1() && name.is_process_1s()));
     let entry = match entry {
         Ok(entry) => entry,
         Err(errno) => {
@@ -114,16 +114,18 @@ enum Name {
     Client(request::Client),
 }
 
+impl Name {
+    /// Whether it is the one by which a client and process 1 itself are called: as process 1 `init` is the init.
+    fn is_process_1s(self) -> bool {
+        matches!(self, Name::Client(request::Client::Init))
+    }
+}
+
 /// The program that the first word names, if it is not supervise.
-fn called_as(words: &Words, is_pid_1: bool) -> Option<Name> {
+fn called_as(words: &Words) -> Option<Name> {
     let path = words.get(0)?.to_bytes();
     let name = path.rsplit(|byte| *byte == b'/').next()?;
-    match (compat::named(name), request::named(name)) {
-        (Some(init), _) => Some(Name::Init(init)),
-        // As process 1 `init` is the init.
-        (None, Some(request::Client::Init)) if is_pid_1 => None,
-        (None, client) => client.map(Name::Client),
-    }
+    compat::named(name).map(Name::Init).or_else(|| request::named(name).map(Name::Client))
 }
 
 /// What `SUPERVISE_LOG_FORMAT` and `--log-format` take.

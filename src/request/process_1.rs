@@ -48,7 +48,7 @@ fn judge(words: Vec<&'static CStr>, environment: Vec<&'static CStr>) -> Result<(
     let words = Words::new(places(words.len()), words);
     let environment = Environment::new(places(environment.len()), environment);
     let (Some(words), Some(mut environment)) = (words, environment) else { return Err(Barred::Deaf("has no words")) };
-    if let Some(Name::Init(_)) = called_as(&words, true) {
+    if let Some(Name::Init(_)) = called_as(&words) {
         return Err(Barred::Deaf("has another init's name"));
     }
     match cli::parse(&words, Surroundings::take(&mut environment).variables()) {
