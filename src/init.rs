@@ -70,10 +70,8 @@ pub(crate) fn run(
     }
     let mut listener = open_listener(offer, surroundings);
     let restarts = lives::restarts(options);
-    let home = Home::of(
-        offer.is_some() || restarts.is_some() || options.health.is_some() || options.ready.is_some(),
-        kept(options),
-    );
+    let is_sought_again = offer.is_some() || restarts.is_some() || options.health.is_some() || options.ready.is_some();
+    let home = if is_sought_again { Home::remembered(kept(options)) } else { Home::forgotten(kept(options)) };
     let around = Around { environment: ready.outside, blocked: program.entry.mask(), home: home.path() };
     let mut care = health::care(options, around, heard.map(|heard| heard.hearing));
     listener.iter_mut().for_each(|listener| note_what_is_asked(listener, options));

@@ -4,7 +4,7 @@ use std::ffi::CStr;
 use std::time::Duration;
 
 use log::{info, warn};
-use supervise_init::core::request::{News, Unstarted};
+use supervise_init::core::request::{News, Unstarted, Wish};
 use supervise_init::core::{
     Course, Death, Failure, Life, Limit, Next, Outcome, Policy, Record, Restarts, Resting, Single, Status,
 };
@@ -57,13 +57,13 @@ impl Lives<'_> {
         mut restarts: Option<&mut Restarts>,
     ) -> Outcome {
         loop {
-            let (outcome, course, is_reboot) =
+            let (outcome, course, wish) =
                 self.live_once(slots, record.as_deref_mut(), listener.as_deref_mut(), care.as_deref_mut());
             if let Some(why) = unstarted(outcome, course) {
                 publish(listener.as_deref_mut(), News::NotStarted(why));
             }
             let beginning = match (outcome, &mut restarts) {
-                (Outcome::Again, _) => Beginning::asked(is_reboot),
+                (Outcome::Again, _) => Beginning::asked(wish),
                 (outcome, Some(restarts)) => match self.rest(restarts, slots, listener.as_deref_mut(), outcome, course)
                 {
                     Rested::Again(beginning) => beginning,
@@ -85,7 +85,7 @@ impl Lives<'_> {
         record: Option<&mut Record>,
         listener: Option<&mut Listener<'l>>,
         care: Option<&mut Care<'l>>,
-    ) -> (Outcome, Course, bool) {
+    ) -> (Outcome, Course, Option<Wish>) {
         let Lives { policy, program, surroundings, settings, .. } = *self;
         let mut machine = if slots.is_empty() { Single::without_main(policy) } else { Single::new(policy) };
         let context = diagnose::stop::Context {
@@ -98,7 +98,7 @@ impl Lives<'_> {
         let explain = |situation: &driver::Situation<'_>| diagnose::stop::explain(situation, &context);
         let setting = Setting { explain: Some(&explain), record, care, ..self.setting(listener) };
         let outcome = driver::run(&mut machine, slots, setting);
-        (outcome, machine.course(), machine.is_rebooted())
+        (outcome, machine.course(), machine.wish())
     }
 
     /// What comes after a life, and the time until then.
@@ -132,7 +132,7 @@ impl Lives<'_> {
         let mut resting = Resting::new(self.policy, now.after(delay), outcome);
         match driver::run(&mut resting, &mut [], self.setting(listener)) {
             Outcome::Again if resting.is_over() => Rested::Again(Beginning::ByPolicy),
-            Outcome::Again => Rested::Again(Beginning::asked(resting.is_rebooted())),
+            Outcome::Again => Rested::Again(Beginning::asked(resting.wish())),
             outcome => Rested::End(outcome),
         }
     }
@@ -197,8 +197,9 @@ enum Beginning {
 }
 
 impl Beginning {
-    fn asked(is_reboot: bool) -> Beginning {
-        if is_reboot { Beginning::Reboot } else { Beginning::Restart }
+    /// What somebody who has asked for it means by it.
+    fn asked(wish: Option<Wish>) -> Beginning {
+        if wish == Some(Wish::Reboot) { Beginning::Reboot } else { Beginning::Restart }
     }
 }
 
@@ -259,10 +260,14 @@ impl Home {
         self.path
     }
 
-    /// It is needed only where the command may be started again. What is `/` need not be left.
-    pub(crate) fn of(is_needed: bool, kept: Kept) -> Home {
-        let line = if is_needed { HOME.put(Line::new()) } else { None };
-        let path = line.and_then(|line| sys::working_directory(line));
+    /// Where the command is started once, nobody goes back there.
+    pub(crate) fn forgotten(kept: Kept) -> Home {
+        Home { path: None, kept }
+    }
+
+    /// Where it may be started again. What is `/` need not be left.
+    pub(crate) fn remembered(kept: Kept) -> Home {
+        let path = HOME.put(Line::new()).and_then(|line| sys::working_directory(line));
         Home { path, kept: Kept { directory: kept.directory || path == Some(c"/"), ..kept } }
     }
 }

@@ -49,9 +49,12 @@ impl<'a> Resting<'a> {
         self.state == State::Rested
     }
 
-    /// Whether a reboot came.
-    pub fn is_rebooted(&self) -> bool {
-        self.state == State::Ended(Some(Wish::Reboot))
+    /// What somebody inside has asked for, if that came first.
+    pub fn wish(&self) -> Option<Wish> {
+        match self.state {
+            State::Ended(wish) => wish,
+            State::Resting | State::Rested => None,
+        }
     }
 
     fn end(&mut self, wish: Option<Wish>, outcome: Outcome) -> Actions {

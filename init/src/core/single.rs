@@ -180,9 +180,9 @@ impl<'a> Single<'a> {
         self.course
     }
 
-    /// Whether it ends for a reboot.
-    pub fn is_rebooted(&self) -> bool {
-        self.wish == Some(Wish::Reboot)
+    /// What it ends for, where somebody inside has asked for that.
+    pub fn wish(&self) -> Option<Wish> {
+        self.wish
     }
 
     #[expect(clippy::too_many_lines, reason = "the table")]
