@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Write};
 
-use supervise_init::core::{Cause, End, Process, Received, Rung, Sender, Status, Time};
+use supervise_init::core::{Cause, End, Process, Received, Rung, Sender, Status};
 use supervise_init::sys::{JsonText, Line};
 
 use super::{Page, Run, Seconds, shown_name};
@@ -77,20 +77,24 @@ impl Run<'_> {
         }
         let Some((pid, _)) = self.record.main() else { return Ok(()) };
         write!(page, ",\"main\":{{\"pid\":{pid}")?;
-        match self.record.main_ended() {
-            Some((time, status)) => self.write_end(page, time, status, self.record.main_killed())?,
-            None => page.write_str(",\"left_behind\":true")?,
-        }
+        self.write_end(page, self.record.main_end())?;
         page.write_str("}")
     }
 
-    fn write_end(&self, to: &mut dyn Write, time: Time, status: Status, killed: bool) -> fmt::Result {
-        write!(to, ",\"at\":{}", Seconds(self.after_start(time)))?;
-        match status {
-            Status::Exited(code) => write!(to, ",\"code\":{code}")?,
-            Status::Signaled(signal) => write!(to, ",\"signal\":\"{signal}\"")?,
+    fn write_end(&self, to: &mut dyn Write, end: End) -> fmt::Result {
+        if let End::Ended(time, status) | End::Killed(time, status) = end {
+            write!(to, ",\"at\":{}", Seconds(self.after_start(time)))?;
+            match status {
+                Status::Exited(code) => write!(to, ",\"code\":{code}")?,
+                Status::Signaled(signal) => write!(to, ",\"signal\":\"{signal}\"")?,
+            }
         }
-        to.write_str(if killed { ",\"killed\":true" } else { "" })
+        to.write_str(match end {
+            // Of who was told, its own parent has reaped it.
+            End::Ended(..) | End::Told => "",
+            End::Killed(..) | End::Killing => ",\"killed\":true",
+            End::LeftBehind => ",\"left_behind\":true",
+        })
     }
 
     /// As many as there is room for, and how many more there are.
@@ -116,14 +120,7 @@ impl Run<'_> {
         if let Some(name) = &process.name {
             field(entry, "comm", shown_name(name).as_str())?;
         }
-        match process.end {
-            End::Ended(time, status) => self.write_end(entry, time, status, false)?,
-            End::Killed(time, status) => self.write_end(entry, time, status, true)?,
-            // Its own parent has reaped it.
-            End::Told => {}
-            End::Killing => entry.write_str(",\"killed\":true")?,
-            End::LeftBehind => entry.write_str(",\"left_behind\":true")?,
-        }
+        self.write_end(entry, process.end)?;
         entry.write_str("}")
     }
 }

@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Write};
 
-use supervise_init::core::{Cause, End, Process, Received, Rung, Status, Time};
+use supervise_init::core::{Cause, End, Process, Received, Rung, Status};
 
 use super::{Page, Run, Seconds, shown_name};
 
@@ -45,11 +45,10 @@ impl Run<'_> {
             return writeln!(page, "{}", reason.text);
         }
         let Some((pid, _)) = self.record.main() else { return Ok(()) };
-        match self.record.main_ended() {
-            Some((time, status)) => {
-                writeln!(page, "{command} (pid {pid}) {}", self.end(time, status, self.record.main_killed()))
-            }
-            None => writeln!(page, "{command} (pid {pid}) did not end after SIGKILL"),
+        write!(page, "{command} (pid {pid}) ")?;
+        match self.record.main_end() {
+            End::LeftBehind => writeln!(page, "did not end after SIGKILL"),
+            end => self.write_end_line(page, end),
         }
     }
 
@@ -68,34 +67,33 @@ impl Run<'_> {
         if let Some(name) = &process.name {
             write!(page, " ({})", shown_name(name).as_str())?;
         }
-        match process.end {
-            End::Ended(time, status) => writeln!(page, " {}", self.end(time, status, false)),
-            End::Killed(time, status) => writeln!(page, " {}", self.end(time, status, true)),
-            End::Told => writeln!(page, " was told to end, and has ended"),
-            End::Killing => writeln!(page, " was killed by supervise"),
-            End::LeftBehind => writeln!(page, " was left behind"),
+        write!(page, " ")?;
+        self.write_end_line(page, process.end)
+    }
+
+    /// How and when a process ended.
+    fn write_end_line(&self, page: &mut Page, end: End) -> fmt::Result {
+        match end {
+            End::Ended(time, status) => writeln!(page, "{}", Ending(Seconds(self.after_start(time)), status)),
+            End::Killed(time, status) => {
+                writeln!(page, "{}, killed by supervise", Ending(Seconds(self.after_start(time)), status))
+            }
+            End::Told => writeln!(page, "was told to end, and has ended"),
+            End::Killing => writeln!(page, "was killed by supervise"),
+            End::LeftBehind => writeln!(page, "was left behind"),
         }
     }
-
-    fn end(&self, time: Time, status: Status, killed: bool) -> Ending {
-        Ending { seconds: Seconds(self.after_start(time)), status, killed }
-    }
 }
 
-/// How and when a process ended.
-struct Ending {
-    seconds: Seconds,
-    status: Status,
-    killed: bool,
-}
+/// When and how.
+struct Ending(Seconds, Status);
 
 impl fmt::Display for Ending {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.status {
-            Status::Exited(code) => write!(f, "ended with code {code} at {} s", self.seconds)?,
-            Status::Signaled(signal) => write!(f, "was ended by {signal} at {} s", self.seconds)?,
+        match self.1 {
+            Status::Exited(code) => write!(f, "ended with code {code} at {} s", self.0),
+            Status::Signaled(signal) => write!(f, "was ended by {signal} at {} s", self.0),
         }
-        f.write_str(if self.killed { ", killed by supervise" } else { "" })
     }
 }
 

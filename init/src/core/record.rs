@@ -18,7 +18,7 @@ pub enum Cause {
     MaxTime,
 }
 
-/// What became of a process beside main.
+/// What became of a process.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum End {
     /// It was told to end, and has not yet.
@@ -211,15 +211,15 @@ impl Record {
         self.main
     }
 
-    /// When and how main ended; where it did not, it was killed in vain.
-    pub fn main_ended(&self) -> Option<(Time, Status)> {
-        self.main_ended
-    }
-
-    /// Whether main ended by our SIGKILL. It may have ended otherwise in the same moment.
-    pub fn main_killed(&self) -> bool {
-        let by_kill = self.main_ended.is_some_and(|(_, status)| status == Status::Signaled(Signal::KILL));
-        by_kill && self.rungs.iter().flatten().any(|(_, rung)| *rung == Rung::Kill)
+    /// What became of main, if it was started.
+    pub fn main_end(&self) -> End {
+        let is_ours = self.rungs.iter().flatten().any(|(_, rung)| *rung == Rung::Kill);
+        match self.main_ended {
+            None => End::LeftBehind,
+            // It may have ended otherwise in the same moment.
+            Some((time, status @ Status::Signaled(Signal::KILL))) if is_ours => End::Killed(time, status),
+            Some((time, status)) => End::Ended(time, status),
+        }
     }
 
     /// Why and when the stop began.
@@ -290,7 +290,7 @@ mod tests {
         let rungs: Vec<_> = record.rungs().map(|(time, rung, took)| (time, rung, took.as_secs())).collect();
         assert_eq!(rungs, [(at(1), Rung::Delay, 3), (at(4), Rung::Signal(Signal::TERM), 5)]);
         assert_eq!(record.stop(), Some((at(1), Cause::Signal(TERM))));
-        assert_eq!(record.main_ended(), Some((at(9), DEATH)));
+        assert_eq!(record.main_end(), End::Ended(at(9), DEATH));
         assert_eq!(record.main(), Some((7, at(0))));
         assert_eq!(record.ended(), Some((at(9), Outcome::Code(143))));
     }
@@ -369,7 +369,7 @@ mod tests {
 
     #[test]
     fn main_was_killed_by_us_if_we_did_that_and_it_died_of_it() {
-        for (rung, status, expected) in [
+        for (rung, status, by_us) in [
             (Some(Rung::Kill), KILLED, true),
             (Some(Rung::Kill), Status::Exited(0), false),
             (Some(Rung::Kill), DEATH, false),
@@ -378,13 +378,14 @@ mod tests {
         ] {
             let mut record = Record::EMPTY;
             record.note_start(at(0), 7);
-            assert!(!record.main_killed());
+            assert_eq!(record.main_end(), End::LeftBehind);
             if let Some(rung) = rung {
                 record.note(at(1), Event::Deadline, Action::Climb(rung));
             }
             record.note_end(at(2), 7, status);
             record.note(at(3), Event::Deadline, Action::Climb(Rung::KillLeftovers));
-            assert_eq!(record.main_killed(), expected, "{rung:?} {status:?}");
+            let end = if by_us { End::Killed(at(2), status) } else { End::Ended(at(2), status) };
+            assert_eq!(record.main_end(), end, "{rung:?} {status:?}");
         }
     }
 
