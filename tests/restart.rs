@@ -244,31 +244,6 @@ fn ctrl_c_at_a_terminal_is_no_failure_to_be_mended() {
 }
 
 #[test]
-fn a_life_that_begins_in_the_background_leaves_the_terminal_to_the_shell() {
-    const CTRL_Z: &str = "\x1a";
-    for target in ["main", "group"] {
-        let scene = Scene::new();
-        let (supervise, probe) = (Init::Supervise.path().expect("cargo built it"), harness::probe());
-        let (supervise, probe) = (supervise.display(), probe.display());
-        let mut terminal = Terminal::open(&scene);
-        let mut shell = terminal.shell(&scene);
-        let options = format!("--forward-to {target} --restart always --restart-delay 0 --restart-limit 1/1h");
-        let verbs = "block USR1 foreground say up:$((40+2)) await USR1 exit 3";
-        terminal.press(&format!("{supervise} {options} -- {probe} {verbs}\n"));
-        terminal.screen.up_to("foreground own");
-        terminal.screen.up_to("up:42");
-        terminal.press(CTRL_Z);
-        terminal.screen.up_to("Stopped");
-        terminal.press("bg; kill -USR1 %1\n");
-        terminal.screen.up_to("foreground other");
-        terminal.screen.up_to("up:42");
-        terminal.press("kill -USR1 %1; wait %1; echo code:$?; exit 7\n");
-        terminal.screen.up_to("code:3");
-        assert_eq!(shell.wait(), Exit::Code(7), "--forward-to {target}");
-    }
-}
-
-#[test]
 fn who_is_killed_comes_back_and_the_killer_is_named_as_ever() {
     for place in EVERYWHERE {
         let scene = Scene::new();

@@ -455,20 +455,25 @@ impl World<'_, '_, '_> {
     }
 
     fn stop_ourselves(&mut self, child: Child, by: Signal) -> Pause {
-        let Some(slot) = self.slots.get_mut(usize::from(child.0)) else { return Pause::Refused };
         debug!(event = "pause", signal = by.number(); "stopping ourselves by {by}");
-        slot.take_terminal();
-        // From here on it is our shell's, until it is ours again.
-        slot.has_terminal = false;
+        // In a delay there is none.
+        let mut slot = self.slots.get_mut(usize::from(child.0));
+        if let Some(slot) = &mut slot {
+            slot.take_terminal();
+            // From here on it is our shell's, until it is ours again.
+            slot.has_terminal = false;
+        }
         sys::stop_ourselves(by);
-        slot.give_terminal();
+        if let Some(slot) = &mut slot {
+            slot.give_terminal();
+        }
         // What has continued us is no news to the program: either it was continued too, or it is told now.
         let is_continued = self.sleep.take(Signal::CONT);
         if is_continued {
             let number = Signal::CONT.number();
             debug!(event = "signal", signal = number; "continued by {}", Signal::CONT);
         }
-        match (is_continued, slot.pid.is_some_and(sys::was_continued)) {
+        match (is_continued, slot.and_then(|slot| slot.pid).is_some_and(sys::was_continued)) {
             (false, _) => Pause::Refused,
             (true, true) => Pause::Together,
             (true, false) => Pause::Alone,

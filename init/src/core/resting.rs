@@ -8,16 +8,17 @@
 //! ```
 //!
 //! 1. A stop ends it at once: there is nobody to be told, and nothing to be waited for.
-//! 2. A signal that means anything else goes nowhere.
+//! 2. A signal that means anything else goes nowhere. Where a shell above us does job control, its key stops us.
 //! 3. Whoever is told to end is told after those who are told what happens.
 
 use super::exit::{Outcome, Status, Verdict};
 use super::forwarding::Rule;
 use super::list::Actions;
 use super::machine::{Action, Event, Heard, Machine, Note, Received, Rung, Sender, Time};
-use super::policy::{Policy, Scope};
+use super::policy::{JobControl, Policy, Scope};
 use super::request::{Ask, Request, Standing, Wish};
 use super::signal::Signal;
+use super::single::MAIN;
 
 /// The machine of a rest.
 #[derive(Clone, Debug)]
@@ -88,6 +89,9 @@ impl<'a> Resting<'a> {
         match self.policy.forwarding.rule(signal) {
             Rule::Stop(_) => self.end(None, self.last),
             Rule::Forward(_) if is_key => self.end(None, self.last),
+            Rule::Forward(Signal::TSTP) if self.policy.job_control == JobControl::Caller => {
+                [Action::StopOurselves(MAIN, Signal::TSTP)].into()
+            }
             Rule::Ignore => drop_signal(signal, Note::Ignored),
             Rule::Forward(_) | Rule::Reserved(_) | Rule::Suspend(_) => drop_signal(signal, Note::NoMain),
         }

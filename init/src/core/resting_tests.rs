@@ -4,11 +4,11 @@ use core::time::Duration;
 use std::boxed::Box;
 use std::vec::Vec;
 
-use super::Resting;
+use super::{MAIN, Resting};
 use crate::core::request::{Ask, Haste, Manager, Program, Request, Standing, Way, Wish};
 use crate::core::{
     Action, Event, ExitMap, Forwarding, Group, Heard, Hurry, JobControl, Ladder, Left, Machine, Note, OnReboot,
-    OnSignalDeath, Outcome, Policy, Received, Rung, Scope, Sender, Signal, Time,
+    OnSignalDeath, Outcome, Pause, Policy, Received, Rung, Scope, Sender, Signal, Time,
 };
 
 const LAST: Outcome = Outcome::Code(7);
@@ -95,6 +95,19 @@ fn other_signals_go_nowhere() {
         if !asks && signal != Signal::CHLD {
             assert_eq!(actions, dropped(signal), "{signal}");
         }
+    }
+}
+
+#[test]
+fn the_key_of_a_shell_above_us_stops_us_and_the_rest_goes_on() {
+    for sender in [Sender::Kernel, Sender::Outside] {
+        let mut machine = resting(Scope::Tree, OnReboot::Restart);
+        machine.policy.job_control = JobControl::Caller;
+        let stop = Action::StopOurselves(MAIN, Signal::TSTP);
+        assert_eq!(on(&mut machine, BEFORE, signalled(Signal::TSTP, sender)), [stop]);
+        assert_eq!(on(&mut machine, BEFORE, Event::Resumed(MAIN, Signal::TSTP, Pause::Alone)), []);
+        assert_eq!(machine.standing(), Standing::Restarting);
+        assert_eq!(on(&mut machine, UNTIL, Event::Deadline), [Action::Exit(Outcome::Again)]);
     }
 }
 
