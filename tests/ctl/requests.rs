@@ -278,6 +278,21 @@ fn a_second_restart_is_the_first_ones() {
 }
 
 #[test]
+fn a_stop_during_a_restart_ends_with_the_commands_code_as_any_stop_does() {
+    if !is_root() {
+        return;
+    }
+    let scene = Scene::new();
+    let script = "trap 'echo told; trap - TERM' TERM; echo up; while :; do sleep 1000 & wait $!; done";
+    let mut container = Container::new(&scene, &["--grace", "1h"], script);
+    container.init.expect("up");
+    container.asks(&["restart"]);
+    container.init.expect("told");
+    container.init.signal(Signal::SIGTERM as i32);
+    assert_eq!(container.init.wait(), Exit::Code(143));
+}
+
+#[test]
 fn without_a_command_there_is_nothing_to_restart_and_nobody_waits_for_it() {
     if !is_root() {
         return;

@@ -43,7 +43,7 @@ impl Machine for Single<'_> {
         }
         // An end is not taken for a new beginning.
         let end = match input {
-            Input::Stop(_) => Some(Wish::Poweroff),
+            Input::Stop(_) => Some(Wish::Stop),
             Input::End(request) => Some(request.wish),
             _ => None,
         };

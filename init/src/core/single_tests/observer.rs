@@ -94,7 +94,7 @@ impl Observer<'_> {
             }
         }
         if matches!(meaning, Meaning::Stop(_)) && !by_terminal {
-            self.end_wins(Wish::Poweroff);
+            self.end_wins(Wish::Stop);
             self.seen.failure = None;
         }
         match meaning {
