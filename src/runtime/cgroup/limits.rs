@@ -74,8 +74,8 @@ impl Limits {
             controller: "memory",
             // The limit with swap may not be below the other one at any time.
             one: vec![must("memory.limit_in_bytes", bytes), if_there("memory.memsw.limit_in_bytes", bytes)],
-            // All of a container dies when one of it must: half a container helps nobody.
-            two: vec![must("memory.max", bytes), if_there("memory.swap.max", 0), if_there("memory.oom.group", 1)],
+            // Not `memory.oom.group`: process 1 outlives a command that is killed, tells the rest to end, and may start it again.
+            two: vec![must("memory.max", bytes), if_there("memory.swap.max", 0)],
         });
         let cpus = self.cpus.map(|thousandths| {
             let quota = thousandths.saturating_mul(PERIOD / 1000).max(LEAST_QUOTA);
@@ -137,7 +137,7 @@ mod tests {
             (
                 "memory",
                 "memory.limit_in_bytes=67108864, [memory.memsw.limit_in_bytes=67108864]",
-                "memory.max=67108864, [memory.swap.max=0], [memory.oom.group=1]",
+                "memory.max=67108864, [memory.swap.max=0]",
             ),
             ("cpu", "cpu.cfs_period_us=100000, cpu.cfs_quota_us=150000", "cpu.max=150000 100000"),
             ("pids", "pids.max=20", "pids.max=20"),
