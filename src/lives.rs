@@ -6,7 +6,7 @@ use std::time::Duration;
 use log::{info, warn};
 use supervise_init::core::request::{News, Unstarted, Wish};
 use supervise_init::core::{
-    Course, Death, Failure, Life, Limit, Next, Outcome, Policy, Record, Restarts, Resting, Single, Status,
+    Course, Death, Failure, Life, Limit, Next, Outcome, Policy, Record, Restarts, Resting, Signal, Single, Status,
 };
 use supervise_init::driver::{self, Care, Kept, Listener, Setting, Slot};
 use supervise_init::sys::{self, Helper, Line, Program, Static};
@@ -129,7 +129,8 @@ impl Lives<'_> {
         if delay.is_zero() {
             return Rested::Again(Beginning::ByPolicy);
         }
-        let mut resting = Resting::new(self.policy, now.after(delay), outcome);
+        let keys = [Signal::HUP, Signal::INT, Signal::QUIT].into_iter().filter(|key| sys::is_ignored(*key));
+        let mut resting = keys.fold(Resting::new(self.policy, now.after(delay), outcome), Resting::ignoring);
         match driver::run(&mut resting, &mut [], self.setting(listener)) {
             Outcome::Again if resting.is_over() => Rested::Again(Beginning::ByPolicy),
             Outcome::Again => Rested::Again(Beginning::asked(resting.wish())),

@@ -12,7 +12,7 @@ use harness::launch::{EVERYWHERE, Init, Launch, Place, WAYS};
 use harness::running::{Running, refused};
 use harness::terminal::Terminal;
 use harness::{Exit, Scene, proc, send};
-use libc::{SIGINT, SIGKILL, SIGTERM, SIGUSR1};
+use libc::{SIGHUP, SIGINT, SIGKILL, SIGTERM, SIGUSR1};
 
 /// A shell that counts its runs in a file, says which one it is, and then does as it is told.
 fn counting<'s>(scene: &'s Scene, place: Place, options: &[&str], then: &str) -> Launch<'s> {
@@ -183,6 +183,22 @@ fn a_stop_or_a_key_before_a_restart_ends_all_at_once_with_the_commands_code() {
             assert_eq!(init.wait(), Exit::Code(7), "{place:?} {signal}");
         }
     }
+}
+
+#[test]
+fn a_key_that_the_command_would_ignore_does_not_end_it_before_a_restart() {
+    let scene = Scene::new();
+    let options = ["--restart", "on-failure", "--restart-delay", "1h", "-v"];
+    let launch = counting(&scene, Place::Child, &options, "exit 7");
+    // As nohup(1) does, and a script with what it starts in the background.
+    let mut init = launch.behind(&["sh", "-c", "trap '' HUP INT QUIT; exec \"$@\"", "sh"]).spawn();
+    init.wait_until_said(&["starting it again in"]);
+    for (signal, name) in [(SIGHUP, "SIGHUP"), (SIGINT, "SIGINT")] {
+        init.signal(signal);
+        init.wait_until_said(&[&format!("{name} is not forwarded: it is to be ignored")]);
+    }
+    init.signal(SIGTERM);
+    assert_eq!(init.wait(), Exit::Code(7));
 }
 
 #[test]

@@ -8,7 +8,7 @@
 //! ```
 //!
 //! 1. A stop ends it at once: there is nobody to be told, and nothing to be waited for.
-//! 2. A signal that means anything else goes nowhere. Where a shell above us does job control, its key stops us.
+//! 2. A signal that means anything else goes nowhere, and neither does a key that the command would ignore. Where a shell above us does job control, its key stops us.
 //! 3. Whoever is told to end is told after those who are told what happens.
 
 use super::exit::{Outcome, Status, Verdict};
@@ -27,6 +27,8 @@ pub struct Resting<'a> {
     until: Time,
     /// What the last life would have had us end with.
     last: Outcome,
+    /// The signals that the command begins with ignored: a bit for each.
+    ignored: u64,
     state: State,
 }
 
@@ -42,7 +44,13 @@ enum State {
 impl<'a> Resting<'a> {
     /// A rest until that time, after a life that ended so.
     pub const fn new(policy: Policy<'a>, until: Time, last: Outcome) -> Resting<'a> {
-        Resting { policy, until, last, state: State::Resting }
+        Resting { policy, until, last, ignored: 0, state: State::Resting }
+    }
+
+    /// The same where the command is started with this signal ignored (nohup(1), `&` in a script).
+    #[must_use]
+    pub const fn ignoring(self, signal: Signal) -> Resting<'a> {
+        Resting { ignored: self.ignored | 1 << (signal.number() - 1), ..self }
     }
 
     /// Whether nothing else came before its time was over.
@@ -86,7 +94,9 @@ impl<'a> Resting<'a> {
             Signal::QUIT => is_by_terminal,
             _ => false,
         };
+        let is_ignored = self.ignored & 1 << (signal.number() - 1) != 0;
         match self.policy.forwarding.rule(signal) {
+            Rule::Forward(_) if is_key && is_ignored => drop_signal(signal, Note::Ignored),
             Rule::Stop(_) => self.end(None, self.last),
             Rule::Forward(_) if is_key => self.end(None, self.last),
             Rule::Forward(Signal::TSTP) if self.policy.job_control == JobControl::Caller => {

@@ -82,6 +82,21 @@ fn a_stop_or_a_key_ends_all_as_the_last_life_did() {
     }
 }
 
+#[test]
+fn a_key_that_the_command_would_ignore_ends_nothing() {
+    for signal in [Signal::INT, Signal::QUIT, Signal::HUP] {
+        let mut machine = resting(Scope::Tree, OnReboot::Restart).ignoring(signal).ignoring(Signal::USR1);
+        let ignored = [Action::Drop(signal, Note::Ignored)];
+        assert_eq!(on(&mut machine, BEFORE, signalled(signal, Sender::Kernel)), ignored);
+        assert_eq!(machine.standing(), Standing::Restarting);
+        let other = if signal == Signal::INT { Signal::QUIT } else { Signal::INT };
+        assert_eq!(on(&mut machine, BEFORE, signalled(other, Sender::Kernel)), [Action::Exit(LAST)]);
+    }
+    // A stop is for us.
+    let mut machine = resting(Scope::Tree, OnReboot::Restart).ignoring(Signal::TERM);
+    assert_eq!(on(&mut machine, BEFORE, signalled(Signal::TERM, Sender::Kernel)), [Action::Exit(LAST)]);
+}
+
 fn dropped(signal: Signal) -> [Action; 1] {
     [Action::Drop(signal, Note::NoMain)]
 }
