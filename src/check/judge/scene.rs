@@ -164,17 +164,18 @@ pub(super) fn main_status(run: &Run) -> Option<Status> {
 /// All but the command itself, and the supervise that it runs under with the copies of it that execute nothing (which have its
 /// words, or when they are dead its name).
 pub(super) fn others(run: &Run) -> impl Iterator<Item = &Process> {
-    run.processes.iter().filter(|process| is_other(run, process))
+    // Once: there may be thousands.
+    let all = run.processes.iter();
+    let init =
+        if run.scenario.mode == Mode::Init { all.clone().find(|process| process.inside == Some(1)) } else { None };
+    all.filter(move |process| !process.is_main && !init.is_some_and(|init| is_ours(init, process)))
 }
 
-fn is_other(run: &Run, process: &Process) -> bool {
-    let is_init = |other: &&Process| run.scenario.mode == Mode::Init && other.inside == Some(1);
-    let is_ours = |init: &Process| {
-        let is_its = process.started_by.unwrap_or(process.parent) == init.pid;
-        let is_named = [&init.words, &init.comm].contains(&&process.words);
-        process.pid == init.pid || (is_its && process.executed_at.is_none() && is_named)
-    };
-    !process.is_main && !run.processes.iter().find(is_init).is_some_and(is_ours)
+/// Whether it is the supervise in front of the command, or a copy of that.
+fn is_ours(init: &Process, process: &Process) -> bool {
+    let is_its = process.started_by.unwrap_or(process.parent) == init.pid;
+    let is_named = [&init.words, &init.comm].contains(&&process.words);
+    process.pid == init.pid || (is_its && process.executed_at.is_none() && is_named)
 }
 
 /// When we killed what was alive: the time was over, or main had ended and what it left had not.

@@ -68,10 +68,10 @@ pub(super) fn is_before_a_pipeline(scene: &Scene<'_>, shell: &Process) -> bool {
 
 fn has_pipeline(run: &Run, shell: &Process) -> bool {
     let below = below(run, shell);
-    let is_joint = |one: &Process, other: &Process| {
-        one.pid != other.pid && one.pipes.iter().any(|pipe| other.pipes.contains(pipe) && !shell.pipes.contains(pipe))
-    };
-    below.iter().any(|one| below.iter().any(|other| is_joint(one, other)))
+    let all = below.iter().flat_map(|process| process.pipes.iter().map(|pipe| (*pipe, process.pid)));
+    let mut pipes: Vec<(u64, i32)> = all.filter(|(pipe, _)| !shell.pipes.contains(pipe)).collect();
+    pipes.sort_unstable();
+    pipes.windows(2).any(|pair| matches!(pair, [one, other] if one.0 == other.0 && one.1 != other.1))
 }
 
 /// Whether its stdin is a pipe that the shell has not: who wrote to it may have ended. In the place of the shell (exec) it
