@@ -286,6 +286,20 @@ fn nothing_that_a_process_says_breaks_a_form() {
 }
 
 #[test]
+fn what_was_skipped_is_told_with_its_reason_once_for_each_reason() {
+    let text = page(Format::Text, &order(), &judge(&order(), vec![good()]), Paint::Plain);
+    assert!(text.contains("\n  skip S15: it was started once: say --repeat 2\n"), "{text}");
+    let ended_before = not_told(Mode::Child, Outcome::EndedBefore(ZERO));
+    let judged = judge(&order(), vec![ended_before]);
+    let text = page(Format::Text, &order(), &judged, Paint::Plain);
+    let line = text.lines().find(|line| line.ends_with(": no run was told to stop")).expect("it is there");
+    assert!(line.starts_with("  skip S02 S05 S07 S08 "), "{text}");
+    for finding in judged[0].findings.iter().filter(|finding| finding.level == Level::Skip) {
+        assert_eq!(text.matches(&format!(": {}\n", finding.cause)).count(), 1, "{text}");
+    }
+}
+
+#[test]
 fn a_death_by_the_signal_is_no_143_in_any_form() {
     let judged = judge(&order(), vec![run(Mode::Child, vec![process("sleep 100").ends(1, DIED_OF_TERM)])]);
     for format in [Format::Text, Format::Json, Format::Junit, Format::Tap] {

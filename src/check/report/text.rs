@@ -163,7 +163,7 @@ fn outcome(outcome: &Outcome) -> String {
     }
 }
 
-/// What is wrong in full, what is told in a line, and what is well by its number.
+/// What is wrong in full, what is told in a line, what is well by its number, and what was skipped by its reason.
 fn findings(out: &mut String, judged: &Judged, paint: Paint) {
     let of = |level: Level| judged.findings.iter().filter(move |finding| finding.level == level);
     let ids: Vec<&str> = of(Level::Pass).map(|finding| finding.check.id()).collect();
@@ -180,18 +180,12 @@ fn findings(out: &mut String, judged: &Judged, paint: Paint) {
         let told: Vec<&str> = finding.evidence.iter().chain(cause).map(String::as_str).collect();
         short(out, finding, &told.join("; "), paint);
     }
-    // What was not asked for is not worth a line; what this machine does not let us see is.
-    let missing = |finding: &&Finding| {
-        let all = judged.runs.iter().flat_map(|run| &run.missing);
-        all.map(|missing| missing.why.as_str()).any(|why| finding.cause.contains(why))
-    };
-    for finding in of(Level::Skip).filter(missing) {
-        short(out, finding, &finding.cause, paint);
-    }
-    let ids: Vec<&str> =
-        of(Level::Skip).filter(|finding| !missing(finding)).map(|finding| finding.check.id()).collect();
-    if !ids.is_empty() {
-        let _ = writeln!(out, "  {} {}", paint.level(Level::Skip), ids.join(" "));
+    for finding in of(Level::Skip) {
+        let alike = || of(Level::Skip).filter(|other| other.cause == finding.cause);
+        if alike().next().is_some_and(|first| first.check == finding.check) {
+            let ids: Vec<&str> = alike().map(|other| other.check.id()).collect();
+            let _ = writeln!(out, "  {} {}: {}", paint.level(Level::Skip), ids.join(" "), printable(&finding.cause));
+        }
     }
 }
 
