@@ -42,12 +42,19 @@ pub(crate) fn signal(pidfd: BorrowedFd<'_>, signal: Signal) -> Result<(), Errno>
     send(pidfd, signal, 0)
 }
 
-/// The same of the process group that it leads (PIDFD_SIGNAL_PROCESS_GROUP).
+/// The same of the process group that it leads, by its number where the kernel knows no other way (before Linux 6.9):
+/// PIDFD_SIGNAL_PROCESS_GROUP.
 ///
 /// # Errors
-/// EINVAL: a kernel before 6.9; ESRCH: nobody is in it.
-pub(crate) fn signal_group(pidfd: BorrowedFd<'_>, signal: Signal) -> Result<(), Errno> {
-    send(pidfd, signal, libc::PIDFD_SIGNAL_PROCESS_GROUP)
+/// ESRCH: nobody is in it; EPERM: nobody in it is ours to signal.
+pub(crate) fn signal_group(pidfd: BorrowedFd<'_>, leader: Pid, signal: Signal) -> Result<(), Errno> {
+    match send(pidfd, signal, libc::PIDFD_SIGNAL_PROCESS_GROUP) {
+        Err(Errno::EINVAL) => {
+            // SAFETY: takes two integers and touches no memory of ours.
+            Errno::result(unsafe { libc::kill(-leader.number(), signal.number().into()) }).map(drop)
+        }
+        sent => sent,
+    }
 }
 
 fn send(pidfd: BorrowedFd<'_>, signal: Signal, flags: libc::c_uint) -> Result<(), Errno> {

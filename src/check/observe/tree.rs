@@ -56,20 +56,30 @@ pub(super) struct Seen {
     is_unnamed: bool,
 }
 
-/// How a process, or its group, is sent a signal.
-pub(super) type Send = fn(BorrowedFd<'_>, Signal) -> Result<(), Errno>;
+/// Who is sent a signal.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Whom {
+    It,
+    /// All of the process group that it leads.
+    Group,
+}
 
 impl Seen {
     /// Sends it one, also where it is not followed by a descriptor.
-    pub(super) fn send(&self, send: Send, signal: Signal) -> Result<(), Errno> {
+    pub(super) fn send(&self, whom: Whom, signal: Signal) -> Result<(), Errno> {
+        let pid = Pid::new(self.process.pid).ok_or(Errno::ESRCH)?;
+        let send = |fd: BorrowedFd<'_>| match whom {
+            Whom::It => processes::signal(fd, signal),
+            Whom::Group => processes::signal_group(fd, pid, signal),
+        };
         if let Some(fd) = &self.pidfd {
-            return send(fd.as_fd(), signal);
+            return send(fd.as_fd());
         }
-        let fd = pidfd(Pid::new(self.process.pid).ok_or(Errno::ESRCH)?)?;
+        let fd = pidfd(pid)?;
         // Nobody reaps it but its parent, so the number may be another's by now.
         let is_it = Stat::read(self.process.pid)
             .is_some_and(|stat| stat.parent == self.process.parent || stat.session == self.process.session);
-        if is_it { send(fd.as_fd(), signal) } else { Err(Errno::ESRCH) }
+        if is_it { send(fd.as_fd()) } else { Err(Errno::ESRCH) }
     }
 
     /// Whether it has ended, or is on its way out, whoever has told of that so far. Its first thread alone may have ended:

@@ -15,12 +15,11 @@ use super::super::notify::Hearing;
 use super::super::orphan;
 use super::super::picture::catches_all;
 use super::super::settling::Settling;
-use super::super::tree::{Life, Seen, Send};
+use super::super::tree::{Life, Seen, Whom};
 use super::super::visits::Visits;
 use super::{ORPHAN, State, Step, Watch};
-use crate::check::record::{Facility, Missing, What};
+use crate::check::record::{Facility, Missing, Outcome, What};
 use crate::check::scenario::{Mode, Orphan, Target, Way};
-use crate::sys::processes;
 
 impl Watch<'_> {
     /// Puts an orphan in, where there is a process 1 that has to reap it. Once: the further runs show something else, and
@@ -63,14 +62,14 @@ impl Watch<'_> {
         self.look(now());
         let inits = usize::from(self.scenario.mode == Mode::Init);
         let first = |count| (inits..self.tree.seen.len()).filter(|place| self.lives(*place)).take(count).collect();
-        let (send, places): (Send, Vec<usize>) = match self.scenario.target {
-            Target::Main => (processes::signal, first(1)),
-            Target::Group => (processes::signal_group, first(1)),
-            Target::Tree => (processes::signal, first(usize::MAX)),
+        let (whom, places): (Whom, Vec<usize>) = match self.scenario.target {
+            Target::Main => (Whom::It, first(1)),
+            Target::Group => (Whom::Group, first(1)),
+            Target::Tree => (Whom::It, first(usize::MAX)),
         };
         for seen in places.iter().filter_map(|place| self.tree.seen.get(*place)) {
             // Who has ended will be told of.
-            let _ = seen.send(send, Signal::STOP);
+            let _ = seen.send(whom, Signal::STOP);
         }
         let time = now();
         self.deadline = Some(time.after(halting::LONGEST));
@@ -95,26 +94,35 @@ impl Watch<'_> {
         self.find_listeners(&sockets);
         let signal = self.scenario.signal;
         let living: Vec<&Seen> = self.tree.living().collect();
-        let (send, count): (Send, _) = match self.scenario.target {
-            Target::Main => (processes::signal, 1),
-            Target::Group => (processes::signal_group, 1),
-            Target::Tree => (processes::signal, living.len()),
+        let (whom, count) = match self.scenario.target {
+            Target::Main => (Whom::It, 1),
+            Target::Group => (Whom::Group, 1),
+            Target::Tree => (Whom::It, living.len()),
         };
         // The last thing before the signal: what has ended by itself was not stopped by it.
         let mains = 1 + usize::from(self.scenario.mode == Mode::Init);
         let has_ended = self.tree.seen.iter().take(mains).any(Seen::has_ended);
         let time = now();
-        let mut results = living.iter().take(count).filter(|_| !has_ended).map(|seen| seen.send(send, signal));
+        let mut results = living.iter().take(count).filter(|_| !has_ended).map(|seen| seen.send(whom, signal));
         // Main is the first. That another one has just ended will be told.
-        let is_late = has_ended || results.next() == Some(Err(Errno::ESRCH));
+        let first = if has_ended { Some(Err(Errno::ESRCH)) } else { results.next() };
         results.for_each(drop);
-        if is_late {
-            self.state = State::Settling;
-            return self.turn(Step::MainEnded, time);
+        match first {
+            Some(Err(Errno::ESRCH)) => {
+                self.state = State::Settling;
+                return self.turn(Step::MainEnded, time);
+            }
+            Some(Err(errno)) => {
+                let errno = supervise_init::sys::Errno(errno as i32);
+                self.run.outcome = Outcome::NotPossible(format!("{signal} cannot be sent to it: {errno}"));
+                self.state = State::Settling;
+                return self.turn(Step::Asked, time);
+            }
+            Some(Ok(())) | None => {}
         }
         if self.scenario.way == Way::StoppedFirst {
             for seen in living.iter().take(count) {
-                let _ = seen.send(send, Signal::CONT);
+                let _ = seen.send(whom, Signal::CONT);
             }
         }
         self.tree.told = mains;
