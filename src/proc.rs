@@ -169,8 +169,16 @@ pub(crate) enum WaitsFor {
     Child,
     /// A signal that it takes by itself: sigtimedwait(2).
     Signal,
+    /// The child that it has made by vfork(2), until that executes a program or ends.
+    Exec,
     /// Something else, or nothing.
     Else,
+}
+
+/// Whether that is what a kernel calls the place where the parent of vfork(2) waits; where that is inlined, it is a caller's
+/// name.
+pub(crate) fn is_in_vfork(place: &str) -> bool {
+    ["wait_for_vfork_done", "kernel_clone", "_do_fork", "do_fork"].contains(&place)
 }
 
 /// By the kernel's name of where it sleeps, or by the number of the system call; we may be allowed to read neither.
@@ -181,6 +189,7 @@ pub(crate) fn waits_for(pid: i32) -> WaitsFor {
     match (kernel_name(&place), call) {
         ("do_wait", _) | (_, Some(libc::SYS_wait4 | libc::SYS_waitid)) => WaitsFor::Child,
         ("do_sigtimedwait", _) | (_, Some(libc::SYS_rt_sigtimedwait)) => WaitsFor::Signal,
+        (place, _) if is_in_vfork(place) => WaitsFor::Exec,
         _ => WaitsFor::Else,
     }
 }

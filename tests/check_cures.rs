@@ -412,26 +412,6 @@ fn what_a_trap_tells_by_a_signal_that_cuts_off_is_not_told_as_well_done() {
 }
 
 #[test]
-fn under_an_init_that_waits_a_shell_leaves_nothing_and_the_inits_own_helper_is_no_part_of_it() {
-    let scene = Scene::new();
-    // The init explains a stop of more than 2.5 s, by a helper.
-    let slow = DRAINS.replace("0.5", "3.5");
-    let script = "\"$@\" & trap 'kill $!; exit 0' TERM; wait";
-    let options = [&["--as", "init", "--also", "none", "--grace", "30s"], &READY[..]].concat();
-    let report = report(&scene, &options, &["bash", "-c", script, "bash", python(), "-c", &slow]);
-    report.says("init", &[("S06", "pass"), ("S24", "info")]);
-    let run = report.run("init");
-    let processes = || run["processes"].as_array().expect("a list").iter();
-    let init = processes().find(|process| process["inside"] == 1).expect("it is seen");
-    let is_its = |process: &&serde_json::Value| process["parent"] == init["pid"] && process["comm"] == init["comm"];
-    let helpers = processes().filter(is_its).count();
-    assert!(helpers > 0, "the init has had none: {run:#}");
-    let evidence = finding(&report, "init", "S06")["evidence"].to_string();
-    assert!(evidence.contains("after it") && !evidence.contains("supervise"), "{evidence}");
-    scene.nothing_is_left();
-}
-
-#[test]
 fn a_wrapper_that_blocks_the_signal_is_not_to_unblock_it() {
     let scene = Scene::new();
     let command = ["unshare", "--fork", "--pid", python(), "-c", ENDS];

@@ -1,10 +1,18 @@
-//! `supervise check`: how the signal is sent where the kernel is older or refuses.
+//! `supervise check`: how the signal is sent where the kernel is older or refuses, and what it does not tell.
 
 #[expect(dead_code, reason = "each test file uses its part of the harness")]
 mod harness;
 
-use harness::Scene;
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+
+use libc::{SIGCONT, SIGSTOP};
+use nix::unistd::geteuid;
+
 use harness::checked::{Report, behind, report_of, tells};
+use harness::contained::NOBODY;
+use harness::slow::python;
+use harness::{Scene, send, skip};
 
 /// The same as `report`, where the first signal by a pidfd is refused with that error.
 fn refused(scene: &Scene, error: &str, options: &[&str], script: &str) -> Report {
@@ -34,5 +42,55 @@ fn a_signal_that_cannot_be_sent_is_no_verdict_on_the_command() {
     report.says("child", &[("S01", "inconclusive"), ("S02", "skip")]);
     tells(&report, "child", "S01", "SIGTERM cannot be sent to it: operation not permitted", "as root");
     report.exits(2);
+    scene.nothing_is_left();
+}
+
+/// When it is told and may go on, it starts more than its check has room to hear of, and then three that stay.
+const FLOOD: &str = "
+import _thread, os, signal, subprocess, sys, time
+def flood(*_):
+    open(sys.argv[1] + '/told', 'w')
+    while not os.path.exists(sys.argv[1] + '/go'): time.sleep(0.01)
+    # Of threads it is told as well.
+    lock = _thread.allocate_lock()
+    for _ in range(15000):
+        lock.acquire()
+        _thread.start_new_thread(lock.release, ())
+    lock.acquire()
+    for _ in range(3): subprocess.Popen(['sleep', '1000'])
+    open(sys.argv[1] + '/done', 'w')
+    os._exit(0)
+signal.signal(signal.SIGTERM, flood)
+os.write(1, b'ready\\n')
+while True: signal.pause()
+";
+
+#[test]
+fn what_the_kernel_had_no_room_to_tell_of_is_looked_for() {
+    if !geteuid().is_root() {
+        return skip("only root can become somebody who may not ask for more room");
+    }
+    let scene = Scene::new();
+    let place = scene.folder().join("place");
+    fs::create_dir(&place).expect("it is new");
+    fs::set_permissions(&place, fs::Permissions::from_mode(0o777)).expect("it is ours");
+    let options =
+        ["--format", "json", "--as", "child", "--also", "none", "--grace", "90s", "--ready", "log:ready", "--"];
+    let command = [python(), "-c", FLOOD, place.to_str().expect("ours")];
+    let mut check = behind(&scene, &NOBODY, &[&["-v"], &options[..], &command].concat());
+    let is_there = |name: &str| place.join(name).exists().then_some(());
+    scene.deadline.until("the signal", || is_there("told"));
+    send(check.outer_pid(), SIGSTOP, 1);
+    fs::write(place.join("go"), "").expect("it is ours");
+    scene.deadline.until("the flood", || is_there("done"));
+    send(check.outer_pid(), SIGCONT, 1);
+    check.wait_until_said(&["is lost; looking at /proc"]);
+    let report = report_of(check);
+    report.says("child", &[("S01", "pass"), ("S06", "fail")]);
+    tells(&report, "child", "S06", "`sleep 1000`", "");
+    let processes = report.run("child")["processes"].as_array().expect("a list");
+    let killed: Vec<_> = processes.iter().filter(|process| process["ended"]["by"] == "supervise").collect();
+    assert!(killed.len() == 3 && killed.iter().all(|process| process["words"] == "sleep 1000"), "{killed:#?}");
+    assert!(processes.iter().all(|process| process["ended"].is_object()), "{processes:#?}");
     scene.nothing_is_left();
 }

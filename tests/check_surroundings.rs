@@ -11,7 +11,7 @@ use std::path::Path;
 use libc::SIGKILL;
 use nix::unistd::geteuid;
 
-use harness::checked::{Report, behind, report, report_of};
+use harness::checked::{READY, Report, behind, finding, report, report_of};
 use harness::contained::NOBODY;
 use harness::running::refused;
 use harness::slow::python;
@@ -235,11 +235,15 @@ fn missing(report: &Report, mode: &str) -> Vec<String> {
 fn more_processes_than_descriptors_are_seen_all_the_same() {
     let scene = Scene::new();
     let script = "i=0; while [ $i -lt 100 ]; do sleep 1000 & i=$((i+1)); done; echo ready; wait";
-    for (limit, is_crowded) in [("100:100", true), ("100:400", false)] {
+    // In a network namespace the kernel tells of no processes.
+    let silent = ["unshare", "--user", "--map-root-user", "--net"];
+    for (limit, is_crowded, wrapper) in
+        [("100:100", true, &[][..]), ("100:400", false, &[]), ("100:100", true, &silent), ("100:400", false, &silent)]
+    {
         let nofile = format!("--nofile={limit}");
         let words =
             ["--format", "json", "--as", "child", "--also", "none", "--ready", "log:ready", "--", "sh", "-c", script];
-        let report = report_of(behind(&scene, &["prlimit", &nofile], &words));
+        let report = report_of(behind(&scene, &[wrapper, &["prlimit", &nofile]].concat(), &words));
         assert_eq!(missing(&report, "child").contains(&"descriptors".to_owned()), is_crowded, "{limit}");
         report.says("child", &[("S01", "pass"), ("S06", "fail")]);
         let processes = report.run("child")["processes"].as_array().expect("a list");
@@ -353,5 +357,34 @@ fn that_no_orphan_can_be_put_in_is_said() {
     let report = report_of(behind(&scene, &refuses, &words));
     report.says("pid1", &[("S01", "fail"), ("S09", "skip")]);
     assert!(said(&report, "pid1", "S09").contains("no orphan can be put in"), "{}", report.whole);
+    scene.nothing_is_left();
+}
+
+#[test]
+fn under_an_init_that_waits_a_shell_leaves_nothing_and_the_inits_own_helper_is_no_part_of_it() {
+    let scene = Scene::new();
+    // The init explains a stop of more than 2.5 s, by a helper: the next process of its namespace (proc_loadavg(5)).
+    let slow = "import os, signal, time
+last = lambda: open('/proc/loadavg').read().split()[4]
+def stop(*_):
+    first = last()
+    while last() == first: time.sleep(0.1)
+    time.sleep(0.5)
+    os._exit(0)
+signal.signal(signal.SIGTERM, stop)
+os.write(1, b'ready\\n')
+while True: signal.pause()";
+    let script = "\"$@\" & trap 'kill $!; exit 0' TERM; wait";
+    let options = [&["--as", "init", "--also", "none", "--grace", "30s"], &READY[..]].concat();
+    let report = report(&scene, &options, &["bash", "-c", script, "bash", python(), "-c", slow]);
+    report.says("init", &[("S06", "pass"), ("S24", "info")]);
+    let run = report.run("init");
+    let processes = || run["processes"].as_array().expect("a list").iter();
+    let init = processes().find(|process| process["inside"] == 1).expect("it is seen");
+    let is_its = |process: &&serde_json::Value| process["parent"] == init["pid"] && process["comm"] == init["comm"];
+    let helpers = processes().filter(is_its).count();
+    assert!(helpers > 0, "the init has had none: {run:#}");
+    let evidence = finding(&report, "init", "S06")["evidence"].to_string();
+    assert!(evidence.contains("after it") && !evidence.contains("supervise"), "{evidence}");
     scene.nothing_is_left();
 }

@@ -13,6 +13,7 @@ use super::record::{
     What,
 };
 use super::scenario::{Extension, Format, Mode, Order, Orphan, Ready, Scenario, Target, Way};
+use crate::proc::WaitsFor;
 
 pub(super) const SIGNAL_AT: Duration = Duration::from_secs(1);
 pub(super) const GRACE: Duration = Duration::from_secs(10);
@@ -195,7 +196,7 @@ impl Process {
             state: State::Able,
             is_pending: false,
             is_handled: false,
-            waits_for_child: false,
+            waits_for: WaitsFor::Else,
             is_running: false,
             busy: Duration::ZERO,
         });

@@ -12,6 +12,7 @@ use supervise_init::core::{Signal, Status};
 use supervise_init::sys::SigSet;
 
 use super::scenario::Scenario;
+use crate::proc::WaitsFor;
 use crate::report::Seconds;
 
 /// Ends of processes so close to that of process 1 are not told from those by it.
@@ -191,8 +192,8 @@ pub(crate) struct AtDeadline {
     pub(crate) is_pending: bool,
     /// Whether it has a handler or a signalfd for it now, whatever it had when that came.
     pub(crate) is_handled: bool,
-    pub(crate) waits_for_child: bool,
-    /// Whether it had work for a processor in that moment.
+    pub(crate) waits_for: WaitsFor,
+    /// Whether it had work for a processor, or a disk, in that moment.
     pub(crate) is_running: bool,
     /// CPU time that it used since the signal.
     pub(crate) busy: Duration,

@@ -29,6 +29,34 @@ pub(crate) enum ProcessEvent {
 #[derive(Debug)]
 pub(crate) struct Connector {
     socket: OwnedFd,
+    counts: Counts,
+    /// What came behind some that were lost.
+    kept: Option<Message>,
+}
+
+/// The number of the next message of each processor, by the processor's own, once there was one: where it is another, the
+/// kernel had no memory for those between, which it tells nobody.
+#[derive(Default, Debug)]
+struct Counts(Vec<Option<u32>>);
+
+impl Counts {
+    /// Whether none is missing before that message.
+    fn see(&mut self, message: &[u8]) -> bool {
+        /// The kernel's NR_CPUS is less everywhere; an answer to us has none of them.
+        const MOST: usize = 1 << 14;
+        let word = |at: usize| message.get(at..at + 4)?.try_into().ok().map(u32::from_ne_bytes);
+        // `seq` of the connector's header, `cpu` of the event.
+        let (Some(number), Some(cpu)) = (word(24), word(HEADERS + 4)) else { return true };
+        let cpu = cpu as usize;
+        if cpu >= MOST {
+            return true;
+        }
+        if self.0.len() <= cpu {
+            self.0.resize(cpu + 1, None);
+        }
+        let next = self.0.get_mut(cpu).and_then(|next| next.replace(number.wrapping_add(1)));
+        next.is_none_or(|next| next == number)
+    }
 }
 
 /// What one message is.
@@ -37,7 +65,7 @@ pub(crate) enum Message {
     Event(Time, ProcessEvent),
     /// About something else.
     Other,
-    /// Some were lost: there was no room for them.
+    /// Some were lost: there was no room for them here, or no memory in the kernel.
     Lost,
     /// That is all for now.
     None,
@@ -78,7 +106,7 @@ impl Connector {
         let size = size_of::<libc::sockaddr_nl>() as libc::socklen_t;
         // SAFETY: an address of the size that is told.
         Errno::result(unsafe { libc::bind(socket.as_raw_fd(), (&raw const address).cast(), size) })?;
-        let connector = Connector { socket };
+        let mut connector = Connector { socket, counts: Counts::default(), kept: None };
         connector.subscribe()?;
         // The answer is there when the call returns; in a namespace there is none.
         match connector.read() {
@@ -106,12 +134,23 @@ impl Connector {
     }
 
     /// Takes one message.
-    pub(crate) fn read(&self) -> Message {
+    pub(crate) fn read(&mut self) -> Message {
+        if let Some(kept) = self.kept.take() {
+            return kept;
+        }
         let mut buffer = [0_u8; 512];
         let (bytes, length) = (buffer.as_mut_ptr().cast(), buffer.len());
         // SAFETY: the pointer and the length are of one array.
         match Errno::result(unsafe { libc::recv(self.socket.as_raw_fd(), bytes, length, 0) }) {
-            Ok(count) => parse(buffer.get(HEADERS..count as usize).unwrap_or_default()),
+            Ok(count) => {
+                let message = buffer.get(..count as usize).unwrap_or_default();
+                let parsed = parse(message.get(HEADERS..).unwrap_or_default());
+                if self.counts.see(message) {
+                    return parsed;
+                }
+                self.kept = Some(parsed);
+                Message::Lost
+            }
             Err(Errno::ENOBUFS) => Message::Lost,
             Err(_) => Message::None,
         }
@@ -144,5 +183,35 @@ fn parse(event: &[u8]) -> Message {
         // It may say that it was refused.
         Some(ACKNOWLEDGED) if word(16) != Some(0) => Message::None,
         _ => found().unwrap_or(Message::Other),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Counts, HEADERS};
+
+    fn message(cpu: u32, number: u32) -> Vec<u8> {
+        let mut message = vec![0; HEADERS + 40];
+        message[24..28].copy_from_slice(&number.to_ne_bytes());
+        message[HEADERS + 4..HEADERS + 8].copy_from_slice(&cpu.to_ne_bytes());
+        message
+    }
+
+    #[test]
+    fn a_message_that_is_missing_is_noticed_on_its_processor_alone() {
+        let mut counts = Counts::default();
+        let mut see = |cpu, number| counts.see(&message(cpu, number));
+        // What came before we listened is nobody's loss.
+        assert!(see(1, 7) && see(0, 100) && see(1, 8) && see(0, 101));
+        assert!(!see(1, 10) && see(1, 11) && see(0, 102));
+        assert!(!see(0, 101) && see(0, 102));
+        assert!(see(3, u32::MAX) && see(3, 0) && !see(3, 2));
+        // The answer to our own message has a number of ours, and no processor.
+        assert!(see(u32::MAX, 0) && see(u32::MAX, 0) && see(u32::MAX, 9));
+    }
+
+    #[test]
+    fn what_is_too_short_is_nobodys_loss() {
+        assert!((0..HEADERS + 8).all(|length| Counts::default().see(&message(0, 1)[..length])));
     }
 }

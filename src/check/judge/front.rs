@@ -102,11 +102,16 @@ pub(super) fn exec_between(shell: &Process, process: &Process) -> String {
     format!("let the last command of `{}` begin with exec (`exec {}`)", called(shell), typed(process, "..."))
 }
 
+/// Whether it is no copy of main: that makes no sense without it.
+pub(super) fn is_another_program(main: &Process, process: &Process) -> bool {
+    process.exe != main.exe || process.words != main.words
+}
+
 /// What main has started when it is told, where that is another program than its own.
 pub(super) fn behind<'a>(run: &'a Run, main: &Process) -> Vec<&'a Process> {
     let signal_at = run.signal_at.unwrap_or_default();
     let is_started = |process: &&Process| process.started_by.unwrap_or(process.parent) == main.pid;
-    let is_another = |process: &&Process| process.exe != main.exe || process.words != main.words;
+    let is_another = |process: &&Process| is_another_program(main, process);
     let is_program = |process: &&Process| named(process, &HELPERS).is_none();
     let all = others(run).filter(|process| lived_at(process, signal_at)).filter(is_started).filter(is_another);
     all.filter(is_program).collect()

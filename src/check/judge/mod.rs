@@ -12,6 +12,7 @@ mod end;
 mod front;
 mod handling;
 mod killer;
+mod known;
 mod memory;
 mod modes;
 mod outside;

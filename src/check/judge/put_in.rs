@@ -53,6 +53,7 @@ fn room(why: &Why<'_>) -> Room {
         | Why::Late(_)
         | Why::Stopped
         | Why::Stuck
+        | Why::InVfork(_)
         | Why::HalfDead
         | Why::Ignored
         | Why::Blocked

@@ -4,9 +4,10 @@ use supervise_init::core::Signal;
 
 use super::super::record::Process;
 use super::super::scenario::{Mode, Target};
-use super::front::{behind, exec_between, in_front as in_front_of, shell_between, wrapper};
+use super::front::{behind, exec_between, in_front as in_front_of, is_another_program, shell_between, wrapper};
 use super::handling::{Handling, Instead, handled_instead, handling};
 use super::killer::{SU_WAITS, waits_as_su};
+use super::known::known;
 use super::scene::{Scene, children_that_stayed, is_older, main as main_of};
 use super::shell::{
     PASS_ON_BELOW, end_the_loop, ends_in_place, in_its_place, innermost, is_a_loop, is_before_a_pipeline, is_subshell,
@@ -33,36 +34,6 @@ impl Heard {
     }
 }
 
-/// What is special in a program's stop by some signal.
-struct Known {
-    comm: &'static str,
-    signal: Signal,
-    means: &'static str,
-    cure: &'static str,
-}
-
-const KNOWN: [Known; 4] = [
-    Known {
-        comm: "postgres",
-        signal: Signal::TERM,
-        means: "SIGTERM is its smart shutdown, which waits until every client has left",
-        cure: "stop it by its fast shutdown: STOPSIGNAL SIGINT, or supervise --stop-signal INT",
-    },
-    Known {
-        comm: "uwsgi",
-        signal: Signal::TERM,
-        means: "SIGTERM makes it load its workers again",
-        cure: "start it with --die-on-term, or stop it by SIGQUIT",
-    },
-    Known { comm: "mariadbd", signal: Signal::INT, means: "it takes no notice of SIGINT", cure: "stop it by SIGTERM" },
-    Known {
-        comm: "svscan",
-        signal: Signal::TERM,
-        means: "it takes no notice of SIGTERM as process 1",
-        cure: "start it under an init: supervise --kill-mode tree -- svscan",
-    },
-];
-
 pub(super) const MORE_TIME: &str = "give it more time (docker stop -t, terminationGracePeriodSeconds, TimeoutStopSec)";
 
 /// Cause and cure.
@@ -71,9 +42,8 @@ pub(super) fn sentences(scene: &Scene<'_>, main: &Process, why: &Why<'_>) -> (St
     if let Some((cause, cure)) = waits_as_su(scene, main).filter(|_| scene.grace() <= SU_WAITS) {
         return (cause, cure);
     }
-    let is_special = |known: &&Known| known.comm == main.comm && known.signal == signal;
-    let is_about_itself = !matches!(why, Why::Stopped | Why::Stuck | Why::DroppedAtShell(..));
-    if let Some(known) = KNOWN.iter().find(is_special).filter(|_| is_about_itself) {
+    let is_about_itself = !matches!(why, Why::Stopped | Why::Stuck | Why::InVfork(_) | Why::DroppedAtShell(..));
+    if let Some(known) = known(main, signal).filter(|_| is_about_itself) {
         return (format!("{} handles {signal} in its own way: {}", Name(main), known.means), known.cure.to_owned());
     }
     (cause(scene, main, why), cure(scene, main, why))
@@ -87,6 +57,7 @@ fn cause(scene: &Scene<'_>, main: &Process, why: &Why<'_>) -> String {
         Why::Late(late) => format!("{name} ended {} late", seconds(*late)),
         Why::Stopped => format!("{name} is stopped (state T), so that it cannot act on {signal}"),
         Why::Stuck => format!("{name} sits in a system call that no signal interrupts (state D)"),
+        Why::InVfork(child) => in_vfork(main, *child),
         Why::HalfDead => format!("the first thread of {name} has ended, and others run on"),
         Why::Ignored => ignored(scene, main),
         Why::Blocked => format!("{name} blocks {signal} in every thread, and nothing takes it: it is still pending"),
@@ -181,6 +152,14 @@ fn cause(scene: &Scene<'_>, main: &Process, why: &Why<'_>) -> String {
     }
 }
 
+fn in_vfork(main: &Process, child: Option<&Process>) -> String {
+    format!(
+        "{} sits in vfork(2), where no signal interrupts it (state D), until its child{} executes a program or ends",
+        Name(main),
+        child.map_or_else(String::new, |child| format!(" pid {}", child.pid))
+    )
+}
+
 fn dropped(scene: &Scene<'_>, main: &Process, why: &Why<'_>) -> String {
     let (name, signal) = (Name(main), scene.signal);
     let (shell, handler) = if main.is_shell { ("the shell ", "trap") } else { ("", "handler") };
@@ -266,6 +245,7 @@ fn cure(scene: &Scene<'_>, main: &Process, why: &Why<'_>) -> String {
         Why::Unseen => "run the check as the program's user, or as root, with /proc mounted".to_owned(),
         Why::Stopped => format!("let nothing stop it, or send SIGCONT behind {signal}"),
         Why::Stuck => "see to the device or network file system that it waits for".to_owned(),
+        Why::InVfork(_) => "see what keeps that child, which is to execute a program at once; or start it by fork(2)".to_owned(),
         Why::HalfDead => "let the last thread end the process (exit, not pthread_exit)".to_owned(),
         // It tells what to do, and what first.
         Why::Ignored if !below_deaf_shell(scene, main).is_empty() => "see S24".to_owned(),
@@ -425,7 +405,8 @@ fn cure_of_children(scene: &Scene<'_>, main: &Process, children: &[&Process], he
     }
     match heard {
         Heard::Never => format!(
-            "let it pass {signal} on, start `{child}` without it, or tell all: supervise --kill-mode tree -- {}",
+            "let it pass {signal} on{}, or tell all: supervise --kill-mode tree -- {}",
+            if is_another_program(main, first) { format!(", start `{child}` without it") } else { String::new() },
             typed(main, "COMMAND")
         ),
         Heard::Ignores | Heard::Background => format!("let the child, `{child}`, handle {signal}"),

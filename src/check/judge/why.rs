@@ -15,6 +15,7 @@ use super::scene::{
     others, took,
 };
 use super::words::names;
+use crate::proc::WaitsFor;
 
 /// What keeps it.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -25,6 +26,8 @@ pub(super) enum Why<'a> {
     Late(Duration),
     Stopped,
     Stuck,
+    /// In vfork(2): until this child executes a program or ends.
+    InVfork(Option<&'a Process>),
     /// Its first thread has ended, others have not.
     HalfDead,
     Ignored,
@@ -108,6 +111,9 @@ pub(super) fn why<'a>(scene: &Scene<'a>, run: &'a Run, main: &'a Process) -> Why
     let Some(at_deadline) = main.at_deadline else { return late.map_or(Why::Unseen, Why::Late) };
     match (at_deadline.state, late) {
         (State::Stopped, _) => return Why::Stopped,
+        (State::Stuck, _) if at_deadline.waits_for == WaitsFor::Exec => {
+            return Why::InVfork(children_that_stayed(run, main).into_iter().find(|child| child.executed_at.is_none()));
+        }
         (State::Stuck, _) => return Why::Stuck,
         (State::Zombie, Some(late)) => return Why::Late(late),
         (State::Zombie, None) => return Why::HalfDead,
@@ -149,7 +155,7 @@ fn shell<'a>(scene: &Scene<'_>, run: &Run, main: &Process, stayed: &[&'a Process
     let ignores = |process: &Process| handling(process, Signal::INT) == Some(Handling::Ignored);
     // These sit in wait(2) for the foreground alone.
     let is_plain = main.exe.as_deref().is_some_and(|exe| exe.ends_with("/dash") || exe.ends_with("/busybox"));
-    let sits_in_wait = main.at_deadline.is_some_and(|seen| seen.waits_for_child);
+    let sits_in_wait = main.at_deadline.is_some_and(|seen| seen.waits_for == WaitsFor::Child);
     let is_in_background = (ignores(child) && !ignores(main)) || (is_plain && !sits_in_wait) || answer.is_some();
     match (is_in_background, heard(scene, run, child)) {
         (true, Heard::Ignores) if ignores(child) && [Signal::INT, Signal::QUIT].contains(&scene.signal) => {
@@ -197,7 +203,7 @@ fn at_work<'a>(
         (_, _, Some(newer)) => Why::GoesOn(newer),
         (_, Some(child), None) => {
             let heard = heard(scene, run, child);
-            let sits = if at_deadline.waits_for_child { Sits::InWait } else { Sits::Elsewhere };
+            let sits = if at_deadline.waits_for == WaitsFor::Child { Sits::InWait } else { Sits::Elsewhere };
             Why::Waits { children: stayed, heard, sits }
         }
         (Some(answer), ..) => Why::Answered(answer),

@@ -81,7 +81,7 @@ impl Leftovers {
         let (of_state, why_not) = in_all(&self.state_dirs, DEPTH, is_left_over);
         found.extend(of_state.into_iter().filter(is_new).map(|(path, _)| path));
         found.extend(listeners.paths().filter(|path| is_socket(path)).map(Path::to_owned));
-        let named = tree.seen.iter().filter_map(|seen| seen.open.as_ref()).flat_map(|open| &open.named);
+        let named = tree.seen.iter().filter_map(|seen| seen.open.as_ref().ok()).flat_map(|open| &open.named);
         found.extend(named.filter(|path| self.is_of_this_run(path)).cloned());
         let mut others = Vec::new();
         let written = self.writers.as_ref().and_then(Writers::written);

@@ -78,14 +78,24 @@ fn state_of(letter: u8) -> State {
     }
 }
 
-/// What it is like when its time is over.
-pub(super) fn at_deadline(seen: &Seen, signal: Signal) -> AtDeadline {
+/// Of one that no signal interrupts just now, and that may only be in a disk's queue: how often it has been switched.
+pub(super) fn sits(pid: i32) -> Option<u64> {
+    let is_stuck = Stat::read(pid).is_some_and(|stat| stat.state == b'D');
+    let first = threads(pid).into_iter().next().filter(|_| is_stuck && waits_for(pid) != WaitsFor::Exec)?;
+    Some(first.switches)
+}
+
+/// What it is like when its time is over. `sat`: as [`sits`] had it a moment before.
+pub(super) fn at_deadline(seen: &Seen, signal: Signal, sat: Option<u64>) -> AtDeadline {
     let pid = seen.process.pid;
-    let stat = Stat::read(pid);
+    let (stat, waits_for) = (Stat::read(pid), waits_for(pid));
     let state = match seen.life {
         Life::Lives => stat.as_ref().map_or(State::Zombie, |stat| state_of(stat.state)),
         Life::Dead | Life::Reaped => State::Zombie,
     };
+    // Who has been elsewhere since writes, or reads, and is not stuck.
+    let is_moving = state == State::Stuck && waits_for != WaitsFor::Exec && (sat.is_none() || sits(pid) != sat);
+    let state = if is_moving { State::Able } else { state };
     let ticks = stat.map_or(0, |stat| stat.ticks.saturating_sub(seen.ticks));
     let signals = dispositions(pid);
     AtDeadline {
@@ -93,8 +103,8 @@ pub(super) fn at_deadline(seen: &Seen, signal: Signal) -> AtDeadline {
         is_pending: signals.is_some_and(|now| now.pending.contains(signal)),
         is_handled: signals
             .is_some_and(|now| matches!(handling_of(now, signal), Handling::Caught | Handling::Signalfd)),
-        waits_for_child: waits_for(pid) == WaitsFor::Child,
-        is_running: threads(pid).iter().any(|thread| thread.state == b'R'),
+        waits_for,
+        is_running: threads(pid).iter().any(|thread| matches!(thread.state, b'R' | b'D')),
         busy: Duration::from_millis(ticks.saturating_mul(10)),
     }
 }
@@ -102,8 +112,8 @@ pub(super) fn at_deadline(seen: &Seen, signal: Signal) -> AtDeadline {
 /// The same where there is no time to look: there are thousands.
 pub(super) fn unlooked(seen: &Seen) -> AtDeadline {
     let state = if seen.life == Life::Lives { seen.process.state } else { State::Zombie };
-    let (is_pending, is_handled, waits_for_child, is_running) = (false, false, false, false);
-    AtDeadline { state, is_pending, is_handled, waits_for_child, is_running, busy: Duration::ZERO }
+    let (is_pending, is_handled, is_running) = (false, false, false);
+    AtDeadline { state, is_pending, is_handled, waits_for: WaitsFor::Else, is_running, busy: Duration::ZERO }
 }
 
 /// Whether it catches also what hardly anybody has a handler for: Go's runtime does (os/signal, "Default behavior of

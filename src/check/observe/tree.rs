@@ -45,8 +45,8 @@ pub(super) struct Seen {
     pub(super) pidfd: Option<OwnedFd>,
     /// CPU time when the signal was sent, in hundredths of a second.
     pub(super) ticks: u64,
-    /// What it had open when the signal was sent, or when the time was over. `None`: that could not be looked at.
-    pub(super) open: Option<Descriptors>,
+    /// What it had open when the signal was sent, or when the time was over; or why that is not known.
+    pub(super) open: Result<Descriptors, &'static str>,
     /// How the kernel has told that it ended, and when.
     told: Option<Status>,
     pub(super) told_at: Option<Duration>,
@@ -80,6 +80,12 @@ impl Seen {
         let is_it = Stat::read(self.process.pid)
             .is_some_and(|stat| stat.parent == self.process.parent || stat.session == self.process.session);
         if is_it { send(fd.as_fd()) } else { Err(Errno::ESRCH) }
+    }
+
+    /// What it has open now.
+    pub(super) fn look_into(&mut self) {
+        let hidden = "we may not look into it (ptrace(2): another user's, or not dumpable)";
+        self.open = descriptors::of(self.process.pid).ok_or(hidden);
     }
 
     /// Whether it has ended, or is on its way out, whoever has told of that so far. Its first thread alone may have ended:
@@ -163,7 +169,7 @@ impl Tree {
     fn push(&mut self, process: Process, pidfd: Option<OwnedFd>) -> usize {
         let place = self.seen.len();
         self.by_pid.insert(process.pid, place);
-        let (life, open) = (Life::Lives, None);
+        let (life, open) = (Life::Lives, Err("it was not looked into before it ended"));
         self.seen.push(Seen {
             process,
             life,
@@ -279,6 +285,10 @@ impl Tree {
         parents.extend(self.living().map(|seen| seen.process.pid));
         while let Some(parent) = parents.pop() {
             for child in children_of(parent) {
+                // One that was seen to end, without a descriptor, and is not reaped.
+                if self.is_known_dead(child) {
+                    continue;
+                }
                 if let Some(place) = self.add(child, at, epoll) {
                     new.push(place);
                     parents.push(child);
@@ -286,6 +296,17 @@ impl Tree {
             }
         }
         new
+    }
+
+    fn is_known_dead(&self, pid: i32) -> bool {
+        let is_dead = |stat: Stat| matches!(stat.state, b'Z' | b'X');
+        self.by_pid.contains_key(&pid) && !self.is_followed(pid) && Stat::read(pid).is_some_and(is_dead)
+    }
+
+    /// What those execute that nobody may have told of.
+    pub(super) fn see_executions(&mut self, at: Duration) {
+        let living = self.seen.iter_mut().filter(|seen| seen.life == Life::Lives);
+        living.take(MOST_PICTURES).for_each(|seen| see_executed(seen, at));
     }
 
     /// Those that there was no descriptor for, and that are not there any more. Their places.
@@ -312,16 +333,16 @@ impl Tree {
         let mut sockets: HashMap<u64, Vec<i32>> = HashMap::new();
         for seen in self.seen.iter_mut().filter(|seen| seen.life == Life::Lives).take(MOST_PICTURES) {
             look_anew(seen);
-            match descriptors::of(seen.process.pid) {
-                Some(open) => {
+            seen.look_into();
+            match &seen.open {
+                Ok(open) => {
                     for inode in &open.sockets {
                         sockets.entry(*inode).or_default().push(seen.process.pid);
                     }
                     seen.process.pipes.clone_from(&open.pipes);
                     seen.process.stdio = open.stdio;
-                    seen.open = Some(open);
                 }
-                None => self.is_closed |= Stat::read(seen.process.pid).is_some_and(|stat| stat.state != b'Z'),
+                Err(_) => self.is_closed |= Stat::read(seen.process.pid).is_some_and(|stat| stat.state != b'Z'),
             }
         }
         sockets
@@ -389,10 +410,7 @@ impl Tree {
         let (mut files, mut unknown): (Vec<String>, _) = (Vec::new(), None);
         for seen in &self.seen {
             let why_not = match (seen.process.ended.map(|ended| ended.by), &seen.open) {
-                (Some(EndedBy::Us), Some(_)) => None,
-                (Some(EndedBy::Us), None) => {
-                    Some("we may not look into it (ptrace(2): another user's, or not dumpable)")
-                }
+                (Some(EndedBy::Us), open) => open.as_ref().err().copied(),
                 (Some(EndedBy::Kernel), _) => Some("it was killed with process 1, and looked at before that alone"),
                 _ => continue,
             };
@@ -418,7 +436,8 @@ impl Tree {
             // What process 1 kills and then waits for dies in the same moment, as we see it at times and at times not.
             let is_near = place != 0 && root_end.is_some_and(|end| end.saturating_sub(ended.at) < SAME_MOMENT);
             ended.by = match ended.status {
-                Some(Status::Signaled(Signal::KILL)) if is_ours => EndedBy::Us,
+                // Who lived when we killed all, and of whom nobody tells more, was killed as well.
+                Some(Status::Signaled(Signal::KILL)) | None if is_ours => EndedBy::Us,
                 Some(Status::Signaled(Signal::KILL)) if seen.with_root || is_near => EndedBy::Kernel,
                 Some(Status::Signaled(other)) if Some(other) == signal => EndedBy::Signal,
                 _ => EndedBy::Itself,
@@ -428,7 +447,7 @@ impl Tree {
 }
 
 /// Looks whether it executes another program than when it was looked at last, where nobody tells.
-pub(super) fn see_executed(seen: &mut Seen, at: Duration) {
+fn see_executed(seen: &mut Seen, at: Duration) {
     let exe = look_at(seen.process.pid, at).and_then(|now| now.exe);
     if seen.life == Life::Lives && exe.is_some() && exe != seen.process.exe {
         seen.process.executed_at = Some(at);

@@ -201,11 +201,12 @@ impl<'a> Watch<'a> {
         /// Forks of the whole machine come here.
         const MOST: usize = 512;
         for _ in 0..MOST {
-            let Some(message) = self.connector.as_ref().map(Connector::read) else { return false };
+            let Some(message) = self.connector.as_mut().map(Connector::read) else { return false };
             match message {
                 Message::None => return false,
                 Message::Other => {}
                 Message::Lost => {
+                    log::debug!(event = "check"; "some of what the kernel told of processes is lost; looking at /proc");
                     self.has_lost = true;
                     self.next_look = Some(now());
                 }
@@ -369,6 +370,9 @@ impl<'a> Watch<'a> {
             places.into_iter().filter_map(|place| tree.seen.get(place)).map(|seen| seen.process.pid).collect()
         };
         let new = pids(self.tree.look(at, &self.epoll), &self.tree);
+        if self.connector.is_some() {
+            self.tree.see_executions(at);
+        }
         let ended = pids(self.tree.look_for_ends(at), &self.tree);
         let new = new.into_iter().map(|pid| What::Appeared { pid });
         let all = new.chain(ended.into_iter().map(|pid| What::Ended { pid }));

@@ -14,6 +14,7 @@ use super::super::record::{
 use super::super::scenario::{OkExit, Order, Way};
 use super::{Report, since_signal};
 use crate::json::Value;
+use crate::proc::WaitsFor;
 
 /// What the fields are named and mean.
 const SCHEMA: i64 = 1;
@@ -176,7 +177,7 @@ fn at_deadline(seen: AtDeadline) -> Value {
     Value::Object(vec![
         ("state", Value::text(seen.state.name())),
         ("pending", Value::Bool(seen.is_pending)),
-        ("waits_for_child", Value::Bool(seen.waits_for_child)),
+        ("waits_for_child", Value::Bool(seen.waits_for == WaitsFor::Child)),
         ("busy_ms", Value::Milliseconds(seen.busy)),
     ])
 }

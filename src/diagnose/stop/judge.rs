@@ -8,7 +8,7 @@ use supervise_init::core::{KillMode, Signal};
 use supervise_init::sys::SigSet;
 
 use super::process::{Handling, Process, State};
-use crate::proc::WaitsFor;
+use crate::proc::{WaitsFor, is_in_vfork};
 
 /// All that the judgement needs.
 #[derive(Clone, Copy, Debug)]
@@ -150,8 +150,6 @@ pub(super) enum Heard {
     InVain,
 }
 
-/// What kernels call the place where the parent of vfork(2) waits; where that is inlined, it is a caller's name.
-const IN_VFORK: [&str; 4] = ["wait_for_vfork_done", "kernel_clone", "_do_fork", "do_fork"];
 impl<'a> Scene<'a> {
     /// What keeps the stop waiting: main or the roots of what it left first.
     pub(super) fn judge(&self) -> Vec<Finding<'a>> {
@@ -252,9 +250,7 @@ impl<'a> Scene<'a> {
             State::Able => None,
             State::Stopped => Some(Why::Stopped),
             State::Traced(by) => Some(Why::Traced(*by)),
-            State::Stuck(place) if IN_VFORK.contains(&place.as_str()) => {
-                Some(Why::Starting(self.children(process).next()))
-            }
+            State::Stuck(place) if is_in_vfork(place) => Some(Why::Starting(self.children(process).next())),
             State::Stuck(place) => Some(Why::Stuck(place)),
         }
     }

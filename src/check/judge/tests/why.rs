@@ -6,6 +6,7 @@ use super::super::super::finding::{Check, Level};
 use super::super::super::made_up::*;
 use super::super::super::record::{EndedBy, Event, Outcome, Process, Run, State, What};
 use super::super::super::scenario::{Mode, Order, Target};
+use crate::proc::WaitsFor;
 
 /// Cause and cure of S01, which must have failed, of the first of these runs.
 fn why(runs: Vec<Run>) -> (String, String) {
@@ -248,11 +249,15 @@ fn what_a_program_writes_all_the_time_is_no_reaction() {
 fn the_child_that_a_wrapper_waits_for_is_named_with_what_it_heard() {
     let waiting = || {
         let npm = process("npm start").catches(Signal::TERM).stays();
-        npm.at_deadline(|seen| seen.waits_for_child = true)
+        npm.at_deadline(|seen| seen.waits_for = WaitsFor::Child)
     };
     let with = |child| of(Mode::Child, vec![waiting(), child]);
     let node = || child(1, "node server.js").stays();
     says(&with(node()), "node server.js`), which never got SIGTERM", "--kill-mode tree -- npm start");
+    assert!(with(node()).1.contains("start `node server.js` without it"));
+    // A copy of it makes no sense without it.
+    let (_, cure) = with(Process { exe: process("npm start").exe, ..child(1, "npm start").stays() });
+    assert!(cure.starts_with("let it pass SIGTERM on, or tell all"), "{cure}");
     says(
         &with(node().ignores(Signal::TERM)),
         "which ignores SIGTERM",
@@ -260,6 +265,22 @@ fn the_child_that_a_wrapper_waits_for_is_named_with_what_it_heard() {
     );
     says(&with(node().at_deadline(|seen| seen.state = State::Stopped)), "which is stopped", "stop `node server.js`");
     says(&with(node().catches(Signal::TERM)), "either it did not get SIGTERM, or it is still at work", "reaches");
+}
+
+#[test]
+fn who_waits_in_vfork_is_told_with_its_child_and_not_with_a_device() {
+    let stuck = |waits_for| {
+        let app = process("app").catches(Signal::TERM).stays();
+        let app = app.at_deadline(|seen| (seen.state, seen.waits_for) = (State::Stuck, waits_for));
+        let copy = Process { executed_at: None, ..child(2, "app").catches(Signal::TERM).stays() };
+        of(Mode::Child, vec![app, child(1, "other").stays(), copy])
+    };
+    says(
+        &stuck(WaitsFor::Exec),
+        "in vfork(2), where no signal interrupts it (state D), until its child pid 102",
+        "keeps",
+    );
+    says(&stuck(WaitsFor::Else), "state D", "device");
 }
 
 #[test]
@@ -430,7 +451,7 @@ fn a_shell_that_has_run_its_trap_is_told_from_one_that_waits_for_its_foreground(
     // dash sits in wait(2) for its foreground alone.
     let dash = || Process { exe: Some("/usr/bin/dash".to_owned()), ..shell() };
     says(&of(Mode::Child, vec![dash(), worker()]), "waits for pid 101", "and exit");
-    let waits = dash().at_deadline(|seen| seen.waits_for_child = true);
+    let waits = dash().at_deadline(|seen| seen.waits_for = WaitsFor::Child);
     says(&of(Mode::Child, vec![waits, worker()]), "only when the command in its foreground has ended", "`wait`");
 }
 

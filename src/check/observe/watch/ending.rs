@@ -1,17 +1,18 @@
 //! The end of a run: what is still to be taken in, and the record.
 
+use std::os::fd::AsFd as _;
 use std::time::Duration;
 
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::epoll::{EpollEvent, EpollTimeout};
 use supervise_init::core::{Status, Time};
 use supervise_init::sys::now;
 
 use super::super::Interrupted;
-use super::super::descriptors;
 use super::super::held::tell_memory_from_process_1;
-use super::super::picture::{at_deadline, unlooked};
+use super::super::picture::{at_deadline, sits, unlooked};
 use super::super::stage::DEATH;
-use super::super::tree::{FIRST_TOKEN, Life, MOST_PICTURES, Seen, see_executed};
+use super::super::tree::{FIRST_TOKEN, Life, MOST_PICTURES, Seen};
 use super::{STDERR, STDOUT, State, TURN, Watch};
 use crate::check::judge::{Handling, handling};
 use crate::check::record::{Facility, Hindrance, Missing, Outcome, Run, What};
@@ -42,19 +43,21 @@ impl Watch<'_> {
 
     pub(super) fn kill(&mut self, time: Time) {
         self.look(time);
-        let (mut count, at) = (0, self.at(time));
+        if self.connector.is_none() {
+            self.tree.see_executions(self.at(time));
+        }
+        let sat = self.see_stuck();
+        let mut count = 0;
         let main_lives = self.tree.seen.first().is_some_and(|root| root.life == Life::Lives);
         for seen in self.tree.seen.iter_mut().filter(|seen| seen.life != Life::Reaped) {
             count += usize::from(seen.life == Life::Lives);
             if count > MOST_PICTURES {
                 seen.process.at_deadline = Some(unlooked(seen));
-                seen.open = None;
+                seen.open = Err("there were more at the end than are all looked into");
                 continue;
             }
-            if self.connector.is_none() {
-                see_executed(seen, at);
-            }
-            let found = at_deadline(seen, self.scenario.signal);
+            let sat = sat.iter().find(|(pid, _)| *pid == seen.process.pid).map(|(_, switches)| *switches);
+            let found = at_deadline(seen, self.scenario.signal, sat);
             if seen.life == Life::Lives {
                 seen.process.state = found.state;
                 // Who was orphaned while main lives may be main's by now; later it is of interest whose it was.
@@ -62,7 +65,7 @@ impl Watch<'_> {
                     let parent = Stat::read(seen.process.pid).map(|stat| stat.parent);
                     seen.process.parent = parent.unwrap_or(seen.process.parent);
                 }
-                seen.open = descriptors::of(seen.process.pid);
+                seen.look_into();
             }
             seen.process.at_deadline = Some(found);
         }
@@ -75,11 +78,25 @@ impl Watch<'_> {
         self.deadline = Some(time.after(DEATH));
     }
 
+    /// Those that no signal interrupts, each with how often it had been switched, a moment ago: who still sits where it sat is
+    /// stuck.
+    fn see_stuck(&self) -> Vec<(i32, u64)> {
+        /// Far longer than a disk takes for one thing.
+        const MOMENT: Duration = Duration::from_millis(100);
+        let living = self.tree.living().take(MOST_PICTURES).map(|seen| seen.process.pid);
+        let sat: Vec<(i32, u64)> = living.filter_map(|pid| Some((pid, sits(pid)?))).collect();
+        if let (Some(asked), false) = (&self.asked, sat.is_empty()) {
+            let mut polled = [PollFd::new(asked.as_fd(), PollFlags::POLLIN)];
+            let _ = poll(&mut polled, PollTimeout::try_from(MOMENT).unwrap_or(PollTimeout::ZERO));
+        }
+        sat
+    }
+
     /// What is left to be taken in when nothing lives, and the record.
     pub(in crate::check::observe) fn finish(mut self) -> Result<Run, Interrupted> {
         let mut events = [EpollEvent::empty(); TURN];
         while let Ok(count) = self.epoll.wait(&mut events, EpollTimeout::ZERO) {
-            let _ = self.hear_kernel();
+            self.hear_all();
             let processes = events.iter().take(count).filter(|event| event.data() >= FIRST_TOKEN);
             let places: Vec<_> = processes.map(|event| (event.data() - FIRST_TOKEN, event.events())).collect();
             if places.is_empty() {
@@ -92,6 +109,8 @@ impl Watch<'_> {
         for token in [STDOUT, STDERR] {
             self.hear(token, now())?;
         }
+        // Nobody tells of these.
+        self.tree.look_for_ends(self.at(now()));
         match self.stage_has_ended {
             true => self.stage.reap(),
             // It ends when what the kernel holds lets go.
@@ -119,7 +138,11 @@ impl Watch<'_> {
             *status = found;
         }
         if self.tree.seen.iter().any(|seen| seen.life == Life::Reaped && status_of(seen).is_none()) {
-            let why = "this kernel does not tell how processes of others end (Linux 6.15 does)".to_owned();
+            let why = match self.tree.is_crowded {
+                true => "some were followed by no descriptor (ulimit -Hn)",
+                false => "this kernel does not tell how processes of others end (Linux 6.15 does)",
+            };
+            let why = why.to_owned();
             run.missing.push(Missing { facility: Facility::GrandchildStatus, why });
         }
         if self.tree.is_crowded {
