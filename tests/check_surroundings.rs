@@ -388,3 +388,32 @@ while True: signal.pause()";
     assert!(evidence.contains("after it") && !evidence.contains("supervise"), "{evidence}");
     scene.nothing_is_left();
 }
+
+#[test]
+fn an_older_kernel_that_does_not_tell_how_others_end_is_no_pass() {
+    let scene = Scene::new();
+    // PIDFD_GET_INFO is refused, and in a network namespace nobody else tells.
+    let wrapper = [
+        "unshare",
+        "--user",
+        "--map-root-user",
+        "--net",
+        "strace",
+        "-o",
+        "/dev/null",
+        "-e",
+        "inject=ioctl:error=ENOTTY",
+    ];
+    let script = "trap 'exit 0' TERM; sleep 1000 & echo ready; wait";
+    let options = ["--format", "json", "--as", "pid1,child", "--also", "none", "--ready", "log:ready", "--"];
+    let report = report_of(behind(&scene, &wrapper, &[&options[..], &["sh", "-c", script]].concat()));
+    report.says(
+        "pid1",
+        &[("S01", "pass"), ("S06", "skip"), ("S07", "skip"), ("S08", "skip"), ("S16", "skip"), ("S24", "info")],
+    );
+    assert!(said(&report, "pid1", "S24").contains("that is not known"), "{:#}", report.whole);
+    report.says("child", &[("S01", "pass"), ("S06", "fail"), ("S17", "fail"), ("S24", "warn")]);
+    assert_eq!(report.run("child")["processes"][1]["ended"]["by"], "supervise");
+    report.exits(1);
+    scene.nothing_is_left();
+}

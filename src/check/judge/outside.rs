@@ -10,6 +10,7 @@ use super::super::scenario::{Extension, Ready};
 use super::connections;
 use super::reaction::reaction as first_reaction;
 use super::scene::{Scene, extension, killed_at, main, missing, survivors, took, waits_for_all};
+use super::tree::unseen_ends;
 use super::words::{names, seconds, signals};
 use super::{Level, Word};
 
@@ -104,6 +105,7 @@ pub(super) fn files(scene: &Scene<'_>) -> Option<Word> {
         ),
         (None, Some(path)) => Word::new(Level::Warn, evidence)
             .because(format!("it did not take away {path}"), "let it remove such files when it stops"),
+        (None, None) if let Some(word) = told().find_map(unseen_ends) => word,
         // What killed processes had open.
         (None, None) if told().any(|run| run.files.open_when_killed.is_none()) => {
             let why = told().find_map(|run| missing(run, Facility::Files)).unwrap_or("they were not looked at");

@@ -7,7 +7,7 @@ use supervise_init::core::Status;
 
 use super::super::record::{Ended, EndedBy, Event, Process, Run, State, What};
 use super::super::scenario::Target;
-use super::scene::{grace_of, lived_at, main};
+use super::scene::{grace_of, lived_at, main, may_be_cut_off};
 use super::words::{Name, cut};
 
 /// More of a line is not quoted in a sentence.
@@ -161,7 +161,8 @@ impl<'a> Usual<'a> {
     fn ends_of_signal(&self, run: &Run, process: &Process) -> bool {
         let Some(ended) = process.ended else { return false };
         // Dead before, or because main is.
-        if process.state == State::Zombie || ended.by == EndedBy::Kernel || process.first_seen_at > self.signal_at {
+        let is_cut_off = ended.by == EndedBy::Kernel || may_be_cut_off(run, process);
+        if process.state == State::Zombie || is_cut_off || process.first_seen_at > self.signal_at {
             return false;
         }
         let is_by_signal = matches!(ended.status, Some(Status::Signaled(_)));

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use supervise_init::core::{Signal, Status};
 
-use super::super::record::{EndedBy, Facility, Outcome, Process, Run, State, What};
+use super::super::record::{Ended, EndedBy, Facility, Outcome, Process, Run, SAME_MOMENT, State, What};
 use super::super::scenario::{Extension, Mode, OkExit, Order, Target, Way};
 
 /// One group of runs.
@@ -207,6 +207,13 @@ pub(super) fn is_executed_since(run: &Run, child: &Process) -> bool {
 pub(super) fn children_that_stayed<'a>(run: &'a Run, parent: &Process) -> Vec<&'a Process> {
     let pid = parent.pid;
     others(run).filter(|process| process.parent == pid && is_alive_at_deadline(process)).collect()
+}
+
+/// Whether it ended with process 1, and nobody could tell of what: the kernel may have killed it because of that.
+pub(super) fn may_be_cut_off(run: &Run, process: &Process) -> bool {
+    let end = main(run).and_then(|main| main.ended).filter(|_| run.scenario.mode == Mode::Pid1);
+    let is_unknown = |own: Ended| own.status.is_none() && own.by == EndedBy::Itself;
+    process.ended.filter(|own| is_unknown(*own)).zip(end).is_some_and(|(own, end)| own.at + SAME_MOMENT >= end.at)
 }
 
 /// What lived on when main had ended, with how long: `None` means until it was killed, or the end.

@@ -68,10 +68,10 @@ pub(super) fn is_before_a_pipeline(scene: &Scene<'_>, shell: &Process) -> bool {
 
 fn has_pipeline(run: &Run, shell: &Process) -> bool {
     let below = below(run, shell);
+    // First of all those that are the shell's too: that may be all that thousands have.
     let all = below.iter().flat_map(|process| process.pipes.iter().map(|pipe| (*pipe, process.pid)));
-    let mut pipes: Vec<(u64, i32)> = all.filter(|(pipe, _)| !shell.pipes.contains(pipe)).collect();
-    pipes.sort_unstable();
-    pipes.windows(2).any(|pair| matches!(pair, [one, other] if one.0 == other.0 && one.1 != other.1))
+    let pipes: Vec<(u64, i32)> = all.filter(|(pipe, _)| !shell.pipes.contains(pipe)).collect();
+    pipes.iter().any(|one| pipes.iter().any(|other| one.0 == other.0 && one.1 != other.1))
 }
 
 /// Whether its stdin is a pipe that the shell has not: who wrote to it may have ended. In the place of the shell (exec) it
@@ -108,6 +108,7 @@ pub(super) fn exec_form(scene: &Scene<'_>) -> Option<Word> {
     if below_it != Below::Left && scene.told().all(ends_well) {
         let (cause, cure) = match below_it {
             Below::Ill => ("it ends well, but not all that runs below it", "see S07"),
+            Below::Unknown => ("it ends well; of what runs below it that is not known", "see S06"),
             _ if handling(main, scene.signal).is_some_and(Handling::is_taken) => {
                 ("its trap does what has to be done", "")
             }
@@ -151,15 +152,18 @@ enum Below {
     Ill,
     /// S06.
     Left,
+    /// Nobody can tell.
+    Unknown,
 }
 
 impl Below {
     fn of(scene: &Scene<'_>) -> Below {
-        let is_bad = |word: Option<Word>| word.is_some_and(|word| matches!(word.level, Level::Warn | Level::Fail));
-        match () {
-            () if is_bad(gone(scene)) => Below::Left,
-            () if is_bad(children_status(scene)) => Below::Ill,
-            () => Below::Ended,
+        let level = |word: Option<Word>| word.map(|word| word.level);
+        match (level(gone(scene)), level(children_status(scene))) {
+            (Some(Level::Warn | Level::Fail), _) => Below::Left,
+            (_, Some(Level::Warn | Level::Fail)) => Below::Ill,
+            (Some(Level::Skip), _) => Below::Unknown,
+            _ => Below::Ended,
         }
     }
 }
@@ -169,6 +173,9 @@ fn by_a_trap(scene: &Scene<'_>, evidence: Vec<String>, below: Below) -> Word {
     match (scene.told().all(|run| ends_in_time(scene, run)), below) {
         (true, Below::Ended | Below::Ill) => {
             Word::info(evidence).because("nothing is left of what ran below it; what it ends with is told by S02", "")
+        }
+        (true, Below::Unknown) => {
+            Word::info(evidence).because("whether anything is left of what ran below it is not known", "see S06")
         }
         (true, Below::Left) => Word::new(Level::Warn, evidence)
             .because("a shell passes no signals on but by a trap, and it ended before what runs below it", "see S06"),

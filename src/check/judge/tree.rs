@@ -14,7 +14,8 @@ use super::killer::{is_surely_the_kernel, killed_by_su};
 use super::memory;
 use super::reaction::has_begun;
 use super::scene::{
-    Scene, is_executed_since, is_older, killed_at, lived_at, main, missing, others, survivors, took, waits_for_all,
+    Scene, is_executed_since, is_older, killed_at, lived_at, main, may_be_cut_off, missing, others, survivors, took,
+    waits_for_all,
 };
 use super::shell::{
     PASS_ON_BELOW, ends_in_place, is_before_a_pipeline, is_reader_of, is_subshell, left_by_shell, pass_on_in_pipeline,
@@ -126,6 +127,9 @@ pub(super) fn gone(scene: &Scene<'_>) -> Option<Word> {
             ),
         ));
     }
+    if let Some(word) = scene.ended().find_map(unseen_ends).filter(|_| first.is_none()) {
+        return Some(word);
+    }
     Some(match (first, left.later.first()) {
         (Some(process), _) => {
             let for_memory = memory::left_behind(run, process);
@@ -154,6 +158,15 @@ pub(super) fn gone(scene: &Scene<'_>) -> Option<Word> {
             }
         }
     })
+}
+
+/// Where nobody could tell whether the kernel has killed something with process 1.
+pub(super) fn unseen_ends(run: &Run) -> Option<Word> {
+    let unseen: Vec<&Process> = others(run).filter(|process| may_be_cut_off(run, process)).collect();
+    let why = missing(run, Facility::GrandchildStatus).unwrap_or("nobody could tell how they ended");
+    let which = names(&unseen);
+    let why = format!("whether the kernel killed {which} as process 1 ended is not known: {why}");
+    (!unseen.is_empty()).then(|| Word::skip(why))
 }
 
 /// Whether it ends by itself at once behind main where that is a child, each time.
@@ -359,6 +372,9 @@ pub(super) fn forwarded(scene: &Scene<'_>) -> Option<Word> {
         others(run).filter(|process| lived_at(process, signal_at) && process.state != State::Zombie).collect();
     if at_first.is_empty() {
         return Some(Word::pass(vec!["it is one process".to_owned()]));
+    }
+    if let Some(word) = unseen_ends(run) {
+        return Some(word);
     }
     // By the kernel or by us it was not ended by the signal.
     let has_heard =

@@ -1,11 +1,12 @@
-//! What comes of clients, and what is killed for want of memory.
+//! What comes of clients, what is killed for want of memory, and what this machine does not tell.
 
 use supervise_init::core::{Signal, Status};
 
 use super::super::super::finding::{Check, Level};
 use super::super::super::made_up::*;
-use super::super::super::record::{Connection, EndedBy, Hindrance, Listener, Outcome, Run, Served};
+use super::super::super::record::{Connection, EndedBy, Hindrance, Listener, Outcome, Process, Run, Served};
 use super::super::super::scenario::{Mode, Way};
+use super::super::judge;
 
 const ZERO: Status = Status::Exited(0);
 const KILLED: Status = Status::Signaled(Signal::KILL);
@@ -86,4 +87,29 @@ fn what_could_not_be_seen_has_its_reason_and_no_verdict() {
         let found = word(&order(), vec![run], Check::ExitsInGrace);
         assert!(found.level == Level::Inconclusive && found.cause.contains(said), "{found:?}");
     }
+}
+
+#[test]
+fn what_ended_with_process_1_in_a_way_that_nobody_could_tell_is_no_pass() {
+    let unknown = |mut process: Process| {
+        process.ended.iter_mut().for_each(|ended| (ended.status, ended.by) = (None, EndedBy::Itself));
+        process
+    };
+    let of = |mode, after| {
+        let main = process("app").catches(Signal::TERM).ends(500, ZERO);
+        let mut run = run(mode, vec![main, unknown(child(1, "work").ends(after, ZERO))]);
+        (run.files.left, run.files.open_when_killed) = (Some(Vec::new()), Some(Vec::new()));
+        run
+    };
+    for check in [Check::TreeGone, Check::Forwarded, Check::Files] {
+        let word = word(&order(), vec![of(Mode::Pid1, 499)], check);
+        assert!(word.level == Level::Skip && word.cause.contains("whether the kernel killed pid 101"), "{word:?}");
+        // Nobody else has all killed by its end; and so long before that it is not because of it.
+        for run in [of(Mode::Child, 499), of(Mode::Pid1, 300)] {
+            let found = judge(&order(), vec![run]).first().and_then(|judged| found(judged, check));
+            assert!(found.is_some_and(|found| found.level != Level::Skip), "{check:?}");
+        }
+    }
+    let reaction = word(&order(), vec![of(Mode::Pid1, 499)], Check::Reaction);
+    assert!(!reaction.evidence.concat().contains("pid 101"), "{reaction:?}");
 }
