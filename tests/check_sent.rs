@@ -84,7 +84,7 @@ fn what_the_kernel_had_no_room_to_tell_of_is_looked_for() {
     fs::write(place.join("go"), "").expect("it is ours");
     scene.deadline.until("the flood", || is_there("done"));
     send(check.outer_pid(), SIGCONT, 1);
-    check.wait_until_said(&["is lost; looking at /proc"]);
+    check.wait_until_said(&["is lost"]);
     let report = report_of(check);
     report.says("child", &[("S01", "pass"), ("S06", "fail")]);
     tells(&report, "child", "S06", "`sleep 1000`", "");

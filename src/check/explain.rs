@@ -189,8 +189,7 @@ fn of_the_tree(check: Check) -> Explanation {
             observed: "as a child: what lives when the command has ended. As process 1 the kernel kills all that is left at \
                        once, so that it is told by processes that died of a SIGKILL that nobody sent.",
             levels: "fail for what was killed or had to be; warn for what ended later than the command, by itself, unless who \
-                     stops it waits for all: an init, and systemd (--target tree as a child); skip where nobody tells how others end \
-                     (Linux before 6.15).",
+                     stops it waits for all: an init, and systemd (--target tree as a child).",
             causes: &[
                 "A wrapper (npm, su, a shell without exec) ends of the signal before the program that it has started.",
                 "An init (tini, dumb-init) ends as soon as its own child has.",

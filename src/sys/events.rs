@@ -1,6 +1,7 @@
 //! Forks, executions and ends of processes as they happen: the kernel's proc connector (linux/cn_proc.h). It tells of the
 //! whole machine, root alone before Linux 6.6, and only who is in the first user and PID namespaces.
 
+use std::collections::HashMap;
 use std::os::fd::{AsFd, AsRawFd as _, BorrowedFd, FromRawFd as _, OwnedFd};
 use std::time::Duration;
 
@@ -37,25 +38,18 @@ pub(crate) struct Connector {
 /// The number of the next message of each processor, by the processor's own, once there was one: where it is another, the
 /// kernel had no memory for those between, which it tells nobody.
 #[derive(Default, Debug)]
-struct Counts(Vec<Option<u32>>);
+struct Counts(HashMap<i32, usize>);
 
 impl Counts {
     /// Whether none is missing before that message.
     fn see(&mut self, message: &[u8]) -> bool {
-        /// The kernel's NR_CPUS is less everywhere; an answer to us has none of them.
-        const MOST: usize = 1 << 14;
         let word = |at: usize| message.get(at..at + 4)?.try_into().ok().map(u32::from_ne_bytes);
         // `seq` of the connector's header, `cpu` of the event.
         let (Some(number), Some(cpu)) = (word(24), word(HEADERS + 4)) else { return true };
-        let cpu = cpu as usize;
-        if cpu >= MOST {
-            return true;
-        }
-        if self.0.len() <= cpu {
-            self.0.resize(cpu + 1, None);
-        }
-        let next = self.0.get_mut(cpu).and_then(|next| next.replace(number.wrapping_add(1)));
-        next.is_none_or(|next| next == number)
+        let cpu = cpu.cast_signed();
+        // An answer to us has none.
+        let next = if cpu < 0 { None } else { self.0.insert(cpu, number.wrapping_add(1) as usize) };
+        next.is_none_or(|next| next == number as usize)
     }
 }
 

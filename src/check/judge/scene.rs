@@ -168,14 +168,17 @@ pub(super) fn others(run: &Run) -> impl Iterator<Item = &Process> {
     let all = run.processes.iter();
     let init =
         if run.scenario.mode == Mode::Init { all.clone().find(|process| process.inside == Some(1)) } else { None };
-    all.filter(move |process| !process.is_main && !init.is_some_and(|init| is_ours(init, process)))
+    all.filter(move |process| is_other(init, process))
 }
 
-/// Whether it is the supervise in front of the command, or a copy of that.
-fn is_ours(init: &Process, process: &Process) -> bool {
-    let is_its = process.started_by.unwrap_or(process.parent) == init.pid;
-    let is_named = [&init.words, &init.comm].contains(&&process.words);
-    process.pid == init.pid || (is_its && process.executed_at.is_none() && is_named)
+#[inline(never)]
+fn is_other(init: Option<&Process>, process: &Process) -> bool {
+    let is_ours = |init: &Process| {
+        let is_its = process.started_by.unwrap_or(process.parent) == init.pid;
+        let is_named = [&init.words, &init.comm].contains(&&process.words);
+        process.pid == init.pid || (is_its && process.executed_at.is_none() && is_named)
+    };
+    !process.is_main && !init.is_some_and(is_ours)
 }
 
 /// When we killed what was alive: the time was over, or main had ended and what it left had not.

@@ -154,7 +154,7 @@ fn cause(scene: &Scene<'_>, main: &Process, why: &Why<'_>) -> String {
 
 fn in_vfork(main: &Process, child: Option<&Process>) -> String {
     format!(
-        "{} sits in vfork(2), where no signal interrupts it (state D), until its child{} executes a program or ends",
+        "{} sits in vfork(2) (state D) until its child{} executes a program or ends",
         Name(main),
         child.map_or_else(String::new, |child| format!(" pid {}", child.pid))
     )
@@ -245,7 +245,7 @@ fn cure(scene: &Scene<'_>, main: &Process, why: &Why<'_>) -> String {
         Why::Unseen => "run the check as the program's user, or as root, with /proc mounted".to_owned(),
         Why::Stopped => format!("let nothing stop it, or send SIGCONT behind {signal}"),
         Why::Stuck => "see to the device or network file system that it waits for".to_owned(),
-        Why::InVfork(_) => "see what keeps that child, which is to execute a program at once; or start it by fork(2)".to_owned(),
+        Why::InVfork(_) => "see what keeps that child, or start it by fork(2)".to_owned(),
         Why::HalfDead => "let the last thread end the process (exit, not pthread_exit)".to_owned(),
         // It tells what to do, and what first.
         Why::Ignored if !below_deaf_shell(scene, main).is_empty() => "see S24".to_owned(),

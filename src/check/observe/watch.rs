@@ -206,7 +206,7 @@ impl<'a> Watch<'a> {
                 Message::None => return false,
                 Message::Other => {}
                 Message::Lost => {
-                    log::debug!(event = "check"; "some of what the kernel told of processes is lost; looking at /proc");
+                    log::debug!(event = "check"; "some of what the kernel told is lost");
                     self.has_lost = true;
                     self.next_look = Some(now());
                 }

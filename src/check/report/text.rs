@@ -183,8 +183,9 @@ fn findings(out: &mut String, judged: &Judged, paint: Paint) {
     for finding in of(Level::Skip) {
         let alike = || of(Level::Skip).filter(|other| other.cause == finding.cause);
         if alike().next().is_some_and(|first| first.check == finding.check) {
-            let ids: Vec<&str> = alike().map(|other| other.check.id()).collect();
-            let _ = writeln!(out, "  {} {}: {}", paint.level(Level::Skip), ids.join(" "), printable(&finding.cause));
+            let _ = write!(out, "  {}", paint.level(Level::Skip));
+            alike().for_each(|other| out.extend([" ", other.check.id()]));
+            let _ = writeln!(out, ": {}", printable(&finding.cause));
         }
     }
 }

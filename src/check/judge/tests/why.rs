@@ -275,11 +275,7 @@ fn who_waits_in_vfork_is_told_with_its_child_and_not_with_a_device() {
         let copy = Process { executed_at: None, ..child(2, "app").catches(Signal::TERM).stays() };
         of(Mode::Child, vec![app, child(1, "other").stays(), copy])
     };
-    says(
-        &stuck(WaitsFor::Exec),
-        "in vfork(2), where no signal interrupts it (state D), until its child pid 102",
-        "keeps",
-    );
+    says(&stuck(WaitsFor::Exec), "in vfork(2) (state D) until its child pid 102", "keeps");
     says(&stuck(WaitsFor::Else), "state D", "device");
 }
 

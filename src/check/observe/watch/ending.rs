@@ -3,7 +3,6 @@
 use std::os::fd::AsFd as _;
 use std::time::Duration;
 
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::epoll::{EpollEvent, EpollTimeout};
 use supervise_init::core::{Status, Time};
 use supervise_init::sys::now;
@@ -11,7 +10,7 @@ use supervise_init::sys::now;
 use super::super::Interrupted;
 use super::super::held::tell_memory_from_process_1;
 use super::super::picture::{at_deadline, sits, unlooked};
-use super::super::stage::DEATH;
+use super::super::stage::{DEATH, wait_for};
 use super::super::tree::{FIRST_TOKEN, Life, MOST_PICTURES, Seen};
 use super::{STDERR, STDOUT, State, TURN, Watch};
 use crate::check::judge::{Handling, handling};
@@ -86,8 +85,7 @@ impl Watch<'_> {
         let living = self.tree.living().take(MOST_PICTURES).map(|seen| seen.process.pid);
         let sat: Vec<(i32, u64)> = living.filter_map(|pid| Some((pid, sits(pid)?))).collect();
         if let (Some(asked), false) = (&self.asked, sat.is_empty()) {
-            let mut polled = [PollFd::new(asked.as_fd(), PollFlags::POLLIN)];
-            let _ = poll(&mut polled, PollTimeout::try_from(MOMENT).unwrap_or(PollTimeout::ZERO));
+            wait_for(asked.as_fd(), asked.as_fd(), MOMENT);
         }
         sat
     }
