@@ -15,7 +15,7 @@ use harness::checked::{READY, Report, behind, finding, report, report_of};
 use harness::contained::NOBODY;
 use harness::running::refused;
 use harness::slow::python;
-use harness::{Exit, Scene, probe, send, skip};
+use harness::{Exit, Scene, free_port, probe, send, skip};
 
 /// The cause and the evidence of a check, as one text.
 #[track_caller]
@@ -151,8 +151,8 @@ fn a_directory_of_state_must_be_there() {
 #[test]
 fn who_answers_already_is_named_and_nothing_is_started() {
     let scene = Scene::new();
-    let tcp = TcpListener::bind("127.0.0.1:0").expect("there is a free port");
-    let port = tcp.local_addr().expect("it is bound").port();
+    let port = free_port();
+    let tcp = TcpListener::bind(("127.0.0.1", port)).expect("it is free");
     let path = scene.folder().join("taken");
     let _unix = UnixListener::bind(&path).expect("the name is new");
     let marker = scene.folder().join("started");

@@ -1,14 +1,12 @@
 //! A folder, a port and words of one case's own.
 
 use std::fs;
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicU16, Ordering};
 
 use crate::harness::launch::Init;
-use crate::harness::{Scene, probe};
+use crate::harness::{Scene, free_port, probe};
 use crate::program::Program;
 
 /// One case's share of the machine.
@@ -56,15 +54,6 @@ fn expanded(pattern: &str) -> String {
     let found = String::from_utf8_lossy(&found).trim_end().to_owned();
     assert!(Path::new(&found).exists(), "{pattern} is not there once; tests/setup installs it");
     found
-}
-
-/// A port that nobody has, below those that the kernel gives to whoever asks for any.
-fn free_port() -> u16 {
-    static NEXT: AtomicU16 = AtomicU16::new(0);
-    let first = u16::try_from(std::process::id() % 100).unwrap_or_default() * 100;
-    let ports = std::iter::repeat_with(|| 20_000 + (first + NEXT.fetch_add(1, Ordering::Relaxed)) % 10_000);
-    let is_free = |port: &u16| TcpListener::bind(("127.0.0.1", *port)).is_ok();
-    ports.take(10_000).find(is_free).expect("a port is free")
 }
 
 /// Our program in Go, built once and kept from one test run to the next.

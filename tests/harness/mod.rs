@@ -24,11 +24,12 @@ use std::cell::OnceCell;
 use std::ffi::OsStr;
 use std::fs;
 use std::io::Write;
+use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU16, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use nix::poll::{PollTimeout, poll};
@@ -195,6 +196,16 @@ impl Drop for Scene {
             let _ = fs::remove_dir_all(folder);
         }
     }
+}
+
+/// A port that nobody has, and no other test: below those that the kernel gives to whoever asks for any, who may be asking
+/// at this moment (ip_local_port_range in ip(7)).
+pub(crate) fn free_port() -> u16 {
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    let first = u16::try_from(std::process::id() % 100).unwrap_or_default() * 100;
+    let ports = std::iter::repeat_with(|| 20_000 + (first + NEXT.fetch_add(1, Ordering::Relaxed)) % 10_000);
+    let is_free = |port: &u16| TcpListener::bind(("127.0.0.1", *port)).is_ok();
+    ports.take(10_000).find(is_free).expect("a port is free")
 }
 
 /// Copies a program to where everybody may run it. By a process of its own: a child that another test forks meanwhile

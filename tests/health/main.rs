@@ -8,13 +8,12 @@ mod stuck;
 
 use std::fs;
 use std::net::TcpListener;
-use std::sync::atomic::{AtomicU16, Ordering};
 
 use harness::launch::{EVERYWHERE, Launch, Place, WAYS};
 use harness::running::{Running, refused};
 use harness::slow::python;
 use harness::waiting::all_is_killed;
-use harness::{Exit, Scene, proc, send};
+use harness::{Exit, Scene, free_port, proc, send};
 use libc::{SIGCONT, SIGKILL, SIGSTOP, SIGTERM};
 
 /// As often as a test wants.
@@ -50,16 +49,6 @@ fn touch(scene: &Scene, name: &str) {
 
 fn remove(scene: &Scene, name: &str) {
     fs::remove_file(scene.folder().join(name)).expect("it is there");
-}
-
-/// A port that nobody has, below those that the kernel gives to who does not care.
-fn free_port() -> u16 {
-    // Tests run beside one another.
-    static TAKEN: AtomicU16 = AtomicU16::new(0);
-    let first = 20_000 + u16::try_from(std::process::id() % 10_000).expect("it is small");
-    (first + 20 * TAKEN.fetch_add(1, Ordering::Relaxed)..32_000)
-        .find(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok())
-        .expect("one of them is free")
 }
 
 /// Nothing is left, and the dead are buried.
