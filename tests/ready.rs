@@ -9,7 +9,7 @@ use std::path::Path;
 use harness::contained;
 use harness::launch::{EVERYWHERE, Launch, Place, WAYS};
 use harness::running::{Running, refused};
-use harness::{Exit, Scene, proc, skip};
+use harness::{Exit, Scene, free_port, proc, skip};
 use libc::{SIGABRT, SIGTERM, SIGUSR1};
 
 const READY: &str = "the command is ready";
@@ -132,7 +132,7 @@ fn a_service_for_s6_is_ready_as_s6_would_know() {
     assert_eq!(init.wait(), Exit::Code(0));
 }
 
-/// Listens when it is told to; a port of its own is the kernel's choice.
+/// Listens when it is told to.
 const SERVER: &str = "
 import socket, sys, os
 server = socket.socket(socket.AF_UNIX) if len(sys.argv) > 2 else socket.socket()
@@ -146,12 +146,6 @@ while True:
     connection.send(b'HTTP/1.1 204 No Content\\r\\nConnection: close\\r\\n\\r\\n')
     connection.close()
 ";
-
-/// A port that nobody has.
-fn free_port() -> u16 {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("there is one");
-    listener.local_addr().expect("it is bound").port()
-}
 
 #[test]
 fn what_answers_is_ready() {
@@ -200,7 +194,8 @@ fn who_is_not_ready_in_time_is_stopped_and_that_is_a_failure() {
     for place in EVERYWHERE {
         let scene = Scene::new();
         let options = ["--ready", "sd_notify", "--ready-timeout", "50ms"];
-        let launch = scene.supervise().place(place).options(&options);
+        // The time may be over before the payload has blocked anything.
+        let launch = scene.supervise().place(place).entered_with("block TERM").options(&options);
         let ended = launch.probe("block TERM, await TERM, exit 0").end();
         assert_eq!(ended.exit, Exit::Code(1), "{place:?} {ended:?}");
         assert!(
@@ -211,10 +206,10 @@ fn who_is_not_ready_in_time_is_stopped_and_that_is_a_failure() {
     }
     // What is tried says why.
     let scene = Scene::new();
-    let options = ["--ready", "file:/nowhere", "--ready-timeout", "100ms"];
+    let options = ["--ready", "file:/nowhere", "--ready-timeout", "1s"];
     let ended = shell(&scene, Place::Child, &options, "exec sleep 1000").end();
     assert!(ended.stderr[0].ends_with("file:/nowhere is not ready: no such file or directory"), "{ended:?}");
-    let said = "the command is not ready in time; stopping it: no try has succeeded within 100 ms";
+    let said = "the command is not ready in time; stopping it: no try has succeeded within 1000 ms";
     assert!(ended.stderr[1].ends_with(said), "{ended:?}");
     // One that hangs too.
     let options = ["--ready", "exec:sleep 1000", "--ready-timeout", "2s"];
@@ -226,7 +221,7 @@ fn who_is_not_ready_in_time_is_stopped_and_that_is_a_failure() {
 #[test]
 fn who_is_not_ready_in_time_is_started_again() {
     let scene = Scene::new();
-    let options = ["--ready", "fd:3", "--ready-timeout", "300ms", "--restart", "on-failure", "--restart-delay", "0"];
+    let options = ["--ready", "fd:3", "--ready-timeout", "2s", "--restart", "on-failure", "--restart-delay", "0"];
     // The first two are not; each has a pipe of its own.
     let folder = scene.folder().display();
     let script = format!(
