@@ -85,7 +85,7 @@ fn giving_up_killing_and_refusals_are_told() {
 
     let scene = Scene::new();
     let script = "trap '' TERM; echo up; while :; do sleep 1000; done";
-    let mut container = Container::new(&scene, &["--grace", "1s", "--delay", "1ms"], script);
+    let mut container = Container::new(&scene, &["--grace", "5s", "--delay", "1ms"], script);
     container.init.expect("up");
     let mut reader = container.reads(ROOT);
     let typed = container.command(ROOT, &[scene.folder().join("supervise").to_str().expect("UTF-8"), "shutdown", "+5"]);
