@@ -25,6 +25,14 @@ fn jobs(stage: &mut Stage) -> &'static str {
     }
 }
 
+/// Waits until the shell lists a job that is stopped. It hears of that a little after it is so.
+#[track_caller]
+fn until_listed_as_stopped(stage: &mut Stage) {
+    let deadline = stage.scene.deadline;
+    let awaited = format!("{:?} {:?} to list a stopped job", stage.shell, stage.way);
+    deadline.until(&awaited, || (jobs(stage) == "stopped").then_some(()));
+}
+
 /// Waits until the shell tells, in one of these words, that a job in the background has ended.
 #[track_caller]
 fn until_told_of_the_end(stage: &mut Stage, words: &[&str]) {
@@ -155,7 +163,7 @@ fn what_reads_in_the_background_is_stopped_and_fg_brings_it_back() {
         stage.press(&format!("{command} &\n"));
         stage.up_to("up:42");
         stage.until_all("stopped", |state| state == 'T');
-        assert_eq!(jobs(stage), "stopped", "{:?} {:?}", stage.shell, stage.way);
+        until_listed_as_stopped(stage);
         stage.fg("; echo \"code:$?;$((40 + 2))\"");
         stage.press("go\n");
         stage.up_to("back:42");
@@ -194,7 +202,7 @@ fn what_writes_in_the_background_is_stopped_where_the_terminal_says_so() {
         let command = stage.probe("say out:$((40+2)), exit 3");
         stage.press(&format!("{command} &\n"));
         stage.until_all("stopped", |state| state == 'T');
-        assert_eq!(jobs(stage), "stopped", "{:?} {:?}", stage.shell, stage.way);
+        until_listed_as_stopped(stage);
         stage.press("fg; echo \"code:$?;$((40 + 2))\"\n");
         stage.up_to("out:42");
         stage.code_of_line(";42")
