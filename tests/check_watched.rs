@@ -14,7 +14,7 @@ use harness::checked::{behind, finding, report, report_of, start};
 use harness::contained::NOBODY;
 use harness::running::refused;
 use harness::slow::python;
-use harness::{Exit, Scene, send, skip};
+use harness::{Exit, Scene, proc, send, skip};
 
 /// As long as what `--ready exec:` has started with this word lives.
 fn lives(scene: &Scene, word: &str) -> bool {
@@ -165,12 +165,12 @@ fn a_pid_file_that_somebody_else_writes_meanwhile_is_not_the_commands() {
     scene.nothing_is_left();
 }
 
-/// Ends 700 ms after it is told, and says so in a file.
+/// Says in one file that it is told, and in another one that it ends, which it does when a third one is there.
 const IN_TIME: &str = "
 import os, signal, sys, time
 def stop(*_):
-    os.write(1, b'told\\n')
-    time.sleep(0.7)
+    open(sys.argv[2], 'w')
+    while not os.path.exists(sys.argv[1] + '.go'): time.sleep(0.01)
     open(sys.argv[1], 'w')
     os._exit(0)
 signal.signal(signal.SIGTERM, stop)
@@ -185,15 +185,16 @@ fn a_check_that_is_suspended_does_not_blame_the_command() {
     let silent = ["unshare", "--user", "--map-root-user", "--net"];
     for (wrapper, level) in [(&[][..], "pass"), (&silent[..], "inconclusive")] {
         let file = scene.folder().join(format!("ends-{level}"));
-        let program = IN_TIME.replace("os.write(1, b'told\\n')", "open(sys.argv[2], 'w')");
         let told = scene.folder().join(format!("told-{level}"));
         let options =
             ["--format", "json", "--as", "child", "--also", "none", "--grace", "2s", "--ready", "log:ready", "--"];
         let paths = [&file, &told].map(|path| path.to_str().expect("ours"));
-        let check = behind(&scene, wrapper, &[&options[..], &[python(), "-c", &program, paths[0], paths[1]]].concat());
+        let check = behind(&scene, wrapper, &[&options[..], &[python(), "-c", IN_TIME, paths[0], paths[1]]].concat());
         scene.deadline.until("the signal", || told.exists().then_some(()));
         let pid = check.outer_pid();
         send(pid, SIGSTOP, 1);
+        scene.deadline.until("the stop of the check", || (proc::state(pid) == Some('T')).then_some(()));
+        fs::write(file.with_extension("go"), "").expect("the folder is ours");
         scene.deadline.until("the end", || file.exists().then_some(()));
         // The file was made when the signal came: 2 s later the grace time is over, and a bit more is not late yet.
         let age = || fs::metadata(&told).and_then(|file| file.modified()).ok()?.elapsed().ok();
