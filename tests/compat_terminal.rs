@@ -38,8 +38,7 @@ fn ctrl_z_stops_the_job_and_fg_continues_it() {
         let verbs = "say up:$((40+2)), read, foreground, say back:$((40+2)), wait";
         terminal.press(&format!("{}\n", words(&scene, name, options, verbs).join(" ")));
         terminal.screen.up_to("up:42");
-        let is_init = |pid: &i32| proc::name(*pid).as_deref() == Some(name);
-        let init = scene.deadline.until("the init", || scene.marked().into_iter().find(is_init));
+        let init = scene.named(name);
         let main = scene.deadline.until("main", || proc::children(init).first().copied());
         terminal.suspend(&scene, [init, main]);
         terminal.resume(&scene, [init, main]);

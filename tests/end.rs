@@ -5,10 +5,10 @@ mod harness;
 
 use std::path::Path;
 
-use harness::launch::{EVERYWHERE, Init, Launch, Place};
+use harness::launch::{EVERYWHERE, Launch, Place};
 use harness::lines::Lines;
 use harness::running::Running;
-use harness::{Exit, Scene, proc, send, skip};
+use harness::{Exit, Scene, send, skip};
 use libc::{
     SIGABRT, SIGCHLD, SIGCONT, SIGKILL, SIGSTOP, SIGTERM, SIGTSTP, SIGTTIN, SIGTTOU, SIGURG, SIGUSR1, SIGWINCH,
 };
@@ -170,12 +170,6 @@ fn parent_of<'s>(scene: &'s Scene, before: &[&str], launch: &Launch) -> Running<
     Running::start(scene, parent, 0, Path::new("probe"))
 }
 
-fn supervise_among(scene: &Scene) -> i32 {
-    let name = Init::Supervise.path().expect("cargo built it");
-    let name = name.file_name().and_then(|name| name.to_str()).map(str::to_owned);
-    scene.deadline.until("supervise", || scene.marked().into_iter().find(|pid| proc::name(*pid) == name))
-}
-
 #[test]
 fn the_parents_death_acts_like_the_signal() {
     for signal in ["USR1", "SIGTERM", "RTMIN+3", "10"] {
@@ -187,7 +181,7 @@ fn the_parents_death_acts_like_the_signal() {
         parent.wait();
         let number = ["SIGTERM", "RTMIN+3"].iter().position(|name| *name == signal).map_or(10, |at| [15, 37][at]);
         assert!(parent.line().starts_with(&format!("got {number} ")));
-        send(supervise_among(&scene), SIGWINCH, 1);
+        send(scene.named("supervise"), SIGWINCH, 1);
         assert!(parent.line().starts_with("got 28 "));
         scene.deadline.until("all to end", || scene.marked().is_empty().then_some(()));
     }
@@ -240,7 +234,7 @@ fn a_parent_that_dies_before_we_ask_to_be_told_is_seen_too() {
     send(parent.outer_pid(), SIGKILL, 1);
     parent.wait();
     parent.expect("ready");
-    send(supervise_among(&scene), SIGWINCH, 1);
+    send(scene.named("supervise"), SIGWINCH, 1);
     assert!(parent.line().starts_with("got 10 "));
 }
 
@@ -258,7 +252,7 @@ fn a_parent_that_is_dead_when_we_begin_is_seen_by_the_session_that_it_left() {
     assert_eq!(leader.wait(), Exit::Code(0));
     leader.go();
     leader.expect("ready");
-    send(supervise_among(&scene), SIGWINCH, 1);
+    send(scene.named("supervise"), SIGWINCH, 1);
     assert!(leader.line().starts_with("got 10 "));
 }
 
@@ -270,7 +264,7 @@ fn without_being_asked_for_it_the_parents_death_means_nothing() {
     parent.expect("ready");
     send(parent.outer_pid(), SIGKILL, 1);
     parent.wait();
-    send(supervise_among(&scene), SIGWINCH, 1);
+    send(scene.named("supervise"), SIGWINCH, 1);
     let line = Lines::next(parent.stdout());
     assert!(line.is_some_and(|line| line.starts_with("got 28 ")));
 }

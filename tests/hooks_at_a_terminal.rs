@@ -5,7 +5,7 @@ mod harness;
 
 use harness::launch::Init;
 use harness::terminal::Terminal;
-use harness::{Exit, Scene, probe, proc, send};
+use harness::{Exit, Scene, probe, send};
 
 const CTRL_C: &str = "\x03";
 const CTRL_Z: &str = "\x1a";
@@ -123,9 +123,7 @@ fn a_hook_before_a_stop_that_is_killed_leaves_the_terminal_to_the_command() {
     let script = format!("{} --pre-stop 'kill -9 $$' --delay 1h -- bash --norc -i; echo code:$?", supervise.display());
     let mut shell = terminal.session(&scene, &["sh", "-c", &script]);
     terminal.screen.up_to("> ");
-    let init = scene
-        .deadline
-        .until("supervise", || scene.marked().into_iter().find(|pid| proc::name(*pid).as_deref() == Some("supervise")));
+    let init = scene.named("supervise");
     send(init, libc::SIGTERM, 1);
     terminal.screen.up_to("the stop goes on");
     terminal.press("echo alive:$((40 + 2)); exit 3\n");
@@ -146,9 +144,7 @@ fn keys_reach_a_hook_once_where_the_command_gets_a_session_of_its_own() {
         terminal.press(CTRL_C);
         terminal.screen.up_to("got 2 from 0 ");
     }
-    let init = scene
-        .deadline
-        .until("supervise", || scene.marked().into_iter().find(|pid| proc::name(*pid).as_deref() == Some("supervise")));
+    let init = scene.named("supervise");
     send(init, libc::SIGWINCH, 1);
     let seen = terminal.screen.up_to("got 28 ");
     assert!(!seen.contains("got 2 "), "more than was pressed: {seen}");

@@ -9,7 +9,7 @@ use std::fs;
 use harness::launch::{By, EVERYWHERE, Init, Place, Target, WAYS};
 use harness::running::{Ended, expect_report, passes, refused};
 use harness::terminal::Terminal;
-use harness::{Exit, Scene, proc, send, skip};
+use harness::{Exit, Scene, send, skip};
 use nix::unistd::geteuid;
 
 /// The lines of /proc/self/status that begin so, without blanks between.
@@ -225,8 +225,7 @@ fn keys_reach_a_session_of_its_own_through_us_and_once() {
         terminal.press("\x03");
         terminal.screen.up_to("got 2 from ");
     }
-    let ours = || scene.marked().into_iter().find(|pid| proc::name(*pid).is_some_and(|name| name == "supervise"));
-    send(scene.deadline.until("supervise", ours), 64, 1);
+    send(scene.named("supervise"), 64, 1);
     assert_eq!(terminal.screen.up_to("code:").matches("got ").count(), 1, "more than was pressed");
     terminal.screen.up_to("3");
 }

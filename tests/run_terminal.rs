@@ -7,6 +7,7 @@ use std::path::Path;
 
 use harness::contained::{BOOKWORM, BUSYBOX, root};
 use harness::launch::Init;
+use harness::running::Running;
 use harness::terminal::Terminal;
 use harness::{Exit, MARK, Scene, proc};
 
@@ -63,7 +64,7 @@ fn ctrl_c_ends_the_command_and_the_shell_goes_on() {
     let Some(root) = root(BUSYBOX) else { return };
     let scene = Scene::new();
     let mut terminal = Terminal::open(&scene);
-    let mut outer = terminal.shell(&scene);
+    let outer = terminal.shell(&scene);
     // With the terminal, and in a pipeline where it is a neighbour's.
     for pipe in ["", " | cat"] {
         terminal.press(&format!("{}{pipe}\n", typed(&root, "sh -c 'echo up:$((40+2)); exec sleep 1000'")));
@@ -73,9 +74,7 @@ fn ctrl_c_ends_the_command_and_the_shell_goes_on() {
         terminal.press("echo code:$?\n");
         terminal.screen.up_to("code:130\r");
     }
-    terminal.press("exit 0\n");
-    assert_eq!(outer.wait(), Exit::Code(0));
-    scene.nothing_is_left();
+    ends(&scene, terminal, outer);
 }
 
 /// Waits until each process of the container, and what is outside of it, is so.
@@ -89,6 +88,30 @@ fn until_all(scene: &Scene, awaited: &str, is_so: impl Fn(char) -> bool) {
     });
 }
 
+/// Presses Ctrl-Z, and waits until the shell has its prompt and all are stopped.
+#[track_caller]
+fn suspend(scene: &Scene, terminal: &mut Terminal) {
+    terminal.press(CTRL_Z);
+    terminal.screen.up_to("topped");
+    terminal.screen.up_to("> ");
+    until_all(scene, "stopped", |state| state == 'T');
+}
+
+/// Types `fg` or `bg`, and waits until all go on.
+#[track_caller]
+fn resume(scene: &Scene, terminal: &mut Terminal, command: &str) {
+    terminal.press(&format!("{command}\n"));
+    until_all(scene, "awake", |state| state == 'S');
+}
+
+/// Leaves the shell, behind which nothing may be left.
+#[track_caller]
+fn ends(scene: &Scene, mut terminal: Terminal, mut shell: Running<'_>) {
+    terminal.press("exit 0\n");
+    assert_eq!(shell.wait(), Exit::Code(0));
+    scene.nothing_is_left();
+}
+
 #[test]
 fn ctrl_z_stops_a_container_as_it_does_a_command() {
     let Some(root) = root(BUSYBOX) else { return };
@@ -96,16 +119,12 @@ fn ctrl_z_stops_a_container_as_it_does_a_command() {
     for (before, after) in [("", ""), ("dash -c '", "; :'")] {
         let scene = Scene::new();
         let mut terminal = Terminal::open(&scene);
-        let mut outer = terminal.shell(&scene);
+        let outer = terminal.shell(&scene);
         terminal.press(&format!("{before}{}{after}\n", typed(&root, "sleep 1000")));
         until_all(&scene, "there", |state| state == 'S');
         for continued in ["fg", "fg", "bg"] {
-            terminal.press(CTRL_Z);
-            terminal.screen.up_to("topped");
-            terminal.screen.up_to("> ");
-            until_all(&scene, "stopped", |state| state == 'T');
-            terminal.press(&format!("{continued}\n"));
-            until_all(&scene, "awake", |state| state == 'S');
+            suspend(&scene, &mut terminal);
+            resume(&scene, &mut terminal, continued);
         }
         // In the background the shell has the terminal.
         terminal.press("echo alive:$((40+2))\n");
@@ -117,17 +136,11 @@ fn ctrl_z_stops_a_container_as_it_does_a_command() {
             .deadline
             .until("the job to have the terminal", || (terminal.foreground() != Some(outer.outer_pid())).then_some(()));
         // The shell gave it to the group of supervise, and says nothing to a job that was not stopped.
-        terminal.press(CTRL_Z);
-        terminal.screen.up_to("topped");
-        terminal.screen.up_to("> ");
-        until_all(&scene, "stopped", |state| state == 'T');
-        terminal.press("fg\n");
-        until_all(&scene, "awake", |state| state == 'S');
+        suspend(&scene, &mut terminal);
+        resume(&scene, &mut terminal, "fg");
         terminal.press(CTRL_C);
         terminal.screen.up_to("> ");
-        terminal.press("exit 0\n");
-        assert_eq!(outer.wait(), Exit::Code(0));
-        scene.nothing_is_left();
+        ends(&scene, terminal, outer);
     }
 }
 
@@ -136,7 +149,7 @@ fn in_a_pipeline_it_reads_the_terminal_and_stops_with_the_others() {
     let Some(root) = root(BUSYBOX) else { return };
     let scene = Scene::new();
     let mut terminal = Terminal::open(&scene);
-    let mut outer = terminal.shell(&scene);
+    let outer = terminal.shell(&scene);
     // Before it needs the terminal, and after.
     for reads in ["", "read line; echo got:\\$line; "] {
         terminal.press(&format!("{} | cat\n", typed(&root, &format!("sh -c \"{reads}exec sleep 1000\""))));
@@ -146,19 +159,13 @@ fn in_a_pipeline_it_reads_the_terminal_and_stops_with_the_others() {
         }
         until_all(&scene, "there", |state| state == 'S');
         for _ in 0..2 {
-            terminal.press(CTRL_Z);
-            terminal.screen.up_to("topped");
-            terminal.screen.up_to("> ");
-            until_all(&scene, "stopped", |state| state == 'T');
-            terminal.press("fg\n");
-            until_all(&scene, "awake", |state| state == 'S');
+            suspend(&scene, &mut terminal);
+            resume(&scene, &mut terminal, "fg");
         }
         terminal.press(CTRL_C);
         terminal.screen.up_to("> ");
     }
-    terminal.press("exit 0\n");
-    assert_eq!(outer.wait(), Exit::Code(0));
-    scene.nothing_is_left();
+    ends(&scene, terminal, outer);
 }
 
 #[test]
@@ -166,24 +173,18 @@ fn a_neighbour_has_the_terminal_also_after_ctrl_z() {
     let Some(root) = root(BUSYBOX) else { return };
     let scene = Scene::new();
     let mut terminal = Terminal::open(&scene);
-    let mut outer = terminal.shell(&scene);
+    let outer = terminal.shell(&scene);
     // As a pager.
     let neighbour = "sh -c 'read line </dev/tty; echo got:$line; exec cat'";
     terminal.press(&format!("{} | {neighbour}\n", typed(&root, "sleep 1000")));
     until_all(&scene, "there", |state| state == 'S');
-    terminal.press(CTRL_Z);
-    terminal.screen.up_to("topped");
-    terminal.screen.up_to("> ");
-    until_all(&scene, "stopped", |state| state == 'T');
-    terminal.press("fg\n");
-    until_all(&scene, "awake", |state| state == 'S');
+    suspend(&scene, &mut terminal);
+    resume(&scene, &mut terminal, "fg");
     terminal.press("words\n");
     terminal.screen.up_to("got:words\r");
     terminal.press(CTRL_C);
     terminal.screen.up_to("> ");
-    terminal.press("exit 0\n");
-    assert_eq!(outer.wait(), Exit::Code(0));
-    scene.nothing_is_left();
+    ends(&scene, terminal, outer);
 }
 
 #[test]
@@ -191,25 +192,22 @@ fn ctrl_c_ends_a_pipeline_and_the_loop_around_it() {
     let Some(root) = root(BOOKWORM) else { return };
     let scene = Scene::new();
     let mut terminal = Terminal::open(&scene);
-    let mut outer = terminal.shell(&scene);
+    let outer = terminal.shell(&scene);
     // Also where the command waits for what it has started: that gets the key too, as without a container.
     let contained = typed(&root, "bash -c \"echo up:\\$((40+2)); sleep 1000; echo interrupted\"");
     let endless = format!("while :; do {contained} | cat; done");
     for typed in [endless.clone(), format!("dash -c '{endless}'")] {
         terminal.press(&format!("{typed}\n"));
         terminal.screen.up_to("up:42\r");
-        scene.deadline.until("the command to wait", || {
-            scene.marked().into_iter().find(|pid| proc::name(*pid).as_deref() == Some("sleep")).map(|_| ())
-        });
+        // Then the command waits.
+        scene.named("sleep");
         terminal.press(CTRL_C);
         terminal.screen.up_to("> ");
         terminal.press("echo code:$?\n");
         terminal.screen.up_to("code:130\r");
         scene.deadline.until("the end of all", || (scene.marked() == [outer.outer_pid()]).then_some(()));
     }
-    terminal.press("exit 0\n");
-    assert_eq!(outer.wait(), Exit::Code(0));
-    scene.nothing_is_left();
+    ends(&scene, terminal, outer);
 }
 
 #[test]
@@ -217,7 +215,7 @@ fn a_key_arrives_once_in_a_pipeline() {
     let Some(root) = root(BUSYBOX) else { return };
     let scene = Scene::new();
     let mut terminal = Terminal::open(&scene);
-    let mut outer = terminal.shell(&scene);
+    let outer = terminal.shell(&scene);
     let supervise = Init::Supervise.path().expect("cargo built it");
     let words = "block INT block QUIT block TERM report-until TERM exit 42";
     let (run, probe) = (supervise.display(), harness::probe());
@@ -241,9 +239,7 @@ fn a_key_arrives_once_in_a_pipeline() {
     seen += &terminal.screen.up_to("end:42\r");
     let count = |report: &str| seen.matches(report).count();
     assert_eq!((count("got 2 from"), count("got 3 from"), count("got 15 from")), (20, 20, 1), "{seen}");
-    terminal.press("exit 0\n");
-    assert_eq!(outer.wait(), Exit::Code(0));
-    scene.nothing_is_left();
+    ends(&scene, terminal, outer);
 }
 
 #[test]
@@ -251,7 +247,7 @@ fn a_shell_in_the_background_is_stopped_and_the_callers_lives() {
     let Some(root) = root(BOOKWORM) else { return };
     let scene = Scene::new();
     let mut terminal = Terminal::open(&scene);
-    let mut outer = terminal.shell(&scene);
+    let outer = terminal.shell(&scene);
     terminal.press(&format!("{} &\n", typed(&root, "env PS1='i''n:' bash --norc --noediting -i")));
     scene.deadline.until("the shell to see it stopped", || {
         terminal.press("jobs -l; echo seen:$((40+2))\n");
@@ -262,10 +258,9 @@ fn a_shell_in_the_background_is_stopped_and_the_callers_lives() {
     terminal.press("echo alive:$((40+2)); exit 5\n");
     terminal.screen.up_to("alive:42\r");
     terminal.screen.up_to("> ");
-    terminal.press("echo code:$?; exit 0\n");
+    terminal.press("echo code:$?\n");
     terminal.screen.up_to("code:5\r");
-    assert_eq!(outer.wait(), Exit::Code(0));
-    scene.nothing_is_left();
+    ends(&scene, terminal, outer);
 }
 
 #[test]
@@ -273,26 +268,19 @@ fn ctrl_z_works_after_all_of_the_group_was_killed() {
     let Some(root) = root(BUSYBOX) else { return };
     let scene = Scene::new();
     let mut terminal = Terminal::open(&scene);
-    let mut outer = terminal.shell(&scene);
+    let outer = terminal.shell(&scene);
     let supervise = Init::Supervise.path().expect("cargo built it");
     // Its witness too, and the command is started again.
     let command = "sh -c '[ -e /tmp/killed ] || { touch /tmp/killed; kill -9 0; }; exec sleep 1000'";
     let (run, root) = (supervise.display(), root.display());
     terminal.press(&format!("{run} run --env {MARK} --restart always --restart-delay 1ms {root} -- {command}\n"));
-    let is_there = |pid: &i32| proc::name(*pid).as_deref() == Some("sleep");
-    scene.deadline.until("the command again", || scene.marked().iter().any(is_there).then_some(()));
+    scene.named("sleep");
     until_all(&scene, "there", |state| state == 'S');
-    terminal.press(CTRL_Z);
-    terminal.screen.up_to("topped");
-    terminal.screen.up_to("> ");
-    until_all(&scene, "stopped", |state| state == 'T');
-    terminal.press("fg\n");
-    until_all(&scene, "awake", |state| state == 'S');
+    suspend(&scene, &mut terminal);
+    resume(&scene, &mut terminal, "fg");
     terminal.press(CTRL_C);
     terminal.screen.up_to("> ");
-    terminal.press("exit 0\n");
-    assert_eq!(outer.wait(), Exit::Code(0));
-    scene.nothing_is_left();
+    ends(&scene, terminal, outer);
 }
 
 #[test]
@@ -300,13 +288,10 @@ fn one_that_reads_in_the_background_is_stopped_and_goes_on_in_the_foreground() {
     let Some(root) = root(BUSYBOX) else { return };
     let scene = Scene::new();
     let mut terminal = Terminal::open(&scene);
-    let mut outer = terminal.shell(&scene);
+    let outer = terminal.shell(&scene);
     terminal.press(&format!("{}\n", typed(&root, "cat")));
     until_all(&scene, "there", |state| state == 'S');
-    terminal.press(CTRL_Z);
-    terminal.screen.up_to("topped");
-    terminal.screen.up_to("> ");
-    until_all(&scene, "stopped", |state| state == 'T');
+    suspend(&scene, &mut terminal);
     terminal.press("bg; echo on:$((40+2))\n");
     terminal.screen.up_to("on:42\r");
     // By SIGTTIN, as it goes on with its read.
@@ -315,16 +300,14 @@ fn one_that_reads_in_the_background_is_stopped_and_goes_on_in_the_foreground() {
         terminal.screen.up_to("seen:42\r").contains("(tty input)").then_some(())
     });
     until_all(&scene, "stopped", |state| state == 'T');
-    terminal.press("fg\n");
-    until_all(&scene, "awake", |state| state == 'S');
+    resume(&scene, &mut terminal, "fg");
     terminal.press("words\n");
     terminal.screen.up_to("words\r\nwords\r");
     terminal.press("\x04");
     terminal.screen.up_to("> ");
-    terminal.press("echo code:$?; exit 0\n");
+    terminal.press("echo code:$?\n");
     terminal.screen.up_to("code:0\r");
-    assert_eq!(outer.wait(), Exit::Code(0));
-    scene.nothing_is_left();
+    ends(&scene, terminal, outer);
 }
 
 #[test]
@@ -332,16 +315,14 @@ fn one_in_the_background_leaves_the_terminal_alone() {
     let Some(root) = root(BUSYBOX) else { return };
     let scene = Scene::new();
     let mut terminal = Terminal::open(&scene);
-    let mut outer = terminal.shell(&scene);
+    let outer = terminal.shell(&scene);
     terminal.press(&format!("{} &\n", typed(&root, "sh -c 'echo up:$((40+2)); exec sleep 1000'")));
     terminal.screen.up_to("up:42");
     // The shell can still read, and its job can be ended by its number.
     terminal.press("echo alive:$((40+2)); kill %1; wait %1; echo code:$?\n");
     terminal.screen.up_to("alive:42\r");
     terminal.screen.up_to("code:143\r");
-    terminal.press("exit 0\n");
-    assert_eq!(outer.wait(), Exit::Code(0));
-    scene.nothing_is_left();
+    ends(&scene, terminal, outer);
 }
 
 #[test]

@@ -26,13 +26,6 @@ fn supervised(target: &str, verbs: &str) -> String {
     typed(Init::Supervise, &format!("--forward-to {target}"), verbs)
 }
 
-/// The process that has supervise as its program, once there is one.
-fn supervise_among(scene: &Scene) -> i32 {
-    let name = Init::Supervise.path().expect("cargo built it");
-    let name = name.file_name().and_then(|name| name.to_str()).map(str::to_owned);
-    scene.deadline.until("supervise", || scene.marked().into_iter().find(|pid| proc::name(*pid) == name))
-}
-
 /// The reports of a signal that come before the first one of WINCH.
 fn reports_until_winch(terminal: &mut Terminal, signal: i32) -> usize {
     let seen = terminal.screen.up_to(&format!("got {SIGWINCH} "));
@@ -52,7 +45,7 @@ fn ctrl_c_arrives_once_each_time() {
             terminal.press(key);
             terminal.screen.up_to(&format!("got {signal} from 0 "));
         }
-        send(supervise_among(&scene), SIGWINCH, 1);
+        send(scene.named("supervise"), SIGWINCH, 1);
         let again: usize = terminal.screen.up_to("code:").matches("got ").count();
         assert_eq!(again, 1, "with --forward-to {target}: more than was pressed");
         terminal.screen.up_to("3");
@@ -71,7 +64,7 @@ fn a_new_size_arrives_once_each_time() {
             terminal.resize(&scene, rows);
             terminal.screen.up_to("got 28 from 0 ");
         }
-        send(supervise_among(&scene), libc::SIGUSR1, 1);
+        send(scene.named("supervise"), libc::SIGUSR1, 1);
         let rest = terminal.screen.up_to("code:");
         // USR1 overtakes a WINCH that waits, but such a one would be there by now or come as a report of its own.
         assert!(!rest.contains("got 28"), "with --forward-to {target}: {rest}");
@@ -125,7 +118,7 @@ fn ctrl_z_stops_the_job_and_fg_continues_it() {
             if round == 0 {
                 terminal.screen.up_to("up:42");
             }
-            let supervise = supervise_among(&scene);
+            let supervise = scene.named("supervise");
             let main = scene.deadline.until("main", || proc::children(supervise).first().copied());
             terminal.suspend(&scene, [supervise, main]);
             terminal.resume(&scene, [supervise, main]);
@@ -251,7 +244,7 @@ fn keys_arrive_once_below_a_process_1_that_a_shell_started() {
             terminal.press(CTRL_C);
             terminal.screen.up_to("got 2 from 0 ");
         }
-        send(supervise_among(&scene), SIGWINCH, 1);
+        send(scene.named("supervise"), SIGWINCH, 1);
         assert_eq!(reports_until_winch(&mut terminal, SIGINT), 0, "--forward-to {target}");
     }
 }

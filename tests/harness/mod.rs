@@ -168,6 +168,12 @@ impl Scene {
         proc::pids().filter(|pid| *pid != ours && proc::has_variable(*pid, &mark)).collect()
     }
 
+    /// The process of what the test started that has this program, once there is one.
+    pub(crate) fn named(&self, program: &str) -> i32 {
+        let has_it = |pid: &i32| proc::name(*pid).as_deref() == Some(program);
+        self.deadline.until(program, || self.marked().into_iter().find(has_it))
+    }
+
     /// Requires that nothing of what the test started is alive.
     #[track_caller]
     pub(crate) fn nothing_is_left(&self) {
