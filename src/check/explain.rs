@@ -147,7 +147,8 @@ fn of_the_tree(check: Check) -> Explanation {
             observed: "what lived beside the command when only that was told: whether it ended by itself, until it was \
                        killed with the command, or by the kernel as process 1 ended. What the signal would have ended, by its \
                        default action, was not reached; of what handles it that is not certain.",
-            levels: "info: it gives the cause for S01 and S06. Skip where all or the group were told.",
+            levels: "info: it gives the cause for S01 and S06. Skip where all or the group were told, or nobody tells \
+                     how what ended with process 1 has ended.",
             causes: &[
                 "A shell, su, sudo or a start script is in front of the program.",
                 "It ignores the signal, so that it does not matter whether that is passed on.",
@@ -189,7 +190,8 @@ fn of_the_tree(check: Check) -> Explanation {
             observed: "as a child: what lives when the command has ended. As process 1 the kernel kills all that is left at \
                        once, so that it is told by processes that died of a SIGKILL that nobody sent.",
             levels: "fail for what was killed or had to be; warn for what ended later than the command, by itself, unless who \
-                     stops it waits for all: an init, and systemd (--target tree as a child).",
+                     stops it waits for all: an init, and systemd (--target tree as a child). Skip where nobody tells how what \
+                     ended with process 1 has ended.",
             causes: &[
                 "A wrapper (npm, su, a shell without exec) ends of the signal before the program that it has started.",
                 "An init (tini, dumb-init) ends as soon as its own child has.",
@@ -254,7 +256,7 @@ fn of_the_rest(check: Check) -> Explanation {
                        process of it and that one of it has written (as fanotify(7) tells root; else: that are called like \
                        it), and what --state-dir names.",
             levels: "warn for any; info for a pid file that may be another container's; skip where no run was told to stop, or where \
-                     it cannot be seen what was open in what was killed.",
+                     it cannot be seen what was open in what was killed, or what was.",
             causes: &[
                 "It is killed while it writes.",
                 "It makes such files and does not remove them when it is told to stop.",

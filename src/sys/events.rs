@@ -36,7 +36,8 @@ pub(crate) struct Connector {
 }
 
 /// The number of the next message of each processor, by the processor's own, once there was one: where it is another, the
-/// kernel had no memory for those between, which it tells nobody.
+/// kernel had no memory for those between, which it tells nobody. (A map of this type is there already, and needs no more
+/// code.)
 #[derive(Default, Debug)]
 struct Counts(HashMap<i32, usize>);
 

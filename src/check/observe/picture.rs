@@ -13,6 +13,11 @@ use crate::check::record::{AtDeadline, Dispositions, Process, State};
 use crate::check::safe;
 use crate::proc::{self, Stat, WaitsFor, is_shell, read_by_signalfd, read_file, read_text, threads, waits_for};
 
+/// The file of the program that the process at this [place](proc::place) executes. `None`: it is gone, or we may not look.
+pub(super) fn executed(place: &str) -> Option<String> {
+    fs::read_link(format!("{place}/exe")).ok().map(|path| safe::line(path.as_os_str().as_bytes()))
+}
+
 /// What it is like. `None`: it is gone.
 pub(super) fn look_at(pid: i32, at: Duration) -> Option<Process> {
     let stat = Stat::read(pid)?;
@@ -21,7 +26,6 @@ pub(super) fn look_at(pid: i32, at: Duration) -> Option<Process> {
     let comm = fs::read(format!("/proc/{pid}/comm")).ok()?;
     let words = fs::read(format!("{place}/cmdline")).unwrap_or_default();
     let comm = safe::name(comm.strip_suffix(b"\n").unwrap_or(&comm));
-    let exe = fs::read_link(format!("{place}/exe")).ok();
     let status = read_file(&format!("/proc/{pid}/status"));
     let inside = status.lines().find_map(|line| line.strip_prefix("NSpid:")?.rsplit('\t').next()?.parse().ok());
     Some(Process {
@@ -34,7 +38,7 @@ pub(super) fn look_at(pid: i32, at: Duration) -> Option<Process> {
         is_shell: is_shell(pid, &comm, &String::from_utf8_lossy(&words)),
         words: if words.is_empty() { comm.clone() } else { safe::words(&words) },
         comm,
-        exe: exe.map(|path| safe::line(path.as_os_str().as_bytes())),
+        exe: executed(&place),
         group: stat.group,
         session: stat.session,
         first_seen_at: at,
@@ -80,9 +84,8 @@ fn state_of(letter: u8) -> State {
 
 /// Of one that no signal interrupts just now, and that may only be in a disk's queue: how often it has been switched.
 pub(super) fn sits(pid: i32) -> Option<u64> {
-    let is_stuck = Stat::read(pid).is_some_and(|stat| stat.state == b'D');
-    let first = threads(pid).into_iter().next().filter(|_| is_stuck && waits_for(pid) != WaitsFor::Exec)?;
-    Some(first.switches)
+    Stat::read(pid).filter(|stat| stat.state == b'D' && waits_for(pid) != WaitsFor::Exec)?;
+    Some(threads(pid).first()?.switches)
 }
 
 /// What it is like when its time is over. `sat`: as [`sits`] had it a moment before.

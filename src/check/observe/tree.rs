@@ -12,12 +12,12 @@ use supervise_init::core::{Signal, Status};
 use supervise_init::sys::Pid;
 
 use super::descriptors::{self, Descriptors};
-use super::picture::{look_at, unseen};
+use super::picture::{executed, look_at, unseen};
 use super::stage::children_of;
 use crate::check::record::{Ended, EndedBy, Process, SAME_MOMENT, State};
 use crate::check::safe;
 use crate::check::scenario::Mode;
-use crate::proc::Stat;
+use crate::proc::{Stat, place};
 use crate::sys::processes::{self, pidfd};
 
 /// Where the tokens of processes begin.
@@ -305,8 +305,10 @@ impl Tree {
 
     /// What those execute that nobody may have told of.
     pub(super) fn see_executions(&mut self, at: Duration) {
-        let living = self.seen.iter_mut().filter(|seen| seen.life == Life::Lives);
-        living.take(MOST_PICTURES).for_each(|seen| see_executed(seen, at));
+        let is_another = |process: &&Process| executed(&place(process.pid)).is_some_and(|exe| Some(exe) != process.exe);
+        let all = self.living().take(MOST_PICTURES).map(|seen| &seen.process).filter(is_another);
+        let pids: Vec<i32> = all.map(|process| process.pid).collect();
+        pids.into_iter().for_each(|pid| self.exec(pid, at));
     }
 
     /// Those that there was no descriptor for, and that are not there any more. Their places.
@@ -443,15 +445,6 @@ impl Tree {
                 _ => EndedBy::Itself,
             };
         }
-    }
-}
-
-/// Looks whether it executes another program than when it was looked at last, where nobody tells.
-fn see_executed(seen: &mut Seen, at: Duration) {
-    let exe = look_at(seen.process.pid, at).and_then(|now| now.exe);
-    if seen.life == Life::Lives && exe.is_some() && exe != seen.process.exe {
-        seen.process.executed_at = Some(at);
-        look_anew(seen);
     }
 }
 

@@ -357,7 +357,7 @@ impl<'a> Watch<'a> {
     /// Whether there may be processes that nobody has told of.
     fn has_to_look(&mut self) -> bool {
         self.hear_all();
-        std::mem::take(&mut self.has_lost) || self.connector.is_none()
+        self.has_lost || self.connector.is_none()
     }
 
     fn look(&mut self, time: Time) {
@@ -365,6 +365,7 @@ impl<'a> Watch<'a> {
         if !self.has_to_look() {
             return;
         }
+        self.has_lost = false;
         let at = self.at(time);
         let pids = |places: Vec<usize>, tree: &Tree| -> Vec<i32> {
             places.into_iter().filter_map(|place| tree.seen.get(place)).map(|seen| seen.process.pid).collect()

@@ -80,12 +80,18 @@ impl Watch<'_> {
     /// Those that no signal interrupts, each with how often it had been switched, a moment ago: who still sits where it sat is
     /// stuck.
     fn see_stuck(&self) -> Vec<(i32, u64)> {
-        /// Far longer than a disk takes for one thing.
         const MOMENT: Duration = Duration::from_millis(100);
+        /// A disk that is busy, or held back, takes shorter than all of them for one thing.
+        const MOMENTS: u32 = 10;
         let living = self.tree.living().take(MOST_PICTURES).map(|seen| seen.process.pid);
         let sat: Vec<(i32, u64)> = living.filter_map(|pid| Some((pid, sits(pid)?))).collect();
-        if let (Some(asked), false) = (&self.asked, sat.is_empty()) {
-            wait_for(asked.as_fd(), asked.as_fd(), MOMENT);
+        for _ in 0..MOMENTS {
+            let Some(asked) = self.asked.as_ref().map(|asked| asked.as_fd()) else { break };
+            if sat.iter().all(|(pid, switches)| sits(*pid) != Some(*switches)) {
+                break;
+            }
+            // Who asks us to end need not wait for this.
+            wait_for(asked, asked, MOMENT);
         }
         sat
     }
