@@ -129,7 +129,8 @@ impl Lives<'_> {
         if delay.is_zero() {
             return Rested::Again(Beginning::ByPolicy);
         }
-        let keys = [Signal::HUP, Signal::INT, Signal::QUIT].into_iter().filter(|key| sys::is_ignored(*key));
+        let keys =
+            [Signal::HUP, Signal::INT, Signal::QUIT, Signal::TSTP].into_iter().filter(|key| sys::is_ignored(*key));
         let mut resting = keys.fold(Resting::new(self.policy, now.after(delay), outcome), Resting::ignoring);
         match driver::run(&mut resting, &mut [], self.setting(listener)) {
             Outcome::Again if resting.is_over() => Rested::Again(Beginning::ByPolicy),

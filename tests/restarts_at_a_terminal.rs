@@ -31,10 +31,11 @@ fn a_life_that_begins_in_the_background_leaves_the_terminal_to_the_shell() {
         terminal.screen.up_to("up:42");
         terminal.press(CTRL_Z);
         terminal.screen.up_to("Stopped");
-        terminal.press("bg; kill -USR1 %1\n");
+        // supervise alone: what the life before would get as well can reach this one when that has ended.
+        terminal.press("bg; kill -USR1 $!\n");
         terminal.screen.up_to("foreground other");
         terminal.screen.up_to("up:42");
-        terminal.press("kill -USR1 %1; wait %1; echo code:$?; exit 7\n");
+        terminal.press("kill -USR1 $!; wait %1; echo code:$?; exit 7\n");
         terminal.screen.up_to("code:3");
         assert_eq!(shell.wait(), Exit::Code(7), "--forward-to {target}");
     }

@@ -5,10 +5,12 @@
 //!      │ a stop, a key, or the end of the terminal: Done, as the last life ended
 //!      │ poweroff, halt: Done (0)    reboot: Done, as that is to be    exit N: Done (N)
 //!      │ restart: Done (Again)
+//!      │ the key that stops jobs: Resting, stopped
 //! ```
 //!
 //! 1. A stop ends it at once: there is nobody to be told, and nothing to be waited for.
-//! 2. A signal that means anything else goes nowhere, and neither does a key that the command would ignore. Where a shell above us does job control, its key stops us.
+//! 2. A signal that means anything else goes nowhere, and neither does a key that the command would ignore. Where a shell
+//!    above us does job control, its key stops us.
 //! 3. Whoever is told to end is told after those who are told what happens.
 
 use super::exit::{Outcome, Status, Verdict};
@@ -91,17 +93,17 @@ impl<'a> Resting<'a> {
             Signal::INT => true,
             // From a shell's end too; to process 1 of a container somebody may mean its command, which is to read its files again.
             Signal::HUP => is_by_terminal || self.policy.scope == Scope::Tree,
-            Signal::QUIT => is_by_terminal,
+            Signal::QUIT | Signal::TSTP => is_by_terminal,
             _ => false,
         };
         let is_ignored = self.ignored & 1 << (signal.number() - 1) != 0;
         match self.policy.forwarding.rule(signal) {
             Rule::Forward(_) if is_key && is_ignored => drop_signal(signal, Note::Ignored),
             Rule::Stop(_) => self.end(None, self.last),
-            Rule::Forward(_) if is_key => self.end(None, self.last),
-            Rule::Forward(Signal::TSTP) if self.policy.job_control == JobControl::Caller => {
+            Rule::Forward(Signal::TSTP) if is_key && self.policy.job_control == JobControl::Caller => {
                 [Action::StopOurselves(MAIN, Signal::TSTP)].into()
             }
+            Rule::Forward(other) if is_key && other != Signal::TSTP => self.end(None, self.last),
             Rule::Ignore => drop_signal(signal, Note::Ignored),
             Rule::Forward(_) | Rule::Reserved(_) | Rule::Suspend(_) => drop_signal(signal, Note::NoMain),
         }

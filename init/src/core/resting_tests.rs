@@ -84,8 +84,9 @@ fn a_stop_or_a_key_ends_all_as_the_last_life_did() {
 
 #[test]
 fn a_key_that_the_command_would_ignore_ends_nothing() {
-    for signal in [Signal::INT, Signal::QUIT, Signal::HUP] {
+    for signal in [Signal::INT, Signal::QUIT, Signal::HUP, Signal::TSTP] {
         let mut machine = resting(Scope::Tree, OnReboot::Restart).ignoring(signal).ignoring(Signal::USR1);
+        machine.policy.job_control = JobControl::Caller;
         let ignored = [Action::Drop(signal, Note::Ignored)];
         assert_eq!(on(&mut machine, BEFORE, signalled(signal, Sender::Kernel)), ignored);
         assert_eq!(machine.standing(), Standing::Restarting);
@@ -115,15 +116,17 @@ fn other_signals_go_nowhere() {
 
 #[test]
 fn the_key_of_a_shell_above_us_stops_us_and_the_rest_goes_on() {
-    for sender in [Sender::Kernel, Sender::Outside] {
-        let mut machine = resting(Scope::Tree, OnReboot::Restart);
-        machine.policy.job_control = JobControl::Caller;
-        let stop = Action::StopOurselves(MAIN, Signal::TSTP);
-        assert_eq!(on(&mut machine, BEFORE, signalled(Signal::TSTP, sender)), [stop]);
-        assert_eq!(on(&mut machine, BEFORE, Event::Resumed(MAIN, Signal::TSTP, Pause::Alone)), []);
-        assert_eq!(machine.standing(), Standing::Restarting);
-        assert_eq!(on(&mut machine, UNTIL, Event::Deadline), [Action::Exit(Outcome::Again)]);
-    }
+    let mut machine = resting(Scope::Tree, OnReboot::Restart);
+    machine.policy.job_control = JobControl::Caller;
+    let stop = Action::StopOurselves(MAIN, Signal::TSTP);
+    assert_eq!(on(&mut machine, BEFORE, signalled(Signal::TSTP, Sender::Kernel)), [stop]);
+    assert_eq!(on(&mut machine, BEFORE, Event::Resumed(MAIN, Signal::TSTP, Pause::Alone)), []);
+    assert_eq!(machine.standing(), Standing::Restarting);
+    // Where there is no terminal nobody would continue us.
+    assert_eq!(on(&mut machine, BEFORE, signalled(Signal::TSTP, Sender::Outside)), dropped(Signal::TSTP));
+    assert_eq!(on(&mut machine, UNTIL, Event::Deadline), [Action::Exit(Outcome::Again)]);
+    let mut machine = resting(Scope::Tree, OnReboot::Restart);
+    assert_eq!(on(&mut machine, BEFORE, signalled(Signal::TSTP, Sender::Kernel)), dropped(Signal::TSTP));
 }
 
 #[test]

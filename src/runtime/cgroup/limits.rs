@@ -74,7 +74,8 @@ impl Limits {
             controller: "memory",
             // The limit with swap may not be below the other one at any time.
             one: vec![must("memory.limit_in_bytes", bytes), if_there("memory.memsw.limit_in_bytes", bytes)],
-            // Not `memory.oom.group`: process 1 outlives a command that is killed, tells the rest to end, and may start it again.
+            // Not `memory.oom.group`: process 1 outlives a command that is killed, tells the rest to end, and may start it
+            // again.
             two: vec![must("memory.max", bytes), if_there("memory.swap.max", 0)],
         });
         let cpus = self.cpus.map(|thousandths| {
