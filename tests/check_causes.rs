@@ -22,10 +22,13 @@ fn what_is_written_all_the_time_is_no_answer() {
     let scene = Scene::new();
     let flood = "while True: os.write(1, b'x' * 3000 + b' line\\n')";
     let ticks = "for number in range(10**9):\n    os.write(1, b'tick %d\\n' % number)\n    time.sleep(0.02)";
-    for rest in [flood, ticks] {
+    // Who writes without a pause takes a fifth of the time of a processor, or less where the reader keeps it waiting.
+    for (rest, may_be_busy) in [(flood, true), (ticks, false)] {
         let report = played(&scene, "child", &[], &[python(), "-c", &deaf("None", rest)]);
-        let (cause, _) = tells(&report, "child", "S01", "nothing was seen to come of it", "end the program");
-        assert!(cause.len() < 600, "{cause}");
+        let (cause, _) = tells(&report, "child", "S01", "", "end the program");
+        let is_busy = may_be_busy && cause.contains("is busy, with ");
+        assert!(is_busy || cause.contains("nothing was seen to come of it"), "{cause}");
+        assert!(!cause.contains("it wrote") && cause.len() < 600, "{cause}");
         let lines = finding(&report, "child", "S01")["evidence"].as_array().expect("a list").iter();
         assert!(lines.clone().all(|line| line.as_str().expect("text").len() < 300), "{lines:?}");
     }
