@@ -5,7 +5,7 @@ mod harness;
 
 use harness::launch::Init;
 use harness::terminal::Terminal;
-use harness::{Exit, Scene, probe, send};
+use harness::{Exit, Scene, probe, proc, send};
 
 const CTRL_C: &str = "\x03";
 const CTRL_Z: &str = "\x1a";
@@ -56,6 +56,29 @@ fn ctrl_z_stops_a_hook_and_fg_continues_it() {
         terminal.screen.up_to("foreground own");
         terminal.screen.up_to("again:3");
         assert_eq!(shell.wait(), Exit::Code(7), "--forward-to {target}");
+    }
+}
+
+#[test]
+fn what_ended_a_stopped_hook_came_to_us_before_its_end() {
+    for target in TARGETS {
+        let scene = Scene::new();
+        let mut terminal = Terminal::open(&scene);
+        let _shell = terminal.shell(&scene);
+        terminal.press(&format!("{}; echo code:$?\n", typed(target, "block TERM say up:$((40+2)) await TERM", "say started")));
+        terminal.screen.up_to("up:42");
+        let (init, hook) = (scene.named("supervise"), scene.named("probe"));
+        terminal.press(CTRL_Z);
+        terminal.screen.up_to("Stopped");
+        for pid in [hook, init] {
+            send(pid, libc::SIGTERM, 1);
+        }
+        // Its end is there when supervise goes on.
+        send(hook, libc::SIGCONT, 1);
+        scene.deadline.until("the hook's end", || (proc::state(hook) == Some('Z')).then_some(()));
+        terminal.press("fg; echo over:$?\n");
+        let seen = terminal.screen.up_to("\nover:");
+        assert!(seen.contains("the command is not started"), "--forward-to {target}: {seen}");
     }
 }
 

@@ -212,13 +212,15 @@ impl World<'_, '_, '_> {
         let left = loop {
             let (reaped, left_by) =
                 if self.setting.care.is_some() { self.reap_beside_prober() } else { (sys::reap(), LeftBy::Others) };
-            match reaped {
+            let (pid, change) = match reaped {
                 Reaped::Nothing(Left::Some) => break self.left(),
                 Reaped::Nothing(Left::None) => break Left::None,
-                Reaped::Child(pid, change) => self.child_changed(machine, pid, change, left_by),
-            }
+                Reaped::Child(pid, change) => (pid, change),
+            };
+            self.child_changed(machine, pid, change, left_by);
             count = count.wrapping_add(1);
-            if count.is_multiple_of(ROUND) {
+            // We may have been stopped with it for long.
+            if count.is_multiple_of(ROUND) || matches!(change, Change::Stopped(_)) {
                 self.take_signals(machine);
             }
         };
