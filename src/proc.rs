@@ -3,6 +3,10 @@
 use std::fs;
 use std::io;
 
+pub(crate) use sitting::{Sitting, stuck};
+
+mod sitting;
+
 /// The entries of a directory that are numbers.
 pub(crate) fn numbers(directory: &str) -> io::Result<Vec<i32>> {
     let mut numbers = Vec::new();

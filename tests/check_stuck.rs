@@ -33,6 +33,31 @@ fn who_waits_in_vfork_is_told_with_its_child() {
     scene.nothing_is_left();
 }
 
+/// Starts one program after another, each of which takes a while until it is executed.
+const SPAWNS_ON: &str = "
+import os, signal, sys
+feeds = 'while :; do sleep 0.02; : >\"$0\"; done'
+os.posix_spawn('/bin/sh', ['sh', '-c', feeds, sys.argv[1]], {})
+signal.signal(signal.SIGTERM, lambda *_: None)
+os.write(1, b'ready\\n')
+while True:
+    os.posix_spawn('/bin/true', ['true'], {}, file_actions=[(os.POSIX_SPAWN_OPEN, 9, sys.argv[1], os.O_RDONLY, 0)])
+    os.wait()
+";
+
+#[test]
+fn who_starts_one_program_after_another_is_not_told_to_be_stuck() {
+    let scene = Scene::new();
+    let fifo = scene.folder().join("fifo");
+    nix::unistd::mkfifo(&fifo, nix::sys::stat::Mode::from_bits_truncate(0o666)).expect("the name is new");
+    let options = [&["--as", "child", "--also", "none", "--grace", "1s"], &READY[..]].concat();
+    let report = report(&scene, &options, &[python(), "-c", SPAWNS_ON, fifo.to_str().expect("ours")]);
+    assert_eq!(report.run("child")["processes"][0]["at_deadline"]["state"], "able", "{:#}", report.whole);
+    let (cause, _) = tells(&report, "child", "S01", "", "");
+    assert!(!cause.contains("vfork"), "{cause}");
+    scene.nothing_is_left();
+}
+
 /// Writes to the disk for as long as it lives, when it is told.
 const WRITES: &str = "
 import os, signal, sys

@@ -65,7 +65,10 @@ fn what_ended_a_stopped_hook_came_to_us_before_its_end() {
         let scene = Scene::new();
         let mut terminal = Terminal::open(&scene);
         let _shell = terminal.shell(&scene);
-        terminal.press(&format!("{}; echo code:$?\n", typed(target, "block TERM say up:$((40+2)) await TERM", "say started")));
+        terminal.press(&format!(
+            "{}; echo code:$?\n",
+            typed(target, "block TERM say up:$((40+2)) await TERM", "say started")
+        ));
         terminal.screen.up_to("up:42");
         let (init, hook) = (scene.named("supervise"), scene.named("probe"));
         terminal.press(CTRL_Z);

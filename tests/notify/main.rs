@@ -303,15 +303,15 @@ def end(*_):
     say(b'EXTEND_TIMEOUT_USEC=100000000')
     barrier()
     print('asked', flush=True)
-    time.sleep(4)
+    time.sleep(7)
     os._exit(6)
 signal.signal(signal.SIGTERM, end)
 print('ready', flush=True)
 while True:
     time.sleep(1000)
 ";
-    // Twice as long as it has.
-    let mut init = python(&scene, Place::Child, &["--grace", "2s"], program).spawn();
+    // Longer than it has, which is long enough to ask.
+    let mut init = python(&scene, Place::Child, &["--grace", "5s"], program).spawn();
     init.expect("ready");
     init.signal(SIGTERM);
     init.expect("asked");

@@ -82,22 +82,16 @@ fn state_of(letter: u8) -> State {
     }
 }
 
-/// Of one that no signal interrupts just now, and that may only be in a disk's queue: how often it has been switched.
-pub(super) fn sits(pid: i32) -> Option<u64> {
-    Stat::read(pid).filter(|stat| stat.state == b'D' && waits_for(pid) != WaitsFor::Exec)?;
-    Some(threads(pid).first()?.switches)
-}
-
-/// What it is like when its time is over. `sat`: as [`sits`] had it a moment before.
-pub(super) fn at_deadline(seen: &Seen, signal: Signal, sat: Option<u64>) -> AtDeadline {
+/// What it is like when its time is over. `is_stuck`: as [`stuck`](proc::stuck) had it.
+pub(super) fn at_deadline(seen: &Seen, signal: Signal, is_stuck: bool) -> AtDeadline {
     let pid = seen.process.pid;
     let (stat, waits_for) = (Stat::read(pid), waits_for(pid));
     let state = match seen.life {
         Life::Lives => stat.as_ref().map_or(State::Zombie, |stat| state_of(stat.state)),
         Life::Dead | Life::Reaped => State::Zombie,
     };
-    // Who has been elsewhere since writes, or reads, and is not stuck.
-    let is_moving = state == State::Stuck && waits_for != WaitsFor::Exec && (sat.is_none() || sits(pid) != sat);
+    // Who has been elsewhere since writes, reads or starts something, and is not stuck.
+    let is_moving = state == State::Stuck && !is_stuck;
     let state = if is_moving { State::Able } else { state };
     let ticks = stat.map_or(0, |stat| stat.ticks.saturating_sub(seen.ticks));
     let signals = dispositions(pid);

@@ -11,7 +11,8 @@ use supervise_init::sys::{Errno, Pid, SigSet, this_process};
 
 use super::process::{Process, State, shorten};
 use crate::proc::{
-    Stat, Status, is_shell, kernel_name, number, numbers, read_by_signalfd, read_text, threads, waits_for,
+    Sitting, Stat, Status, is_shell, kernel_name, number, numbers, read_by_signalfd, read_text, stuck, threads,
+    waits_for,
 };
 
 /// Why processes cannot be looked at.
@@ -105,9 +106,6 @@ fn is_in_scope(stat: &Stat, all: &[Stat], whose: &Whose<'_>) -> bool {
     false
 }
 
-/// A thread, by its number, that sits in a system call; and what changes whenever it has run.
-type Sitting = (i32, u64);
-
 /// A process, and what may show that it is stuck.
 struct Details {
     process: Process,
@@ -125,7 +123,7 @@ impl Details {
             pending |= thread.pending;
             blocked &= thread.blocked;
         }
-        let sitting = sitting(&threads);
+        let sitting: Vec<_> = Sitting::of(pid).collect();
         let comm = read_text(pid, "comm").trim_end().to_owned();
         // Reading the words of a process that is stuck in a page fault could wait for the same thing.
         let words = if sitting.is_empty() { read_text(pid, "cmdline") } else { String::new() };
@@ -157,26 +155,16 @@ impl Details {
     }
 }
 
-/// Who still sits where it sat is stuck; a moment in the disk's queue is none.
 fn find_stuck(found: &mut [Details]) {
-    /// Far longer than a disk takes for one thing.
-    const MOMENT: Duration = Duration::from_millis(100);
-    if found.iter().all(|details| details.sitting.is_empty()) {
-        return;
-    }
-    thread::sleep(MOMENT);
-    for details in found {
-        let pid = details.process.pid;
-        let now = sitting(&threads(pid));
-        if let Some((thread, _)) = details.sitting.iter().find(|thread| now.contains(thread)) {
+    /// Shorter than process 1 waits for our last words.
+    const MOMENTS: u32 = 3;
+    let sitting = found.iter().flat_map(|details| details.sitting.iter().copied());
+    for Sitting { pid, thread, .. } in stuck(sitting.collect(), MOMENTS, thread::sleep) {
+        if let Some(Details { process, .. }) = found.iter_mut().find(|details| details.process.pid == pid) {
             let place = read_text(pid, &format!("task/{thread}/wchan"));
-            details.process.state = State::Stuck(kernel_name(&place).to_owned());
+            process.state = State::Stuck(kernel_name(&place).to_owned());
         }
     }
-}
-
-fn sitting(threads: &[Status]) -> Vec<Sitting> {
-    threads.iter().filter(|status| status.state == b'D').map(|status| (status.thread, status.switches)).collect()
 }
 
 /// The signals that were ignored when we were started: we have changed none but SIGCHLD.

@@ -9,14 +9,14 @@ use supervise_init::sys::now;
 
 use super::super::Interrupted;
 use super::super::held::tell_memory_from_process_1;
-use super::super::picture::{at_deadline, sits, unlooked};
+use super::super::picture::{at_deadline, unlooked};
 use super::super::stage::{DEATH, wait_for};
 use super::super::tree::{FIRST_TOKEN, Life, MOST_PICTURES, Seen};
 use super::{STDERR, STDOUT, State, TURN, Watch};
 use crate::check::judge::{Handling, handling};
 use crate::check::record::{Facility, Hindrance, Missing, Outcome, Run, What};
 use crate::check::scenario::Mode;
-use crate::proc::Stat;
+use crate::proc::{Sitting, Stat, stuck};
 
 /// How main ended, if it was on its way out before the signal came: the default action would have ended it otherwise.
 /// Between the last look and the signal there is always a moment.
@@ -45,7 +45,7 @@ impl Watch<'_> {
         if self.connector.is_none() {
             self.tree.see_executions(self.at(time));
         }
-        let sat = self.see_stuck();
+        let stuck = self.find_stuck();
         let mut count = 0;
         let main_lives = self.tree.seen.first().is_some_and(|root| root.life == Life::Lives);
         for seen in self.tree.seen.iter_mut().filter(|seen| seen.life != Life::Reaped) {
@@ -55,8 +55,8 @@ impl Watch<'_> {
                 seen.open = Err("there were more at the end than are all looked into");
                 continue;
             }
-            let sat = sat.iter().find(|(pid, _)| *pid == seen.process.pid).map(|(_, switches)| *switches);
-            let found = at_deadline(seen, self.scenario.signal, sat);
+            let is_stuck = stuck.iter().any(|sitting| sitting.pid == seen.process.pid);
+            let found = at_deadline(seen, self.scenario.signal, is_stuck);
             if seen.life == Life::Lives {
                 seen.process.state = found.state;
                 // Who was orphaned while main lives may be main's by now; later it is of interest whose it was.
@@ -77,23 +77,20 @@ impl Watch<'_> {
         self.deadline = Some(time.after(DEATH));
     }
 
-    /// Those that no signal interrupts, each with how often it had been switched, a moment ago: who still sits where it sat is
-    /// stuck.
-    fn see_stuck(&self) -> Vec<(i32, u64)> {
-        const MOMENT: Duration = Duration::from_millis(100);
-        /// A disk that is busy, or held back, takes shorter than all of them for one thing.
+    /// Those that no signal interrupts.
+    fn find_stuck(&self) -> Vec<Sitting> {
+        /// A disk that is busy, or held back, takes shorter than a second for one thing, and who starts a program by
+        /// vfork(2) far shorter.
         const MOMENTS: u32 = 10;
         let living = self.tree.living().take(MOST_PICTURES).map(|seen| seen.process.pid);
-        let sat: Vec<(i32, u64)> = living.filter_map(|pid| Some((pid, sits(pid)?))).collect();
-        for _ in 0..MOMENTS {
-            let Some(asked) = self.asked.as_ref().map(|asked| asked.as_fd()) else { break };
-            if sat.iter().all(|(pid, switches)| sits(*pid) != Some(*switches)) {
-                break;
-            }
+        let sits = |pid: &i32| Stat::read(*pid).is_some_and(|stat| stat.state == b'D');
+        let sitting = living.filter(sits).flat_map(Sitting::of);
+        stuck(sitting.collect(), MOMENTS, |moment| {
             // Who asks us to end need not wait for this.
-            wait_for(asked, asked, MOMENT);
-        }
-        sat
+            if let Some(asked) = self.asked.as_ref().map(|asked| asked.as_fd()) {
+                wait_for(asked, asked, moment);
+            }
+        })
     }
 
     /// What is left to be taken in when nothing lives, and the record.
