@@ -7,13 +7,8 @@ use std::path::Path;
 
 use harness::contained::{BOOKWORM, BUSYBOX, root};
 use harness::launch::Init;
-use harness::running::Running;
-use harness::terminal::Terminal;
+use harness::terminal::{CTRL_BACKSLASH, CTRL_C, CTRL_Z, Session};
 use harness::{Exit, MARK, Scene, proc};
-
-const CTRL_C: &str = "\x03";
-const CTRL_Z: &str = "\x1a";
-const CTRL_BACKSLASH: &str = "\x1c";
 
 /// What a shell is typed to run a container.
 fn typed(root: &Path, command: &str) -> String {
@@ -22,368 +17,309 @@ fn typed(root: &Path, command: &str) -> String {
     format!("SUPERVISE_REQUESTS=on {} run --env {MARK} {}{separator}{command}", supervise.display(), root.display())
 }
 
-#[test]
-fn shells_inside_have_job_control() {
-    for (name, shell) in [(BUSYBOX, "sh"), (BOOKWORM, "bash --norc --noediting"), (BOOKWORM, "dash -i")] {
-        let Some(root) = root(name) else { return };
-        let scene = Scene::new();
-        let mut terminal = Terminal::open(&scene);
-        let mut outer = terminal.shell(&scene);
-        terminal.press(&format!("{}\n", typed(&root, &format!("env PS1='i''n:' {shell}"))));
-        let greeting = terminal.screen.up_to("in:");
-        assert!(!greeting.contains("job control") && !greeting.contains("tty"), "{shell}: {greeting}");
-        terminal.press("sh -c 'echo up:$((40+2)); exec sleep 1000'\n");
-        terminal.screen.up_to("up:42\r");
-        terminal.press(CTRL_Z);
-        terminal.screen.up_to("topped");
-        terminal.press("jobs; echo list:$((1+1))\n");
-        assert!(terminal.screen.up_to("list:2\r").contains("sleep 1000"), "{shell}");
-        terminal.press("fg; echo ended:$((1+1))\n");
-        terminal.screen.up_to("sleep 1000");
-        // The shell says so before it gives the terminal away: until the job goes on, a key is for the shell.
-        scene.deadline.until("the job to go on", || {
-            let is_it = |pid: &i32| proc::name(*pid).as_deref() == Some("sleep") && proc::state(*pid) == Some('S');
-            scene.marked().iter().any(is_it).then_some(())
-        });
-        terminal.press(CTRL_C);
-        terminal.press("echo alive:$((40+2))\n");
-        terminal.screen.up_to("alive:42\r");
-        terminal.press("tty; exit 5\n");
-        let end = terminal.screen.up_to("> ");
-        assert!(end.contains("/dev/console"), "{shell}: {end}");
-        assert!(!end.contains("annot set") && !end.contains("rror"), "{shell}: {end}");
-        terminal.press("echo code:$?; exit\n");
-        terminal.screen.up_to("code:5\r");
-        assert_eq!(outer.wait(), Exit::Code(0));
-        scene.nothing_is_left();
-    }
-}
-
-#[test]
-fn ctrl_c_ends_the_command_and_the_shell_goes_on() {
-    let Some(root) = root(BUSYBOX) else { return };
+/// Plays it with that root in a shell, and leaves the shell, behind which nothing may be left.
+#[track_caller]
+fn in_a_shell(name: &str, play: impl FnOnce(&mut Session<'_>, &Path)) {
+    let Some(root) = root(name) else { return };
     let scene = Scene::new();
-    let mut terminal = Terminal::open(&scene);
-    let outer = terminal.shell(&scene);
-    // With the terminal, and in a pipeline where it is a neighbour's.
-    for pipe in ["", " | cat"] {
-        terminal.press(&format!("{}{pipe}\n", typed(&root, "sh -c 'echo up:$((40+2)); exec sleep 1000'")));
-        terminal.screen.up_to("up:42");
-        terminal.press(CTRL_C);
-        terminal.screen.up_to("> ");
-        terminal.press("echo code:$?\n");
-        terminal.screen.up_to("code:130\r");
-    }
-    ends(&scene, terminal, outer);
+    let mut session = Session::shell(&scene);
+    play(&mut session, &root);
+    session.press("exit 0\n");
+    assert_eq!(session.leader.wait(), Exit::Code(0));
+    scene.nothing_is_left();
 }
 
 /// Waits until each process of the container, and what is outside of it, is so.
 #[track_caller]
-fn until_all(scene: &Scene, awaited: &str, is_so: impl Fn(char) -> bool) {
-    scene.deadline.until(&format!("all to be {awaited}"), || {
+fn until_all(session: &Session<'_>, awaited: &str, is_so: impl Fn(char) -> bool) {
+    session.scene.deadline.until(&format!("all to be {awaited}"), || {
         let is_one = |pid: &i32| matches!(proc::name(*pid).as_deref(), Some("supervise" | "sleep" | "cat"));
-        let job: Vec<i32> = scene.marked().into_iter().filter(is_one).collect();
+        let job: Vec<i32> = session.scene.marked().into_iter().filter(is_one).collect();
         let all = job.len() >= 4 && job.into_iter().all(|pid| proc::state(pid).is_some_and(&is_so));
         all.then_some(())
     });
 }
 
+/// Types what runs a container, and waits until all of it is there.
+#[track_caller]
+fn begin(session: &mut Session<'_>, line: &str) {
+    session.press(&format!("{line}\n"));
+    until_all(session, "there", |state| state == 'S');
+}
+
 /// Presses Ctrl-Z, and waits until the shell has its prompt and all are stopped.
 #[track_caller]
-fn suspend(scene: &Scene, terminal: &mut Terminal) {
-    terminal.press(CTRL_Z);
-    terminal.screen.up_to("topped");
-    terminal.screen.up_to("> ");
-    until_all(scene, "stopped", |state| state == 'T');
+fn suspend(session: &mut Session<'_>) {
+    session.press_and_see(CTRL_Z, "topped");
+    session.up_to("> ");
+    until_all(session, "stopped", |state| state == 'T');
+}
+
+/// Waits until the shell sees the job stopped by SIGTTIN.
+#[track_caller]
+fn until_seen_to_wait_for_input(session: &mut Session<'_>) {
+    let deadline = session.scene.deadline;
+    deadline.until("the shell to see it stopped", || {
+        session.type_and_see("jobs -l; echo seen:$((40+2))", "seen:42\r").contains("(tty input)").then_some(())
+    });
 }
 
 /// Types `fg` or `bg`, and waits until all go on.
 #[track_caller]
-fn resume(scene: &Scene, terminal: &mut Terminal, command: &str) {
-    terminal.press(&format!("{command}\n"));
-    until_all(scene, "awake", |state| state == 'S');
+fn resume(session: &mut Session<'_>, command: &str) {
+    session.press(&format!("{command}\n"));
+    until_all(session, "awake", |state| state == 'S');
 }
 
-/// Leaves the shell, behind which nothing may be left.
-#[track_caller]
-fn ends(scene: &Scene, mut terminal: Terminal, mut shell: Running<'_>) {
-    terminal.press("exit 0\n");
-    assert_eq!(shell.wait(), Exit::Code(0));
-    scene.nothing_is_left();
+#[test]
+fn shells_inside_have_job_control() {
+    for (name, shell) in [(BUSYBOX, "sh"), (BOOKWORM, "bash --norc --noediting"), (BOOKWORM, "dash -i")] {
+        in_a_shell(name, |session, root| {
+            let greeting = session.type_and_see(&typed(root, &format!("env PS1='i''n:' {shell}")), "in:");
+            assert!(!greeting.contains("job control") && !greeting.contains("tty"), "{shell}: {greeting}");
+            session.type_and_see("sh -c 'echo up:$((40+2)); exec sleep 1000'", "up:42\r");
+            session.press_and_see(CTRL_Z, "topped");
+            assert!(session.type_and_see("jobs; echo list:$((1+1))", "list:2\r").contains("sleep 1000"), "{shell}");
+            session.type_and_see("fg; echo ended:$((1+1))", "sleep 1000");
+            // The shell says so before it gives the terminal away: until the job goes on, a key is for the shell.
+            session.scene.deadline.until("the job to go on", || {
+                let is_it = |pid: &i32| proc::name(*pid).as_deref() == Some("sleep") && proc::state(*pid) == Some('S');
+                session.scene.marked().iter().any(is_it).then_some(())
+            });
+            session.press(CTRL_C);
+            session.type_and_see("echo alive:$((40+2))", "alive:42\r");
+            let end = session.type_and_see("tty; exit 5", "> ");
+            assert!(end.contains("/dev/console"), "{shell}: {end}");
+            assert!(!end.contains("annot set") && !end.contains("rror"), "{shell}: {end}");
+            session.type_and_see("echo code:$?", "code:5\r");
+        });
+    }
+}
+
+#[test]
+fn ctrl_c_ends_the_command_and_the_shell_goes_on() {
+    in_a_shell(BUSYBOX, |session, root| {
+        // With the terminal, and in a pipeline where it is a neighbour's.
+        for pipe in ["", " | cat"] {
+            let contained = typed(root, "sh -c 'echo up:$((40+2)); exec sleep 1000'");
+            session.type_and_see(&format!("{contained}{pipe}"), "up:42");
+            session.press_and_see(CTRL_C, "> ");
+            session.type_and_see("echo code:$?", "code:130\r");
+        }
+    });
 }
 
 #[test]
 fn ctrl_z_stops_a_container_as_it_does_a_command() {
-    let Some(root) = root(BUSYBOX) else { return };
     // By itself, and from a script, which the terminal would have stopped too.
     for (before, after) in [("", ""), ("dash -c '", "; :'")] {
-        let scene = Scene::new();
-        let mut terminal = Terminal::open(&scene);
-        let outer = terminal.shell(&scene);
-        terminal.press(&format!("{before}{}{after}\n", typed(&root, "sleep 1000")));
-        until_all(&scene, "there", |state| state == 'S');
-        for continued in ["fg", "fg", "bg"] {
-            suspend(&scene, &mut terminal);
-            resume(&scene, &mut terminal, continued);
-        }
-        // In the background the shell has the terminal.
-        terminal.press("echo alive:$((40+2))\n");
-        terminal.screen.up_to("alive:42\r");
-        terminal.screen.up_to("> ");
-        terminal.press("fg\n");
-        terminal.screen.up_to("run --env");
-        scene
-            .deadline
-            .until("the job to have the terminal", || (terminal.foreground() != Some(outer.outer_pid())).then_some(()));
-        // The shell gave it to the group of supervise, and says nothing to a job that was not stopped.
-        suspend(&scene, &mut terminal);
-        resume(&scene, &mut terminal, "fg");
-        terminal.press(CTRL_C);
-        terminal.screen.up_to("> ");
-        ends(&scene, terminal, outer);
+        in_a_shell(BUSYBOX, |session, root| {
+            begin(session, &format!("{before}{}{after}", typed(root, "sleep 1000")));
+            for continued in ["fg", "fg", "bg"] {
+                suspend(session);
+                resume(session, continued);
+            }
+            // In the background the shell has the terminal.
+            session.type_and_see("echo alive:$((40+2))", "alive:42\r");
+            session.up_to("> ");
+            session.type_and_see("fg", "run --env");
+            let shell = Some(session.leader.outer_pid());
+            let has_it = || (session.terminal.foreground() != shell).then_some(());
+            session.scene.deadline.until("the job to have the terminal", has_it);
+            // The shell gave it to the group of supervise, and says nothing to a job that was not stopped.
+            suspend(session);
+            resume(session, "fg");
+            session.press_and_see(CTRL_C, "> ");
+        });
     }
 }
 
 #[test]
 fn in_a_pipeline_it_reads_the_terminal_and_stops_with_the_others() {
-    let Some(root) = root(BUSYBOX) else { return };
-    let scene = Scene::new();
-    let mut terminal = Terminal::open(&scene);
-    let outer = terminal.shell(&scene);
-    // Before it needs the terminal, and after.
-    for reads in ["", "read line; echo got:\\$line; "] {
-        terminal.press(&format!("{} | cat\n", typed(&root, &format!("sh -c \"{reads}exec sleep 1000\""))));
-        if !reads.is_empty() {
-            terminal.press("words\n");
-            terminal.screen.up_to("got:words\r");
+    in_a_shell(BUSYBOX, |session, root| {
+        // Before it needs the terminal, and after.
+        for reads in ["", "read line; echo got:\\$line; "] {
+            session.press(&format!("{} | cat\n", typed(root, &format!("sh -c \"{reads}exec sleep 1000\""))));
+            if !reads.is_empty() {
+                session.type_and_see("words", "got:words\r");
+            }
+            until_all(session, "there", |state| state == 'S');
+            for _ in 0..2 {
+                suspend(session);
+                resume(session, "fg");
+            }
+            session.press_and_see(CTRL_C, "> ");
         }
-        until_all(&scene, "there", |state| state == 'S');
-        for _ in 0..2 {
-            suspend(&scene, &mut terminal);
-            resume(&scene, &mut terminal, "fg");
-        }
-        terminal.press(CTRL_C);
-        terminal.screen.up_to("> ");
-    }
-    ends(&scene, terminal, outer);
+    });
 }
 
 #[test]
 fn a_neighbour_has_the_terminal_also_after_ctrl_z() {
-    let Some(root) = root(BUSYBOX) else { return };
-    let scene = Scene::new();
-    let mut terminal = Terminal::open(&scene);
-    let outer = terminal.shell(&scene);
-    // As a pager.
-    let neighbour = "sh -c 'read line </dev/tty; echo got:$line; exec cat'";
-    terminal.press(&format!("{} | {neighbour}\n", typed(&root, "sleep 1000")));
-    until_all(&scene, "there", |state| state == 'S');
-    suspend(&scene, &mut terminal);
-    resume(&scene, &mut terminal, "fg");
-    terminal.press("words\n");
-    terminal.screen.up_to("got:words\r");
-    terminal.press(CTRL_C);
-    terminal.screen.up_to("> ");
-    ends(&scene, terminal, outer);
+    in_a_shell(BUSYBOX, |session, root| {
+        // As a pager.
+        let neighbour = "sh -c 'read line </dev/tty; echo got:$line; exec cat'";
+        begin(session, &format!("{} | {neighbour}", typed(root, "sleep 1000")));
+        suspend(session);
+        resume(session, "fg");
+        session.type_and_see("words", "got:words\r");
+        session.press_and_see(CTRL_C, "> ");
+    });
 }
 
 #[test]
 fn ctrl_c_ends_a_pipeline_and_the_loop_around_it() {
-    let Some(root) = root(BOOKWORM) else { return };
-    let scene = Scene::new();
-    let mut terminal = Terminal::open(&scene);
-    let outer = terminal.shell(&scene);
-    // Also where the command waits for what it has started: that gets the key too, as without a container.
-    let contained = typed(&root, "bash -c \"echo up:\\$((40+2)); sleep 1000; echo interrupted\"");
-    let endless = format!("while :; do {contained} | cat; done");
-    for typed in [endless.clone(), format!("dash -c '{endless}'")] {
-        terminal.press(&format!("{typed}\n"));
-        terminal.screen.up_to("up:42\r");
-        // Then the command waits.
-        scene.named("sleep");
-        terminal.press(CTRL_C);
-        terminal.screen.up_to("> ");
-        terminal.press("echo code:$?\n");
-        terminal.screen.up_to("code:130\r");
-        scene.deadline.until("the end of all", || (scene.marked() == [outer.outer_pid()]).then_some(()));
-    }
-    ends(&scene, terminal, outer);
+    in_a_shell(BOOKWORM, |session, root| {
+        // Also where the command waits for what it has started: that gets the key too, as without a container.
+        let contained = typed(root, "bash -c \"echo up:\\$((40+2)); sleep 1000; echo interrupted\"");
+        let endless = format!("while :; do {contained} | cat; done");
+        for line in [endless.clone(), format!("dash -c '{endless}'")] {
+            session.type_and_see(&line, "up:42\r");
+            // Then the command waits.
+            session.scene.named("sleep");
+            session.press_and_see(CTRL_C, "> ");
+            session.type_and_see("echo code:$?", "code:130\r");
+            let is_alone = || (session.scene.marked() == [session.leader.outer_pid()]).then_some(());
+            session.scene.deadline.until("the end of all", is_alone);
+        }
+    });
 }
 
 #[test]
 fn a_key_arrives_once_in_a_pipeline() {
-    let Some(root) = root(BUSYBOX) else { return };
-    let scene = Scene::new();
-    let mut terminal = Terminal::open(&scene);
-    let outer = terminal.shell(&scene);
-    let supervise = Init::Supervise.path().expect("cargo built it");
-    let words = "block INT block QUIT block TERM report-until TERM exit 42";
-    let (run, probe) = (supervise.display(), harness::probe());
-    terminal.press(&format!(
-        "SUPERVISE_REQUESTS=on {run} run --env {MARK} --bind {}:/probe:ro {} -- /probe {words} | sh -c 'trap \"\" INT QUIT; exec cat'; echo end:$((40+2))\n",
-        probe.display(),
-        root.display()
-    ));
-    terminal.screen.up_to("ready\r");
-    let mut seen = String::new();
-    for _ in 0..20 {
-        for (key, report) in [(CTRL_C, "got 2 from"), (CTRL_BACKSLASH, "got 3 from")] {
-            terminal.press(key);
-            seen += &terminal.screen.up_to(report);
+    in_a_shell(BUSYBOX, |session, root| {
+        let supervise = Init::Supervise.path().expect("cargo built it");
+        let words = "block INT block QUIT block TERM report-until TERM exit 42";
+        let (run, probe) = (supervise.display(), harness::probe());
+        let line = format!(
+            "SUPERVISE_REQUESTS=on {run} run --env {MARK} --bind {}:/probe:ro {} -- /probe {words} | sh -c 'trap \"\" INT QUIT; exec cat'; echo end:$((40+2))",
+            probe.display(),
+            root.display()
+        );
+        session.type_and_see(&line, "ready\r");
+        let mut seen = String::new();
+        for _ in 0..20 {
+            for (key, report) in [(CTRL_C, "got 2 from"), (CTRL_BACKSLASH, "got 3 from")] {
+                seen += &session.press_and_see(key, report);
+            }
         }
-    }
-    // Behind all that process 1 has to pass on.
-    let is_monitor = |pid: &i32| proc::name(*pid).as_deref() == Some("supervise") && !proc::children(*pid).is_empty();
-    let monitor = scene.marked().into_iter().filter(is_monitor).find(|pid| proc::inner_pid(*pid) == Some(*pid));
-    harness::send(monitor.expect("it waits"), libc::SIGTERM, 1);
-    seen += &terminal.screen.up_to("end:42\r");
-    let count = |report: &str| seen.matches(report).count();
-    assert_eq!((count("got 2 from"), count("got 3 from"), count("got 15 from")), (20, 20, 1), "{seen}");
-    ends(&scene, terminal, outer);
+        // Behind all that process 1 has to pass on.
+        let is_monitor =
+            |pid: &i32| proc::name(*pid).as_deref() == Some("supervise") && !proc::children(*pid).is_empty();
+        let monitor =
+            session.scene.marked().into_iter().filter(is_monitor).find(|pid| proc::inner_pid(*pid) == Some(*pid));
+        harness::send(monitor.expect("it waits"), libc::SIGTERM, 1);
+        seen += &session.up_to("end:42\r");
+        let count = |report: &str| seen.matches(report).count();
+        assert_eq!((count("got 2 from"), count("got 3 from"), count("got 15 from")), (20, 20, 1), "{seen}");
+    });
 }
 
 #[test]
 fn a_shell_in_the_background_is_stopped_and_the_callers_lives() {
-    let Some(root) = root(BOOKWORM) else { return };
-    let scene = Scene::new();
-    let mut terminal = Terminal::open(&scene);
-    let outer = terminal.shell(&scene);
-    terminal.press(&format!("{} &\n", typed(&root, "env PS1='i''n:' bash --norc --noediting -i")));
-    scene.deadline.until("the shell to see it stopped", || {
-        terminal.press("jobs -l; echo seen:$((40+2))\n");
-        terminal.screen.up_to("seen:42\r").contains("(tty input)").then_some(())
+    in_a_shell(BOOKWORM, |session, root| {
+        session.press(&format!("{} &\n", typed(root, "env PS1='i''n:' bash --norc --noediting -i")));
+        until_seen_to_wait_for_input(session);
+        session.type_and_see("fg", "in:");
+        session.type_and_see("echo alive:$((40+2)); exit 5", "alive:42\r");
+        session.up_to("> ");
+        session.type_and_see("echo code:$?", "code:5\r");
     });
-    terminal.press("fg\n");
-    terminal.screen.up_to("in:");
-    terminal.press("echo alive:$((40+2)); exit 5\n");
-    terminal.screen.up_to("alive:42\r");
-    terminal.screen.up_to("> ");
-    terminal.press("echo code:$?\n");
-    terminal.screen.up_to("code:5\r");
-    ends(&scene, terminal, outer);
 }
 
 #[test]
 fn ctrl_z_works_after_all_of_the_group_was_killed() {
-    let Some(root) = root(BUSYBOX) else { return };
-    let scene = Scene::new();
-    let mut terminal = Terminal::open(&scene);
-    let outer = terminal.shell(&scene);
-    let supervise = Init::Supervise.path().expect("cargo built it");
-    // Its witness too, and the command is started again.
-    let command = "sh -c '[ -e /tmp/killed ] || { touch /tmp/killed; kill -9 0; }; exec sleep 1000'";
-    let (run, root) = (supervise.display(), root.display());
-    terminal.press(&format!("{run} run --env {MARK} --restart always --restart-delay 1ms {root} -- {command}\n"));
-    scene.named("sleep");
-    until_all(&scene, "there", |state| state == 'S');
-    suspend(&scene, &mut terminal);
-    resume(&scene, &mut terminal, "fg");
-    terminal.press(CTRL_C);
-    terminal.screen.up_to("> ");
-    ends(&scene, terminal, outer);
+    in_a_shell(BUSYBOX, |session, root| {
+        let supervise = Init::Supervise.path().expect("cargo built it");
+        // Its witness too, and the command is started again.
+        let command = "sh -c '[ -e /tmp/killed ] || { touch /tmp/killed; kill -9 0; }; exec sleep 1000'";
+        let (run, root) = (supervise.display(), root.display());
+        session.press(&format!("{run} run --env {MARK} --restart always --restart-delay 1ms {root} -- {command}\n"));
+        session.scene.named("sleep");
+        until_all(session, "there", |state| state == 'S');
+        suspend(session);
+        resume(session, "fg");
+        session.press_and_see(CTRL_C, "> ");
+    });
 }
 
 #[test]
 fn one_that_reads_in_the_background_is_stopped_and_goes_on_in_the_foreground() {
-    let Some(root) = root(BUSYBOX) else { return };
-    let scene = Scene::new();
-    let mut terminal = Terminal::open(&scene);
-    let outer = terminal.shell(&scene);
-    terminal.press(&format!("{}\n", typed(&root, "cat")));
-    until_all(&scene, "there", |state| state == 'S');
-    suspend(&scene, &mut terminal);
-    terminal.press("bg; echo on:$((40+2))\n");
-    terminal.screen.up_to("on:42\r");
-    // By SIGTTIN, as it goes on with its read.
-    scene.deadline.until("the shell to see it stopped again", || {
-        terminal.press("jobs -l; echo seen:$((40+2))\n");
-        terminal.screen.up_to("seen:42\r").contains("(tty input)").then_some(())
+    in_a_shell(BUSYBOX, |session, root| {
+        begin(session, &typed(root, "cat"));
+        suspend(session);
+        session.type_and_see("bg; echo on:$((40+2))", "on:42\r");
+        // Again, as it goes on with its read.
+        until_seen_to_wait_for_input(session);
+        until_all(session, "stopped", |state| state == 'T');
+        resume(session, "fg");
+        session.type_and_see("words", "words\r\nwords\r");
+        session.press_and_see("\x04", "> ");
+        session.type_and_see("echo code:$?", "code:0\r");
     });
-    until_all(&scene, "stopped", |state| state == 'T');
-    resume(&scene, &mut terminal, "fg");
-    terminal.press("words\n");
-    terminal.screen.up_to("words\r\nwords\r");
-    terminal.press("\x04");
-    terminal.screen.up_to("> ");
-    terminal.press("echo code:$?\n");
-    terminal.screen.up_to("code:0\r");
-    ends(&scene, terminal, outer);
 }
 
 #[test]
 fn one_in_the_background_leaves_the_terminal_alone() {
-    let Some(root) = root(BUSYBOX) else { return };
-    let scene = Scene::new();
-    let mut terminal = Terminal::open(&scene);
-    let outer = terminal.shell(&scene);
-    terminal.press(&format!("{} &\n", typed(&root, "sh -c 'echo up:$((40+2)); exec sleep 1000'")));
-    terminal.screen.up_to("up:42");
-    // The shell can still read, and its job can be ended by its number.
-    terminal.press("echo alive:$((40+2)); kill %1; wait %1; echo code:$?\n");
-    terminal.screen.up_to("alive:42\r");
-    terminal.screen.up_to("code:143\r");
-    ends(&scene, terminal, outer);
+    in_a_shell(BUSYBOX, |session, root| {
+        session.type_and_see(&format!("{} &", typed(root, "sh -c 'echo up:$((40+2)); exec sleep 1000'")), "up:42");
+        // The shell can still read, and its job can be ended by its number.
+        session.type_and_see("echo alive:$((40+2)); kill %1; wait %1; echo code:$?", "alive:42\r");
+        session.up_to("code:143\r");
+    });
+}
+
+/// Starts a script without job control, which does not take the terminal back itself, and reads from it at the end.
+fn begin_script<'s>(scene: &'s Scene, script: &str) -> Session<'s> {
+    Session::start(scene, &["dash", "-c", &format!("{script}; read line; echo got:$line")])
+}
+
+/// Requires that such a script has its terminal at the end, and leaves nothing.
+#[track_caller]
+fn ends_with_its_terminal(mut session: Session<'_>) {
+    session.type_and_see("words", "got:words\r");
+    assert_eq!(session.leader.wait(), Exit::Code(0));
+    session.scene.nothing_is_left();
 }
 
 #[test]
 fn a_script_has_the_terminal_again_afterwards() {
     let Some(root) = root(BUSYBOX) else { return };
     let scene = Scene::new();
-    let mut terminal = Terminal::open(&scene);
-    // A shell without job control, which does not take the terminal back itself.
-    let script = format!("{}; echo code:$?; read line; echo got:$line", typed(&root, "env PS1='i''n:' sh"));
-    let mut outer = terminal.session(&scene, &["dash", "-c", &script]);
-    terminal.screen.up_to("in:");
-    terminal.press("exit 6\n");
-    terminal.screen.up_to("code:6\r");
-    terminal.press("words\n");
-    terminal.screen.up_to("got:words\r");
-    assert_eq!(outer.wait(), Exit::Code(0));
-    scene.nothing_is_left();
+    let mut session = begin_script(&scene, &format!("{}; echo code:$?", typed(&root, "env PS1='i''n:' sh")));
+    session.up_to("in:");
+    session.type_and_see("exit 6", "code:6\r");
+    ends_with_its_terminal(session);
 }
 
 #[test]
 fn a_container_ends_with_its_terminal() {
     let Some(root) = root(BUSYBOX) else { return };
     let scene = Scene::new();
-    let mut terminal = Terminal::open(&scene);
-    let mut outer = terminal.shell(&scene);
-    terminal.press(&format!("{}\n", typed(&root, "env PS1='i''n:' sh")));
-    terminal.screen.up_to("in:");
-    drop(terminal);
-    outer.wait();
+    let mut session = Session::shell(&scene);
+    session.type_and_see(&typed(&root, "env PS1='i''n:' sh"), "in:");
+    drop(session.terminal);
+    session.leader.wait();
     scene.deadline.until("the end of all", || scene.marked().is_empty().then_some(()));
 }
 
 #[test]
 fn nothing_inside_can_type_on_the_terminal() {
-    let Some(root) = root(BOOKWORM) else { return };
-    let scene = Scene::new();
-    let mut terminal = Terminal::open(&scene);
-    let mut outer = terminal.shell(&scene);
-    // CVE-2017-5226: TIOCSTI, and with a bit that the kernel does not look at (CVE-2019-10063).
-    let attack = "perl -e '$x = \"x\"; for (0x5412, 0x100005412) { syscall(16, 0, $_, $x); print $! + 0, \":\" } print \"done\\n\"'";
-    terminal.press(&format!("{}\n", typed(&root, attack)));
-    terminal.screen.up_to("\r\n");
-    let said = terminal.screen.up_to("done\r");
-    assert!(said.ends_with("1:1:done\r"), "{said}");
-    terminal.press("exit 0\n");
-    assert_eq!(outer.wait(), Exit::Code(0));
+    in_a_shell(BOOKWORM, |session, root| {
+        // CVE-2017-5226: TIOCSTI, and with a bit that the kernel does not look at (CVE-2019-10063).
+        let attack = "perl -e '$x = \"x\"; for (0x5412, 0x100005412) { syscall(16, 0, $_, $x); print $! + 0, \":\" } print \"done\\n\"'";
+        session.type_and_see(&typed(root, attack), "\r\n");
+        let said = session.up_to("done\r");
+        assert!(said.ends_with("1:1:done\r"), "{said}");
+    });
 }
 
 /// What a script without job control is made of that leads a session, and says after each of these that it goes on.
 fn told_by_a_script(scene: &Scene, command: &str) -> Vec<String> {
     let ways = ["; echo code:$?", " | cat; echo code:$?", " & wait $!; echo code:$?"];
     let script: Vec<String> = ways.iter().map(|way| format!("{command}{way}")).collect();
-    let mut terminal = Terminal::open(scene);
-    let mut caller =
-        terminal.session(scene, &["dash", "-c", &format!("{}; read line; echo got:$line", script.join("; "))]);
-    let codes = ways.map(|_| terminal.screen.up_to("code:") + &terminal.screen.up_to("\r\n"));
-    // It has its terminal still.
-    terminal.press("words\n");
-    terminal.screen.up_to("got:words\r");
-    assert_eq!(caller.wait(), Exit::Code(0));
-    scene.nothing_is_left();
+    let mut session = begin_script(scene, &script.join("; "));
+    let codes = ways.map(|_| session.up_to("code:") + &session.up_to("\r\n"));
+    ends_with_its_terminal(session);
     codes.to_vec()
 }
 

@@ -6,13 +6,10 @@ mod harness;
 
 use std::fs;
 
-use harness::stage::{SHELLS, SUPERVISED, Stage, Way, as_the_bare_command, bare, on_stage};
-use harness::terminal::Terminal;
+use harness::stage::{SAY_CODE, SHELLS, SUPERVISED, Shell, Stage, Way, as_the_bare_command, on_stage};
+use harness::terminal::{CTRL_C, CTRL_Z, Session, Terminal, bare};
 use harness::{Exit, Scene, proc, send};
 use libc::{SIGKILL, SIGSEGV};
-
-const CTRL_C: &str = "\x03";
-const CTRL_Z: &str = "\x1a";
 
 /// What a program of the whole screen begins and ends with (terminfo's smcup and rmcup of xterm).
 const SCREEN: &str = "\x1b[?1049h";
@@ -23,11 +20,9 @@ const INNER: &str = "bash --norc --noprofile --noediting -i";
 
 /// Starts the shell below what stands before it.
 fn enter(stage: &mut Stage) {
-    stage.press("PS1='outer> '\n");
-    stage.up_to("outer> ");
+    stage.type_and_see("PS1='outer> '", "outer> ");
     let command = stage.command(&format!("env PS1='inner> ' {INNER}"));
-    stage.press(&format!("{command}; echo \"code:$?;$((40 + 2))\"\n"));
-    let seen = stage.up_to("inner> ");
+    let seen = stage.type_and_see(&format!("{command}; {SAY_CODE}"), "inner> ");
     // `inner> ` stands in the command, too.
     let seen = if seen.contains("\r\n") { seen } else { stage.up_to("inner> ") };
     assert!(!seen.contains("no job control"), "{:?} {:?}: {seen}", stage.shell, stage.way);
@@ -35,20 +30,15 @@ fn enter(stage: &mut Stage) {
 
 /// Interrupts a job of the inner shell, stops another and continues it: the codes of that.
 fn use_job_control(stage: &mut Stage) -> [i32; 3] {
-    stage.press(&format!("{}; echo \"code:$?;$((40 + 2))\"\n", bare("say up:$((40+2)), wait")));
-    stage.up_to("up:42");
+    stage.type_and_see(&format!("{}; {SAY_CODE}", bare("say up:$((40+2)), wait")), "up:42");
     stage.press(CTRL_C);
     let interrupted = stage.code();
-    stage.press(&format!("{}\n", bare("say up:$((40+2)), read, exit 5")));
-    stage.up_to("up:42");
-    stage.press(CTRL_Z);
-    stage.up_to("Stopped");
+    stage.type_and_see(&bare("say up:$((40+2)), read, exit 5"), "up:42");
+    stage.press_and_see(CTRL_Z, "Stopped");
     stage.up_to("> ");
     let stopped = stage.code();
-    stage.press("fg\n");
-    stage.up_to("probe");
-    stage.press("go\n");
-    stage.up_to("> ");
+    stage.type_and_see("fg", "probe");
+    stage.type_and_see("go", "> ");
     let continued = stage.code();
     [interrupted, stopped, continued]
 }
@@ -60,7 +50,7 @@ fn a_shell_has_job_control_and_leaves_the_terminal_as_it_was() {
         enter(stage);
         let codes = use_job_control(stage);
         stage.press("exit 9\n");
-        let code = stage.code_of_line(";42");
+        let code = stage.code_of_line();
         stage.up_to("> ");
         assert_eq!(stage.settings(), settings);
         (codes, code)
@@ -79,23 +69,23 @@ fn a_shell_below_a_process_1_with_a_terminal_has_job_control() {
     }
     let inner = format!("{}{INNER}", Way::Shared.prefix());
     command.args(["setsid", "--ctty"]).args(inner.split_whitespace());
-    let mut running = terminal.start(&scene, command, "unshare");
+    let leader = terminal.start(&scene, command, "unshare");
     let seen = terminal.screen.up_to("> ");
     assert!(!seen.contains("no job control"), "{seen}");
-    let mut stage = Stage { scene: &scene, terminal, shell: SHELLS[0], way: Way::Shared };
+    let session = Session { scene: &scene, leader, terminal };
+    let mut stage = Stage { session, shell: SHELLS[0], way: Way::Shared };
     assert_eq!(use_job_control(&mut stage), [130, 148, 5]);
     stage.press("exit 9\n");
-    assert_eq!(running.wait(), Exit::Code(9));
+    assert_eq!(stage.session.leader.wait(), Exit::Code(9));
 }
 
 /// The inner shell, killed while a job of its own has the foreground; its code in the outer one.
 fn kill_inner_shell(stage: &mut Stage) -> i32 {
-    stage.press(&format!("{}\n", bare("say up:$((40+2)), say pid:$$:, wait")));
-    stage.up_to("up:42");
+    stage.type_and_see(&bare("say up:$((40+2)), say pid:$$:, wait"), "up:42");
     stage.up_to("pid:");
     let pid = stage.up_to(":").trim_end_matches(':').parse().expect("a pid");
     send(pid, SIGKILL, 1);
-    stage.code_of_line(";42")
+    stage.code_of_line()
 }
 
 #[test]
@@ -116,14 +106,12 @@ fn a_script_has_the_terminal_again_when_a_shell_below_was_killed() {
     for way in SUPERVISED {
         on_stage(SHELLS[0], way, |stage| {
             let shell = stage.command(INNER);
-            let script = format!("{shell}\necho \"code:$?;$((40 + 2))\"\n{}\n", bare("foreground, read, say end"));
-            let script = stage.scene.executable("script", script.as_bytes());
-            stage.press(&format!("sh {}\n", script.display()));
-            stage.up_to("> ");
+            let script = format!("{shell}\n{SAY_CODE}\n{}\n", bare("foreground, read, say end"));
+            let script = stage.scene().executable("script", script.as_bytes());
+            stage.type_and_see(&format!("sh {}", script.display()), "> ");
             assert_eq!(kill_inner_shell(stage), 128 + SIGKILL, "{way:?}");
             stage.up_to("foreground own");
-            stage.press("go\n");
-            stage.up_to("end");
+            stage.type_and_see("go", "end");
         });
     }
 }
@@ -133,9 +121,7 @@ fn after_a_crash_the_shell_has_the_terminal() {
     for signal in [SIGKILL, SIGSEGV] {
         as_the_bare_command(|stage| {
             let settings = stage.settings();
-            let command = stage.probe(&format!("say up:$((40+2)), die {signal}"));
-            stage.press(&format!("{command}\n"));
-            stage.up_to("up:42");
+            stage.type_and_see(&stage.probe(&format!("say up:$((40+2)), die {signal}")), "up:42");
             stage.up_to("> ");
             let code = stage.code();
             assert_eq!(stage.settings(), settings);
@@ -152,8 +138,8 @@ fn bash_restores_the_settings_that_a_killed_program_has_left_behind() {
         on_stage(SHELLS[0], way, |stage| {
             let settings = stage.settings();
             let command = stage.command("sh -c 'stty raw -echo; kill -KILL $$'");
-            stage.press(&format!("{command}; echo \"code:$?;$((40 + 2))\"\n"));
-            assert_eq!(stage.code_of_line(";42"), 128 + SIGKILL, "{way:?}");
+            stage.press(&format!("{command}; {SAY_CODE}\n"));
+            assert_eq!(stage.code_of_line(), 128 + SIGKILL, "{way:?}");
             stage.up_to("> ");
             assert_eq!(stage.settings(), settings, "{way:?}");
         });
@@ -168,15 +154,12 @@ fn pipelines_with_a_pager_work_as_without_us() {
         let pipelines = [format!("{left} | less"), format!("seq 100000 | {right}"), format!("{left} | {right}")];
         let mut codes = Vec::new();
         for pipeline in pipelines {
-            stage.press(&format!("TERM=xterm; export TERM; {pipeline}; echo \"code:$?;$((40 + 2))\"\n"));
-            stage.up_to(SCREEN);
+            stage.type_and_see(&format!("TERM=xterm; export TERM; {pipeline}; {SAY_CODE}"), SCREEN);
             // A key before the first page is one of the shell's.
             stage.up_to("20\r\n");
-            stage.press("G");
-            stage.up_to("END");
-            stage.press("q");
-            stage.up_to(SCREEN_END);
-            codes.push(stage.code_of_line(";42"));
+            stage.press_and_see("G", "END");
+            stage.press_and_see("q", SCREEN_END);
+            codes.push(stage.code_of_line());
             stage.up_to("> ");
             assert_eq!(stage.settings(), settings);
         }
@@ -188,25 +171,20 @@ fn pipelines_with_a_pager_work_as_without_us() {
 fn ctrl_z_in_an_editor_gives_the_shell_and_fg_the_text() {
     as_the_bare_command(|stage| {
         let settings = stage.settings();
-        let file = stage.scene.folder().join("text");
+        let file = stage.scene().folder().join("text");
         let editor = stage.command(&format!("vim -u NONE {}", file.display()));
-        stage.press(&format!("TERM=xterm; export TERM; {editor}\n"));
-        stage.up_to(SCREEN);
+        stage.type_and_see(&format!("TERM=xterm; export TERM; {editor}"), SCREEN);
         // The line about a new file is shown once the editor reads keys.
         stage.up_to("[New");
-        stage.press("ihello\x1b");
-        stage.up_to("hello");
-        stage.press(CTRL_Z);
-        stage.up_to(SCREEN_END);
+        stage.press_and_see("ihello\x1b", "hello");
+        stage.press_and_see(CTRL_Z, SCREEN_END);
         stage.up_to("> ");
         let stopped = stage.code();
         assert_eq!(stage.settings(), settings);
-        stage.press("fg; echo \"code:$?;$((40 + 2))\"\n");
-        stage.up_to(SCREEN);
+        stage.type_and_see(&format!("fg; {SAY_CODE}"), SCREEN);
         stage.up_to("hello");
-        stage.press(":wq\r");
-        stage.up_to(SCREEN_END);
-        let code = stage.code_of_line(";42");
+        stage.press_and_see(":wq\r", SCREEN_END);
+        let code = stage.code_of_line();
         stage.up_to("> ");
         assert_eq!(stage.settings(), settings);
         (stopped, code, fs::read_to_string(file).expect("the editor has written it"))
@@ -215,7 +193,7 @@ fn ctrl_z_in_an_editor_gives_the_shell_and_fg_the_text() {
 
 /// Writes a makefile, and says how make is called for it.
 fn make(stage: &Stage, rules: &str) -> String {
-    let file = stage.scene.folder().join("rules");
+    let file = stage.scene().folder().join("rules");
     fs::write(&file, rules).expect("the folder is ours");
     stage.command(&format!("make --no-print-directory --file={} -j4", file.display()))
 }
@@ -226,11 +204,10 @@ fn make_shares_its_jobs_with_a_make_below_us() {
         let rules = "recursive:\n\t+@PREFIX$(MAKE) --file=$(MAKEFILE_LIST) all\nall: a b c d\n\t@echo done:$$((40+2))\n\
                      a b c d:\n\t@echo made-$@\n";
         let command = make(stage, &rules.replace("PREFIX", &stage.way.prefix()));
-        stage.press(&format!("{command}; echo \"code:$?;$((40 + 2))\"\n"));
-        let seen = stage.up_to("done:42");
+        let seen = stage.type_and_see(&format!("{command}; {SAY_CODE}"), "done:42");
         // "jobserver unavailable: using -j1", where its descriptors are lost on the way.
         assert!(!seen.contains("warning"), "{:?} {:?}: {seen}", stage.shell, stage.way);
-        (seen.matches("\nmade-").count(), stage.code_of_line(";42"))
+        (seen.matches("\nmade-").count(), stage.code_of_line())
     });
 }
 
@@ -245,15 +222,14 @@ fn ctrl_c_ends_make_and_all_that_it_has_started() {
                 let command = make(stage, &rules);
                 stage.press(&format!("{command}\n"));
                 (0..3).for_each(|_| drop(stage.up_to("up-")));
-                stage.press(CTRL_C);
-                let seen = stage.up_to("> ");
+                let seen = stage.press_and_see(CTRL_C, "> ");
                 let code = stage.code();
                 assert!(matches!(code, 130 | 2), "{shell:?} {way:?}: {code}, {seen}");
                 for target in ["a", "b", "c"] {
                     let times = seen.matches(&format!(" {target}] Interrupt")).count();
                     assert!(times <= 1, "{shell:?} {way:?}: {seen}");
                 }
-                stage.scene.deadline.until("all to end", || stage.job().is_empty().then_some(()));
+                stage.scene().deadline.until("all to end", || stage.job().is_empty().then_some(()));
                 assert_eq!(stage.settings(), settings);
             });
         }
@@ -266,15 +242,12 @@ fn ctrl_c_ends_make_and_all_that_it_has_started() {
 fn ctrl_z_in_an_orphaned_group_stops_nobody() {
     for way in SUPERVISED {
         let scene = Scene::new();
-        let mut terminal = Terminal::open(&scene);
         let script = format!("{}{}; exit $?", way.prefix(), bare("say up, read, say back, exit 3"));
-        let mut shell = terminal.session(&scene, &["sh", "-c", &script]);
-        terminal.screen.up_to("up");
-        terminal.press(CTRL_Z);
-        terminal.screen.up_to("^Z");
-        terminal.press("go\n");
-        terminal.screen.up_to("back");
-        assert_eq!(shell.wait(), Exit::Code(3), "{way:?}");
+        let mut session = Session::start(&scene, &["sh", "-c", &script]);
+        session.up_to("up");
+        session.press_and_see(CTRL_Z, "^Z");
+        session.type_and_see("go", "back");
+        assert_eq!(session.leader.wait(), Exit::Code(3), "{way:?}");
     }
 }
 
@@ -283,13 +256,10 @@ fn a_terminal_that_goes_away_ends_the_shell_supervise_and_the_program() {
     for shell in SHELLS {
         for way in SUPERVISED {
             let scene = Scene::new();
-            let mut terminal = Terminal::open(&scene);
-            let _running = terminal.session(&scene, shell.words());
-            terminal.screen.up_to("> ");
-            terminal.press(&format!("{}{}\n", way.prefix(), bare("say up:$((40+2)), wait")));
-            terminal.screen.up_to("up:42");
+            let mut session = Session::prompting(&scene, shell.words());
+            session.type_and_see(&format!("{}{}", way.prefix(), bare("say up:$((40+2)), wait")), "up:42");
             let job: Vec<i32> = scene.marked();
-            drop(terminal);
+            drop(session.terminal);
             scene.deadline.until("all to end", || {
                 job.iter().all(|pid| proc::state(*pid).is_none_or(|state| state == 'Z')).then_some(())
             });
@@ -302,16 +272,14 @@ fn a_terminal_that_goes_away_is_told_to_a_group_of_its_own_once() {
     // dash leaves it to the kernel to tell its jobs. bash and zsh tell their groups as well, also with the bare command.
     for way in [Way::ForwardToGroup, Way::KillGroup, Way::Shared, Way::Bare] {
         let scene = Scene::new();
-        let mut terminal = Terminal::open(&scene);
         let (fifo, mut lines) = scene.fifo("report");
-        let _running = terminal.session(&scene, &["dash", "-i"]);
-        terminal.screen.up_to("> ");
+        let mut session = Session::prompting(&scene, Shell::Dash.words());
         let verbs = format!("out {}, report-until USR1", fifo.display());
-        terminal.press(&format!("{}{}\n", way.prefix(), bare(&verbs)));
+        session.press(&format!("{}{}\n", way.prefix(), bare(&verbs)));
         assert_eq!(lines.next().as_deref(), Some("ready"));
         let is_probe = |pid: &i32| proc::name(*pid).as_deref() == Some("probe");
         let main = scene.marked().into_iter().find(is_probe).expect("the probe runs");
-        drop(terminal);
+        drop(session.terminal);
         assert!(lines.next().is_some_and(|line| line.starts_with("got 1 ")), "{way:?}");
         send(main, libc::SIGUSR1, 1);
         let mut rest = Vec::new();

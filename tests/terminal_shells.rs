@@ -3,12 +3,10 @@
 #[expect(dead_code, reason = "each test file uses its part of the harness")]
 mod harness;
 
-use harness::stage::{SHELLS, SUPERVISED, Stage, Way, as_the_bare_command, bare, on_stage};
+use harness::stage::{SAY_CODE, SHELLS, SUPERVISED, Stage, Way, as_the_bare_command, on_stage};
+use harness::terminal::{CTRL_C, bare};
 use harness::{proc, send};
 use libc::{SIGCONT, SIGUSR1};
-
-const CTRL_C: &str = "\x03";
-const CTRL_Z: &str = "\x1a";
 
 /// What a shell shows of a program that a key has stopped: 128 + SIGTSTP.
 const STOPPED: i32 = 148;
@@ -28,7 +26,7 @@ fn jobs(stage: &mut Stage) -> &'static str {
 /// Waits until the shell lists a job that is stopped. It hears of that a little after it is so.
 #[track_caller]
 fn until_listed_as_stopped(stage: &mut Stage) {
-    let deadline = stage.scene.deadline;
+    let deadline = stage.scene().deadline;
     let awaited = format!("{:?} {:?} to list a stopped job", stage.shell, stage.way);
     deadline.until(&awaited, || (jobs(stage) == "stopped").then_some(()));
 }
@@ -36,7 +34,7 @@ fn until_listed_as_stopped(stage: &mut Stage) {
 /// Waits until the shell tells, in one of these words, that a job in the background has ended.
 #[track_caller]
 fn until_told_of_the_end(stage: &mut Stage, words: &[&str]) {
-    let deadline = stage.scene.deadline;
+    let deadline = stage.scene().deadline;
     deadline.until("the job's end", || stage.job().is_empty().then_some(()));
     // Told at a prompt, when SIGCHLD has come: at the next one, or at a later one.
     let awaited = format!("one of {words:?} from {:?} {:?}", stage.shell, stage.way);
@@ -53,28 +51,21 @@ const EXIT_3: &[&str] = &["Exit 3", "Done(3)", "exit 3"];
 /// Runs a probe with these verbs, which say `up:42`, in the foreground until Ctrl-Z has stopped it.
 #[track_caller]
 fn start_and_stop(stage: &mut Stage, verbs: &str) {
-    let command = stage.probe(verbs);
-    stage.press(&format!("{command}\n"));
-    stage.up_to("up:42");
-    stage.press(CTRL_Z);
-    stage.until_stopped();
+    stage.type_and_see(&stage.probe(verbs), "up:42");
+    stage.suspend();
 }
 
 #[test]
 fn ctrl_z_and_fg_twice_go_as_with_the_bare_command() {
     as_the_bare_command(|stage| {
-        let command = stage.probe("say up:$((40+2)), read, say back:$((40+2)), exit 3");
-        stage.press(&format!("{command}\n"));
-        stage.up_to("up:42");
+        stage.type_and_see(&stage.probe("say up:$((40+2)), read, say back:$((40+2)), exit 3"), "up:42");
         for _ in 0..2 {
-            stage.press(CTRL_Z);
-            stage.until_stopped();
+            stage.suspend();
             assert_eq!(stage.code(), STOPPED, "{:?} {:?}", stage.shell, stage.way);
             stage.fg("");
         }
         // Only the foreground may read.
-        stage.press("go\n");
-        stage.up_to("back:42");
+        stage.type_and_see("go", "back:42");
         stage.up_to("> ");
         stage.code()
     });
@@ -83,14 +74,11 @@ fn ctrl_z_and_fg_twice_go_as_with_the_bare_command() {
 #[test]
 fn a_job_of_several_processes_stops_and_goes_on_as_one() {
     as_the_bare_command(|stage| {
-        let command = stage.command(&format!("sh -c '{}; exit 4'", bare("say up:$((40+2)), read, say in:$((40+2))")));
-        stage.press(&format!("{command}\n"));
-        stage.up_to("up:42");
-        stage.press(CTRL_Z);
-        stage.until_stopped();
+        let script = format!("{}; exit 4", bare("say up:$((40+2)), read, say in:$((40+2))"));
+        stage.type_and_see(&stage.command(&format!("sh -c '{script}'")), "up:42");
+        stage.suspend();
         stage.fg("");
-        stage.press("go\n");
-        stage.up_to("in:42");
+        stage.type_and_see("go", "in:42");
         stage.up_to("> ");
         stage.code()
     });
@@ -102,13 +90,10 @@ fn what_goes_on_with_us_is_not_told_again() {
         for shell in SHELLS {
             on_stage(shell, way, |stage| {
                 let command = stage.probe("say up:$((40+2)), read, exit 3").replacen(" --", " --verbose --", 1);
-                stage.press(&format!("{command}\n"));
-                stage.up_to("up:42");
-                stage.press(CTRL_Z);
-                stage.until_stopped();
+                stage.type_and_see(&command, "up:42");
+                stage.suspend();
                 stage.fg("");
-                stage.press("go\n");
-                let seen = stage.up_to("ending with code 3");
+                let seen = stage.type_and_see("go", "ending with code 3");
                 let told = seen.matches("sent SIGCONT").count();
                 assert_eq!(told, usize::from(way != Way::Shared), "{shell:?} {way:?}: {seen}");
             });
@@ -138,8 +123,7 @@ fn a_stopped_job_goes_on_by_bg_and_ends_by_kill() {
         start_and_stop(stage, "say up:$((40+2)), await USR1, foreground, wait");
         stage.press("bg\n");
         stage.until_all("awake", |state| state == 'S');
-        stage.press("kill -USR1 %1\n");
-        stage.up_to("foreground other");
+        stage.type_and_see("kill -USR1 %1", "foreground other");
         stage.answer();
         stage.press("kill %1\n");
         until_told_of_the_end(stage, TERMINATED);
@@ -160,14 +144,12 @@ fn a_stopped_job_ends_by_kill() {
 fn what_reads_in_the_background_is_stopped_and_fg_brings_it_back() {
     as_the_bare_command(|stage| {
         let command = stage.probe("say up:$((40+2)), read, say back:$((40+2)), exit 3");
-        stage.press(&format!("{command} &\n"));
-        stage.up_to("up:42");
+        stage.type_and_see(&format!("{command} &"), "up:42");
         stage.until_all("stopped", |state| state == 'T');
         until_listed_as_stopped(stage);
-        stage.fg("; echo \"code:$?;$((40 + 2))\"");
-        stage.press("go\n");
-        stage.up_to("back:42");
-        stage.code_of_line(";42")
+        stage.fg(&format!("; {SAY_CODE}"));
+        stage.type_and_see("go", "back:42");
+        stage.code_of_line()
     });
 }
 
@@ -175,23 +157,21 @@ fn what_reads_in_the_background_is_stopped_and_fg_brings_it_back() {
 fn a_job_that_comes_to_the_foreground_before_it_reads_is_not_stopped() {
     as_the_bare_command(|stage| {
         let command = stage.probe("block USR1, say up:$((40+2)), await USR1, read, say back:$((40+2)), exit 3");
-        stage.press(&format!("{command} &\n"));
-        stage.up_to("up:42");
+        stage.type_and_see(&format!("{command} &"), "up:42");
         stage.answer();
         assert_eq!(jobs(stage), "running", "{:?} {:?}", stage.shell, stage.way);
-        stage.press("fg; echo \"code:$?;$((40 + 2))\"\n");
+        stage.press(&format!("fg; {SAY_CODE}\n"));
         let job = stage.job();
         let has_terminal = || {
             let group = |pid: &i32| proc::status(*pid, "NSpgid");
             let foreground = job.iter().any(|pid| group(pid) == proc::foreground(*pid));
             foreground.then_some(())
         };
-        stage.scene.deadline.until("the job to be in the foreground", has_terminal);
+        stage.scene().deadline.until("the job to be in the foreground", has_terminal);
         // To the outermost one: supervise passes it on.
         send(*job.iter().min().expect("the job runs"), SIGUSR1, 1);
-        stage.press("go\n");
-        stage.up_to("back:42");
-        stage.code_of_line(";42")
+        stage.type_and_see("go", "back:42");
+        stage.code_of_line()
     });
 }
 
@@ -203,9 +183,8 @@ fn what_writes_in_the_background_is_stopped_where_the_terminal_says_so() {
         stage.press(&format!("{command} &\n"));
         stage.until_all("stopped", |state| state == 'T');
         until_listed_as_stopped(stage);
-        stage.press("fg; echo \"code:$?;$((40 + 2))\"\n");
-        stage.up_to("out:42");
-        stage.code_of_line(";42")
+        stage.type_and_see(&format!("fg; {SAY_CODE}"), "out:42");
+        stage.code_of_line()
     });
 }
 
@@ -215,8 +194,8 @@ fn supervises_own_lines_do_not_stop_it_where_the_terminal_stops_who_writes() {
         on_stage(SHELLS[0], way, |stage| {
             stage.press("stty tostop\n");
             let command = stage.probe("exit 3").replacen(" --", " --verbose --", 1);
-            stage.press(&format!("{command} & wait %1; echo \"code:$?;$((40 + 2))\"\n"));
-            assert_eq!(stage.code_of_line(";42"), 3, "{way:?}");
+            stage.press(&format!("{command} & wait %1; {SAY_CODE}\n"));
+            assert_eq!(stage.code_of_line(), 3, "{way:?}");
         });
     }
 }
@@ -226,8 +205,7 @@ fn a_job_in_the_background_never_takes_the_terminal() {
     as_the_bare_command(|stage| {
         let settings = stage.settings();
         let command = stage.probe("block USR1, foreground, say up:$((40+2)), await USR1, exit 3");
-        stage.press(&format!("{command} &\n"));
-        let seen = stage.up_to("up:42");
+        let seen = stage.type_and_see(&format!("{command} &"), "up:42");
         assert!(seen.contains("foreground other"), "{:?} {:?}: {seen}", stage.shell, stage.way);
         assert_eq!(stage.settings(), settings);
         stage.press("kill -USR1 %1\n");
@@ -240,8 +218,7 @@ fn a_job_in_the_background_never_takes_the_terminal() {
 fn who_is_stopped_from_outside_and_goes_on_by_bg_leaves_the_terminal_to_the_shell() {
     as_the_bare_command(|stage| {
         let settings = stage.settings();
-        stage.press(&format!("{}\n", stage.probe("say up:$((40+2)), await USR1, exit 3")));
-        stage.up_to("up:42");
+        stage.type_and_see(&stage.probe("say up:$((40+2)), await USR1, exit 3"), "up:42");
         // As another terminal's `kill -STOP` does it: to the shell's own child.
         let job = stage.job();
         send(*job.iter().min().expect("the job runs"), libc::SIGSTOP, 1);
@@ -258,8 +235,7 @@ fn who_is_stopped_from_outside_and_goes_on_by_bg_leaves_the_terminal_to_the_shel
 fn ctrl_c_ends_the_loop_around_it() {
     as_the_bare_command(|stage| {
         let command = stage.probe("say round:$((40+2)), wait");
-        stage.press(&format!("while true; do {command}; done\n"));
-        stage.up_to("round:42");
+        stage.type_and_see(&format!("while true; do {command}; done"), "round:42");
         stage.press(CTRL_C);
         let seen = stage.answer();
         assert!(!seen.contains("round:42"), "{:?} {:?}: {seen}", stage.shell, stage.way);
@@ -269,13 +245,11 @@ fn ctrl_c_ends_the_loop_around_it() {
 #[test]
 fn ctrl_c_arrives_once_in_every_shell() {
     as_the_bare_command(|stage| {
-        stage.press(&format!("{}\n", stage.probe("report-until WINCH, exit 3")));
-        stage.up_to("ready");
+        stage.type_and_see(&stage.probe("report-until WINCH, exit 3"), "ready");
         for _ in 0..3 {
-            stage.press(CTRL_C);
-            stage.up_to("got 2 from 0 ");
+            stage.press_and_see(CTRL_C, "got 2 from 0 ");
         }
-        stage.terminal.resize(stage.scene, 30);
+        stage.session.resize(30);
         let seen = stage.up_to("got 28 from 0 ");
         stage.up_to("> ");
         (seen.matches("got ").count(), stage.code())

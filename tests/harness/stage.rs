@@ -4,7 +4,7 @@
 use std::fmt::Debug;
 
 use super::launch::Init;
-use super::terminal::Terminal;
+use super::terminal::{BASH, CTRL_Z, Session, bare};
 use super::{Scene, proc};
 
 /// The shells, with job control and without an editor of their own.
@@ -34,7 +34,7 @@ impl Shell {
     /// The command that starts it.
     pub(crate) fn words(self) -> &'static [&'static str] {
         match self {
-            Shell::Bash => &["bash", "--norc", "--noprofile", "--noediting", "-i"],
+            Shell::Bash => BASH,
             Shell::Dash => &["dash", "-i"],
             Shell::Zsh => &["zsh", "-f", "-i", "+Z", "-o", "nopromptsp"],
         }
@@ -54,10 +54,12 @@ impl Way {
     }
 }
 
+/// What is typed for [`Stage::code_of_line`], behind a command.
+pub(crate) const SAY_CODE: &str = "echo \"code:$?;$((40 + 2))\"";
+
 /// One shell, and what stands before the commands in it.
 pub(crate) struct Stage<'s> {
-    pub(crate) scene: &'s Scene,
-    pub(crate) terminal: Terminal,
+    pub(crate) session: Session<'s>,
     pub(crate) shell: Shell,
     pub(crate) way: Way,
 }
@@ -77,13 +79,15 @@ pub(crate) fn as_the_bare_command<T: PartialEq + Debug>(play: impl Fn(&mut Stage
 #[track_caller]
 pub(crate) fn on_stage<T>(shell: Shell, way: Way, play: impl Fn(&mut Stage<'_>) -> T) -> T {
     let scene = Scene::new();
-    let mut terminal = Terminal::open(&scene);
-    let _running = terminal.session(&scene, shell.words());
-    terminal.screen.up_to("> ");
-    play(&mut Stage { scene: &scene, terminal, shell, way })
+    let session = Session::prompting(&scene, shell.words());
+    play(&mut Stage { session, shell, way })
 }
 
-impl Stage<'_> {
+impl<'s> Stage<'s> {
+    pub(crate) fn scene(&self) -> &'s Scene {
+        self.session.scene
+    }
+
     /// The command, with what stands before it.
     pub(crate) fn command(&self, words: &str) -> String {
         format!("{}{words}", self.way.prefix())
@@ -95,36 +99,45 @@ impl Stage<'_> {
     }
 
     pub(crate) fn press(&mut self, keys: &str) {
-        self.terminal.press(keys);
+        self.session.press(keys);
     }
 
     #[track_caller]
     pub(crate) fn up_to(&mut self, text: &str) -> String {
-        self.terminal.screen.up_to(text)
+        self.session.up_to(text)
+    }
+
+    #[track_caller]
+    pub(crate) fn press_and_see(&mut self, keys: &str, text: &str) -> String {
+        self.session.press_and_see(keys, text)
+    }
+
+    #[track_caller]
+    pub(crate) fn type_and_see(&mut self, line: &str, text: &str) -> String {
+        self.session.type_and_see(line, text)
     }
 
     /// Waits until the shell answers, and returns what is shown up to its next prompt.
     #[track_caller]
     pub(crate) fn answer(&mut self) -> String {
-        self.press("echo shell:$((40 + 2))\n");
-        let seen = self.up_to("shell:42");
+        let seen = self.type_and_see("echo shell:$((40 + 2))", "shell:42");
         seen + &self.up_to("> ")
     }
 
     /// The exit code of what has just brought the prompt back.
     #[track_caller]
     pub(crate) fn code(&mut self) -> i32 {
-        self.press("echo \"code:$?;$((40 + 2))\"\n");
-        let code = self.code_of_line(";42");
+        self.press(&format!("{SAY_CODE}\n"));
+        let code = self.code_of_line();
         self.up_to("> ");
         code
     }
 
-    /// The exit code that a line like `...; echo "code:$?;"` shows, if `end` comes behind it.
+    /// The exit code that a line with [`SAY_CODE`] shows.
     #[track_caller]
-    pub(crate) fn code_of_line(&mut self, end: &str) -> i32 {
-        let seen = self.up_to(end);
-        let code = seen.rsplit("code:").next().and_then(|rest| rest.strip_suffix(end)?.parse().ok());
+    pub(crate) fn code_of_line(&mut self) -> i32 {
+        let seen = self.up_to(";42");
+        let code = seen.rsplit("code:").next().and_then(|rest| rest.strip_suffix(";42")?.parse().ok());
         code.unwrap_or_else(|| panic!("no code in {seen:?}"))
     }
 
@@ -141,19 +154,20 @@ impl Stage<'_> {
     /// The supervises and probes that run.
     pub(crate) fn job(&self) -> Vec<i32> {
         let is_one = |pid: &i32| proc::name(*pid).is_some_and(|name| name == "supervise" || name == "probe");
-        self.scene.marked().into_iter().filter(is_one).collect()
+        self.scene().marked().into_iter().filter(is_one).collect()
     }
 
-    /// Waits until each of them is stopped, and the shell has the terminal.
+    /// Presses Ctrl-Z, and waits until each of them is stopped and the shell has the terminal.
     #[track_caller]
-    pub(crate) fn until_stopped(&mut self) {
+    pub(crate) fn suspend(&mut self) {
+        self.press(CTRL_Z);
         self.until_all("stopped", |state| state == 'T');
         self.up_to("> ");
     }
 
     #[track_caller]
     pub(crate) fn until_all(&self, awaited: &str, is_so: impl Fn(char) -> bool) {
-        self.scene.deadline.until(&format!("all to be {awaited}"), || {
+        self.scene().deadline.until(&format!("all to be {awaited}"), || {
             let job = self.job();
             let all = !job.is_empty() && job.into_iter().all(|pid| proc::state(pid).is_some_and(&is_so));
             all.then_some(())
@@ -166,9 +180,4 @@ impl Stage<'_> {
         self.press(&format!("fg{more}\n"));
         self.until_all("awake", |state| state == 'S');
     }
-}
-
-/// The probe with these verbs, as a shell reads it.
-pub(crate) fn bare(verbs: &str) -> String {
-    format!("{} {}", super::probe().display(), verbs.replace(',', ""))
 }
