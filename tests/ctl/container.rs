@@ -18,6 +18,9 @@ cd "$1" || exit 99
 shift
 exec "$@""#;
 
+/// A command that counts its runs, and sleeps as a shell that hears signals.
+pub(crate) const COUNTS: &str = "echo x >>runs; echo run $(($(wc -l <runs))); while :; do sleep 1000 & wait $!; done";
+
 /// Process 1, and what it runs.
 pub(crate) struct Container<'s> {
     pub(crate) scene: &'s Scene,
@@ -35,6 +38,12 @@ pub(crate) fn is_root() -> bool {
         skip("what users may of a process 1 of root is tested as root");
     }
     geteuid().is_root()
+}
+
+/// A scene for what is tested as root; none if we are not, as [`is_root`] says.
+#[track_caller]
+pub(crate) fn as_root() -> Option<Scene> {
+    is_root().then(Scene::new)
 }
 
 /// A supervise that every user may execute.
@@ -69,6 +78,14 @@ impl<'s> Container<'s> {
 
     pub(crate) fn new(scene: &'s Scene, options: &[&str], script: &str) -> Container<'s> {
         Container::behind(scene, &[], options, script)
+    }
+
+    /// The same once its command has said that.
+    #[track_caller]
+    pub(crate) fn saying(said: &str, scene: &'s Scene, options: &[&str], script: &str) -> Container<'s> {
+        let mut container = Container::new(scene, options, script);
+        container.init.expect(said);
+        container
     }
 
     /// A command inside, by somebody, which is not begun yet.

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use crate::container::{Container, ROOT, is_root, supervise};
+use crate::container::{Container, ROOT, as_root, is_root, supervise};
 use crate::harness::running::Running;
 use crate::harness::{Exit, Scene};
 
@@ -18,13 +18,9 @@ fn names(events: &[Value]) -> Vec<&str> {
 
 #[test]
 fn a_life_is_told_from_its_start_to_the_end_of_all() {
-    if !is_root() {
-        return;
-    }
-    let scene = Scene::new();
+    let Some(scene) = as_root() else { return };
     let options = ["--restart", "on-failure", "--restart-delay", "1ms", "--restart-limit", "2/1h"];
-    let mut container = Container::new(&scene, &options, SLEEPS);
-    container.init.expect("up");
+    let mut container = Container::saying("up", &scene, &options, SLEEPS);
     let mut reader = container.reads_from_outside();
     container.asks(&["signal", "WINCH"]);
     let forwarded = reader.next();
@@ -66,13 +62,9 @@ fn a_life_is_told_from_its_start_to_the_end_of_all() {
 
 #[test]
 fn giving_up_killing_and_refusals_are_told() {
-    if !is_root() {
-        return;
-    }
-    let scene = Scene::new();
+    let Some(scene) = as_root() else { return };
     let options = ["--restart", "on-failure", "--restart-delay", "1ms", "--restart-limit", "1/1h", "--grace", "50ms"];
-    let mut container = Container::new(&scene, &options, "trap '' TERM; echo up; read line; exit 7");
-    container.init.expect("up");
+    let mut container = Container::saying("up", &scene, &options, "trap '' TERM; echo up; read line; exit 7");
     let mut reader = container.reads_from_outside();
     container.init.go();
     let (ended, _) = reader.until("ended");
@@ -85,8 +77,7 @@ fn giving_up_killing_and_refusals_are_told() {
 
     let scene = Scene::new();
     let script = "trap '' TERM; echo up; while :; do sleep 1000; done";
-    let mut container = Container::new(&scene, &["--grace", "5s", "--delay", "1ms"], script);
-    container.init.expect("up");
+    let mut container = Container::saying("up", &scene, &["--grace", "5s", "--delay", "1ms"], script);
     let mut reader = container.reads(ROOT);
     let typed = container.command(ROOT, &[scene.folder().join("supervise").to_str().expect("UTF-8"), "shutdown", "+5"]);
     assert!({ typed }.status().expect("it runs").success());
@@ -109,12 +100,8 @@ fn giving_up_killing_and_refusals_are_told() {
 
 #[test]
 fn people_get_a_line_each_and_whoever_is_told_to_end_does() {
-    if !is_root() {
-        return;
-    }
-    let scene = Scene::new();
-    let mut container = Container::new(&scene, &[], SLEEPS);
-    container.init.expect("up");
+    let Some(scene) = as_root() else { return };
+    let container = Container::saying("up", &scene, &[], SLEEPS);
     let mut reader = container.begin(ROOT, &["events"]);
     let first = reader.line();
     assert!(first.ends_with("  it is running (pid 2)") || first.contains("  it is running (pid "), "{first}");
@@ -130,12 +117,8 @@ fn people_get_a_line_each_and_whoever_is_told_to_end_does() {
 
 #[test]
 fn each_life_is_told_to_be_not_ready_before_it_is_ready() {
-    if !is_root() {
-        return;
-    }
-    let scene = Scene::new();
-    let mut container = Container::new(&scene, &["--ready", "fd:5"], "echo up; echo >&5; exec sleep 1000");
-    container.init.expect("up");
+    let Some(scene) = as_root() else { return };
+    let container = Container::saying("up", &scene, &["--ready", "fd:5"], "echo up; echo >&5; exec sleep 1000");
     container.wait_until("the readiness", |status| status["readiness"] == "ready");
     let mut reader = container.reads_from_outside();
     container.asks(&["restart"]);
@@ -152,8 +135,7 @@ fn a_reader_inside_sees_the_end_of_a_command_that_ends_by_itself() {
     // It comes as a signal, which nobody forwards to readers, and which they are told of as what is left.
     for _ in 0..5 {
         let scene = Scene::new();
-        let mut container = Container::new(&scene, &[], SLEEPS);
-        container.init.expect("up");
+        let mut container = Container::saying("up", &scene, &[], SLEEPS);
         let mut reader = container.reads(ROOT);
         container.asks(&["signal", "KILL"]);
         assert_eq!(reader.until("exit").0["code"], 137);
@@ -163,15 +145,11 @@ fn a_reader_inside_sees_the_end_of_a_command_that_ends_by_itself() {
 
 #[test]
 fn that_the_command_goes_on_as_another_process_is_told_and_the_former_one_is_no_orphan() {
-    if !is_root() {
-        return;
-    }
-    let scene = Scene::new();
+    let Some(scene) = as_root() else { return };
     let say = "import os, socket, sys
 socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM).sendto(b'READY=1\\nMAINPID=' + sys.argv[1].encode(), os.environ['NOTIFY_SOCKET'])";
     let script = format!("sleep 1000 & python3 -c \"{say}\" $!; echo up; read line; exit 0");
-    let mut container = Container::new(&scene, &["-v", "--ready", "sd_notify"], &script);
-    container.init.expect("up");
+    let mut container = Container::saying("up", &scene, &["-v", "--ready", "sd_notify"], &script);
     container.init.wait_until_said(&["as its main process"]);
     let before = container.status();
     let mut reader = container.reads(ROOT);
@@ -198,13 +176,9 @@ fn shell<'s>(container: &Container<'s>, script: &str) -> Running<'s> {
 
 #[test]
 fn a_stop_in_a_delay_is_told_before_everybody_is_told_to_end() {
-    if !is_root() {
-        return;
-    }
-    let scene = Scene::new();
+    let Some(scene) = as_root() else { return };
     let options = ["--restart", "always", "--restart-delay", "1h", "--restart-max-delay", "1h"];
-    let mut container = Container::new(&scene, &options, "echo up; read line; exit 7");
-    container.init.expect("up");
+    let mut container = Container::saying("up", &scene, &options, "echo up; read line; exit 7");
     let mut reader = container.reads(ROOT);
     container.init.go();
     reader.until("restarting");
@@ -218,12 +192,8 @@ fn a_stop_in_a_delay_is_told_before_everybody_is_told_to_end() {
 
 #[test]
 fn a_hangup_ends_a_reader_as_it_ends_others_unless_that_was_to_be_ignored() {
-    if !is_root() {
-        return;
-    }
-    let scene = Scene::new();
-    let mut container = Container::new(&scene, &[], SLEEPS);
-    container.init.expect("up");
+    let Some(scene) = as_root() else { return };
+    let container = Container::saying("up", &scene, &[], SLEEPS);
     for (before, code) in [("", 129), ("trap '' HUP; ", 143)] {
         let mut reader = shell(&container, &format!("{before}exec \"$0\" ctl events"));
         assert!(reader.line().contains("  it is running (pid "));
@@ -239,12 +209,8 @@ fn a_hangup_ends_a_reader_as_it_ends_others_unless_that_was_to_be_ignored() {
 
 #[test]
 fn who_is_not_read_any_more_ends_and_waits_for_no_event() {
-    if !is_root() {
-        return;
-    }
-    let scene = Scene::new();
-    let mut container = Container::new(&scene, &[], SLEEPS);
-    container.init.expect("up");
+    let Some(scene) = as_root() else { return };
+    let container = Container::saying("up", &scene, &[], SLEEPS);
     // Nothing happens: it is its reader's end that ends it, of a pipe and of a socket.
     let socket = "import socket, subprocess, sys; ours, its = socket.socketpair()
 reader = subprocess.Popen([sys.argv[1], 'ctl', 'events'], stdout=its); its.close(); ours.recv(1); ours.close()
@@ -267,12 +233,8 @@ print(reader.wait())";
 
 #[test]
 fn who_has_no_stdout_is_told_so_and_tells_process_1_nothing() {
-    if !is_root() {
-        return;
-    }
-    let scene = Scene::new();
-    let mut container = Container::new(&scene, &["-v"], "echo up; read line");
-    container.init.expect("up");
+    let Some(scene) = as_root() else { return };
+    let mut container = Container::saying("up", &scene, &["-v"], "echo up; read line");
     for closed in [">&-", "<&- >&-", ">&- 2>&-"] {
         let path = supervise(&scene);
         let events = container.command(ROOT, &["sh", "-c", &format!("exec {path} ctl events {closed}")]);

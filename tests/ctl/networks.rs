@@ -2,11 +2,9 @@
 
 use std::process::Stdio;
 
-use crate::container::{Container, ROOT, USER, is_root, supervise};
+use crate::container::{COUNTS, Container, ROOT, USER, as_root, supervise};
+use crate::harness::Exit;
 use crate::harness::running::{Ended, Running};
-use crate::harness::{Exit, Scene};
-
-const SLEEPS: &str = "echo x >>runs; echo run $(($(wc -l <runs))); while :; do sleep 1000 & wait $!; done";
 
 /// In a network of its own.
 const ALONE: &[&str] = &["unshare", "--net"];
@@ -25,12 +23,8 @@ impl Container<'_> {
 
 #[test]
 fn who_may_write_beside_the_socket_is_answered_from_every_network() {
-    if !is_root() {
-        return;
-    }
-    let scene = Scene::new();
-    let mut container = Container::new(&scene, &[], SLEEPS);
-    container.init.expect("run 1");
+    let Some(scene) = as_root() else { return };
+    let mut container = Container::saying("run 1", &scene, &[], COUNTS);
     for (words, run) in [(&["restart"][..], 2), (&["restart", "--wait"], 3)] {
         let ended = container.ctl(ALONE, words);
         assert_eq!((ended.exit, ended.stderr.len()), (Exit::Code(0), 0), "{ended:?}");
@@ -51,13 +45,9 @@ fn who_may_write_beside_the_socket_is_answered_from_every_network() {
 
 #[test]
 fn who_may_not_is_told_so_before_anything_is_asked() {
-    if !is_root() {
-        return;
-    }
-    let scene = Scene::new();
+    let Some(scene) = as_root() else { return };
     // This user may ask for it.
-    let mut container = Container::new(&scene, &["--ctl-group", "1000"], SLEEPS);
-    container.init.expect("run 1");
+    let mut container = Container::saying("run 1", &scene, &["--ctl-group", "1000"], COUNTS);
     let user = [ALONE, USER].concat();
     for words in [&["status"][..], &["events"], &["restart"], &["stop", "--wait"], &["signal", "KILL"]] {
         let said = "cannot reach process 1: /run/supervise/ctl: it could not answer to this network namespace; ask";
@@ -80,10 +70,7 @@ fn who_may_not_is_told_so_before_anything_is_asked() {
 
 #[test]
 fn a_process_1_of_another_user_answers_root_from_every_network() {
-    if !is_root() {
-        return;
-    }
-    let scene = Scene::new();
+    let Some(scene) = as_root() else { return };
     let user = ["env", "XDG_RUNTIME_DIR=/run/user", "setpriv", "--reuid=1000", "--regid=1000", "--clear-groups"];
     let mut container = Container::behind(&scene, &user, &[], "echo up; while :; do sleep 1000 & wait $!; done");
     container.init.expect("up");
@@ -105,12 +92,8 @@ fn a_process_1_of_another_user_answers_root_from_every_network() {
 
 #[test]
 fn who_is_outside_is_told_so_from_every_network() {
-    if !is_root() {
-        return;
-    }
-    let scene = Scene::new();
-    let mut container = Container::new(&scene, &[], SLEEPS);
-    container.init.expect("run 1");
+    let Some(scene) = as_root() else { return };
+    let mut container = Container::saying("run 1", &scene, &[], COUNTS);
     let path = supervise(&scene);
     let target = container.init.pid().to_string();
     // Its files, and neither its PIDs nor its network; and, as another container that shares /run, with a /proc of its own.
@@ -131,12 +114,8 @@ fn who_is_outside_is_told_so_from_every_network() {
 
 #[test]
 fn no_other_file_gets_an_answer() {
-    if !is_root() {
-        return;
-    }
-    let scene = Scene::new();
-    let mut container = Container::new(&scene, &[], SLEEPS);
-    container.init.expect("run 1");
+    let Some(scene) = as_root() else { return };
+    let mut container = Container::saying("run 1", &scene, &[], COUNTS);
     // A status, which is answered in one turn; the last name is the one that is, so that nothing comes to those before it.
     let script = "import os, socket
 message = b'SVc4?po' + bytes(254)

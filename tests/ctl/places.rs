@@ -1,6 +1,6 @@
 //! As any user, without a directory to write to, and where nobody is to be asked.
 
-use crate::container::{Container, ROOT, USER, is_root};
+use crate::container::{Container, ROOT, USER, as_root, is_root};
 use crate::harness::launch::Init;
 use crate::harness::{Exit, Scene};
 
@@ -11,10 +11,7 @@ const ANOTHERS: &[&str] = &["setpriv", "--reuid=1000", "--regid=1000", "--clear-
 
 #[test]
 fn a_process_1_of_another_user_answers_that_user_and_root() {
-    if !is_root() {
-        return;
-    }
-    let scene = Scene::new();
+    let Some(scene) = as_root() else { return };
     let before = [&["env", "XDG_RUNTIME_DIR=/run/user"], ANOTHERS].concat();
     let mut container = Container::behind(&scene, &before, &["--restart", "always", "--restart-delay", "1ms"], SLEEPS);
     container.init.expect("up");
@@ -78,12 +75,8 @@ fn where_no_socket_can_be_made_that_is_said_once_and_all_goes_on() {
 
 #[test]
 fn who_wants_no_requests_is_not_asked() {
-    if !is_root() {
-        return;
-    }
-    let scene = Scene::new();
-    let mut container = Container::new(&scene, &["--requests", "off"], SLEEPS);
-    container.init.expect("up");
+    let Some(scene) = as_root() else { return };
+    let mut container = Container::saying("up", &scene, &["--requests", "off"], SLEEPS);
     for words in [&["status"][..], &["events", "--json"], &["stop", "--wait"], &["restart"], &["signal", "HUP"]] {
         let said = "/run/supervise/ctl: no such file or directory; process 1 has --requests off";
         container.is_refused(ROOT, words, 125, said);
@@ -155,8 +148,7 @@ socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM).sendto(b'READY=1\\nSTATUS=heard
     // Where there is no room for it any more that is said, and all goes on.
     let scene = Scene::new();
     let script = "[ -e covered ] || { touch covered; mount -t tmpfs -o ro tmpfs /run; exit 7; }; echo up; read line";
-    let mut container = Container::new(&scene, &options, script);
-    container.init.expect("up");
+    let mut container = Container::saying("up", &scene, &options, script);
     container.init.wait_until_said(&["cannot offer /run/supervise/notify again, which is gone: read-only file system"]);
     container.init.go();
     assert_eq!(container.init.wait(), Exit::Code(0));

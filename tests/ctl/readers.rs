@@ -4,8 +4,8 @@ use std::time::{Duration, Instant};
 
 use libc::{SIGCONT, SIGKILL, SIGSTOP};
 
-use crate::container::{Container, ROOT, Reader, USER, is_root};
-use crate::harness::{Exit, Scene, proc, send};
+use crate::container::{Container, ROOT, Reader, USER, as_root};
+use crate::harness::{Exit, proc, send};
 
 /// Nothing happens at a SIGWINCH: a shell that is between two waits misses what comes right behind another signal.
 const SLEEPS: &str = "trap 'echo usr1' USR1; echo up; while :; do sleep 1000 & wait $!; done";
@@ -17,12 +17,8 @@ fn client(reader: &Reader<'_>) -> i32 {
 
 #[test]
 fn there_is_room_for_sixteen_and_for_who_waits_and_one_line_for_those_beyond() {
-    if !is_root() {
-        return;
-    }
-    let scene = Scene::new();
-    let mut container = Container::new(&scene, &[], SLEEPS);
-    container.init.expect("up");
+    let Some(scene) = as_root() else { return };
+    let mut container = Container::saying("up", &scene, &[], SLEEPS);
     // Who answers has its start behind it, with the descriptors that are only for that.
     container.status();
     let open = proc::descriptors(container.init.pid());
@@ -65,13 +61,9 @@ fn there_is_room_for_sixteen_and_for_who_waits_and_one_line_for_those_beyond() {
 
 #[test]
 fn beside_sixteen_readers_eight_may_wait_at_once_for_what_they_ask_for() {
-    if !is_root() {
-        return;
-    }
-    let scene = Scene::new();
+    let Some(scene) = as_root() else { return };
     let reluctant = "trap 'echo told' TERM; echo up; while :; do sleep 1000 & wait $!; done";
-    let mut container = Container::new(&scene, &["--grace", "1h"], reluctant);
-    container.init.expect("up");
+    let mut container = Container::saying("up", &scene, &["--grace", "1h"], reluctant);
     let mut readers: Vec<Reader<'_>> = (0..16).map(|_| container.reads(ROOT)).collect();
     let mut waiting = Vec::new();
     for _ in 0..8 {
@@ -95,12 +87,8 @@ fn beside_sixteen_readers_eight_may_wait_at_once_for_what_they_ask_for() {
 
 #[test]
 fn who_does_not_read_holds_up_nobody_and_is_told_what_it_missed() {
-    if !is_root() {
-        return;
-    }
-    let scene = Scene::new();
-    let mut container = Container::new(&scene, &[], SLEEPS);
-    container.init.expect("up");
+    let Some(scene) = as_root() else { return };
+    let mut container = Container::saying("up", &scene, &[], SLEEPS);
     let mut stopped: Vec<Reader<'_>> = (0..8).map(|_| container.reads(USER)).collect();
     for reader in &stopped {
         send(client(reader), SIGSTOP, 1);

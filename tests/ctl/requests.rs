@@ -5,12 +5,9 @@ use std::io::Write as _;
 
 use nix::sys::signal::Signal;
 
-use crate::container::{Container, ROOT, USER, is_root, supervise};
+use crate::container::{COUNTS, Container, ROOT, USER, as_root, is_root, supervise};
 use crate::harness::running::Running;
 use crate::harness::{Exit, Scene, proc, send};
-
-/// Counts its runs, and sleeps as a shell that hears signals.
-const SLEEPS: &str = "echo x >>runs; echo run $(($(wc -l <runs))); while :; do sleep 1000 & wait $!; done";
 
 #[test]
 fn a_stop_ends_with_the_commands_code_as_sigterm_does_and_is_not_undone() {
@@ -26,8 +23,7 @@ fn a_stop_ends_with_the_commands_code_as_sigterm_does_and_is_not_undone() {
     ] {
         let scene = Scene::new();
         let options = ["--restart", "always", "--restart-delay", "1ms"];
-        let mut container = Container::new(&scene, &options, &format!("{trap}{SLEEPS}"));
-        container.init.expect("run 1");
+        let container = Container::saying("run 1", &scene, &options, &format!("{trap}{COUNTS}"));
         container.asks(words);
         let ended = container.init.end();
         assert_eq!((ended.exit, ended.stdout.len()), (Exit::Code(code), 0), "{trap} {words:?} {ended:?}");
@@ -36,13 +32,9 @@ fn a_stop_ends_with_the_commands_code_as_sigterm_does_and_is_not_undone() {
 
 #[test]
 fn what_does_not_end_is_killed_as_after_a_poweroff_and_a_wait_ends_in_time() {
-    if !is_root() {
-        return;
-    }
-    let scene = Scene::new();
+    let Some(scene) = as_root() else { return };
     let mut container =
-        Container::new(&scene, &["--grace", "1h"], "trap '' TERM; echo up; while :; do sleep 1000; done");
-    container.init.expect("up");
+        Container::saying("up", &scene, &["--grace", "1h"], "trap '' TERM; echo up; while :; do sleep 1000; done");
     container.is_refused(
         ROOT,
         &["stop", "--wait", "--timeout", "1ms"],
@@ -65,8 +57,7 @@ fn a_restart_starts_it_again_whatever_the_policy_says() {
     }
     for options in [&[][..], &["--restart", "on-failure"], &["--restart", "always", "--restart-delay", "1h"]] {
         let scene = Scene::new();
-        let mut container = Container::new(&scene, options, SLEEPS);
-        container.init.expect("run 1");
+        let mut container = Container::saying("run 1", &scene, options, COUNTS);
         // What others have brought in is none of it.
         let other = container.command(ROOT, &["sleep", "1000"]).spawn().expect("nsenter");
         let other_pid = i32::try_from(other.id()).expect("a pid");
@@ -87,13 +78,9 @@ fn a_restart_starts_it_again_whatever_the_policy_says() {
 
 #[test]
 fn in_the_middle_of_a_start_or_a_delay_it_begins_again_at_once() {
-    if !is_root() {
-        return;
-    }
-    let scene = Scene::new();
+    let Some(scene) = as_root() else { return };
     let hook = "echo x >>hooks; echo hook; [ $(wc -l <hooks) -ge 2 ] || exec sleep 1000";
-    let mut container = Container::new(&scene, &["--pre-start", hook], SLEEPS);
-    container.init.expect("hook");
+    let mut container = Container::saying("hook", &scene, &["--pre-start", hook], COUNTS);
     assert_eq!(container.status()["state"], "starting");
     container.asks(&["restart", "--wait"]);
     container.init.expect("hook");
@@ -104,15 +91,13 @@ fn in_the_middle_of_a_start_or_a_delay_it_begins_again_at_once() {
     let scene = Scene::new();
     let options = ["--restart", "on-failure", "--restart-delay", "1h"];
     let script = "echo x >>runs; run=$(($(wc -l <runs))); echo run $run; [ $run = 1 ] && exit 7; exec sleep 1000";
-    let mut container = Container::new(&scene, &options, script);
-    container.init.expect("run 1");
+    let mut container = Container::saying("run 1", &scene, &options, script);
     container.wait_until("the delay", |status| status["state"] == "restarting");
     container.asks(&["restart", "--wait"]);
     container.init.expect("run 2");
     // And a stop in it ends with what it has ended with.
     let scene = Scene::new();
-    let mut container = Container::new(&scene, &options, "echo up; exit 7");
-    container.init.expect("up");
+    let mut container = Container::saying("up", &scene, &options, "echo up; exit 7");
     container.wait_until("the delay", |status| status["state"] == "restarting");
     container.asks(&["stop", "--wait"]);
     assert_eq!(container.init.wait(), Exit::Code(7));
@@ -120,14 +105,10 @@ fn in_the_middle_of_a_start_or_a_delay_it_begins_again_at_once() {
 
 #[test]
 fn a_restart_that_does_not_come_is_said() {
-    if !is_root() {
-        return;
-    }
-    let scene = Scene::new();
+    let Some(scene) = as_root() else { return };
     scene.executable("program", b"#!/bin/sh\necho up; exec sleep 1000\n");
     fs::write(scene.folder().join("state"), "ready\n").expect("it is ours");
-    let mut container = Container::new(&scene, &["--pre-start", "cat state"], "exec ./program");
-    container.init.expect("ready");
+    let mut container = Container::saying("ready", &scene, &["--pre-start", "cat state"], "exec ./program");
     container.init.expect("up");
     fs::remove_file(scene.folder().join("state")).expect("it is ours");
     let said = "ctl restart: the command could not be started: what is to run before it has failed";
@@ -137,16 +118,12 @@ fn a_restart_that_does_not_come_is_said() {
 
 #[test]
 fn one_of_the_commands_own_can_ask_for_a_restart_and_not_wait_for_it() {
-    if !is_root() {
-        return;
-    }
-    let scene = Scene::new();
+    let Some(scene) = as_root() else { return };
     let asks = "echo x >>runs; run=$(($(wc -l <runs))); echo run $run; [ $run = 1 ] || exec sleep 1000
         \"$0\" ctl restart --wait 2>&1; echo code $?; read line; \"$0\" ctl restart; sleep 1000";
     let path = scene.for_everybody(&crate::harness::launch::Init::Supervise.path().expect("cargo built it"));
     let asks = asks.replace("$0", path.to_str().expect("UTF-8"));
-    let mut container = Container::new(&scene, &[], &asks);
-    container.init.expect("run 1");
+    let mut container = Container::saying("run 1", &scene, &[], &asks);
     let said = container.init.line();
     assert!(said.contains("this process is one of the command's, and ends with it"), "{said}");
     container.init.expect("code 1");
@@ -156,13 +133,9 @@ fn one_of_the_commands_own_can_ask_for_a_restart_and_not_wait_for_it() {
 
 #[test]
 fn only_root_and_the_user_of_process_1_may() {
-    if !is_root() {
-        return;
-    }
-    let scene = Scene::new();
+    let Some(scene) = as_root() else { return };
     let mut container =
-        Container::new(&scene, &[], "trap 'echo usr1' USR1; echo up; while :; do sleep 1000 & wait $!; done");
-    container.init.expect("up");
+        Container::saying("up", &scene, &[], "trap 'echo usr1' USR1; echo up; while :; do sleep 1000 & wait $!; done");
     for words in [&["stop"][..], &["restart"], &["restart", "--wait"], &["signal", "USR1"], &["signal", "KILL"]] {
         container.is_refused(USER, words, 1, &format!("ctl {}: must be root.", words[0]));
     }
@@ -176,12 +149,8 @@ fn only_root_and_the_user_of_process_1_may() {
 
 #[test]
 fn what_is_scheduled_outlasts_restarts_and_no_reboot() {
-    if !is_root() {
-        return;
-    }
-    let scene = Scene::new();
-    let mut container = Container::new(&scene, &["--restart", "always", "--restart-delay", "0"], SLEEPS);
-    container.init.expect("run 1");
+    let Some(scene) = as_root() else { return };
+    let mut container = Container::saying("run 1", &scene, &["--restart", "always", "--restart-delay", "0"], COUNTS);
     let supervise = scene.folder().join("supervise").display().to_string();
     let types = |container: &Container<'_>, words: &[&str]| {
         let typed = container.command(ROOT, &[&[&*supervise], words].concat()).status();
@@ -206,8 +175,7 @@ fn what_is_scheduled_outlasts_restarts_and_no_reboot() {
     assert!(container.status()["scheduled"].is_null(), "{}", container.status());
     let scene = Scene::new();
     let script = "echo x >>runs; run=$(($(wc -l <runs))); echo run $run; read line; exit 7";
-    let mut container = Container::new(&scene, &["--restart", "always", "--restart-delay", "1h"], script);
-    container.init.expect("run 1");
+    let mut container = Container::saying("run 1", &scene, &["--restart", "always", "--restart-delay", "1h"], script);
     let supervise = scene.folder().join("supervise").display().to_string();
     let typed = container.command(ROOT, &[&supervise, "shutdown", "+60"]).status();
     assert!(typed.expect("it runs").success());
@@ -234,8 +202,7 @@ fn a_restart_takes_the_place_of_a_stop_that_a_failure_has_begun_and_is_told_so()
         let scene = Scene::new();
         let ill = ["--health", "test -e well", "--health-interval", "10ms", "--health-retries", "1"];
         let options = [&ill[..], &["--health-action", "stop", "--grace", "1h"]].concat();
-        let mut container = Container::new(&scene, &options, reluctant);
-        container.init.expect("run 1");
+        let mut container = Container::saying("run 1", &scene, &options, reluctant);
         container.init.expect("told");
         let mut reader = container.reads(ROOT);
         let mut asking = container.begin(ROOT, &[&["restart"], wait].concat());
@@ -254,14 +221,10 @@ fn a_restart_takes_the_place_of_a_stop_that_a_failure_has_begun_and_is_told_so()
 
 #[test]
 fn a_second_restart_is_the_first_ones() {
-    if !is_root() {
-        return;
-    }
-    let scene = Scene::new();
+    let Some(scene) = as_root() else { return };
     let script =
         "echo x >>runs; trap 'echo told' TERM; echo run $(($(wc -l <runs))); while :; do sleep 1000 & wait $!; done";
-    let mut container = Container::new(&scene, &["--grace", "1h"], script);
-    container.init.expect("run 1");
+    let mut container = Container::saying("run 1", &scene, &["--grace", "1h"], script);
     let mut first = container.begin(ROOT, &["restart", "--wait"]);
     container.init.expect("told");
     let mut reader = container.reads(ROOT);
@@ -279,13 +242,9 @@ fn a_second_restart_is_the_first_ones() {
 
 #[test]
 fn a_stop_during_a_restart_ends_with_the_commands_code_as_any_stop_does() {
-    if !is_root() {
-        return;
-    }
-    let scene = Scene::new();
+    let Some(scene) = as_root() else { return };
     let script = "trap 'echo told; trap - TERM' TERM; echo up; while :; do sleep 1000 & wait $!; done";
-    let mut container = Container::new(&scene, &["--grace", "1h"], script);
-    container.init.expect("up");
+    let mut container = Container::saying("up", &scene, &["--grace", "1h"], script);
     container.asks(&["restart"]);
     container.init.expect("told");
     container.init.signal(Signal::SIGTERM as i32);
@@ -294,10 +253,7 @@ fn a_stop_during_a_restart_ends_with_the_commands_code_as_any_stop_does() {
 
 #[test]
 fn without_a_command_there_is_nothing_to_restart_and_nobody_waits_for_it() {
-    if !is_root() {
-        return;
-    }
-    let scene = Scene::new();
+    let Some(scene) = as_root() else { return };
     let mut container = Container::pausing(&scene);
     scene.deadline.until("an answer", || (container.ctl(ROOT, &["status"]).exit == Exit::Code(0)).then_some(()));
     assert_eq!(container.status()["state"], "pausing");
@@ -313,10 +269,7 @@ fn without_a_command_there_is_nothing_to_restart_and_nobody_waits_for_it() {
 
 #[test]
 fn what_cannot_be_started_for_a_moment_is_tried_again_also_when_a_restart_was_asked_for() {
-    if !is_root() {
-        return;
-    }
-    let scene = Scene::new();
+    let Some(scene) = as_root() else { return };
     let program = scene.executable("program", b"#!/bin/sh\necho up; read line\n");
     let place = scene.executable("away", b"");
     let options = ["--restart", "always", "--restart-delay", "1ms", "--"];
@@ -333,10 +286,7 @@ fn what_cannot_be_started_for_a_moment_is_tried_again_also_when_a_restart_was_as
 
 #[test]
 fn who_waits_for_a_restart_is_told_that_it_fails_also_where_it_is_tried_again() {
-    if !is_root() {
-        return;
-    }
-    let scene = Scene::new();
+    let Some(scene) = as_root() else { return };
     let program = scene.executable("program", b"#!/bin/sh\necho up; exec sleep 1000\n");
     let place = scene.executable("away", b"");
     let path = supervise(&scene);
@@ -368,12 +318,8 @@ fn who_waits_for_a_restart_is_told_that_it_fails_also_where_it_is_tried_again() 
 
 #[test]
 fn who_is_outside_is_told_where_to_ask() {
-    if !is_root() {
-        return;
-    }
-    let scene = Scene::new();
-    let mut container = Container::new(&scene, &["-v"], SLEEPS);
-    container.init.expect("run 1");
+    let Some(scene) = as_root() else { return };
+    let mut container = Container::saying("run 1", &scene, &["-v"], COUNTS);
     for words in [&["stop"][..], &["stop", "--wait"], &["restart"], &["restart", "--wait"], &["signal", "TERM"]] {
         let ended = container.begin_outside(words).end();
         assert_eq!((ended.exit, ended.stderr.len()), (Exit::Code(1), 1), "{ended:?}");
@@ -405,10 +351,7 @@ for asks in asked:
 
 #[test]
 fn what_is_asked_for_with_a_restart_is_not_lost_to_the_next_life() {
-    if !is_root() {
-        return;
-    }
-    let scene = Scene::new();
+    let Some(scene) = as_root() else { return };
     let options = ["--restart", "always", "--restart-delay", "1h", "--restart-max-delay", "1h"];
     let script = "[ -e once ] || { : >once; exit 3; }; echo up; while :; do sleep 1000 & wait $!; done";
     let mut container = Container::new(&scene, &options, script);
@@ -461,13 +404,9 @@ fn neither_is_what_comes_behind_a_reboot_in_one_write_or_in_a_storm() {
 
 #[test]
 fn a_wait_for_a_restart_lasts_until_the_command_is_ready() {
-    if !is_root() {
-        return;
-    }
-    let scene = Scene::new();
+    let Some(scene) = as_root() else { return };
     let script = "echo x >>runs; run=$(($(wc -l <runs))); [ $run = 2 ] || echo >&7; echo run $run; exec sleep 1000";
-    let mut container = Container::new(&scene, &["--ready", "fd:7"], script);
-    container.init.expect("run 1");
+    let mut container = Container::saying("run 1", &scene, &["--ready", "fd:7"], script);
     let late = "ctl restart: it has not happened within 1s";
     container.is_refused(ROOT, &["restart", "--wait", "--timeout", "1s"], 124, late);
     container.init.expect("run 2");

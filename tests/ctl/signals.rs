@@ -2,7 +2,7 @@
 
 use libc::{SIGCONT, SIGHUP, SIGINT, SIGPWR, SIGTERM, SIGUSR1, SIGUSR2, SIGWINCH};
 
-use crate::container::{Container, ROOT, is_root};
+use crate::container::{Container, ROOT, as_root};
 use crate::harness::running::expect_report;
 use crate::harness::{Exit, Scene, probe};
 
@@ -16,12 +16,8 @@ fn tells() -> String {
 
 #[test]
 fn each_reaches_the_command_by_name_and_by_number_and_is_no_request() {
-    if !is_root() {
-        return;
-    }
-    let scene = Scene::new();
-    let mut container = Container::new(&scene, &[], &tells());
-    container.init.expect("ready");
+    let Some(scene) = as_root() else { return };
+    let mut container = Container::saying("ready", &scene, &[], &tells());
     for (word, signal) in [
         ("HUP", SIGHUP),
         ("sigusr1", SIGUSR1),
@@ -50,13 +46,9 @@ fn each_reaches_the_command_by_name_and_by_number_and_is_no_request() {
 
 #[test]
 fn the_options_are_about_those_too() {
-    if !is_root() {
-        return;
-    }
-    let scene = Scene::new();
+    let Some(scene) = as_root() else { return };
     let options = ["--rewrite", "HUP=USR1,USR2=ignore"];
-    let mut container = Container::new(&scene, &options, &tells());
-    container.init.expect("ready");
+    let mut container = Container::saying("ready", &scene, &options, &tells());
     container.asks(&["signal", "HUP"]);
     expect_report(&mut container.init, SIGUSR1);
     container.is_refused(ROOT, &["signal", "USR2"], 1, "SIGUSR2 goes nowhere: it is to be ignored");
@@ -64,8 +56,7 @@ fn the_options_are_about_those_too() {
     for (options, count) in [(&[][..], 1), (&["--forward-to", "group"], 2)] {
         let scene = Scene::new();
         let script = format!("exec {} fork report-until TERM end report-until TERM", probe().display());
-        let mut container = Container::new(&scene, options, &script);
-        container.init.expect("ready");
+        let mut container = Container::saying("ready", &scene, options, &script);
         container.init.expect("ready");
         container.asks(&["signal", "USR1"]);
         for _ in 0..count {
@@ -81,10 +72,7 @@ fn the_options_are_about_those_too() {
 
 #[test]
 fn a_killed_command_is_started_again_where_that_is_asked_for() {
-    if !is_root() {
-        return;
-    }
-    let scene = Scene::new();
+    let Some(scene) = as_root() else { return };
     let mut container = Container::new(&scene, &["--restart", "on-failure", "--restart-delay", "1ms"], &tells());
     for restarts in 0..3 {
         container.init.expect("ready");
@@ -103,13 +91,9 @@ fn a_killed_command_is_started_again_where_that_is_asked_for() {
 
 #[test]
 fn where_nothing_runs_it_says_so() {
-    if !is_root() {
-        return;
-    }
-    let scene = Scene::new();
+    let Some(scene) = as_root() else { return };
     let options = ["--restart", "on-failure", "--restart-delay", "1h"];
-    let mut container = Container::new(&scene, &options, "echo up; exit 7");
-    container.init.expect("up");
+    let mut container = Container::saying("up", &scene, &options, "echo up; exit 7");
     container.wait_until("the delay", |status| status["state"] == "restarting");
     container.is_refused(ROOT, &["signal", "USR1"], 1, "SIGUSR1 goes nowhere: there is no main program");
     // As to process 1 itself: the end.
@@ -119,10 +103,7 @@ fn where_nothing_runs_it_says_so() {
 
 #[test]
 fn who_dies_of_a_reload_has_failed_and_comes_back() {
-    if !is_root() {
-        return;
-    }
-    let scene = Scene::new();
+    let Some(scene) = as_root() else { return };
     let options = ["--restart", "on-failure", "--restart-delay", "0"];
     let mut container = Container::new(&scene, &options, "echo up; exec sleep 1000");
     for _ in 0..3 {

@@ -2,20 +2,16 @@
 
 use serde_json::Value;
 
-use crate::container::{Container, ROOT, USER, is_root};
-use crate::harness::{Exit, Scene};
+use crate::container::{Container, ROOT, USER, as_root};
+use crate::harness::Exit;
 
 #[test]
 fn it_tells_of_orphans_zombies_restarts_and_the_last_end() {
-    if !is_root() {
-        return;
-    }
-    let scene = Scene::new();
+    let Some(scene) = as_root() else { return };
     // A zombie, whose parent has become a program that does not reap; and orphans, whose parent is gone before they end.
     let script = "for i in 1 2; do mkfifo gate$i 2>/dev/null; (sh -c \"read line <gate$i\" &); echo x >gate$i; done
         (until [ $(cat /proc/$$/comm) = sleep ]; do :; done) & echo up; exec sleep 1000";
-    let mut container = Container::new(&scene, &["--restart", "on-failure", "--restart-delay", "1ms"], script);
-    container.init.expect("up");
+    let mut container = Container::saying("up", &scene, &["--restart", "on-failure", "--restart-delay", "1ms"], script);
     let first = container.wait_until("orphans and a zombie", |status| status["orphans"] == 2 && status["zombies"] == 1);
     assert_eq!((&first["schema"], &first["state"], &first["restarts"]), (&2.into(), &"running".into(), &0.into()));
     for nobody_asks in ["last", "readiness", "health", "status", "scheduled"] {
@@ -37,10 +33,7 @@ fn it_tells_of_orphans_zombies_restarts_and_the_last_end() {
 
 #[test]
 fn what_does_not_run_is_not_healthy_and_says_nothing() {
-    if !is_root() {
-        return;
-    }
-    let scene = Scene::new();
+    let Some(scene) = as_root() else { return };
     let mut options = vec!["--restart", "always", "--restart-delay", "1h", "--restart-max-delay", "1h"];
     options.extend(["--ready", "sd_notify", "--health", "true", "--health-interval", "20ms"]);
     let mut container = Container::new(&scene, &options, "systemd-notify --ready --status=up; read line");
@@ -56,12 +49,9 @@ fn what_does_not_run_is_not_healthy_and_says_nothing() {
 
 #[test]
 fn who_waits_for_what_the_command_left_behind_stops_nothing() {
-    if !is_root() {
-        return;
-    }
-    let scene = Scene::new();
-    let mut container = Container::new(&scene, &["--leftovers", "wait"], "setsid sleep 1000 & echo up; exit 3");
-    container.init.expect("up");
+    let Some(scene) = as_root() else { return };
+    let mut container =
+        Container::saying("up", &scene, &["--leftovers", "wait"], "setsid sleep 1000 & echo up; exit 3");
     let waits = container.wait_until("a wait", |status| status["state"] == "waiting");
     assert_eq!((&waits["main"], &waits["last"]["code"]), (&Value::Null, &3.into()), "{waits}");
     assert_eq!(container.ctl(ROOT, &["status", "--check"]).exit, Exit::Code(0));
@@ -71,10 +61,7 @@ fn who_waits_for_what_the_command_left_behind_stops_nothing() {
 
 #[test]
 fn a_variable_that_says_how_asks_for_nothing() {
-    if !is_root() {
-        return;
-    }
-    let scene = Scene::new();
+    let Some(scene) = as_root() else { return };
     let before = ["env", "SUPERVISE_READY_TIMEOUT=30s", "SUPERVISE_HEALTH_INTERVAL=5s"];
     let mut container = Container::behind(&scene, &before, &[], "echo up; exec sleep 1000");
     container.init.expect("up");
@@ -85,16 +72,12 @@ fn a_variable_that_says_how_asks_for_nothing() {
 
 #[test]
 fn what_checks_have_left_are_no_orphans_of_the_commands() {
-    if !is_root() {
-        return;
-    }
-    let scene = Scene::new();
+    let Some(scene) = as_root() else { return };
     // Three that outlive it and are killed, one that has ended before, and in the middle of all an orphan of the command's.
     let check = "echo x >>checks; (sleep 1000 &); (sh -c 'sleep 1000 & sleep 1000' &); (true &); exit 0";
     let options = ["--health", check, "--health-interval", "50ms"];
     let script = "echo up; read line; (sh -c 'echo orphan; exec sleep 0' &); exec sleep 1000";
-    let mut container = Container::new(&scene, &options, script);
-    container.init.expect("up");
+    let mut container = Container::saying("up", &scene, &options, script);
     let count = || std::fs::read_to_string(scene.folder().join("checks")).map_or(0, |text| text.lines().count());
     let checks = |more: usize| {
         let wanted = count() + more;
@@ -113,12 +96,8 @@ fn what_checks_have_left_are_no_orphans_of_the_commands() {
 
 #[test]
 fn the_object_tells_why_a_check_fails_and_nothing_else_comes_to_stdout() {
-    if !is_root() {
-        return;
-    }
-    let scene = Scene::new();
-    let mut container = Container::new(&scene, &["--ready", "file:up"], "echo begun; exec sleep 1000");
-    container.init.expect("begun");
+    let Some(scene) = as_root() else { return };
+    let container = Container::saying("begun", &scene, &["--ready", "file:up"], "echo begun; exec sleep 1000");
     let checked = |container: &Container<'_>, words: &[&str], code: i32| -> Value {
         let ended = container.ctl(ROOT, words);
         assert_eq!((ended.exit, ended.stderr.len()), (Exit::Code(code), 0), "{words:?} {ended:?}");
