@@ -54,6 +54,17 @@ ours() {
     done
 }
 
+# Shows what a command says only where it fails.
+quietly() {
+    "$@" >/tmp/log 2>&1 || { cat /tmp/log; exit 1; }
+}
+
+# That a removal brings all back as it was before.
+comes_back() {
+    supervise shims --divert --remove
+    look | diff /tmp/before -
+}
+
 # Makes a package again of what is installed of it.
 repack() {
     mkdir -p "/tmp/$1/DEBIAN"
@@ -79,19 +90,20 @@ const DEBIANS: [(Root, &str, &str); 3] = [
     (Root::Sysvinit, "sysvinit-core", "/sbin"),
 ];
 
-/// Runs the script in a copy of the root that is gone afterwards.
-#[track_caller]
-fn play(scene: &Scene, root: Root, script: &str) -> Ended {
+/// What runs the script in a copy of the root that is gone afterwards.
+fn inside(scene: &Scene, root: Root, script: &str) -> Command {
     let mut command = scene.command("unshare");
     command.args(["--mount", "--propagation", "private", "sh", "-c", ENTER, "sh"]).arg(root.path());
     command.args([scene.folder(), &Init::Supervise.path().expect("cargo built it")]);
     command.arg(format!("{WORDS}{script}"));
-    start(scene, command)
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
 }
 
-fn start(scene: &Scene, mut command: Command) -> Ended {
-    command.stdout(Stdio::piped()).stderr(Stdio::piped());
-    Running::start(scene, command, 0, Path::new("unshare")).end()
+/// Runs it.
+#[track_caller]
+fn play(scene: &Scene, root: Root, script: &str) -> Ended {
+    Running::start(scene, inside(scene, root, script), 0, Path::new("unshare")).end()
 }
 
 /// The same, of which every command must succeed and say nothing on stderr.
@@ -148,10 +160,8 @@ fn what_a_package_has_is_moved_and_comes_back() {
             rm /sbin/halt
             supervise shims --divert
             look | cmp - /tmp/after
-            supervise shims --divert --remove
-            look | diff /tmp/before -
-            supervise shims --divert --remove
-            look | diff /tmp/before -
+            comes_back
+            comes_back
             "#
         );
         assert_eq!(succeeds(root, &script), [""; 0]);
@@ -171,14 +181,13 @@ fn a_package_that_is_installed_again_leaves_ours_in_place() {
             supervise shims --divert
             look >/tmp/after
             rm {folder}/*.supervise-orig
-            dpkg --install /tmp/{package}.deb >/tmp/log 2>&1 || {{ cat /tmp/log; exit 1; }}
+            quietly dpkg --install /tmp/{package}.deb
             look | diff /tmp/after -
-            dpkg --remove --force-all {package} >/tmp/log 2>&1 || {{ cat /tmp/log; exit 1; }}
+            quietly dpkg --remove --force-all {package}
             ours /sbin/poweroff /sbin/init
             [ ! -e {folder}/init.supervise-orig ]
-            dpkg --install /tmp/{package}.deb >/tmp/log 2>&1 || {{ cat /tmp/log; exit 1; }}
-            supervise shims --divert --remove
-            look | diff /tmp/before -
+            quietly dpkg --install /tmp/{package}.deb
+            comes_back
             "#
         );
         assert_eq!(succeeds(root, &script), [""; 0]);
@@ -202,7 +211,7 @@ fn a_package_that_comes_later_finds_ours_in_place_by_whatever_name() {
                 'Description: moves' >/tmp/later/DEBIAN/control
             echo "$step" >"/tmp/later${step#*:}/poweroff"
             dpkg-deb -Znone --build /tmp/later /tmp/later.deb >/dev/null
-            dpkg --install /tmp/later.deb >/tmp/log 2>&1 || { cat /tmp/log; exit 1; }
+            quietly dpkg --install /tmp/later.deb
             ours /sbin/poweroff /usr/sbin/poweroff
             cat /sbin/poweroff.*
         done
@@ -226,7 +235,7 @@ fn systemctl_passes_on_to_the_one_that_was_moved() {
             supervise shims --divert
             /bin/{version} | sed 's/ [0-9].*(/ (/'
             # Its own scripts call it, with a real one's words.
-            dpkg --install /tmp/systemd.deb >/tmp/log 2>&1 || {{ cat /tmp/log; exit 1; }}
+            quietly dpkg --install /tmp/systemd.deb
             ours /bin/systemctl
             for call in systemctl /bin/systemctl /usr/bin/systemctl "supervise systemctl"; do
                 $call --root=/ is-enabled console-getty.service || true
@@ -280,8 +289,7 @@ fn without_dpkg_only_what_is_free_is_taken() {
         supervise shims --divert
         ours /bin/systemctl
         for name in $clients; do ours "/sbin/$name"; done
-        supervise shims --divert --remove
-        look | diff /tmp/before -
+        comes_back
     "#;
     assert_eq!(succeeds(Root::Busybox, script), [""; 0]);
 }
@@ -379,8 +387,7 @@ fn a_second_removal_takes_nothing_that_is_a_packages() {
             supervise shims --divert
             look | diff /tmp/after -
             [ -e {folder}/poweroff.supervise-orig ]
-            supervise shims --divert --remove
-            look | diff /tmp/before -
+            comes_back
             "#
         );
         assert_eq!(succeeds(root, &script), ["125", "125", "125", "1", "own"], "{}", root.name());
@@ -396,8 +403,7 @@ fn one_client_that_leads_to_us_makes_no_other_ours() {
         look >/tmp/before
         dpkg-divert --quiet --local --rename --divert /bin/systemctl.supervise-orig --add /bin/systemctl
         ln -s /usr/local/bin/supervise /bin/systemctl
-        supervise shims --divert --remove
-        look | diff /tmp/before -
+        comes_back
         # Nor in a directory of links.
         rm /bin/systemctl
         ln -s /usr/local/bin/supervise /bin/systemctl
@@ -426,12 +432,9 @@ fn as_process_1_init_is_the_init_and_otherwise_it_asks_it() {
         '
     "#;
     let scene = Scene::new();
-    let mut command = scene.command("unshare");
+    let mut command = inside(&scene, Root::Trixie, script);
     command.env_remove("SUPERVISE_REQUESTS");
-    command.args(["--mount", "--propagation", "private", "sh", "-c", ENTER, "sh"]).arg(Root::Trixie.path());
-    command.args([scene.folder(), &Init::Supervise.path().expect("cargo built it")]);
-    command.arg(format!("{WORDS}{script}"));
-    let ended = start(&scene, command);
+    let ended = Running::start(&scene, command, 0, Path::new("unshare")).end();
     assert_eq!(
         (ended.exit, &ended.stdout[..]),
         (Exit::Code(0), &["init", "told"].map(str::to_owned)[..]),
