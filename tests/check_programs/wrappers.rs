@@ -49,25 +49,23 @@ startsecs = 0
 command = sh -c '/usr/bin/python3 -m http.server --bind 127.0.0.1 --directory {dir} {port}; true'
 ";
 
+/// A shell that waits for the app in the foreground, and does not pass the signal on.
+const WAITS: Program = Program { stops: &[stop(SIGTERM, HANGS, dies(SIGTERM).leaves(&["drains"]))], ..Program::PLAIN };
+
+/// What becomes the app.
+const BECOMES: Program = Program { reaps: false, ..PASSES_ON };
+
+/// What passes the signal on to the app, and waits for it.
+const PASSES_ON: Program = Program { stops: &[stop(SIGTERM, CLEAN, CLEAN)], ..Program::PLAIN };
+
+/// What passes it on to a shell, with which it ends: the app is still at work, or was not told.
+const ENDS_BEFORE: Program =
+    Program { stops: &[stop(SIGTERM, SAYS_143.leaves(&["drains"]), SAYS_143.leaves(&["drains"]))], ..Program::PLAIN };
+
 pub(crate) const PROGRAMS: &[Program] = &[
-    Program {
-        name: "`bash -c 'app; true'`",
-        words: &["bash", "-c", SHELLED],
-        stops: &[stop(SIGTERM, HANGS, dies(SIGTERM).leaves(&["drains"]))],
-        ..Program::PLAIN
-    },
-    Program {
-        name: "`dash -c 'app; true'`",
-        words: &["dash", "-c", SHELLED],
-        stops: &[stop(SIGTERM, HANGS, dies(SIGTERM).leaves(&["drains"]))],
-        ..Program::PLAIN
-    },
-    Program {
-        name: "`busybox sh -c 'app; true'`",
-        words: &["busybox", "sh", "-c", SHELLED],
-        stops: &[stop(SIGTERM, HANGS, dies(SIGTERM).leaves(&["drains"]))],
-        ..Program::PLAIN
-    },
+    Program { name: "`bash -c 'app; true'`", words: &["bash", "-c", SHELLED], ..WAITS },
+    Program { name: "`dash -c 'app; true'`", words: &["dash", "-c", SHELLED], ..WAITS },
+    Program { name: "`busybox sh -c 'app; true'`", words: &["busybox", "sh", "-c", SHELLED], ..WAITS },
     Program {
         name: "`mksh -c 'app; true'`",
         words: &["mksh", "-c", SHELLED],
@@ -76,61 +74,19 @@ pub(crate) const PROGRAMS: &[Program] = &[
         ..Program::PLAIN
     },
     // The last command: bash, busybox's shell and mksh become it, dash does not.
-    Program {
-        name: "`bash -c app`",
-        words: &["bash", "-c", "{rust} handler"],
-        reaps: false,
-        stops: &[stop(SIGTERM, CLEAN, CLEAN)],
-        ..Program::PLAIN
-    },
-    Program {
-        name: "`dash -c app`",
-        words: &["dash", "-c", "{rust} handler"],
-        stops: &[stop(SIGTERM, HANGS, dies(SIGTERM).leaves(&["drains"]))],
-        ..Program::PLAIN
-    },
-    Program {
-        name: "`busybox sh -c app`",
-        words: &["busybox", "sh", "-c", "{rust} handler"],
-        reaps: false,
-        stops: &[stop(SIGTERM, CLEAN, CLEAN)],
-        ..Program::PLAIN
-    },
-    Program {
-        name: "`bash -c 'exec app'`",
-        words: &["bash", "-c", EXEC],
-        reaps: false,
-        stops: &[stop(SIGTERM, CLEAN, CLEAN)],
-        ..Program::PLAIN
-    },
-    Program {
-        name: "`dash -c 'exec app'`",
-        words: &["dash", "-c", EXEC],
-        reaps: false,
-        stops: &[stop(SIGTERM, CLEAN, CLEAN)],
-        ..Program::PLAIN
-    },
-    Program {
-        name: "`busybox sh -c 'exec app'`",
-        words: &["busybox", "sh", "-c", EXEC],
-        reaps: false,
-        stops: &[stop(SIGTERM, CLEAN, CLEAN)],
-        ..Program::PLAIN
-    },
+    Program { name: "`bash -c app`", words: &["bash", "-c", "{rust} handler"], ..BECOMES },
+    Program { name: "`dash -c app`", words: &["dash", "-c", "{rust} handler"], ..WAITS },
+    Program { name: "`busybox sh -c app`", words: &["busybox", "sh", "-c", "{rust} handler"], ..BECOMES },
+    Program { name: "`bash -c 'exec app'`", words: &["bash", "-c", EXEC], ..BECOMES },
+    Program { name: "`dash -c 'exec app'`", words: &["dash", "-c", EXEC], ..BECOMES },
+    Program { name: "`busybox sh -c 'exec app'`", words: &["busybox", "sh", "-c", EXEC], ..BECOMES },
     Program {
         name: "a script that ends in `exec \"$@\"`",
         files: &[("entrypoint", ENTRYPOINT)],
         words: &["sh", "{dir}/entrypoint", "{rust}", "handler"],
-        reaps: false,
-        stops: &[stop(SIGTERM, CLEAN, CLEAN)],
-        ..Program::PLAIN
+        ..BECOMES
     },
-    Program {
-        name: "`bash` with a trap that passes the signal on",
-        words: &["bash", "-c", TRAP],
-        stops: &[stop(SIGTERM, CLEAN, CLEAN)],
-        ..Program::PLAIN
-    },
+    Program { name: "`bash` with a trap that passes the signal on", words: &["bash", "-c", TRAP], ..PASSES_ON },
     Program {
         name: "`dash` with a trap, and the app in the foreground",
         words: &["dash", "-c", "trap 'exit 0' TERM; {rust} handler; true"],
@@ -153,8 +109,7 @@ pub(crate) const PROGRAMS: &[Program] = &[
         files: &[("supervisord.conf", SUPERVISORD)],
         ready: "tcp:127.0.0.1:{port}",
         words: &["supervisord", "-c", "{dir}/supervisord.conf"],
-        stops: &[stop(SIGTERM, CLEAN, CLEAN)],
-        ..Program::PLAIN
+        ..PASSES_ON
     },
     Program {
         name: "`supervisord` with a shell around the app",
@@ -164,36 +119,15 @@ pub(crate) const PROGRAMS: &[Program] = &[
         stops: &[stop(SIGTERM, CLEAN.leaves(&["python3"]), CLEAN.leaves(&["python3"]))],
         ..Program::PLAIN
     },
-    Program {
-        name: "`tini -- app`",
-        words: &["tini", "-s", "--", "{rust}", "handler"],
-        stops: &[stop(SIGTERM, CLEAN, CLEAN)],
-        ..Program::PLAIN
-    },
-    Program {
-        name: "`tini -- sh -c 'app; true'`",
-        words: &["tini", "-s", "--", "sh", "-c", SHELLED],
-        stops: &[stop(SIGTERM, SAYS_143.leaves(&["drains"]), SAYS_143.leaves(&["drains"]))],
-        ..Program::PLAIN
-    },
+    Program { name: "`tini -- app`", words: &["tini", "-s", "--", "{rust}", "handler"], ..PASSES_ON },
+    Program { name: "`tini -- sh -c 'app; true'`", words: &["tini", "-s", "--", "sh", "-c", SHELLED], ..ENDS_BEFORE },
     Program {
         name: "`tini -g -- sh -c 'app; true'`",
         words: &["tini", "-s", "-g", "--", "sh", "-c", SHELLED_SLOWLY],
-        stops: &[stop(SIGTERM, SAYS_143.leaves(&["drains"]), SAYS_143.leaves(&["drains"]))],
-        ..Program::PLAIN
+        ..ENDS_BEFORE
     },
-    Program {
-        name: "`dumb-init app`",
-        words: &["dumb-init", "{rust}", "handler"],
-        stops: &[stop(SIGTERM, CLEAN, CLEAN)],
-        ..Program::PLAIN
-    },
-    Program {
-        name: "`dumb-init sh -c 'app; true'`",
-        words: &["dumb-init", "sh", "-c", SHELLED_SLOWLY],
-        stops: &[stop(SIGTERM, SAYS_143.leaves(&["drains"]), SAYS_143.leaves(&["drains"]))],
-        ..Program::PLAIN
-    },
+    Program { name: "`dumb-init app`", words: &["dumb-init", "{rust}", "handler"], ..PASSES_ON },
+    Program { name: "`dumb-init sh -c 'app; true'`", words: &["dumb-init", "sh", "-c", SHELLED_SLOWLY], ..ENDS_BEFORE },
     Program {
         name: "`supervise -- sh -c 'app; true'`",
         words: &["{supervise}", "--", "sh", "-c", SHELLED_SLOWLY],
