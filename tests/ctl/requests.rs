@@ -196,11 +196,12 @@ fn a_restart_takes_the_place_of_a_stop_that_a_failure_has_begun_and_is_told_so()
     if !is_root() {
         return;
     }
-    let reluctant = "echo x >>runs; trap 'echo told' TERM; echo run $(($(wc -l <runs)))
+    // Not ill before it can be told so.
+    let reluctant = "echo x >>runs; trap 'echo told' TERM; echo run $(($(wc -l <runs))); : >up
         while :; do sleep 1000 & wait $!; done";
     for wait in [&[][..], &["--wait"]] {
         let scene = Scene::new();
-        let ill = ["--health", "test -e well", "--health-interval", "10ms", "--health-retries", "1"];
+        let ill = ["--health", "! test -e up || test -e well", "--health-interval", "10ms", "--health-retries", "1"];
         let options = [&ill[..], &["--health-action", "stop", "--grace", "1h"]].concat();
         let mut container = Container::saying("run 1", &scene, &options, reluctant);
         container.init.expect("told");

@@ -39,9 +39,10 @@ fn waits() -> [String; 3] {
     shell("exec sleep 1000")
 }
 
-/// A check that fails as soon as this life of a shell that counts has got so far as to say so.
-const ILL_WHEN_UP: &str = "test \"$(cat lives)\" != \"$(cat up)\"";
-const UP: &str = "echo x >>up; ";
+/// A check that fails as soon as this life of a shell has got so far as to say so: what is not written yet is no process,
+/// and neither is a former life.
+const ILL_WHEN_UP: &str = "! kill -0 \"$(cat up)\" 2>/dev/null";
+const UP: &str = "echo $$ >up; ";
 
 fn touch(scene: &Scene, name: &str) {
     fs::write(scene.folder().join(name), "").expect("the folder is ours");
@@ -84,7 +85,9 @@ fn a_server_that_begins_to_fail_is_started_again() {
         init.expect("listens");
         init.wait_until_said(&["the command is healthy"]);
         let first = init.main_pid();
-        fs::write(scene.folder().join("status"), "500").expect("the folder is ours");
+        // All at once: the server may be reading it.
+        fs::write(scene.folder().join("next"), "500").expect("the folder is ours");
+        fs::rename(scene.folder().join("next"), scene.folder().join("status")).expect("the folder is ours");
         let line = init.wait_until_said(&["health check"]);
         assert!(line.contains(&format!("{check} has failed (1 of 2): status 500")), "{line}");
         init.wait_until_said(&["has failed (2 of 2): status 500"]);

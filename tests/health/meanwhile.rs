@@ -7,7 +7,7 @@ use libc::{SIGSTOP, SIGTERM};
 use crate::harness::launch::{EVERYWHERE, Launch, Place};
 use crate::harness::running::Running;
 use crate::harness::{Exit, Scene, proc, send};
-use crate::{HANGS, ILL_WHEN_UP, begun, checked, remove, shell, touch, waits};
+use crate::{HANGS, ILL_WHEN_UP, UP, begun, checked, remove, shell, touch, waits};
 
 /// A check has begun that does not end.
 fn in_the_middle<'s>(scene: &'s Scene, place: Place, check: &str, options: &[&str], main: &str) -> Running<'s> {
@@ -137,10 +137,8 @@ fn a_poweroff_and_a_reboot_take_the_place_of_a_stop_for_bad_health() {
 /// Ill, stopped for it, and to be started again later.
 fn resting<'s>(launch: Launch<'s>) -> Running<'s> {
     let options = ["--health-retries", "1", "--restart-delay", "1h"];
-    let mut init = launch
-        .options(&options)
-        .argv(&shell("trap 'exit 7' TERM; echo x >>up; while :; do sleep 1000 & wait; done"))
-        .spawn();
+    let main = shell(&format!("trap 'exit 7' TERM; {UP} while :; do sleep 1000 & wait; done"));
+    let mut init = launch.options(&options).argv(&main).spawn();
     init.expect("life 1");
     init.wait_until_said(&["the command was not healthy; starting it again in"]);
     init
