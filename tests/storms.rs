@@ -35,7 +35,8 @@ impl User {
         let id = self.0.to_string();
         let is_theirs =
             |pid: &i32| proc::status(*pid, "Uid").is_some_and(|ids| ids.split_whitespace().next() == Some(&id));
-        proc::pids().filter(is_theirs).filter(|pid| proc::state(*pid) != Some('Z')).collect()
+        // What is on its way out has closed its pipes before it is a zombie.
+        proc::pids().filter(is_theirs).filter(|pid| !proc::is_exiting(*pid)).collect()
     }
 }
 

@@ -48,10 +48,11 @@ fn there_is_room_for_sixteen_and_for_who_waits_and_one_line_for_those_beyond() {
         drop(reader.0.end());
     }
     let readers: Vec<Reader<'_>> = (0..16).map(|_| container.reads(ROOT)).collect();
-    for reader in &readers {
-        send(client(reader), SIGKILL, 1);
+    for reader in readers {
+        send(client(&reader), SIGKILL, 1);
+        // Before the next event, by which it is found to be gone.
+        drop(reader.0.end());
     }
-    drop(readers);
     container.asks(&["signal", "WINCH"]);
     container.asks(&["signal", "USR1"]);
     container.init.expect("usr1");

@@ -46,6 +46,15 @@ pub(crate) fn processor_time(pid: i32) -> Option<String> {
     Some(times.join(" "))
 }
 
+/// Whether it is on its way out, dead, or gone already.
+pub(crate) fn is_exiting(pid: i32) -> bool {
+    /// linux/sched.h.
+    const PF_EXITING: u64 = 4;
+    // State, ppid, pgrp, session, tty_nr, tpgid, flags.
+    let flags = || behind_name(pid)?.split_whitespace().nth(6)?.parse::<u64>().ok();
+    flags().is_none_or(|flags| flags & PF_EXITING != 0)
+}
+
 /// What `/proc/PID/stat` has behind the name, which may have anything in it (proc(5)).
 fn behind_name(pid: i32) -> Option<String> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;

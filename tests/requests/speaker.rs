@@ -312,6 +312,8 @@ fn killed_meanwhile() {
     let scene = Scene::new();
     let mut container = Container::start(&scene, Trixie, &COMPAT);
     let speaker = speaker(&container);
+    // It may not have come to the end of the client that has called it.
+    scene.deadline.until("the speaker to sleep", || (proc::state(speaker) == Some('S')).then_some(()));
     let before = proc::descriptors(speaker).len();
     let script = r#"my @all = map { socket_at($private) } 1 .. 16; syswrite STDOUT, "ready\n"; <STDIN>;"#;
     let mut peers = container.begins(Who::Root, &perl(script));
