@@ -243,8 +243,8 @@ fn a_daemon_that_goes_into_the_background_is_followed() {
         let scene = Scene::new();
         let folder = scene.folder().display().to_string();
         fs::set_permissions(&folder, std::os::unix::fs::PermissionsExt::from_mode(0o777)).expect("it is ours");
-        let daemon = "trap 'exit 7' TERM; while :; do sleep 1000 & wait; done";
-        let script = format!("sh -c \"echo daemon; {daemon}\" & systemd-notify --ready MAINPID=$!; exit 0");
+        let daemon = "trap 'exit 7' TERM; echo daemon; while :; do sleep 1000 & wait; done";
+        let script = format!("sh -c \"{daemon}\" & systemd-notify --ready MAINPID=$!; exit 0");
         let mut init = shell(&scene, place, &["--restart", "always"], &script).spawn();
         init.expect("daemon");
         init.wait_until_said(&["the command goes on as pid"]);
