@@ -61,7 +61,7 @@ const QUIET: Duration = Duration::from_millis(200);
 /// How long what the program's end has ended, too, may take to be gone.
 const AFTERMATH: Duration = Duration::from_secs(1);
 
-/// How long process 1 may take to reap an orphan: apache2 looks once a second.
+/// How long it is waited for that an orphan is reaped by who is known not to do so.
 const REAPING: Duration = Duration::from_secs(3);
 
 /// One run.
@@ -130,9 +130,9 @@ impl<'s> Run<'s> {
     }
 
     /// Whether process 1 reaps an orphan that is not its own, as a health check that is cut off leaves one. Nothing where
-    /// the program is not that.
+    /// the program is not that. Who is known to do so may take its time: apache2 looks once a second.
     #[track_caller]
-    pub(crate) fn reaps(&self) -> Option<bool> {
+    pub(crate) fn reaps(&self, is_known_to: bool) -> Option<bool> {
         if self.keeper.is_some() {
             return None;
         }
@@ -151,10 +151,10 @@ impl<'s> Run<'s> {
         let state = || proc::state(orphan);
         self.scene.deadline.until("the end of the orphan", || state().is_none_or(|state| state == 'Z').then_some(()));
         let begin = Instant::now();
-        while state().is_some() && begin.elapsed() < REAPING {
-            let _ = poll(&mut [], PollTimeout::from(1u8));
-        }
-        Some(state().is_none())
+        self.scene.deadline.until("the orphan to be reaped", || match state() {
+            None => Some(Some(true)),
+            Some(_) => (!is_known_to && begin.elapsed() > REAPING).then_some(Some(false)),
+        })
     }
 
     /// Whether it is in the namespace.

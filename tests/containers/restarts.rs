@@ -127,7 +127,8 @@ pub(crate) fn a_daemon_that_a_life_has_left_is_gone_before_the_next(world: &Worl
 
 pub(crate) fn one_that_ignores_term_is_not_started_again_by_a_stop(world: &World) -> Outcome {
     let (docker, volume) = (world.docker_with_debian()?, volume());
-    let restarts = ["--restart=always", "--restart-delay=0", "--grace=500ms"];
+    // Half of it is for the explanation, and docker's patience is longer.
+    let restarts = ["--restart=always", "--restart-delay=0", "--grace=6s"];
     let command = ["sh", "-c", "trap '' TERM; echo running; while :; do sleep 1000; done"];
     let mut container = docker.run(&words(&[], &volume, &restarts, &command))?;
     container.wait_for("running", 1)?;

@@ -150,7 +150,9 @@ impl<'s> Container<'s> {
         command.args([if setting.ours { "yes" } else { "no" }, setting.before]);
         let program = match setting.process_1 {
             Process1::Supervise => {
-                command.args(["/usr/local/bin/supervise", "-v", "--on-reboot", "exit"]).args(setting.options).arg("--");
+                // What is asked for from inside has ten seconds otherwise, and clients take as long as the machine does.
+                command.args(["/usr/local/bin/supervise", "-v", "--on-reboot", "exit", "--grace", "1h"]);
+                command.args(setting.options).arg("--");
                 "supervise"
             }
             Process1::Tini => {
