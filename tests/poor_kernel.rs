@@ -204,8 +204,9 @@ fn a_user_who_may_have_no_more_processes_is_told() {
         return skip("only root can become a user without processes");
     }
     let scene = Scene::new();
-    // A user of its own: the limit counts all processes of one.
-    let user = ["setpriv", "--reuid=64321", "--regid=64321", "--clear-groups", "prlimit", "--nproc=1:1"];
+    // A user that nobody else is: the limit counts all processes of one.
+    let user = format!("--reuid={}", 1_000_000 + std::process::id());
+    let user = ["setpriv", &user, "--regid=64321", "--clear-groups", "prlimit", "--nproc=1:1"];
     let ended = scene.supervise().for_everybody().behind(&user).probe("exit 3").end();
     assert_eq!((ended.exit, ended.stderr.len()), (Exit::Code(125), 1), "{ended:?}");
     assert!(ended.stderr[0].starts_with("supervise: ") && ended.stderr[0].contains("cannot"), "{ended:?}");
