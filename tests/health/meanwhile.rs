@@ -7,12 +7,14 @@ use libc::{SIGSTOP, SIGTERM};
 use crate::harness::launch::{EVERYWHERE, Launch, Place};
 use crate::harness::running::Running;
 use crate::harness::{Exit, Scene, proc, send};
-use crate::{HANGS, ILL_WHEN_UP, UP, begun, checked, remove, shell, touch, waits};
+use crate::{COUNTS, HANGS, ILL_WHEN_UP, UP, begun, checked, remove, shell, touch, waits};
 
 /// A check has begun that does not end.
 fn in_the_middle<'s>(scene: &'s Scene, place: Place, check: &str, options: &[&str], main: &str) -> Running<'s> {
     let options = [&["--health-timeout", "1h"], options].concat();
-    let mut init = checked(scene, place, check, &options).argv(&shell(main)).spawn();
+    // Its trap is set before it says that it is there.
+    let main = ["sh".to_owned(), "-c".to_owned(), format!("trap 'exit 7' TERM; {COUNTS}{main}")];
+    let mut init = checked(scene, place, check, &options).argv(&main).spawn();
     init.expect("life 1");
     begun(scene, 1);
     init
@@ -23,8 +25,7 @@ fn a_stop_in_the_middle_of_a_check_does_not_wait_for_it() {
     for place in EVERYWHERE {
         for check in HANGS {
             let scene = Scene::new();
-            let mut init =
-                in_the_middle(&scene, place, check, &[], "trap 'exit 7' TERM; while :; do sleep 1000 & wait; done");
+            let mut init = in_the_middle(&scene, place, check, &[], "while :; do sleep 1000 & wait; done");
             init.signal(SIGTERM);
             assert_eq!(init.wait(), Exit::Code(7), "{place:?} {check}");
             scene.nothing_is_left();
