@@ -4,7 +4,7 @@
 mod harness;
 
 use harness::Scene;
-use harness::checked::{PAUSE, READY, deaf, finding, passes, played, report, tells};
+use harness::checked::{PAUSE, READY, deaf, finding, passes, played, report, tells, unhurried};
 use harness::launch::Init;
 use harness::slow::python;
 
@@ -92,7 +92,7 @@ os.write(1, b'ready\\n')
 while True: signal.pause()";
     for _ in 0..2 {
         // In that run it is seen who does it.
-        let report = played(&scene, "pid1,child", &[], &[python(), "-c", program]);
+        let report = unhurried(&scene, "pid1,child", &[], &[python(), "-c", program]);
         for mode in ["pid1", "child"] {
             report.says(mode, &[("S01", "pass"), ("S06", "pass"), ("S07", "warn")]);
         }
@@ -323,7 +323,7 @@ fn a_shell_as_process_1_in_front_of_a_program_without_a_handler_is_to_be_started
 fn a_trap_that_is_there_is_not_advised() {
     let scene = Scene::new();
     let script = "trap 'kill $!; wait; exit 7' TERM; sleep 1000 & until grep -q sleep /proc/$!/comm; do :; done; echo ready; wait";
-    let report = played(&scene, "child", &[], &["dash", "-c", script]);
+    let report = unhurried(&scene, "child", &[], &["dash", "-c", script]);
     report.says("child", &[("S01", "pass"), ("S02", "fail"), ("S06", "pass"), ("S24", "info")]);
     let report = played(&scene, "child", &[], &["dash", "-c", &script.replace("kill $!; wait; ", "")]);
     tells(&report, "child", "S24", "it ended before what runs below it", "see S06");
@@ -430,7 +430,7 @@ while True: signal.pause()";
     std::fs::remove_file(&file).expect("it was left");
     let cured =
         program.replace("listener.bind", "if os.path.exists(sys.argv[1]): os.unlink(sys.argv[1])\nlistener.bind");
-    let report = played(&scene, "child", &["--repeat", "2"], &[python(), "-c", &cured, path]);
+    let report = unhurried(&scene, "child", &["--repeat", "2"], &[python(), "-c", &cured, path]);
     report.says("child", &[("S01", "pass"), ("S15", "pass")]);
     scene.nothing_is_left();
 }

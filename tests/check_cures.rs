@@ -4,7 +4,7 @@
 #[expect(dead_code, reason = "each test file uses its part of the harness")]
 mod harness;
 
-use harness::checked::{PAUSE, READY, deaf, finding, passes, played, report, start, tells};
+use harness::checked::{PAUSE, READY, deaf, finding, passes, played, report, start, tells, unhurried};
 use harness::launch::Init;
 use harness::running::refused;
 use harness::slow::python;
@@ -58,7 +58,8 @@ fn a_trap_that_signals_its_own_shell_is_told_as_what_it_is() {
     };
     let words = with("kill 0");
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
-    let report = played(&scene, "pid1", &[], &words);
+    // It takes a while until the stack of the shell is full.
+    let report = unhurried(&scene, "pid1", &[], &words);
     let (cause, _) = tells(&report, "pid1", "S02", "`kill 0`", "begin with `trap '' TERM`, and end with `wait`");
     assert!(cause.contains("SIGSEGV"), "{cause}");
     let words = with("trap '' TERM; kill 0; wait");
@@ -156,17 +157,17 @@ fn make_waits_for_what_the_shell_of_a_recipe_has_left() {
     let makefile = scene.folder().join("Makefile");
     std::fs::write(scene.folder().join("ends.py"), ENDS).expect("the folder is writable");
     let folder = scene.folder().to_str().expect("a path of ours").to_owned();
-    let with = |exec: &str| {
+    let with = |exec: &str, grace: &str| {
         let recipe = format!("serve:\n\tcd / && {exec}{} {folder}/ends.py\n", python());
         std::fs::write(&makefile, recipe).expect("the folder is writable");
-        let options = ["--as", "pid1,child", "--also", "none", "--grace", "2s", "--ready", "log:^ready$"];
+        let options = ["--as", "pid1,child", "--also", "none", "--grace", grace, "--ready", "log:^ready$"];
         report(&scene, &options, &["make", "-f", makefile.to_str().expect("a path of ours"), "serve"])
     };
-    let plain = with("");
+    let plain = with("", "2s");
     let (cause, cure) = tells(&plain, "pid1", "S01", "who has started that has ended", "begin with exec (`exec ");
     assert!(!cause.contains("orphan") && !cure.contains("orphan"), "{cause} {cure}");
     tells(&plain, "child", "S06", "was ended by SIGTERM alone, and left pid", "itself, not by make");
-    let cured = with("exec ");
+    let cured = with("exec ", "20s");
     for mode in ["pid1", "child"] {
         cured.says(mode, &[("S01", "pass"), ("S06", "pass")]);
         tells(&cured, mode, "S02", "", "start the program itself, not by make");

@@ -19,8 +19,13 @@ def name(bytes): ctypes.CDLL(None).prctl(15, bytes, 0, 0, 0)
 
 #[track_caller]
 fn hostile(scene: &Scene, mode: &str, program: &str) -> Report {
+    within(scene, "20s", mode, program)
+}
+
+#[track_caller]
+fn within(scene: &Scene, grace: &str, mode: &str, program: &str) -> Report {
     let program = format!("{COMMON}{program}");
-    let options = ["--as", mode, "--grace", "3s", "--ready-timeout", "90s", "--ready", "log:^ready$"];
+    let options = ["--as", mode, "--grace", grace, "--ready-timeout", "90s", "--ready", "log:^ready$"];
     report(scene, &options, &[python(), "-c", &program])
 }
 
@@ -142,7 +147,7 @@ on_term(lambda: os.kill(os.getpid(), signal.SIGSTOP))
 ready()
 forever()
 ";
-    let report = hostile(&scene, "child", program);
+    let report = within(&scene, "2s", "child", program);
     report.says("child", &[("S01", "fail"), ("S02", "fail")]);
     tells(&report, "child", "S01", "stopped", "SIGCONT");
     assert_eq!(report.run("child")["processes"][0]["at_deadline"]["state"], "stopped");

@@ -19,10 +19,10 @@ def work():
     act()
 ";
 
-fn check(scene: &Scene, modes: &str, act: &str) -> Report {
+fn check(scene: &Scene, modes: &str, grace: &str, act: &str) -> Report {
     let program =
         format!("{LEAVES}def act():\n{act}\nthreading.Thread(target=work).start()\nctypes.CDLL(None).syscall(EXIT, 0)");
-    let options = ["--as", modes, "--also", "none", "--grace", "2s", "--ready", "log:^ready$"];
+    let options = ["--as", modes, "--also", "none", "--grace", grace, "--ready", "log:^ready$"];
     report(scene, &options, &[python(), "-c", &program])
 }
 
@@ -30,7 +30,7 @@ fn check(scene: &Scene, modes: &str, act: &str) -> Report {
 fn who_ends_by_a_thread_that_is_left_has_ended_then() {
     let scene = Scene::new();
     let act = "    signal.sigwait([signal.SIGTERM]); time.sleep(0.5); os._exit(3)";
-    let report = check(&scene, "pid1,child,init", act);
+    let report = check(&scene, "pid1,child,init", "20s", act);
     for mode in ["pid1", "child", "init"] {
         report.says(mode, &[("S01", "pass"), ("S06", "pass"), ("S17", "pass")]);
         let run = report.run(mode);
@@ -44,7 +44,7 @@ fn who_ends_by_a_thread_that_is_left_has_ended_then() {
 #[test]
 fn who_does_not_end_is_killed_when_the_time_is_over_and_is_known_by_its_words() {
     let scene = Scene::new();
-    let report = check(&scene, "pid1,child", "    while True: signal.sigwait([signal.SIGTERM])");
+    let report = check(&scene, "pid1,child", "2s", "    while True: signal.sigwait([signal.SIGTERM])");
     for mode in ["pid1", "child"] {
         report.says(mode, &[("S01", "fail")]);
         let run = &report.group(mode)["runs"][0];

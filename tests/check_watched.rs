@@ -187,7 +187,7 @@ fn a_check_that_is_suspended_does_not_blame_the_command() {
         let file = scene.folder().join(format!("ends-{level}"));
         let told = scene.folder().join(format!("told-{level}"));
         let options =
-            ["--format", "json", "--as", "child", "--also", "none", "--grace", "2s", "--ready", "log:ready", "--"];
+            ["--format", "json", "--as", "child", "--also", "none", "--grace", "4s", "--ready", "log:ready", "--"];
         let paths = [&file, &told].map(|path| path.to_str().expect("ours"));
         let check = behind(&scene, wrapper, &[&options[..], &[python(), "-c", IN_TIME, paths[0], paths[1]]].concat());
         scene.deadline.until("the signal", || told.exists().then_some(()));
@@ -196,9 +196,9 @@ fn a_check_that_is_suspended_does_not_blame_the_command() {
         scene.deadline.until("the stop of the check", || (proc::state(pid) == Some('T')).then_some(()));
         fs::write(file.with_extension("go"), "").expect("the folder is ours");
         scene.deadline.until("the end", || file.exists().then_some(()));
-        // The file was made when the signal came: 2 s later the grace time is over, and a bit more is not late yet.
+        // The file was made when the signal came: 4 s later the grace time is over, and a bit more is not late yet.
         let age = || fs::metadata(&told).and_then(|file| file.modified()).ok()?.elapsed().ok();
-        scene.deadline.until("the end of the grace time", || age().filter(|age| age.as_millis() > 2500));
+        scene.deadline.until("the end of the grace time", || age().filter(|age| age.as_millis() > 4500));
         send(pid, SIGCONT, 1);
         let report = report_of(check);
         if wrapper.is_empty() && report.run("child")["missing"].to_string().contains("process-events") {
