@@ -456,7 +456,9 @@ fn where_the_kernel_tells_of_no_processes_the_signal_is_sent_all_the_same() {
     let scene = Scene::new();
     // The proc connector is in the first network namespace alone.
     let wrapper = ["unshare", "--user", "--map-root-user", "--net"];
-    for ready in [&[][..], &["--ready", "delay:10ms"], &["--ready", "log:ready"]] {
+    // After the delay it may be told before it waits for that, and dies of it.
+    let delayed = ["--ready", "delay:10ms", "--ok-exit", "TERM"];
+    for ready in [&[][..], &delayed, &["--ready", "log:ready"]] {
         for mode in ["child", "pid1", "init"] {
             let words = [&["--format", "json", "--as", mode], ready, &["--"]].concat();
             let command = payload(POLITE);

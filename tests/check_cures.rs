@@ -258,11 +258,12 @@ fn a_cure_names_the_command_that_was_given_and_not_what_it_became() {
 fn an_init_is_not_advised_for_zombies_that_are_no_orphans_of_process_1() {
     let scene = Scene::new();
     let program = "import os, signal
-for _ in range(3):
-    if os.fork() == 0: os._exit(0)
+children = [os.fork() or os._exit(0) for _ in range(3)]
 signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
+for child in children: os.waitid(os.P_PID, child, os.WEXITED | os.WNOWAIT)
+os.write(1, b'ready\\n')
 while True: signal.pause()";
-    let options = ["--as", "pid1", "--also", "none", "--ready", "delay:1500ms"];
+    let options = ["--as", "pid1", "--also", "none", "--ready", "log:^ready$"];
     let report = report(&scene, &options, &[&ours(), "--", python(), "-c", program]);
     report.says("pid1", &[("S09", "warn")]);
     let (_, cure) = tells(&report, "pid1", "S09", "does not wait", "wait for them");

@@ -99,8 +99,8 @@ fn a_sleep_as_a_child_is_a_warning_unless_it_is_allowed_or_strict() {
 #[test]
 fn what_ends_well_in_every_mode_and_repetition_passes() {
     let scene = Scene::new();
-    let command = ["sh", "-c", "trap 'exit 0' TERM; while :; do sleep 0.02; done"];
-    let options = ["--as", "pid1,child,init", "--repeat", "2", "--ready", "delay:300ms", "--format", "json"];
+    let command = ["sh", "-c", "trap 'exit 0' TERM; echo ready; while :; do sleep 0.02; done"];
+    let options = ["--as", "pid1,child,init", "--repeat", "2", "--ready", "log:^ready$", "--format", "json"];
     let output = check(&scene, &options, &command);
     let read = json(&output);
     assert_eq!((&read["verdict"], output.status.code()), (&"pass".into(), Some(0)), "{read}");
