@@ -4,7 +4,9 @@
 #[expect(dead_code, reason = "each test file uses its part of the harness")]
 mod harness;
 
-use harness::checked::{PAUSE, READY, deaf, finding, passes, played, report, start, tells, unhurried};
+use harness::checked::{
+    PAUSE, READY, Report, deaf, finding, passes, played, report, start, tells, uncrossed, unhurried,
+};
 use harness::launch::Init;
 use harness::running::refused;
 use harness::slow::python;
@@ -452,7 +454,17 @@ fn only_who_holds_the_output_is_named_for_it() {
     let script = "exec 3> >(trap '' TERM; exec cat); \"$@\" 3>&- & wait";
     let options = [&["--as", "child", "--target", "group", "--also", "none", "--grace", "20s"], &READY[..]].concat();
     let program = DRAINS.replace("0.5", "1000");
-    let report = report(&scene, &options, &["bash", "-c", script, "bash", python(), "-c", &program]);
+    // Who ends half a second later than the command may have held it as well.
+    let ends_late = |report: &Report| {
+        let processes = report.run("child")["processes"].as_array().expect("a list");
+        let ended = |comm: &str| {
+            let found = processes.iter().find(|process| process["comm"] == comm).expect("it was seen");
+            found["ended"]["ms"].as_f64().expect("it has ended")
+        };
+        ended("cat") - ended("bash") >= 400.0
+    };
+    let command = ["bash", "-c", script, "bash", python(), "-c", &program];
+    let report = uncrossed(ends_late, || report(&scene, &options, &command));
     report.says("child", &[("S17", "fail")]);
     let evidence = finding(&report, "child", "S17")["evidence"].to_string();
     assert!(evidence.contains("python") && !evidence.contains("cat"), "{evidence}");
