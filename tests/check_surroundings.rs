@@ -11,7 +11,7 @@ use std::path::Path;
 use libc::SIGKILL;
 use nix::unistd::geteuid;
 
-use harness::checked::{READY, Report, behind, finding, report, report_of};
+use harness::checked::{READY, Report, alone_with_pid_files, behind, finding, report, report_of};
 use harness::contained::NOBODY;
 use harness::running::refused;
 use harness::slow::python;
@@ -80,6 +80,7 @@ fn leaves(scene: &Scene, mode: &str, options: &[&str], clean: &str) -> (Report, 
 
 #[test]
 fn files_that_are_left_in_the_way_of_the_next_start_are_named() {
+    let _alone = alone_with_pid_files();
     let scene = Scene::new();
     for mode in ["pid1", "child", "init"] {
         let (report, left) = leaves(&scene, mode, &["--state-dir"], "");
@@ -98,6 +99,7 @@ fn files_that_are_left_in_the_way_of_the_next_start_are_named() {
 
 #[test]
 fn a_pid_file_that_somebody_else_writes_is_no_fault_of_the_command() {
+    let _alone = alone_with_pid_files();
     let scene = Scene::new();
     let file = std::env::temp_dir().join(format!("supervise-foreign-{}.pid", std::process::id()));
     // The number of process 1, as each container that shares the directory writes it.

@@ -10,7 +10,7 @@ use std::path::Path;
 use libc::{SIGCONT, SIGKILL, SIGSTOP};
 use nix::unistd::geteuid;
 
-use harness::checked::{behind, finding, report, report_of, start};
+use harness::checked::{alone_with_pid_files, behind, finding, report, report_of, start};
 use harness::contained::NOBODY;
 use harness::running::refused;
 use harness::slow::python;
@@ -77,6 +77,7 @@ fn a_killed_process_that_may_not_be_looked_into_is_no_pass() {
     if !geteuid().is_root() {
         return skip("only root can become somebody else");
     }
+    let _alone = alone_with_pid_files();
     let scene = Scene::new();
     let file = std::env::temp_dir().join(format!("supervise-check-half-{}.db", std::process::id()));
     let file_text = file.to_str().expect("ours");
@@ -136,6 +137,7 @@ while True: signal.pause()
 
 #[test]
 fn a_pid_file_that_somebody_else_writes_meanwhile_is_not_the_commands() {
+    let _alone = alone_with_pid_files();
     let scene = Scene::new();
     let place = std::env::temp_dir();
     for (wrapper, level) in [(&[][..], "pass"), (&NOBODY[..], "info")] {

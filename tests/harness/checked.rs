@@ -3,6 +3,7 @@
 use std::fs;
 use std::process::Stdio;
 
+use nix::fcntl::{Flock, FlockArg};
 use serde_json::Value;
 
 use super::launch::Init;
@@ -138,6 +139,14 @@ pub(crate) fn passes(scene: &Scene, modes: &str, more: &[&str], command: &[&str]
 pub(crate) fn uncrossed(is_crossed: impl Fn(&Report) -> bool, run: impl Fn() -> Report) -> Report {
     const TIMES: u32 = 5;
     (1..TIMES).map(|_| run()).find(|report| !is_crossed(report)).unwrap_or_else(run)
+}
+
+/// Of those that write pid files into /tmp, or must not see any, one at a time, also where two run the tests: who is not
+/// root is not told who has written one.
+#[track_caller]
+pub(crate) fn alone_with_pid_files() -> Flock<fs::File> {
+    let place = fs::File::open(std::env::temp_dir()).expect("it is there");
+    Flock::lock(place, FlockArg::LockExclusive).expect("a directory can be locked")
 }
 
 /// A program of Python that does nothing about the signal but this.
