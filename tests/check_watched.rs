@@ -194,6 +194,8 @@ fn a_check_that_is_suspended_does_not_blame_the_command() {
         let check = behind(&scene, wrapper, &[&options[..], &[python(), "-c", IN_TIME, paths[0], paths[1]]].concat());
         scene.deadline.until("the signal", || told.exists().then_some(()));
         let pid = check.outer_pid();
+        // Not in the midst of what it does behind the signal.
+        scene.deadline.until("that the check waits", || (proc::state(pid) == Some('S')).then_some(()));
         send(pid, SIGSTOP, 1);
         scene.deadline.until("the stop of the check", || (proc::state(pid) == Some('T')).then_some(()));
         fs::write(file.with_extension("go"), "").expect("the folder is ours");
