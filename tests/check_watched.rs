@@ -247,7 +247,8 @@ fn a_directory_of_the_run_before_does_not_make_the_next_one_ready() {
     let (ready, options) = (format!("file:{place}"), ["--as", "child", "--also", "none", "--repeat", "2", "--ready"]);
     let options = [&options[..], &[&ready]].concat();
     // An empty one is removed, as a file is.
-    let script = format!("sleep 0.7; mkdir -p {place}; exec sleep 100");
+    // Its time is counted from when it was seen to be executed.
+    let script = format!("sleep 1.5; mkdir -p {place}; exec sleep 100");
     let made = report(&scene, &options, &["sh", "-c", &script]);
     for run in made.group("child")["runs"].as_array().expect("a list") {
         assert!(run["ready_ms"].as_f64().is_some_and(|time| time >= 700.0), "{run:#}");
