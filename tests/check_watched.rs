@@ -12,7 +12,7 @@ use nix::unistd::geteuid;
 
 use harness::checked::{alone_with_pid_files, behind, finding, report, report_of, start};
 use harness::contained::NOBODY;
-use harness::running::refused;
+use harness::running::{refused, strace};
 use harness::slow::python;
 use harness::{Exit, Scene, proc, send, skip};
 
@@ -173,6 +173,8 @@ import os, signal, sys, time
 def stop(*_):
     open(sys.argv[2], 'w')
     while not os.path.exists(sys.argv[1] + '.go'): time.sleep(0.01)
+    os.write(1, b'going\\n')
+    time.sleep(0.3)
     open(sys.argv[1], 'w')
     os._exit(0)
 signal.signal(signal.SIGTERM, stop)
@@ -180,40 +182,60 @@ os.write(1, b'ready\\n')
 while True: signal.pause()
 ";
 
+/// What keeps the check from running when its command ends, and until the grace time is over.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Hold {
+    /// SIGSTOP.
+    Stopped,
+    /// It gets no processor just after it has been told of what the command writes before its end.
+    Late,
+}
+
 #[test]
 fn a_check_that_is_suspended_does_not_blame_the_command() {
-    let scene = Scene::new();
     // In a network namespace the kernel tells of no processes.
     let silent = ["unshare", "--user", "--map-root-user", "--net"];
     for (wrapper, level) in [(&[][..], "pass"), (&silent[..], "inconclusive")] {
-        let file = scene.folder().join(format!("ends-{level}"));
-        let told = scene.folder().join(format!("told-{level}"));
-        let options =
-            ["--format", "json", "--as", "child", "--also", "none", "--grace", "4s", "--ready", "log:ready", "--"];
-        let paths = [&file, &told].map(|path| path.to_str().expect("ours"));
-        let check = behind(&scene, wrapper, &[&options[..], &[python(), "-c", IN_TIME, paths[0], paths[1]]].concat());
-        scene.deadline.until("the signal", || told.exists().then_some(()));
-        let pid = check.outer_pid();
-        // Not in the midst of what it does behind the signal.
-        scene.deadline.until("that the check waits", || (proc::state(pid) == Some('S')).then_some(()));
-        send(pid, SIGSTOP, 1);
-        scene.deadline.until("the stop of the check", || (proc::state(pid) == Some('T')).then_some(()));
-        fs::write(file.with_extension("go"), "").expect("the folder is ours");
-        scene.deadline.until("the end", || file.exists().then_some(()));
+        for hold in [Hold::Stopped, Hold::Late] {
+            suspended(wrapper, level, hold);
+        }
+    }
+}
+
+fn suspended(wrapper: &[&str], level: &str, hold: Hold) {
+    let scene = Scene::new();
+    let (file, told) = (scene.folder().join("ends"), scene.folder().join("told"));
+    let options =
+        ["--format", "json", "--as", "child", "--also", "none", "--grace", "4s", "--ready", "log:ready", "--"];
+    let paths = [&file, &told].map(|path| path.to_str().expect("ours"));
+    let check = behind(&scene, wrapper, &[&options[..], &[python(), "-c", IN_TIME, paths[0], paths[1]]].concat());
+    scene.deadline.until("the signal", || told.exists().then_some(()));
+    let pid = check.outer_pid();
+    let tracer = match hold {
+        Hold::Stopped => {
+            send(pid, SIGSTOP, 1);
+            scene.deadline.until("the stop of the check", || (proc::state(pid) == Some('T')).then_some(()));
+            None
+        }
+        Hold::Late => Some(strace(&scene, &["-e", "inject=epoll_pwait:delay_exit=6000000:when=1"], pid)),
+    };
+    fs::write(file.with_extension("go"), "").expect("the folder is ours");
+    scene.deadline.until("the end", || file.exists().then_some(()));
+    if hold == Hold::Stopped {
         // The file was made when the signal came: 4 s later the grace time is over, and a bit more is not late yet.
         let age = || fs::metadata(&told).and_then(|file| file.modified()).ok()?.elapsed().ok();
         scene.deadline.until("the end of the grace time", || age().filter(|age| age.as_millis() > 4500));
         send(pid, SIGCONT, 1);
-        let report = report_of(check);
-        if wrapper.is_empty() && report.run("child")["missing"].to_string().contains("process-events") {
-            skip("the kernel tells of no processes here");
-            continue;
-        }
-        report.says("child", &[("S01", level)]);
-        let (code, why) = if wrapper.is_empty() { (0, "it took") } else { (2, "this check itself did not run for") };
-        assert!(finding(&report, "child", "S01").to_string().contains(why), "{:#}", report.whole);
-        report.exits(code);
     }
+    let report = report_of(check);
+    drop(tracer);
+    if wrapper.is_empty() && report.run("child")["missing"].to_string().contains("process-events") {
+        return skip("the kernel tells of no processes here");
+    }
+    report.says("child", &[("S01", level)]);
+    let (code, why) = if wrapper.is_empty() { (0, "it took") } else { (2, "this check itself did not run for") };
+    assert!(finding(&report, "child", "S01").to_string().contains(why), "{hold:?}: {:#}", report.whole);
+    report.exits(code);
     scene.nothing_is_left();
 }
 

@@ -387,12 +387,7 @@ fn what_cannot_be_killed_is_told_as_left_behind() {
     let path = file(&scene);
     // A dead process stays for its tracer until that has looked, and this one is stopped.
     let hold = |pid: i32| {
-        let mut strace = scene.command("strace");
-        strace.args(["-o", "/dev/null", "-p", &pid.to_string()]).stderr(std::process::Stdio::null());
-        let tracer = harness::running::Running::start(&scene, strace, 0, Path::new("strace"));
-        scene.deadline.until("strace to attach", || {
-            (proc::status(pid, "TracerPid")? == tracer.outer_pid().to_string()).then_some(())
-        });
+        let tracer = harness::running::strace(&scene, &[], pid);
         send(tracer.outer_pid(), libc::SIGSTOP, 1);
         scene.deadline.until("strace to stop", || (proc::state(tracer.outer_pid()) == Some('T')).then_some(()));
         tracer

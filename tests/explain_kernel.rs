@@ -10,7 +10,7 @@ use std::path::Path;
 use std::process::{Child, ChildStdin, Command, Stdio};
 
 use harness::launch::{EVERYWHERE, Place};
-use harness::running::Running;
+use harness::running::strace;
 use harness::slow::{Slow, killed, python, says, warnings};
 use harness::{Exit, Scene, proc, send, skip};
 use libc::{SIGCONT, SIGKILL, SIGTERM};
@@ -62,12 +62,7 @@ fn what_a_debugger_holds_is_to_be_let_go() {
     let scene = Scene::new();
     for place in EVERYWHERE {
         let mut slow = Slow::start(&scene, place, scene.supervise().probe("ready, wait"));
-        let mut strace = scene.command("strace");
-        strace.args(["-o", "/dev/null", "-p", &slow.main.to_string()]).stderr(Stdio::null());
-        let tracer = Running::start(&scene, strace, 0, Path::new("strace"));
-        scene.deadline.until("strace to attach", || {
-            (proc::status(slow.main, "TracerPid")? == tracer.outer_pid().to_string()).then_some(())
-        });
+        let tracer = strace(&scene, &[], slow.main);
         // A debugger that sits at its prompt.
         send(tracer.outer_pid(), libc::SIGSTOP, 1);
         scene.deadline.until("strace to stop", || (proc::state(tracer.outer_pid()) == Some('T')).then_some(()));

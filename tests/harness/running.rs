@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
-use std::process::{Child, ChildStdin, Command, ExitStatus};
+use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
 
 use super::lines::Lines;
 use super::{Exit, Scene, proc, send};
@@ -167,6 +167,17 @@ impl Drop for Running<'_> {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// strace(1) of this process alone, with these options.
+#[track_caller]
+pub(crate) fn strace<'s>(scene: &'s Scene, options: &[&str], pid: i32) -> Running<'s> {
+    let mut command = scene.command("strace");
+    command.args(["-o", "/dev/null"]).args(options).args(["-p", &pid.to_string()]).stderr(Stdio::null());
+    let tracer = Running::start(scene, command, 0, Path::new("strace"));
+    let is_attached = || (proc::status(pid, "TracerPid")? == tracer.outer_pid().to_string()).then_some(());
+    scene.deadline.until("strace to attach", is_attached);
+    tracer
 }
 
 /// Requires that the next report is of this signal.

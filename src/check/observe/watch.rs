@@ -167,9 +167,13 @@ impl<'a> Watch<'a> {
             let visit = self.visits.as_ref().and_then(Visits::next);
             let next =
                 [self.deadline, ready, self.next_listen, self.next_look, told, visit].into_iter().flatten().min();
+            let mut asked_at = now();
             let count = match self.epoll.wait(&mut events, timeout(next)) {
                 // Who was suspended meanwhile looks once more: what is there has come before the time was over.
-                Ok(0) => self.epoll.wait(&mut events, EpollTimeout::ZERO),
+                Ok(0) => {
+                    asked_at = now();
+                    self.epoll.wait(&mut events, EpollTimeout::ZERO)
+                }
                 waited => waited,
             };
             let count = match count {
@@ -191,7 +195,7 @@ impl<'a> Watch<'a> {
             for event in events.iter().filter(|event| event.data() < FIRST_TOKEN) {
                 self.see(event.data(), event.events(), time)?;
             }
-            self.see_time(time);
+            self.see_time(time, asked_at);
         }
         Ok(())
     }
@@ -289,7 +293,8 @@ impl<'a> Watch<'a> {
         Ok(())
     }
 
-    fn see_time(&mut self, time: Time) {
+    /// What has come until `asked_at` is taken in.
+    fn see_time(&mut self, time: Time, asked_at: Time) {
         if self.next_look.is_some_and(|next| time >= next) {
             self.look(time);
         }
@@ -305,7 +310,8 @@ impl<'a> Watch<'a> {
         if let Some(visits) = self.visits.as_mut().filter(|visits| visits.next().is_some_and(|next| time >= next)) {
             visits.come(time.since(self.began), &self.epoll);
         }
-        if self.deadline.is_some_and(|deadline| time >= deadline) {
+        // We may have been suspended since.
+        if self.deadline.is_some_and(|deadline| asked_at >= deadline) {
             self.turn(Step::Deadline, time);
         }
     }
