@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Status, read_text, threads};
+use super::{Status, read_text};
 
 /// A thread that sits in such a call just now (state D of proc_pid_stat(5)).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -14,9 +14,9 @@ pub(crate) struct Sitting {
 }
 
 impl Sitting {
-    /// The threads of this process that do.
-    pub(crate) fn of(pid: i32) -> impl Iterator<Item = Sitting> {
-        threads(pid).into_iter().filter_map(move |status| Sitting::from(pid, &status))
+    /// Which of these [threads](super::threads) of a process do.
+    pub(crate) fn among(pid: i32, threads: &[Status]) -> Vec<Sitting> {
+        threads.iter().filter_map(|status| Sitting::from(pid, status)).collect()
     }
 
     fn from(pid: i32, status: &Status) -> Option<Sitting> {

@@ -123,7 +123,7 @@ impl Details {
             pending |= thread.pending;
             blocked &= thread.blocked;
         }
-        let sitting: Vec<_> = Sitting::of(pid).collect();
+        let sitting = Sitting::among(pid, &threads);
         let comm = read_text(pid, "comm").trim_end().to_owned();
         // Reading the words of a process that is stuck in a page fault could wait for the same thing.
         let words = if sitting.is_empty() { read_text(pid, "cmdline") } else { String::new() };

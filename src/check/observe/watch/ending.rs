@@ -16,7 +16,7 @@ use super::{STDERR, STDOUT, State, TURN, Watch};
 use crate::check::judge::{Handling, handling};
 use crate::check::record::{Facility, Hindrance, Missing, Outcome, Run, What};
 use crate::check::scenario::Mode;
-use crate::proc::{Sitting, Stat, stuck};
+use crate::proc::{Sitting, Stat, stuck, threads};
 
 /// How main ended, if it was on its way out before the signal came: the default action would have ended it otherwise.
 /// Between the last look and the signal there is always a moment.
@@ -84,7 +84,7 @@ impl Watch<'_> {
         const MOMENTS: u32 = 10;
         let living = self.tree.living().take(MOST_PICTURES).map(|seen| seen.process.pid);
         let sits = |pid: &i32| Stat::read(*pid).is_some_and(|stat| stat.state == b'D');
-        let sitting = living.filter(sits).flat_map(Sitting::of);
+        let sitting = living.filter(sits).flat_map(|pid| Sitting::among(pid, &threads(pid)));
         stuck(sitting.collect(), MOMENTS, |moment| {
             // Who asks us to end need not wait for this.
             if let Some(asked) = self.asked.as_ref().map(|asked| asked.as_fd()) {
