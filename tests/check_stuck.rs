@@ -37,8 +37,8 @@ fn who_waits_in_vfork_is_told_with_its_child() {
 /// Starts one program after another, each of which takes a while until it is executed.
 const SPAWNS_ON: &str = "
 import os, signal, sys
-feeds = 'while :; do sleep 0.02; : >\"$0\"; done'
-os.posix_spawn('/bin/sh', ['sh', '-c', feeds, sys.argv[1]], {})
+feeds = 'import os, sys, time\\nwhile True: time.sleep(0.02); os.close(os.open(sys.argv[1], os.O_WRONLY))'
+os.posix_spawn(sys.executable, ['python3', '-c', feeds, sys.argv[1]], {})
 signal.signal(signal.SIGTERM, lambda *_: None)
 os.write(1, b'ready\\n')
 while True:

@@ -61,7 +61,7 @@ struct World<'a, 's, 'l> {
     has_heard: bool,
 }
 
-/// How long an explanation may hold up our end. It takes some milliseconds.
+/// How long an explanation may hold up our end. It takes some milliseconds, and 300 more where somebody may be stuck.
 const LAST_WORDS: Duration = Duration::from_millis(500);
 
 /// While a round of reaping is this long, signals are looked for in between.

@@ -293,8 +293,10 @@ pub(crate) struct Output {
     pub(crate) tail: Vec<String>,
     /// Whether what came last ends with a newline. `None`: nothing came.
     pub(crate) ends_with_newline: Option<bool>,
-    /// When both pipes were closed. `None`: they were held open until we ended all.
+    /// When both pipes were seen to be closed. `None`: they were held open until we ended all.
     pub(crate) closed_at: Option<Duration>,
+    /// From when on that was awaited: we may see late that main, or all that is waited for, has ended.
+    pub(crate) awaited_from: Option<Duration>,
 }
 
 /// Files on a disk that could be half written, or in the way of the next start.

@@ -62,6 +62,7 @@ pub(crate) fn explain(situation: &Situation<'_>, context: &Context) {
         ourselves: context.ourselves,
         inherited: situation.inherited,
         waited: situation.waited,
+        next: situation.next,
     };
     let processes = match read::processes(&whose) {
         Ok(processes) => processes,

@@ -39,7 +39,7 @@ fn play(program: &Program, stop: &Stop) {
     let by_hand = places.map(|(place, known)| by_hand(&stage, program, place, stop, &known, grace));
     let check = || Report::of(&stage, program, name(stop.signal), grace);
     let mut report = check();
-    if may_be_late(&report, program, places) {
+    if may_be_late(&report, program) {
         report = check();
     }
     for ((place, known), (by_hand, reaps)) in places.into_iter().zip(&by_hand) {
@@ -58,12 +58,9 @@ fn play(program: &Program, stop: &Stop) {
 }
 
 /// Whether it complains of what a loaded machine may have made late: an orphan has two seconds there, of which apache2 may
-/// let one go by, and the checker itself half of one to come to the end of the output of who leaves nobody (S17).
-fn may_be_late(report: &Report, program: &Program, places: [(Place, Known); 2]) -> bool {
-    let is_held = |(place, known): (Place, Known)| {
-        known.left.is_empty() && report.complaints(place).iter().any(|(_, id)| *id == "S17")
-    };
-    program.reaps && report.reaps(Place::Process1) == Some(false) || places.into_iter().any(is_held)
+/// let one go by.
+fn may_be_late(report: &Report, program: &Program) -> bool {
+    program.reaps && report.reaps(Place::Process1) == Some(false)
 }
 
 /// What comes of it, and whether orphans are reaped, which must be what is known of the program.

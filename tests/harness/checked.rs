@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::launch::Init;
 use super::running::{Ended, Running};
-use super::{Exit, Scene, proc};
+use super::{Deadline, Exit, Scene, proc};
 
 /// Starts `supervise check` with these words.
 pub(crate) fn start<'s>(scene: &'s Scene, words: &[&str]) -> Running<'s> {
@@ -145,8 +145,11 @@ pub(crate) fn uncrossed(is_crossed: impl Fn(&Report) -> bool, run: impl Fn() -> 
 /// root is not told who has written one.
 #[track_caller]
 pub(crate) fn alone_with_pid_files() -> Flock<fs::File> {
-    let place = fs::File::open(std::env::temp_dir()).expect("it is there");
-    Flock::lock(place, FlockArg::LockExclusive).expect("a directory can be locked")
+    let lock = || {
+        let place = fs::File::open(std::env::temp_dir()).expect("it is there");
+        Flock::lock(place, FlockArg::LockExclusiveNonblock).ok()
+    };
+    Deadline::new().until("other tests with pid files", lock)
 }
 
 /// A program of Python that does nothing about the signal but this.

@@ -65,6 +65,10 @@ impl From<ExitStatus> for Exit {
 pub(crate) struct Deadline(Instant);
 
 impl Deadline {
+    pub(crate) fn new() -> Deadline {
+        Deadline(Instant::now() + PATIENCE)
+    }
+
     /// What is left; fails the test where that is nothing.
     pub(crate) fn left(self, awaited: &str) -> Duration {
         let left = self.0.saturating_duration_since(Instant::now());
@@ -96,7 +100,7 @@ impl Scene {
     pub(crate) fn new() -> Scene {
         static COUNT: AtomicUsize = AtomicUsize::new(0);
         let mark = format!("{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
-        Scene { deadline: Deadline(Instant::now() + PATIENCE), mark, folder: OnceCell::new() }
+        Scene { deadline: Deadline::new(), mark, folder: OnceCell::new() }
     }
 
     pub(crate) fn supervise(&self) -> Launch<'_> {

@@ -37,7 +37,7 @@ use scene::Scene;
 pub(super) use end::Times;
 pub(super) use handling::{Handling, handling, handling_of};
 pub(super) use put_in::ends_by_orphan;
-pub(super) use scene::{main, took};
+pub(super) use scene::{main, took, waits_for_all};
 pub(super) use words::{Name, cut, ended_with};
 
 /// Whether main ended by itself within its time, where it was told to stop.

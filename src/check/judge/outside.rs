@@ -141,7 +141,7 @@ pub(super) fn output(scene: &Scene<'_>) -> Option<Word> {
     let end = |run: &Run| {
         let is_waited_for = |process: &&Process| process.is_main || waits_for_all(run);
         let ends = run.processes.iter().filter(is_waited_for).filter_map(|process| process.ended);
-        ends.map(|ended| ended.at).max().unwrap_or_default()
+        ends.map(|ended| ended.at).chain(run.output.awaited_from).max().unwrap_or_default()
     };
     let holders = |run: &Run| {
         let closed_at = run.output.closed_at;

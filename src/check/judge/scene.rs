@@ -148,7 +148,7 @@ pub(super) fn is_in_time(run: &Run, grace: Duration) -> bool {
 }
 
 /// Whether who stops it waits for all of it: an init, and systemd, which has told all.
-pub(super) fn waits_for_all(run: &Run) -> bool {
+pub(in crate::check) fn waits_for_all(run: &Run) -> bool {
     match run.scenario.mode {
         Mode::Init => true,
         Mode::Child => run.scenario.target == Target::Tree,

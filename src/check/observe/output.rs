@@ -1,6 +1,7 @@
 //! What the command writes: counted, and its last lines kept. It is never waited for.
 
 use std::io::{self, PipeReader, Read as _};
+use std::mem;
 use std::time::Duration;
 
 use crate::check::record;
@@ -40,6 +41,8 @@ pub(super) struct Output {
     streams: [Stream; 2],
     tail: Vec<u8>,
     found: record::Output,
+    /// Its end is awaited, and was not looked for since.
+    is_unlooked: bool,
 }
 
 /// What one turn has brought.
@@ -54,7 +57,7 @@ pub(super) struct Turn {
 impl Output {
     pub(super) fn new(pipes: [PipeReader; 2]) -> Output {
         let streams = pipes.map(|pipe| Stream { pipe: Some(pipe), line: Vec::new() });
-        Output { streams, tail: Vec::new(), found: record::Output::default() }
+        Output { streams, tail: Vec::new(), found: record::Output::default(), is_unlooked: false }
     }
 
     /// Takes what is there, as far as one turn may. `sees` is shown each line, for as long as somebody looks for one.
@@ -92,6 +95,18 @@ impl Output {
             self.found.closed_at = Some(at);
         }
         Ok(turn)
+    }
+
+    /// Who is waited for has ended: now, or some time ago.
+    pub(super) fn await_end(&mut self, at: Duration) {
+        (self.found.awaited_from, self.is_unlooked) = (Some(at), true);
+    }
+
+    /// It is looked for what there is.
+    pub(super) fn note_look(&mut self, at: Duration) {
+        if mem::take(&mut self.is_unlooked) {
+            self.found.awaited_from = Some(at);
+        }
     }
 
     pub(super) fn bytes(&self) -> u64 {

@@ -11,7 +11,9 @@ use super::tree::{Life, Seen};
 use crate::check::judge::{Handling, handling_of};
 use crate::check::record::{AtDeadline, Dispositions, Process, State};
 use crate::check::safe;
-use crate::proc::{self, Stat, WaitsFor, is_shell, read_by_signalfd, read_file, read_text, threads, waits_for};
+use crate::proc::{
+    self, Sitting, Stat, WaitsFor, is_shell, read_by_signalfd, read_file, read_text, threads, waits_for,
+};
 
 /// The file of the program that the process at this [place](proc::place) executes. `None`: it is gone, or we may not look.
 pub(super) fn executed(place: &str) -> Option<String> {
@@ -82,8 +84,8 @@ fn state_of(letter: u8) -> State {
     }
 }
 
-/// What it is like when its time is over. `is_stuck`: as [`stuck`](proc::stuck) had it.
-pub(super) fn at_deadline(seen: &Seen, signal: Signal, is_stuck: bool) -> AtDeadline {
+/// What it is like when its time is over, of which [some](proc::stuck) are stuck.
+pub(super) fn at_deadline(seen: &Seen, signal: Signal, stuck: &[Sitting]) -> AtDeadline {
     let pid = seen.process.pid;
     let (stat, waits_for) = (Stat::read(pid), waits_for(pid));
     let state = match seen.life {
@@ -91,7 +93,7 @@ pub(super) fn at_deadline(seen: &Seen, signal: Signal, is_stuck: bool) -> AtDead
         Life::Dead | Life::Reaped => State::Zombie,
     };
     // Who has been elsewhere since writes, reads or starts something, and is not stuck.
-    let is_moving = state == State::Stuck && !is_stuck;
+    let is_moving = state == State::Stuck && stuck.iter().all(|sitting| sitting.pid != pid);
     let state = if is_moving { State::Able } else { state };
     let ticks = stat.map_or(0, |stat| stat.ticks.saturating_sub(seen.ticks));
     let signals = dispositions(pid);

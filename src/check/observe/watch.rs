@@ -5,6 +5,7 @@ mod ending;
 mod hearing;
 mod telling;
 
+use std::os::fd::AsFd as _;
 use std::time::Duration;
 
 use nix::errno::Errno;
@@ -25,8 +26,9 @@ use super::output::Output;
 use super::progress::Progress;
 use super::settling::Settling;
 use super::stage::Stage;
-use super::tree::{FIRST_TOKEN, Tree};
+use super::tree::{FIRST_TOKEN, Life, Tree};
 use super::visits::{self, Visits};
+use crate::check::judge::waits_for_all;
 use crate::check::ready::{By, Readiness, Stir};
 use crate::check::record::{Event, Outcome, Run, What};
 use crate::check::report::words_of;
@@ -34,7 +36,7 @@ use crate::check::scenario::{Mode, Scenario, Target};
 use crate::proc::Stat;
 use crate::report::Seconds;
 use crate::sys::events::{Connector, Message, ProcessEvent};
-use crate::sys::processes::status_of;
+use crate::sys::processes::{has_ended, status_of};
 
 /// What the loop is woken by; processes follow at [`FIRST_TOKEN`].
 pub(super) const ASKED: u64 = 0;
@@ -183,6 +185,7 @@ impl<'a> Watch<'a> {
                 Err(errno) => return Err(errno.into()),
             };
             let time = now();
+            self.output.note_look(self.at(asked_at));
             let events = events.get(..count).unwrap_or_default();
             // What the kernel tells has its own time, and may be of a process that ends in this turn.
             if events.iter().any(|event| event.data() == EVENTS || event.data() >= FIRST_TOKEN) {
@@ -253,6 +256,9 @@ impl<'a> Watch<'a> {
         if place == 0 && told_at.is_none() {
             self.doubt_lateness(time);
         }
+        if place == 0 || waits_for_all(&self.run) {
+            self.output.await_end(at);
+        }
         if self.connector.is_none() && self.next_look.is_none() {
             self.next_look = Some(self.last_look.after(LOOK));
         }
@@ -311,8 +317,20 @@ impl<'a> Watch<'a> {
             visits.come(time.since(self.began), &self.epoll);
         }
         // We may have been suspended since.
-        if self.deadline.is_some_and(|deadline| asked_at >= deadline) {
+        let is_over = |deadline: Option<Time>| deadline.is_some_and(|deadline| asked_at >= deadline);
+        if is_over(self.deadline) {
+            self.see_main(time);
+        }
+        if is_over(self.deadline) {
             self.turn(Step::Deadline, time);
+        }
+    }
+
+    /// That main has ended may be behind all that one turn has taken in.
+    fn see_main(&mut self, time: Time) {
+        let main = self.tree.seen.first().filter(|main| main.life == Life::Lives);
+        if main.and_then(|main| main.pidfd.as_ref()).is_some_and(|main| has_ended(main.as_fd())) {
+            self.see_process(0, EpollFlags::EPOLLIN, time);
         }
     }
 

@@ -53,6 +53,7 @@ fn rich() -> Run {
         tail: vec!["bye".to_owned()],
         ends_with_newline: Some(true),
         closed_at: Some(SIGNAL_AT),
+        awaited_from: Some(SIGNAL_AT),
     };
     run.files = Files {
         left: Some(vec!["/run/x.pid".to_owned()]),

@@ -46,6 +46,8 @@ pub(super) struct Whose<'a> {
     pub(super) inherited: &'a [Option<Pid>],
     /// How long ago they were told.
     pub(super) waited: Duration,
+    /// How long until the next step of the stop.
+    pub(super) next: Option<Duration>,
 }
 
 /// When the signal was sent, as /proc/PID/stat counts (hundredths of a second since the start of the machine), or the
@@ -83,7 +85,7 @@ pub(super) fn processes(whose: &Whose<'_>) -> Result<Vec<Process>, ReadError> {
             found.extend(Details::read(stat, told_at));
         }
     }
-    find_stuck(&mut found);
+    find_stuck(&mut found, whose.next);
     Ok(found.into_iter().map(|details| details.process).collect())
 }
 
@@ -155,16 +157,23 @@ impl Details {
     }
 }
 
-fn find_stuck(found: &mut [Details]) {
-    /// Shorter than process 1 waits for our last words.
-    const MOMENTS: u32 = 3;
+fn find_stuck(found: &mut [Details], next: Option<Duration>) {
     let sitting = found.iter().flat_map(|details| details.sitting.iter().copied());
-    for Sitting { pid, thread, .. } in stuck(sitting.collect(), MOMENTS, thread::sleep) {
-        if let Some(Details { process, .. }) = found.iter_mut().find(|details| details.process.pid == pid) {
-            let place = read_text(pid, &format!("task/{thread}/wchan"));
+    let stuck = stuck(sitting.collect(), moments(next), thread::sleep);
+    for Details { process, .. } in found {
+        // The main thread's place before others'.
+        if let Some(Sitting { thread, .. }) = stuck.iter().find(|sitting| sitting.pid == process.pid) {
+            let place = read_text(process.pid, &format!("task/{thread}/wchan"));
             process.state = State::Stuck(kernel_name(&place).to_owned());
         }
     }
+}
+
+/// How many tenths of a second may go by: at most half of what is left until the next signal, which may end them, and
+/// shorter than process 1 waits for our last words.
+fn moments(next: Option<Duration>) -> u32 {
+    let half = next.map_or(u128::MAX, |next| next.as_millis() / 200);
+    u32::try_from(half).unwrap_or(u32::MAX).clamp(1, 3)
 }
 
 /// The signals that were ignored when we were started: we have changed none but SIGCHLD.
@@ -177,4 +186,17 @@ pub(super) fn ignored_at_entry() -> SigSet {
 /// Whether such a process is shown.
 pub(super) fn is_shown(pid: Pid) -> bool {
     Stat::read(pid.number()).is_some()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    #[test]
+    fn who_is_ended_soon_is_looked_at_before() {
+        for (left, moments) in [(0, 1), (250, 1), (399, 1), (400, 2), (600, 3), (100_000, 3)] {
+            assert_eq!(super::moments(Some(Duration::from_millis(left))), moments, "{left}");
+        }
+        assert_eq!(super::moments(None), 3);
+    }
 }

@@ -66,7 +66,8 @@ impl Main {
     }
 
     fn processes() -> Vec<Process> {
-        let whose = Whose { scope: Scope::Tree, ourselves: this_process(), inherited: &[], waited: Duration::ZERO };
+        let whose =
+            Whose { scope: Scope::Tree, ourselves: this_process(), inherited: &[], waited: Duration::ZERO, next: None };
         read::processes(&whose).expect("/proc is there")
     }
 

@@ -214,6 +214,18 @@ fn what_ended_before_the_output_was_closed_did_not_hold_it() {
 }
 
 #[test]
+fn an_end_that_we_have_seen_late_has_not_held_the_output() {
+    let with = |awaited_from| {
+        let mut run = app(5);
+        run.output.closed_at = Some(SIGNAL_AT + milliseconds(5_000));
+        run.output.awaited_from = Some(SIGNAL_AT + milliseconds(awaited_from));
+        one(run, Check::Output).level
+    };
+    assert_eq!(with(4_900), Level::Pass);
+    assert_eq!(with(6), Level::Warn);
+}
+
+#[test]
 fn who_waits_for_all_has_its_output_closed_when_all_is_over() {
     let with = |mode, target, processes, after| {
         let mut run = run(mode, processes);

@@ -55,8 +55,7 @@ impl Watch<'_> {
                 seen.open = Err("there were more at the end than are all looked into");
                 continue;
             }
-            let is_stuck = stuck.iter().any(|sitting| sitting.pid == seen.process.pid);
-            let found = at_deadline(seen, self.scenario.signal, is_stuck);
+            let found = at_deadline(seen, self.scenario.signal, &stuck);
             if seen.life == Life::Lives {
                 seen.process.state = found.state;
                 // Who was orphaned while main lives may be main's by now; later it is of interest whose it was.
